@@ -1,0 +1,35 @@
+/*
+ * log.h: one line for one event, to standard error. Used by ranks 4 and above; the logic below
+ * never logs. Thread-safe: a line is one write(2).
+ *
+ * Text format:  "<level> message" with the sd-daemon "<N>" prefix when standard error is the journal.
+ * JSON format:  {"time":"…Z","level":"warning","message":"…"}
+ * Bytes that are not printable ASCII or valid UTF-8 are written as \xHH.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/types.h"
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON
+};
+
+/* Applies to all threads from the next line on. */
+void log_configure(enum log_level level, enum log_format format);
+
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

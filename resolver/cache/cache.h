@@ -1,0 +1,94 @@
+/*
+ * cache.h: answers, shared by all threads, bounded in bytes.
+ *
+ * An entry is found only under the very question it answered: nothing from authority or additional
+ * ever answers another one. A failure (RFC 9520) is an entry of its own beside the answer, so it never hides a good
+ * or a stale one. Split into shards, each with its lock; eviction is SIEVE (scan-resistant, O(1)).
+ * Time: seconds of the caller's monotonic clock are derived from `now` (ms).
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include "dns/edit.h"
+
+struct cache;
+
+struct cache_limits {
+    uint64_t memory; /* bytes, all of it: entries, allocator overhead, index */
+    uint32_t stale;  /* s after expiry that an answer is kept */
+};
+
+struct cache_key {
+    struct view name; /* any case */
+    uint16_t    type, class;
+    bool        dnssec_ok, checking_disabled;
+};
+
+/* NULL: no memory. `shards` is a power of two. */
+struct cache *cache_create(const struct cache_limits *limits, struct hash_key key, size_t shards);
+void          cache_destroy(struct cache *cache);
+/* Takes effect at once; entries over the new bound go with the next stores. */
+void cache_set_limits(struct cache *cache, const struct cache_limits *limits);
+
+enum cache_answer {
+    CACHE_MISS,
+    CACHE_FRESH,   /* `out` has the client's answer */
+    CACHE_STALE,   /* the same from an expired entry: only if `allow_stale`; positive answers only (ANSWER) */
+    CACHE_FAILURE, /* a failure is cached and nothing fresh: nothing was written */
+};
+
+struct cache_hit {
+    size_t  len;    /* bytes written to `out` */
+    uint8_t origin; /* as stored */
+    int     ede;    /* CACHE_FAILURE: the code stored with it */
+};
+
+/* Answers `asked` (its CD flag and dnssec_ok are part of the key) straight into `out`. An answer whose origin is
+ * `external_origin` gets EDE `external_ede` (EDE_NONE: nothing); a stale one EDE_STALE_ANSWER. Allocates nothing; holds
+ * one shard's lock for the copy. */
+struct cache_read {
+    msec_t  now;
+    bool    allow_stale;
+    uint8_t external_origin;
+    int     external_ede;
+};
+enum cache_answer cache_get(struct cache *cache, const struct asked *asked, const struct cache_read *read, uint8_t *out,
+                            size_t cap, struct cache_hit *ret);
+
+struct cache_entry {
+    struct stored stored;   /* borrowed; copied */
+    uint32_t      ttl;      /* s, as clamped */
+    uint8_t       origin;   /* group index it came from */
+    bool          negative; /* NXDOMAIN or NODATA: never served stale */
+};
+/* Replaces what was there, and drops a failure for the same key. Too large for a shard or no memory: nothing is stored,
+ * false. */
+bool cache_put(struct cache *cache, const struct cache_key *key, const struct cache_entry *entry, msec_t now);
+
+/* Notes a failure for 5 s, doubling up to 5 min while failures follow each other (RFC 9520, 3.2). `ede`: for later
+ * answers. */
+void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now);
+
+/* Drops everything of that name / at or below that name / all. Returns entries dropped. */
+size_t cache_flush_name(struct cache *cache, struct view name);
+size_t cache_flush_under(struct cache *cache, struct view zone);
+size_t cache_flush_all(struct cache *cache);
+
+struct cache_line { /* one entry, for people */
+    struct cache_key key;
+    struct view      message; /* stored message; empty for a failure */
+    bool             failure;
+    uint8_t          origin;
+    int64_t          ttl_left; /* s; negative: stale since */
+};
+/* Calls `each` for every entry of `name`, under the shard's lock: it must copy what it keeps and must not call the
+ * cache. */
+typedef void (*cache_each_fn)(void *context, const struct cache_line *line);
+void cache_each(struct cache *cache, struct view name, msec_t now, cache_each_fn each, void *context);
+
+struct cache_stats {
+    uint64_t entries, bytes, evictions, stores, memory;
+};
+void cache_read_stats(struct cache *cache, struct cache_stats *ret);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * control.h: the control socket: JSON-RPC 2.0, one object a line, pipelined (docs/protocol.md). Knows the protocol and
+ * who may change what; what a method does is the table's business (server/commands). One thread, one uv_loop.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/limits.h"
+#include "base/types.h"
+
+#include <jansson.h>
+#include <sys/types.h>
+#include <uv.h>
+
+struct control;
+struct control_call; /* one request that waits for its reply */
+
+enum control_error { /* JSON-RPC 2.0, and ours from -32000 down */
+    CONTROL_PARSE           = -32700,
+    CONTROL_INVALID_REQUEST = -32600,
+    CONTROL_UNKNOWN_METHOD  = -32601,
+    CONTROL_BAD_PARAMS      = -32602,
+    CONTROL_INTERNAL        = -32603,
+    CONTROL_FAILED          = -32000, /* it could not be done */
+    CONTROL_DENIED          = -32001, /* needs root, the daemon's user, or the control group */
+    CONTROL_NOT_FOUND       = -32002, /* no such zone, no such entry */
+};
+
+struct control_method {
+    const char *name;    /* "zones.list" */
+    bool        changes; /* needs the right to change */
+    /* Answers now or later with exactly one of control_reply() and control_fail(). `params` is an object (empty if none
+     * was sent), borrowed until return. */
+    void (*run)(void *context, struct control_call *call, json_t *params);
+};
+
+/* Bound and listening, mode 0660, owned by `gid` where not (gid_t)-1. A socket file that nobody listens on is replaced;
+ * one that is alive is -EADDRINUSE. -errno on failure; creates the parent directory (0755). */
+int control_bind(const char *path, gid_t gid);
+
+struct control_options {
+    const struct control_method *methods; /* borrowed; ends with name NULL */
+    gid_t                        group;   /* may change things too; (gid_t)-1: none */
+    void                        *context;
+};
+/* Takes `fd`. NULL: no memory. */
+struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options);
+
+/* Sends the result (takes the reference). If the client has gone it is dropped. */
+void control_reply(struct control_call *call, json_t *result);
+void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Stops listening and closes clients; calls that wait may still be answered (to nobody). Freed when the last one is and
+ * libuv is done. */
+void control_close(struct control *control);
+
+#endif

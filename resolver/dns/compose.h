@@ -1,0 +1,39 @@
+/*
+ * compose.h: messages that byway makes itself.
+ */
+#ifndef DNS_COMPOSE_H
+#define DNS_COMPOSE_H
+
+#include "dns/edit.h"
+
+struct query_form {
+    struct view name; /* written as it is: the caller has mixed its case */
+    uint16_t    id;
+    uint16_t    type, class;
+    bool        edns;      /* OPT with 1232 bytes and no options */
+    bool        dnssec_ok; /* only with edns */
+    bool        checking_disabled;
+};
+
+enum {
+    QUERY_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11
+};
+
+/* A query to an upstream: RD=1, AD=1. Returns its length; `out` holds at least QUERY_MAX. */
+size_t query_write(const struct query_form *form, uint8_t *out);
+
+/* An answer without records: `rcode` up to 12 bits (BADVERS needs asked->edns), EDE if the query had EDNS. Returns its
+ * length. `out` holds at least FAILURE_MAX. */
+enum {
+    FAILURE_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 6
+};
+size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out);
+
+/* The answer to a query that message_receive() did not accept: header with the id, opcode and RD echoed, the question
+ * where it could be read. */
+size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out);
+
+/* Letter case from the bits of `random`, two independent letters never share a bit until 64 are used. In place. */
+void name_mix_case(uint8_t *wire, size_t len, uint64_t random);
+
+#endif

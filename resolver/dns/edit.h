@@ -1,0 +1,60 @@
+/*
+ * edit.h: the stored form of an answer, and the answer to a client made from it in one pass.
+ *
+ * A stored answer is the upstream's message as it came, but: id 0; flags reduced to QR, RA, AD and
+ * rcode; OPT removed (and the rare records that stand after it, since they may point across the gap);
+ * each TTL clamped. Behind the message follow the offsets of its TTLs, two bytes each.
+ */
+#ifndef DNS_EDIT_H
+#define DNS_EDIT_H
+
+#include "dns/message.h"
+
+struct stored {
+    struct view message;
+    struct view ttls; /* offsets of TTLs in `message`, two bytes each */
+};
+
+/* The largest stored form of any message. */
+enum {
+    STORED_MAX = 65535 + 2 * (65535 / 11)
+};
+
+struct store_rules {
+    uint32_t min_ttl, max_ttl; /* s, clamps */
+    bool     authentic;        /* keep AD: the upstream is trusted */
+};
+
+/* Writes the stored form of `reply` into `out`: the message, then the offsets. Returns the whole length, 0 if it does
+ * not fit, and the split in *ret_message_len. *ret_ttl: the smallest TTL of answer and authority after clamping, s;
+ * max_ttl with no records. */
+size_t answer_pack(const struct message *reply, const struct store_rules *rules, uint8_t *out, size_t cap,
+                   size_t *ret_message_len, uint32_t *ret_ttl);
+
+/* What the client sent, kept until it is answered. 300 bytes, plain data. */
+struct asked {
+    uint16_t    id;
+    uint16_t    flags; /* of the query: RD, AD and CD are used */
+    bool        edns;
+    bool        dnssec_ok;
+    uint16_t    limit; /* bytes the answer may have: UDP 512..1232, TCP 65535 */
+    uint16_t    type, class;
+    struct name name; /* in the client's case */
+};
+
+/* Takes what is needed out of a parsed query. `udp_limit`: our own cap on UDP answers, bytes; 0: TCP. */
+void asked_from(const struct message *query, uint16_t udp_limit, struct asked *ret);
+
+/* Writes the client's answer: id, question in the client's case, RD and CD from the query, AD only where the query had
+ * AD or DO, TTLs less `age` s (not below `floor_ttl`; stale answers: all TTLs are set to `floor_ttl`), OPT if the query
+ * had one, with `ede` unless EDE_NONE. `stale` as said. Over asked->limit: TC set, empty sections. Returns the length,
+ * 0 if `cap` is too small (never for cap >= limit). */
+size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
+                    uint8_t *out, size_t cap);
+
+/* TTL that a stale answer carries, s (RFC 8767, 5). */
+enum {
+    STALE_TTL = 30
+};
+
+#endif

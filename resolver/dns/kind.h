@@ -1,0 +1,39 @@
+/*
+ * kind.h: what a reply to one question is. Pure; judges only the reply, not what it means for a zone.
+ */
+#ifndef DNS_KIND_H
+#define DNS_KIND_H
+
+#include "dns/message.h"
+
+enum outcome {
+#define OUTCOME(symbol, word, help) OUTCOME_##symbol,
+#include "dns/outcome.def"
+#undef OUTCOME
+    OUTCOME_COUNT
+};
+
+const char *outcome_word(enum outcome outcome);
+/* usable: answers the client. */
+static inline bool outcome_usable(enum outcome outcome) { return outcome <= OUTCOME_NODATA; }
+
+struct kind {
+    enum outcome outcome;   /* ANSWER, NXDOMAIN, NODATA, SERVFAIL, REFUSED or MALFORMED */
+    bool         truncated; /* TC: never final, ask over TCP */
+    bool edns_refused; /* FORMERR, NOTIMP or BADVERS in a reply without OPT or with a version: ask again without EDNS */
+    bool has_alias;    /* the answer follows a CNAME or DNAME from the question's name */
+    bool has_soa;      /* `zone` and `negative_ttl` are set */
+    int  ede;
+    struct name alias; /* the last name of the chain, lower case */
+    struct name zone;  /* owner of the SOA (answer or authority section), lower case; at or above the question's name or
+                          the end of its chain */
+    uint32_t negative_ttl; /* seconds: min(SOA's TTL, its MINIMUM), RFC 2308 */
+};
+
+/* Judges `reply`, whose question was already matched. Records are followed from the question's name through
+ * CNAME and DNAME in the answer section: ANSWER if a record of the asked type (any for ANY) stands at the end;
+ * NXDOMAIN; else NODATA if there is an SOA, or an empty answer, or a chain; a referral (NS without SOA, empty answer,
+ * no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer. */
+void kind_judge(const struct message *reply, struct kind *ret);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * message.h: a zero-copy view of one DNS message. Parsed once, every record walked and bounded, so
+ * that whoever holds a `struct message` may rely on its offsets. What this parser accepts, ldns
+ * accepts and reads the same (tests/unit/test_message_ldns.c).
+ */
+#ifndef DNS_MESSAGE_H
+#define DNS_MESSAGE_H
+
+#include "base/types.h"
+#include "dns/name.h"
+
+enum {
+    MESSAGE_HEADER = 12
+};
+
+enum { /* header flags, in the 16-bit word at offset 2 */
+    FLAG_QR     = 0x8000,
+    FLAG_OPCODE = 0x7800,
+    FLAG_AA     = 0x0400,
+    FLAG_TC     = 0x0200,
+    FLAG_RD     = 0x0100,
+    FLAG_RA     = 0x0080,
+    FLAG_Z      = 0x0040,
+    FLAG_AD     = 0x0020,
+    FLAG_CD     = 0x0010,
+    FLAG_RCODE  = 0x000f,
+};
+
+enum {
+    RCODE_NOERROR  = 0,
+    RCODE_FORMERR  = 1,
+    RCODE_SERVFAIL = 2,
+    RCODE_NXDOMAIN = 3,
+    RCODE_NOTIMP   = 4,
+    RCODE_REFUSED  = 5,
+    RCODE_BADVERS  = 16
+};
+
+enum {
+    TYPE_A     = 1,
+    TYPE_NS    = 2,
+    TYPE_CNAME = 5,
+    TYPE_SOA   = 6,
+    TYPE_PTR   = 12,
+    TYPE_MX    = 15,
+    TYPE_TXT   = 16,
+    TYPE_AAAA  = 28,
+    TYPE_DNAME = 39,
+    TYPE_OPT   = 41,
+    TYPE_RRSIG = 46,
+    TYPE_IXFR  = 251,
+    TYPE_AXFR  = 252,
+    TYPE_ANY   = 255
+};
+enum {
+    CLASS_IN  = 1,
+    CLASS_ANY = 255
+};
+
+enum section {
+    SECTION_ANSWER,
+    SECTION_AUTHORITY,
+    SECTION_ADDITIONAL,
+    SECTION_COUNT
+};
+
+enum ede { /* RFC 8914 info-codes that byway sends or reads; EDE_NONE: none */
+    EDE_NONE                    = -1,
+    EDE_OTHER                   = 0,
+    EDE_STALE_ANSWER            = 3,
+    EDE_BOGUS                   = 6,
+    EDE_SIGNATURE_EXPIRED       = 7,
+    EDE_SIGNATURE_NOT_YET_VALID = 8,
+    EDE_DNSKEY_MISSING          = 9,
+    EDE_RRSIGS_MISSING          = 10,
+    EDE_NO_ZONE_KEY             = 11,
+    EDE_NSEC_MISSING            = 12,
+    EDE_CACHED_ERROR            = 13,
+    EDE_PROHIBITED              = 18,
+    EDE_NO_REACHABLE_AUTHORITY  = 22,
+    EDE_NETWORK_ERROR           = 23,
+};
+
+struct question {
+    struct view name; /* borrows the message, in the case it came in; never compressed */
+    uint16_t    type;
+    uint16_t class;
+};
+
+struct edns {
+    bool     present;
+    bool     dnssec_ok;
+    uint8_t  version;
+    uint16_t size; /* as sent; not raised to 512 */
+    int      ede;  /* first EDE info-code, or EDE_NONE */
+};
+
+struct message {
+    struct view     wire; /* borrows */
+    uint16_t        id;
+    uint16_t        flags;
+    uint16_t        rcode; /* 12 bits, the OPT's upper bits included */
+    uint16_t        count[SECTION_COUNT];
+    bool            has_question; /* QDCOUNT is 1; false: 0 */
+    struct question question;
+    size_t          start[SECTION_COUNT + 1]; /* offset of each section; the last is the end of the message */
+    size_t          opt_start, opt_end;       /* 0, 0: no OPT */
+    struct edns     edns;
+};
+
+struct record {
+    enum section section;
+    size_t       owner; /* offset of the owner name, may be compressed */
+    uint16_t     type, class;
+    uint32_t     ttl;
+    size_t       ttl_at; /* offset of the TTL */
+    struct view  data;   /* rdata, borrows */
+    size_t       data_at;
+    size_t       end;   /* offset after the record; 0 before the first */
+    size_t       index; /* records passed in this section; internal */
+};
+
+/* Reads a whole message, any direction. False: shorter than a header, QDCOUNT over 1, a record that
+ * does not fit, a bad name or pointer, a second OPT, an OPT outside additional or not at the root,
+ * bytes after the last record. The compressed names inside the rdata of NS, CNAME, SOA, PTR, MX and the
+ * other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. */
+bool message_parse(struct view wire, struct message *ret);
+
+/* The next record, OPT included; begin with a zeroed `record`. False: no more. */
+bool message_next(const struct message *message, struct record *record);
+
+/* How a datagram from a client is to be treated (RFC 1035, 6891, 8906). */
+enum reception {
+    RECEPTION_QUERY,   /* an ordinary question; *ret is complete */
+    RECEPTION_DROP,    /* under 12 bytes, or QR set: silence */
+    RECEPTION_FORMERR, /* ret->id and ret->flags are set; ret->has_question tells whether the question can be echoed */
+    RECEPTION_NOTIMP,  /* opcode other than QUERY; AXFR, IXFR */
+    RECEPTION_BADVERS, /* EDNS version over 0 */
+};
+enum reception message_receive(struct view wire, struct message *ret);
+
+#endif

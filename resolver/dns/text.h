@@ -1,0 +1,21 @@
+/*
+ * text.h: names and types as people write them, through ldns. The only file of this folder that sees it.
+ */
+#ifndef DNS_TEXT_H
+#define DNS_TEXT_H
+
+#include "dns/name.h"
+
+#define NAME_TEXT_MAX 1016 /* 255 bytes, each \DDD at worst, with dots and NUL */
+#define TYPE_TEXT_MAX 16
+
+/* Presentation form (RFC 1035, 5.1) with the final dot, "\DDD" for what is not printable ASCII. Returns `text`. */
+const char *name_format(struct view name, char text[NAME_TEXT_MAX]);
+/* Reads presentation form, with or without the final dot; *ret is in lower case. False: not a name. An empty string is
+ * not a name. */
+bool name_parse(const char *text, struct name *ret);
+/* "MX", or "TYPE65280" (RFC 3597). */
+const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX]);
+bool        type_parse(const char *text, uint16_t *ret); /* any case; "TYPEnnn" too */
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * tcp_ask.h: questions to upstreams over kept TCP connections, pipelined, answered in any order (RFC 7766). Knows ids
+ * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
+ *
+ * A connection is opened on the first question to an address, shared by all that follow, and closed after
+ * TCP_ASK_IDLE_MS without questions. When a connection that was reused breaks, what waited on it is sent once more on a
+ * fresh one; when a fresh one breaks, its tickets get TCP_BROKEN.
+ */
+#ifndef NET_TCP_ASK_H
+#define NET_TCP_ASK_H
+
+#include "base/address.h"
+
+#include <uv.h>
+
+struct tcp_ask;
+struct tcp_ticket;
+
+enum tcp_event {
+    TCP_REPLY,  /* a message with this ticket's id */
+    TCP_BROKEN, /* refused, reset, closed, or nonsense on the stream; `message` is empty */
+};
+typedef void (*tcp_ask_fn)(void *context, void *owner, enum tcp_event event, struct view message);
+
+struct tcp_ask_stats {
+    uint64_t connections, opened, sent, received, stray, broken;
+};
+
+struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
+/* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
+ * Events come later, never from inside this call. -errno: nothing is open. */
+int  tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
+                  struct tcp_ticket **ret);
+void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket);
+/* Every ticket must have been released. Memory is freed when libuv is done (run the loop). */
+void                        tcp_ask_close(struct tcp_ask *ask);
+const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask);
+
+#endif

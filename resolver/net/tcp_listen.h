@@ -1,0 +1,47 @@
+/*
+ * tcp_listen.h: DNS over TCP from clients (RFC 7766): pipelining, answers out of order, idle timeout, a cap on
+ * connections. Knows no DNS but the two length bytes. One of these belongs to one thread and one uv_loop; it may listen
+ * on several sockets.
+ */
+#ifndef NET_TCP_LISTEN_H
+#define NET_TCP_LISTEN_H
+
+#include "base/limits.h"
+#include "base/path.h"
+
+#include <uv.h>
+
+struct tcp_listen;
+
+/* A bound and listening, non-blocking socket with SO_REUSEPORT (and IPV6_V6ONLY). -errno on failure. */
+int tcp_listen_bind(const struct address *address);
+
+/* Handles one message. Returns the length of an answer written to `out` (65535 bytes), 0 for none or later. */
+typedef size_t (*tcp_listen_fn)(void *context, struct view message, const struct path *path, uint8_t *out, size_t cap);
+
+struct tcp_listen_options {
+    unsigned idle_ms;     /* closed after that long without a byte or a question in flight */
+    unsigned connections; /* cap; when reached, the connection that is idle the longest gives way to a new one */
+    void (*begin)(void *context); /* before each batch; may be NULL */
+};
+
+struct tcp_listen_stats {
+    uint64_t accepted, received, sent, idle_closed, evicted,
+        refused; /* refused: nobody idle to give way, or no descriptor left */
+    uint64_t open;
+};
+
+struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_options *options, tcp_listen_fn handle,
+                                     void *context);
+/* Takes `fd` (from tcp_listen_bind()). False: no memory; `fd` is closed. */
+bool tcp_listen_add(struct tcp_listen *listen, int fd);
+/* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
+void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
+/* A late answer. If the connection is gone, nothing happens. `answer` empty (len 0): the question ends without an
+ * answer. Every message for which the handler returned 0 is owed exactly one call. */
+void tcp_listen_send(struct tcp_listen *listen, const struct path *path, struct view answer);
+/* Closes all; `listen` is freed when libuv is done with the handles (run the loop). No handler is called any more. */
+void                           tcp_listen_close(struct tcp_listen *listen);
+const struct tcp_listen_stats *tcp_listen_read_stats(const struct tcp_listen *listen);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * udp_ask.h: questions to upstreams over UDP from ports that nobody can guess, and their replies. Knows ids, not DNS.
+ *
+ * A connected socket for each question, its port chosen by the kernel, up to UDP_ASK_FRESH_RATE questions a second;
+ * beyond that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer
+ * where RLIMIT_NOFILE says so). All sockets hang in one epoll set that the uv_loop watches as one handle.
+ * IP_PMTUDISC_OMIT. One of these belongs to one thread.
+ */
+#ifndef NET_UDP_ASK_H
+#define NET_UDP_ASK_H
+
+#include "base/address.h"
+#include "base/rng.h"
+
+#include <uv.h>
+
+struct udp_ask;
+struct udp_ticket; /* one question's use of one socket */
+
+enum udp_event {
+    UDP_REPLY,       /* a datagram with this ticket's id */
+    UDP_STRAY,       /* a datagram on this ticket's socket with an id that nobody on the socket waits for */
+    UDP_UNREACHABLE, /* ICMP says so (ECONNREFUSED, EHOSTUNREACH, …) */
+};
+/* `owner` is the ticket's. The handler may release any ticket and open new ones. */
+typedef void (*udp_ask_fn)(void *context, void *owner, enum udp_event event, struct view datagram);
+
+struct udp_ask_stats {
+    uint64_t sockets, sent, received, stray, unreachable, send_failed, opened;
+};
+
+/* `begin` as in udp_listen.h. `rng`: borrowed, of the same thread. NULL: no memory or descriptors. */
+struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, udp_ask_fn handle, void (*begin)(void *context),
+                               void *context);
+/* Sends `question` (its first two bytes are the id) to `server`. On success *ret is a ticket that lives until
+ * udp_ask_release(). -errno: nothing is open (ENETUNREACH and its kin included; -EMFILE: no descriptor left, even among
+ * kept sockets). `now`: ms. */
+int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view question, void *owner, msec_t now,
+                 struct udp_ticket **ret);
+/* Sends again on the same socket. -errno on failure, the ticket stays. */
+int  udp_ask_resend(struct udp_ask *ask, struct udp_ticket *ticket, struct view question);
+void udp_ask_release(struct udp_ask *ask, struct udp_ticket *ticket);
+/* Closes all sockets; every ticket must have been released. Memory is freed when libuv is done (run the loop). */
+void                        udp_ask_close(struct udp_ask *ask);
+const struct udp_ask_stats *udp_ask_read_stats(const struct udp_ask *ask);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * settings.h: the configuration as plain data, read from one JSON object. Every error is reported with its path in one
+ * go. What each key means: docs/man/byway.json.5. Immutable once read.
+ */
+#ifndef SETTINGS_SETTINGS_H
+#define SETTINGS_SETTINGS_H
+
+#include "base/address.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "policy/clients.h"
+#include "policy/policy.h"
+
+enum {
+    GROUP_DOMESTIC = 0,
+    GROUP_EXTERNAL = 1,
+    GROUP_OTHERS   = 2
+}; /* indices into settings.groups */
+
+enum scheme {
+    SCHEME_UDP, /* UDP, TCP when truncated */
+    SCHEME_TCP  /* TCP only */
+};
+
+struct upstream_setting {
+    struct address address;
+    enum scheme    scheme;
+    bool           trusted;
+};
+
+struct group_setting {
+    char                    *name; /* "domestic", "external", … */
+    struct upstream_setting *upstreams;
+    size_t                   count; /* 1..LIMIT_GROUP */
+};
+
+enum learning_mode {
+    LEARNING_ON,
+    LEARNING_OBSERVE,
+    LEARNING_OFF
+};
+
+struct settings {
+    char *path; /* the file it was read from */
+
+    struct address *listen;
+    size_t          listen_count;
+    bool            listen_default; /* a failing IPv6 loopback is a warning only */
+    struct clients  allow;
+    unsigned        workers; /* 1..LIMIT_WORKERS */
+    char           *user;    /* NULL: stay who we are */
+
+    struct group_setting *groups; /* groups[GROUP_DOMESTIC], groups[GROUP_EXTERNAL], then others */
+    size_t                group_count;
+    struct rule          *rules; /* zones and presets */
+    size_t                rule_count;
+
+    bool   fall_on_timeout, fall_on_servfail, fall_on_refused;
+    msec_t patience; /* 0: auto */
+    msec_t deadline;
+
+    enum learning_mode learning;
+    msec_t             recheck_first, recheck_max;
+    unsigned           recover_after;
+    size_t             max_zones;
+
+    uint64_t cache_memory;
+    uint32_t min_ttl, max_ttl, stale; /* s */
+
+    char           *control_socket;
+    char           *control_group; /* NULL: none */
+    char           *state;
+    enum log_level  log_level;
+    enum log_format log_format;
+};
+
+/* Where errors go: one call each, `text` without a newline: "upstreams.external[1]: not an address: \"1.2.3\" (expected
+ * …)", or "FILE:12:3: …" for syntax. */
+typedef void (*settings_report_fn)(void *context, const char *text);
+
+/* Where settings looks outside its file; tests put their own. */
+struct settings_sources {
+    const char *resolv_conf; /* "/etc/resolv.conf" */
+    const char *presets;     /* directory with NAME.zones files */
+};
+
+/* Reads and checks. NULL after at least one report. The caller owns the result. Opens no socket. */
+struct settings *settings_read(const char *path, const struct settings_sources *sources, settings_report_fn report,
+                               void *context);
+void             settings_destroy(struct settings *settings);
+/* Warnings that do not make it unusable, e.g. IPv6 loopback default missing, are reported with the prefix "warning: ".
+ */
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * store.h: what must survive a restart: an append-only journal of opaque records with a checksum each, compacted into a
+ * snapshot. Knows nothing of zones.
+ *
+ * Directory: `lock` (held with an exclusive record lock while open), `snapshot`, `journal`. Both files: a header {magic
+ * "byway", kind, version, generation}, then records {length u32, crc32c u32, bytes}. A journal is replayed on the
+ * snapshot of the same generation; a torn tail is cut off silently (that is what a crash leaves), anything else that is
+ * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it. Formats: docs/state.md.
+ *
+ * Writing happens on libuv's thread pool: a slow, full or read-only disk never blocks the caller. While the disk fails,
+ * records are kept in memory (a whole snapshot is written as soon as it works again), failures are counted.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/types.h"
+
+#include <uv.h>
+
+struct store;
+
+typedef void (*store_report_fn)(void *context, const char *text); /* warnings, one line */
+typedef void (*store_record_fn)(void *context, struct view record);
+
+/* Takes the lock only; nothing else is read. -EWOULDBLOCK: another process holds it (its pid in *ret_pid where known).
+ * -errno otherwise. Creates the directory (0750) if it is missing. */
+int store_lock(const char *directory, int *ret_pid, struct store **ret);
+
+/* Hands every surviving record, oldest first, to `each`. Never fails for what it finds; *ret_records counts. Blocking;
+ * used once, before the loop runs. -errno only if the directory cannot be read. */
+int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, size_t *ret_records);
+
+/* Gives all current records to the snapshot writer by calling store_snapshot_add() for each; called on the loop's
+ * thread when a compaction is due. */
+typedef void (*store_collect_fn)(void *context);
+
+/* Starts writing on `loop`; a fresh snapshot is due at once if the replay found anything set aside. */
+int store_start(struct store *store, uv_loop_t *loop, store_collect_fn collect, store_report_fn report, void *context);
+
+/* Queues a record: written and fdatasync'ed within STORE_SYNC_MS (250 ms) on a disk that works. Copies. */
+void store_append(struct store *store, struct view record);
+void store_snapshot_add(struct store *store, struct view record);
+
+struct store_stats {
+    uint64_t appended, synced, snapshots, failures, journal_bytes;
+    bool     failing; /* the last write did not succeed */
+};
+void store_read_stats(const struct store *store, struct store_stats *ret);
+
+/* Writes what is queued, a snapshot, and waits for the disk at most `patience_ms`; releases the lock and frees. */
+void store_close(struct store *store, unsigned patience_ms);
+
+#endif
