@@ -1,0 +1,177 @@
+/*
+ * log.c: formats a line in a buffer on the stack and writes it with one write(2), so that lines of several threads
+ * never mix. Allocates nothing: it must work when memory is gone. Reads the calendar clock for the JSON form, because a
+ * log's consumer needs the time of the line and no caller should have to carry it.
+ */
+#include "base/log.h"
+
+#include "base/units.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LINE_MAX_BYTES = 4096, /* PIPE_BUF: a write up to this size is not split on a pipe */
+    MESSAGE_MAX    = 3072,
+    TAIL_BYTES     = 8, /* kept free for what closes a line */
+};
+
+static const char *const level_words[]      = {"error", "warning", "info", "debug"};
+static const int         level_priorities[] = {3, 4, 6, 7}; /* syslog's numbers, for sd-daemon's prefix */
+
+static atomic_int  log_level_now  = LOG_LEVEL_INFO;
+static atomic_int  log_format_now = LOG_FORMAT_TEXT;
+static atomic_bool log_to_journal;
+
+/* systemd names the device and inode of the journal's stream, for a child may have been redirected since. */
+static bool stderr_is_journal(void)
+{
+    const char        *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat        status;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+           status.st_dev == device && status.st_ino == inode;
+}
+
+void log_configure(enum log_level level, enum log_format format)
+{
+    atomic_store_explicit(&log_level_now, level, memory_order_relaxed);
+    atomic_store_explicit(&log_format_now, format, memory_order_relaxed);
+    atomic_store_explicit(&log_to_journal, stderr_is_journal(), memory_order_relaxed);
+}
+
+struct line {
+    char   bytes[LINE_MAX_BYTES];
+    size_t len;
+};
+
+static bool line_add(struct line *line, const char *bytes, size_t len)
+{
+    if (len > sizeof(line->bytes) - TAIL_BYTES - line->len)
+        return false;
+    memcpy(line->bytes + line->len, bytes, len);
+    line->len += len;
+    return true;
+}
+
+/* Into TAIL_BYTES, which line_add() leaves free. */
+static void line_close(struct line *line, const char *closing)
+{
+    size_t len = strlen(closing);
+
+    memcpy(line->bytes + line->len, closing, len);
+    line->len += len;
+}
+
+/* Length of the printable UTF-8 sequence at `p`: RFC 3629's table, without the C1 controls, which terminals obey.
+ * 0: none. */
+static size_t utf8_length(const unsigned char *p)
+{
+    unsigned low = 0x80, high = 0xbf;
+    size_t   len;
+
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] < 0x7f;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        len = 2;
+    else if ((p[0] & 0xf0) == 0xe0)
+        len = 3;
+    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+        len = 4;
+    else
+        return 0;
+    if (p[0] == 0xc2 || p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return len;
+}
+
+/* Adds `message` so that whatever a peer put into it stays on one line and inside the JSON string.
+ * False: it was cut. */
+static bool line_add_message(struct line *line, const char *message, bool json)
+{
+    const unsigned char *p = (const unsigned char *) message;
+
+    while (*p != '\0') {
+        size_t len = utf8_length(p);
+        char   escaped[8];
+        bool   fits;
+
+        if (len == 0)
+            fits =
+                line_add(line, escaped, (size_t) snprintf(escaped, sizeof(escaped), "%s\\x%02x", json ? "\\" : "", *p));
+        else if (json && (*p == '"' || *p == '\\'))
+            fits = line_add(line, (char[]){'\\', (char) *p}, 2);
+        else
+            fits = line_add(line, (const char *) p, len);
+        if (!fits)
+            return false;
+        p += len > 0 ? len : 1;
+    }
+    return true;
+}
+
+static void line_open(struct line *line, enum log_level level, bool json)
+{
+    char            opening[96], seconds[TIME_TEXT_MAX];
+    struct timespec now;
+    int             len;
+
+    if (json) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        time_format(now.tv_sec, seconds);
+        len = snprintf(opening, sizeof(opening), "{\"time\":\"%.19s.%03uZ\",\"level\":\"%s\",\"message\":\"", seconds,
+                       (unsigned) (now.tv_nsec / 1000000), level_words[level]);
+    } else if (atomic_load_explicit(&log_to_journal, memory_order_relaxed)) {
+        len = snprintf(opening, sizeof(opening), "<%d>%s ", level_priorities[level], level_words[level]);
+    } else {
+        len = snprintf(opening, sizeof(opening), "%s ", level_words[level]);
+    }
+    line->len = 0;
+    line_add(line, opening, (size_t) len);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    bool        json    = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
+    const char *closing = json ? "\"}\n" : "\n";
+    int         saved   = errno;
+    int         wanted;
+    char        message[MESSAGE_MAX];
+    struct line line;
+    va_list     arguments;
+
+    if ((int) level > atomic_load_explicit(&log_level_now, memory_order_relaxed))
+        return;
+    va_start(arguments, format);
+    wanted = vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    if (wanted < 0)
+        message[0] = '\0';
+    line_open(&line, level, json);
+    if (!line_add_message(&line, message, json) || wanted >= (int) sizeof(message))
+        line_close(&line, "...");
+    line_close(&line, closing);
+    while (write(STDERR_FILENO, line.bytes, line.len) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+}
