@@ -1,0 +1,133 @@
+"""Fixtures: a stage of scripted upstreams and a bywayd between them."""
+
+import collections
+import socket
+import sys
+
+import pytest
+
+from daemon import Daemon
+from upstream import Stage, World
+
+DOMESTIC = "192.0.2.1"  # marks: an answer's address tells whose it is
+SECOND = "192.0.2.2"
+EXTERNAL = "198.51.100.1"
+OFFICE = "192.0.2.77"
+GOOD = [f"good{n}.test" for n in range(8)]  # zones that always work
+
+sys.setswitchinterval(0.0005)  # a waiting thread soon gets its turn: several tests measure milliseconds
+
+
+@pytest.fixture(scope="session")
+def stage():
+    stage = Stage()
+    yield stage
+    stage.close()
+    assert not stage.errors, "\n".join(stage.errors)
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = World()
+    for zone in GOOD:
+        world.add(zone)
+    return world
+
+
+@pytest.fixture(scope="module")
+def shared_domestic(stage, world):
+    upstream = stage.upstream(world, "127.0.0.11", DOMESTIC)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_external(stage, world):
+    upstream = stage.upstream(world, "127.0.0.13", EXTERNAL)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def domestic(stage, world):
+    upstream = stage.upstream(world, "127.0.0.21", DOMESTIC)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def second(stage, world):
+    upstream = stage.upstream(world, "127.0.0.22", SECOND)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def external(stage, world):
+    upstream = stage.upstream(world, "127.0.0.23", EXTERNAL)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def office(stage, world):
+    upstream = stage.upstream(world, "127.0.0.24", OFFICE)
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def forwarder(domestic, external):
+    """forwarder(config, …): a running bywayd between `domestic` and `external`, or the lists given."""
+    daemons = []
+
+    def start(config=None, domestics=None, externals=None, **options):
+        daemon = Daemon(domestics or [domestic], externals or [external], config, **options)
+        daemons.append(daemon)
+        return daemon.start()
+    yield start
+    errors = []
+    for daemon in daemons:
+        try:
+            daemon.close()
+        except AssertionError as error:
+            errors.append(str(error))
+    assert not errors, "\n".join(errors)
+
+
+@pytest.fixture(scope="module")
+def byway(shared_domestic, shared_external):
+    """One bywayd for a whole file, for tests that leave it as they found it."""
+    daemon = Daemon([shared_domestic], [shared_external])
+    daemon.start()
+    yield daemon
+    daemon.close()
+
+
+_serial = collections.Counter()
+
+
+@pytest.fixture
+def fresh(world):
+    """fresh("open"): a zone of the world that nobody has asked for yet."""
+    def make(stem, **options):
+        _serial[stem] += 1
+        zone = f"{stem}{_serial[stem]}.test"
+        world.add(zone, **options)
+        return zone
+    return make
+
+
+@pytest.fixture(scope="session")
+def needs_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this host has no IPv6 loopback")
+
+
+def warm(daemon, zones=GOOD[:3], tag="warm"):
+    """Asks about zones that work, so that bywayd knows some that are good."""
+    for zone in zones:
+        assert daemon.ask(f"{tag}.{zone}").rcode == "NOERROR"

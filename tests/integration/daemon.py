@@ -1,0 +1,266 @@
+"""Runs the real bywayd with a configuration and a directory of its own, and bywayctl against it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from client import Flood, ask, udp_exchange
+from upstream import endpoint, free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
+
+
+def program(name):
+    """The program in the build directory that BYWAY_BUILD names (default: build-test)."""
+    build = ROOT / os.environ.get("BYWAY_BUILD", "build-test")
+    for path in (build / name, build / "resolver" / name):
+        if path.is_file():
+            return str(path)
+    raise FileNotFoundError(f"no {name} in {build}; build it, or name the build directory in BYWAY_BUILD")
+
+
+def has_sanitizers():
+    return b"__asan_init" in pathlib.Path(program("bywayd")).read_bytes()
+
+
+def wait_for(condition, seconds, what, every=0.05):
+    """What `condition` returns once it is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(every)
+
+
+def environment(**extra):
+    return {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1",
+            **extra}
+
+
+def run(*argv, timeout=30, stdin=None, **extra):
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=stdin,
+                          env=environment(**extra), check=False)
+
+
+class Daemon:
+    """`config` is merged over a base that touches nothing outside of the directory: {"fallback.deadline": "2s"} sets a
+    nested key."""
+
+    def __init__(self, domestic, external, config=None, addresses=("127.0.0.1",), directory=None):
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="byway-"))
+        self._own_directory = directory is None
+        self.directory.chmod(0o755)
+        self.port = free_port(*addresses)
+        self.listen = [endpoint(address, self.port) for address in addresses]
+        self.where = self.listen[0]
+        self.state = self.directory / "state"
+        self.socket = str(self.directory / "control.sock")
+        self.path = self.directory / "byway.json"
+        self.config = {
+            "listen": self.listen,
+            "upstreams": {"domestic": [str(u) for u in domestic], "external": [str(u) for u in external]},
+            "control": {"socket": self.socket},
+            "state": str(self.state),
+            "presets": [],
+            "log": {"level": "debug"},
+        }
+        self.set(config or {})
+        self.process = None
+        self.stops = 0
+        self._notify = None
+        self._log_path = self.directory / "log"
+
+    # -- configuration --
+
+    def set(self, config):
+        """Merges {"a.b": value} into the configuration and writes the file; None takes the key away."""
+        for key, value in config.items():
+            *parents, last = key.split(".")
+            at = self.config
+            for parent in parents:
+                at = at.setdefault(parent, {})
+            if value is None:
+                at.pop(last, None)
+            else:
+                at[last] = value
+        self.path.write_text(json.dumps(self.config, indent=1))
+
+    # -- life --
+
+    def start(self, seconds=10.0):
+        self.spawn()
+        try:
+            self.wait_notice("READY=1", seconds)
+        except AssertionError:
+            self.kill()
+            raise
+        return self
+
+    def spawn(self, *arguments):
+        if self._notify:
+            self._notify.close()
+        path = self.directory / "notify.sock"
+        path.unlink(missing_ok=True)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(path))
+        path.chmod(0o666)
+        self._notify.setblocking(False)
+        self.notices = []
+        with open(self._log_path, "ab") as log:
+            self.process = subprocess.Popen([program("bywayd"), "-c", str(self.path), *arguments],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=environment(NOTIFY_SOCKET=str(path)))
+        return self.process
+
+    def read_notices(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.notices.append(self._notify.recv(4096).decode())
+        return self.notices
+
+    def wait_notice(self, word, seconds=10.0, after=0):
+        """Waits for the systemd notice `word` among those after the first `after`."""
+        def came():
+            assert self.process.poll() is None, f"bywayd ended with {self.process.returncode}:\n{self.log()[-4000:]}"
+            return any(word in notice.split("\n") for notice in self.read_notices()[after:])
+        try:
+            wait_for(came, seconds, f"{word} from bywayd", every=0.005)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
+
+    def stop(self, seconds=15.0):
+        """SIGTERM; it must end by itself with 0 and without a word from a sanitizer."""
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"bywayd did not stop within {seconds} s of SIGTERM:\n{self.log()[-4000:]}") from None
+        self.check_log()
+        assert code == 0, f"bywayd ended with {code}:\n{self.log()[-4000:]}"
+
+    def kill(self):
+        """kill -9."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def restart(self, seconds=10.0):
+        self.stop()
+        return self.start(seconds)
+
+    def hang_up(self):
+        """SIGHUP, and waits until what was asked is applied."""
+        before = len(self.read_notices())
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_notice("READY=1", after=before)
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            if self._notify:
+                self._notify.close()
+            if self._own_directory:
+                shutil.rmtree(self.directory, ignore_errors=True)
+
+    # -- what it says --
+
+    def log(self):
+        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    def check_log(self):
+        match = SANITIZER.search(self.log())
+        assert not match, self.log()[max(0, match.start() - 200):][:6000]
+
+    def warnings(self):
+        return [line for line in self.log().splitlines() if "warning" in line.lower()]
+
+    def resident(self):
+        """RSS in bytes."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    # -- DNS --
+
+    def ask(self, qname, qtype="A", **options):
+        return ask(self.where, qname, qtype, **options)
+
+    def alive(self):
+        """True if it answers; asks no upstream (opcode STATUS gets NOTIMP)."""
+        wire = udp_exchange(self.where, b"\x12\x34\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00", 2.0)
+        return wire is not None and wire[3] & 15 == 4
+
+    def flood(self, names, **options):
+        flood = Flood(self.where)
+        try:
+            return flood.run(names, **options)
+        finally:
+            flood.close()
+
+    # -- control --
+
+    def ctl(self, *arguments, stdin=None):
+        """bywayctl as a program; never fails by itself."""
+        return run(program("bywayctl"), "-s", self.socket, *arguments, stdin=stdin)
+
+    def control(self, *arguments, stdin=None):
+        """The result of `bywayctl --json …`; fails unless it exits 0."""
+        done = self.ctl("--json", *arguments, stdin=stdin)
+        assert done.returncode == 0, f"bywayctl {' '.join(arguments)}: {done.returncode} {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def zones(self, **filters):
+        """{zone with final dot: object}; the entry of scope `zone` wins."""
+        table = {}
+        for entry in sorted(self.control("zones"), key=lambda entry: entry["scope"] == "zone"):
+            if all(entry[key] == value for key, value in filters.items()):
+                table[entry["zone"]] = entry
+        return table
+
+    def wait_state(self, zone, state, seconds=15.0):
+        """Waits until the zone has one of the states (None: is not listed); its entry."""
+        states = (state,) if state is None or isinstance(state, str) else state
+
+        def reached():
+            entry = self.zones().get(zone)
+            return (entry or True) if (entry["state"] if entry else None) in states else None
+        try:
+            return wait_for(reached, seconds, f"{zone} {state}", every=0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the table: {self.control('zones')}\n{self.log()[-3000:]}") from None
+
+    def rpc(self, *lines, seconds=10.0):
+        """Raw lines to the control socket; the lines that came back until as many as were sent, or it closed."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(seconds)
+            sock.connect(self.socket)
+            data, wanted = b"", len(lines)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                sock.sendall(b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
+                                      for line in lines))
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while data.count(b"\n") < wanted:
+                    piece = sock.recv(65536)
+                    if not piece:
+                        break
+                    data += piece
+        return [json.loads(line) for line in data.splitlines() if line]
