@@ -1,0 +1,77 @@
+# Shared by the scripts, which source it from the project's root: messages, options, Debian packages.
+# shellcheck shell=sh disable=SC2034 # what it sets is used by those who source it
+
+verb=$(basename "$0")
+
+say() { echo "$verb: $*"; }
+
+die() {
+    echo "$verb: $*" >&2
+    exit 1
+}
+
+wrong_usage() {
+    echo "$verb: $* (see scripts/$verb --help)" >&2
+    exit 2
+}
+
+build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev publicsuffix
+    liburcu-dev libsystemd-dev libcap-ng-dev"
+lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
+test_packages="$lab_packages libcmocka-dev libasan8 libubsan1 libtsan2 python3-dnspython python3-pytest dnsperf mandoc
+    shellcheck clang clang-tidy libclang-rt-14-dev"
+
+missing() { # missing PACKAGE ...: those that are not installed
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || echo "$package"
+    done
+}
+
+# Installs what is missing of PACKAGE ..., with no package's daemon started, now or at the next boot: a machine that
+# only builds or tests byway must not find another resolver on its port 53.
+install_packages() {
+    wanted=$(missing "$@" | tr '\n' ' ')
+    [ -n "$wanted" ] || return 0
+    [ "$(id -u)" = 0 ] || die "these packages are missing and only root can install them: $wanted"
+    say "installing $wanted"
+    mkdir -p build
+    # shellcheck disable=SC2086 # one word a package
+    install_guarded $wanted >build/apt.log 2>&1 && return 0
+    grep -E '^(E|Err)' build/apt.log | head -n 5 >&2
+    die "apt-get could not install: $wanted(all it said is in build/apt.log)"
+}
+
+# In a subshell: its traps put policy-rc.d back also after Ctrl-C, and leave the caller's traps alone.
+install_guarded() (
+    policy=/usr/sbin/policy-rc.d
+    [ ! -e $policy ] || [ -e $policy.byway ] || mv $policy $policy.byway
+    trap 'rm -f $policy; [ ! -e $policy.byway ] || mv $policy.byway $policy' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
+    command -v systemctl >/dev/null || exit 0
+    for unit in nsd unbound unbound-resolvconf; do
+        case " $* " in *" ${unit%-*} "*) systemctl -q disable $unit 2>/dev/null || true ;; esac
+    done
+)
+
+compile() { # compile DIRECTORY OPTION ...: set up once, then build
+    directory=$1
+    shift
+    if [ -f "$directory/build.ninja" ]; then
+        meson configure "$directory" "$@"
+    else
+        meson setup "$directory" "$@"
+    fi && ninja -C "$directory"
+}
+
+# compile, quiet unless it fails.
+compile_quietly() {
+    mkdir -p "$1"
+    compile "$@" >"$1/compile.log" 2>&1 && return 0
+    grep -E 'error|ERROR|FAILED|warning:' "$1/compile.log" | head -n 20 >&2
+    return 1
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Shell lint: every script of the tree parses, and shellcheck has nothing to say about it. Run by meson.
+set -eu
+cd "$1"
+scripts=$(for file in scripts/* scripts/lib/* tests/lab/lab tests/lint/*.sh .ci/run; do
+    [ ! -f "$file" ] || case $(head -n 1 "$file") in
+    '#!/bin/sh'* | '# Shared by'*) echo "$file" ;;
+    esac
+done)
+[ -n "$scripts" ]
+for script in $scripts; do
+    sh -n "$script"
+done
+# shellcheck disable=SC2086 # one word a script
+shellcheck -x $scripts
