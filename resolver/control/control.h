@@ -35,24 +35,27 @@ struct control_method {
 };
 
 /* Bound and listening, mode 0660, owned by `gid` where not (gid_t)-1. A socket file that nobody listens on is replaced;
- * one that is alive is -EADDRINUSE. -errno on failure; creates the parent directory (0755). */
+ * one that is alive is -EADDRINUSE, a file that is no socket -ENOTSOCK. -errno on failure; creates the parent directory
+ * (0755). */
 int control_bind(const char *path, gid_t gid);
 
 struct control_options {
     const struct control_method *methods; /* borrowed; ends with name NULL */
     gid_t                        group;   /* may change things too; (gid_t)-1: none */
     void                        *context;
+    unsigned                     stall_ms; /* a client that takes nothing that long is closed; 0: 30 s */
 };
-/* Takes `fd`. NULL: no memory. */
+/* Takes `fd`. The process ignores SIGPIPE. NULL: no memory, or not a socket of control_bind(). */
 struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options);
 
-/* Sends the result (takes the reference). If the client has gone it is dropped. */
+/* Sends the result (takes the reference); NULL is an internal error. If the client has gone it is dropped. `call` is no
+ * longer valid afterwards. No method is run from inside these two. */
 void control_reply(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Stops listening and closes clients; calls that wait may still be answered (to nobody). Freed when the last one is and
- * libuv is done. */
+/* Stops listening, removes the socket file where it may, and closes clients; calls that wait must still be answered (to
+ * nobody). Freed when the last one is and libuv is done. */
 void control_close(struct control *control);
 
 #endif

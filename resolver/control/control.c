@@ -1,0 +1,516 @@
+/*
+ * control.c: clients of the control socket, from accept to close. Knows the protocol's framing, bounds and rights, and
+ * nothing of what a method does. server/keeper starts it.
+ *
+ * The good way of a request: bytes gather in the client's buffer (client_on_read), a line is cut off it (client_pump)
+ * and read (request.c), its method is run with a call to answer, and the answer is written and freed when libuv is done
+ * with it (reply_on_written).
+ *
+ * What else can happen: input that is no request gets an error, and a line too long ends the connection, for nothing
+ * after it can be framed. A client that asks faster than it reads is not read until it has caught up. One that reads
+ * nothing is closed after a while. One that has gone leaves calls behind, whose answers are dropped.
+ *
+ * Methods are run from client_pump() alone, and that from libuv's callbacks alone: never inside control_reply(), so a
+ * method's code is not entered again while it answers.
+ */
+#include "control/control.h"
+#include "base/list.h"
+#include "control/lines.h"
+#include "control/peer.h"
+#include "control/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    CALLS_MAX   = 64,        /* unanswered requests of one client; then it is not read */
+    OUTPUT_MAX  = 128 << 20, /* bytes that wait for all clients together: four tables of 100,000 zones */
+    READ_CHUNK  = 64 << 10,  /* free space offered to each read */
+    STALL_MS    = 30000,     /* a client on the same machine that takes nothing for so long is stuck */
+    STALL_TICKS = 4,         /* looks at a client in that time */
+};
+
+struct control {
+    struct control_options options;
+    uv_loop_t             *loop;
+    uv_pipe_t              listener;
+    uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows */
+    uv_timer_t             stall; /* runs while output waits */
+    bool                   closing;
+    struct list            clients; /* idlest first */
+    size_t                 client_count;
+    size_t                 output; /* bytes that wait for all clients */
+    size_t                 refs;   /* handles, clients and calls; freed at 0 */
+};
+
+enum client_state {
+    CLIENT_OPEN,   /* read, unless it has to catch up */
+    CLIENT_ENDED,  /* no more input; closed when it has its answers */
+    CLIENT_CLOSED, /* the handle closes; answers are dropped */
+};
+
+struct client {
+    struct control   *control;
+    struct list       link; /* control->clients, until CLOSED */
+    uv_pipe_t         pipe;
+    enum client_state state;
+    bool              may_change;
+    bool              reading;
+    struct lines      input;
+    size_t            calls;  /* waiting for their answer */
+    size_t            output; /* bytes that wait */
+    size_t            seen;   /* libuv's queue at the last tick, and ticks it has not moved */
+    unsigned          still;
+    size_t            refs; /* the handle and the calls; freed at 0 */
+};
+
+struct control_call {
+    struct client *client;
+    json_t        *id; /* NULL: a notification */
+};
+
+struct reply {
+    uv_write_t     request;
+    struct client *client;
+    char          *text;
+    size_t         len;
+};
+
+static void control_unref(struct control *control)
+{
+    if (--control->refs == 0)
+        free(control);
+}
+
+static void client_unref(struct client *client)
+{
+    if (--client->refs > 0)
+        return;
+    control_unref(client->control);
+    lines_clear(&client->input);
+    free(client);
+}
+
+static void client_on_closed(uv_handle_t *handle) { client_unref(handle->data); }
+
+static void client_close(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED)
+        return;
+    client->state = CLIENT_CLOSED;
+    list_remove(&client->link);
+    client->control->client_count--;
+    uv_close((uv_handle_t *) &client->pipe, client_on_closed);
+}
+
+/* Answers. */
+
+static void client_pump(struct client *client);
+static void control_on_wake(uv_timer_t *timer);
+
+static void reply_on_written(uv_write_t *request, int status)
+{
+    struct reply  *reply  = request->data;
+    struct client *client = reply->client;
+
+    client->output -= reply->len;
+    client->control->output -= reply->len;
+    free(reply->text);
+    free(reply);
+    if (status < 0)
+        client_close(client);
+    else
+        client_pump(client);
+}
+
+static void control_on_stall_tick(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    LIST_EACH (link, next, &control->clients) {
+        struct client *client = CONTAINER_OF(link, struct client, link);
+        size_t         queue  = uv_stream_get_write_queue_size((uv_stream_t *) &client->pipe);
+        client->still         = queue > 0 && queue == client->seen ? client->still + 1 : 0;
+        client->seen          = queue;
+        if (client->still >= STALL_TICKS)
+            client_close(client);
+    }
+    if (control->output == 0)
+        uv_timer_stop(timer);
+}
+
+/* Takes `text`, a whole line. */
+static void client_write(struct client *client, char *text, size_t len)
+{
+    struct control *control = client->control;
+    struct reply   *reply   = malloc(sizeof(*reply));
+
+    if (!reply) {
+        free(text);
+        client_close(client);
+        return;
+    }
+    *reply              = (struct reply){.client = client, .text = text, .len = len};
+    reply->request.data = reply;
+    client->output += len;
+    control->output += len;
+    uv_buf_t buffer = uv_buf_init(text, (unsigned) len);
+    int      status = uv_write(&reply->request, (uv_stream_t *) &client->pipe, &buffer, 1, reply_on_written);
+    if (status != 0) {
+        client->output -= len;
+        control->output -= len;
+        free(text);
+        free(reply);
+        client_close(client);
+        return;
+    }
+    if (!uv_is_active((uv_handle_t *) &control->stall))
+        uv_timer_start(&control->stall, control_on_stall_tick, control->options.stall_ms / STALL_TICKS,
+                       control->options.stall_ms / STALL_TICKS);
+}
+
+static json_t *error_document(json_t *id, int code, const char *message)
+{
+    json_t *text = json_string(message);
+
+    if (!text) /* not UTF-8: better a plain word than none */
+        text = json_string("failed, for a reason that is not text");
+    return json_pack("{s:s, s:O, s:{s:i, s:o}}", "jsonrpc", "2.0", "id", id, "error", "code", code, "message", text);
+}
+
+/* Takes `document`; NULL means there was no memory for it. */
+static void client_send(struct client *client, json_t *document)
+{
+    struct control *control = client->control;
+    char           *text    = NULL;
+
+    if (client->state != CLIENT_CLOSED && document)
+        text = json_dumps(document, JSON_COMPACT);
+    size_t len = text ? strlen(text) : 0;
+    if (text && len > OUTPUT_MAX - control->output) {
+        json_t *id = json_object_get(document, "id");
+        free(text);
+        json_t *error = error_document(id, CONTROL_FAILED, "too many answers wait for their readers");
+        text          = error ? json_dumps(error, JSON_COMPACT) : NULL;
+        len           = text ? strlen(text) : 0;
+        json_decref(error);
+    }
+    json_decref(document);
+    if (client->state == CLIENT_CLOSED)
+        return;
+    if (!text) {
+        client_close(client);
+        return;
+    }
+    text[len] = '\n'; /* in the place of the NUL: writing needs none */
+    client_write(client, text, len + 1);
+}
+
+static void client_fail(struct client *client, json_t *id, int code, const char *message)
+{
+    client_send(client, error_document(id ? id : json_null(), code, message));
+}
+
+/* Ends a call whose answer, if it may have one, was sent. */
+static void call_finish(struct control_call *call)
+{
+    struct client  *client  = call->client;
+    struct control *control = client->control;
+
+    json_decref(call->id);
+    free(call);
+    client->calls--;
+    if (!client->reading && !control->closing)
+        uv_timer_start(&control->wake, control_on_wake, 0, 0);
+    client_unref(client);
+}
+
+void control_reply(struct control_call *call, json_t *result)
+{
+    if (!result) {
+        control_fail(call, CONTROL_INTERNAL, "no memory for the result");
+        return;
+    }
+    if (call->id && call->client->state != CLIENT_CLOSED)
+        client_send(call->client, json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result));
+    json_decref(result);
+    call_finish(call);
+}
+
+void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
+{
+    char   *message = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    va_end(arguments);
+    if (call->id && call->client->state != CLIENT_CLOSED)
+        client_fail(call->client, call->id, (int) code, message ? message : "no memory");
+    free(message);
+    call_finish(call);
+}
+
+/* Requests. */
+
+static const struct control_method *method_find(const struct control *control, const char *name)
+{
+    for (const struct control_method *method = control->options.methods; method->name; method++)
+        if (strcmp(method->name, name) == 0)
+            return method;
+    return NULL;
+}
+
+static void call_run(struct client *client, const struct control_method *method, const struct request *request)
+{
+    struct control_call *call   = malloc(sizeof(*call));
+    json_t              *params = request->params ? json_incref(request->params) : json_object();
+
+    if (!call || !params) {
+        free(call);
+        json_decref(params);
+        client_close(client);
+        return;
+    }
+    *call = (struct control_call){.client = client, .id = request->id ? json_incref(request->id) : NULL};
+    client->calls++;
+    client->refs++;
+    method->run(client->control->options.context, call, params);
+    json_decref(params);
+}
+
+static void client_on_line(struct client *client, struct view line)
+{
+    struct request               request;
+    char                         why[REQUEST_WHY_MAX];
+    int                          code   = request_read(line, &request, why);
+    const struct control_method *method = NULL;
+
+    if (code != 0) {
+        client_fail(client, request.id, code, why);
+        goto out;
+    }
+    method = method_find(client->control, request.method);
+    if (!method) {
+        code = CONTROL_UNKNOWN_METHOD;
+        snprintf(why, sizeof(why), "no such method");
+    } else if (method->changes && !client->may_change) {
+        code = CONTROL_DENIED;
+        snprintf(why, sizeof(why), "%s needs root, the daemon's user, or the control group", method->name);
+    } else if (request.params && !json_is_object(request.params)) {
+        code = CONTROL_BAD_PARAMS;
+        snprintf(why, sizeof(why), "\"params\" must be an object");
+    }
+    if (code == 0)
+        call_run(client, method, &request);
+    else if (request.id)
+        client_fail(client, request.id, code, why);
+out:
+    request_done(&request);
+}
+
+static bool is_blank(struct view line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (!memchr(" \t\r", line.data[i], 3))
+            return false;
+    return true;
+}
+
+static bool client_has_caught_up(const struct client *client)
+{
+    return client->calls < CALLS_MAX && client->output < LIMIT_TCP_OUTPUT;
+}
+
+static void client_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    struct client *client = handle->data;
+
+    uint8_t *room = lines_room(&client->input, READ_CHUNK);
+
+    (void) suggested;
+    *ret = uv_buf_init((char *) room, room ? READ_CHUNK : 0);
+}
+
+static void client_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct client *client = stream->data;
+
+    (void) buffer;
+    if (count < 0 && count != UV_EOF) {
+        client_close(client);
+        return;
+    }
+    if (count == UV_EOF) {
+        uv_read_stop(stream);
+        client->reading = false;
+        client->state   = CLIENT_ENDED;
+    } else {
+        lines_add(&client->input, (size_t) count);
+    }
+    client_pump(client);
+}
+
+/* Reads on or pauses, as the client's state and its backlog want it. */
+static void client_set_reading(struct client *client)
+{
+    uv_stream_t *stream = (uv_stream_t *) &client->pipe;
+    bool         wanted = client->state == CLIENT_OPEN && client_has_caught_up(client);
+
+    if (wanted && !client->reading && uv_read_start(stream, client_on_alloc, client_on_read) != 0) {
+        client_close(client);
+        return;
+    }
+    if (!wanted && client->reading)
+        uv_read_stop(stream);
+    client->reading = wanted;
+}
+
+/* Does what can be done for this client now: lines, pausing, closing. */
+static void client_pump(struct client *client)
+{
+    struct view line;
+
+    while (client->state != CLIENT_CLOSED && client_has_caught_up(client) &&
+           lines_next(&client->input, client->state == CLIENT_ENDED, &line)) {
+        if (is_blank(line))
+            continue;
+        list_remove(&client->link);
+        list_append(&client->control->clients, &client->link);
+        client_on_line(client, line);
+    }
+    if (client->state == CLIENT_CLOSED)
+        return;
+
+    lines_settle(&client->input);
+    if (lines_unfinished(&client->input) > LIMIT_CONTROL_LINE) {
+        client->state = CLIENT_ENDED;
+        lines_clear(&client->input);
+        client_fail(client, NULL, CONTROL_INVALID_REQUEST, "a request line is too long");
+    }
+    if (client->state == CLIENT_ENDED && client->input.len == 0 && client->calls == 0 && client->output == 0)
+        client_close(client);
+    if (client->state != CLIENT_CLOSED)
+        client_set_reading(client);
+}
+
+static void control_on_wake(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    LIST_EACH (link, next, &control->clients) {
+        client_pump(CONTAINER_OF(link, struct client, link));
+        if (control->closing) /* by a method: the list is gone */
+            return;
+    }
+}
+
+/* Connections. */
+
+/* A full house: the idlest client that waits for nothing gives way. */
+static bool control_make_room(struct control *control)
+{
+    if (control->client_count < LIMIT_CONTROL_CLIENTS)
+        return true;
+    LIST_EACH (link, next, &control->clients) {
+        struct client *client = CONTAINER_OF(link, struct client, link);
+        if (client->calls == 0 && client->output == 0) {
+            client_close(client);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void control_on_connection(uv_stream_t *listener, int status)
+{
+    struct control *control = listener->data;
+    struct client  *client  = status == 0 ? calloc(1, sizeof(*client)) : NULL;
+    struct peer     peer;
+    int             fd = -1;
+
+    if (!client)
+        return;
+    bool room       = control_make_room(control);
+    client->control = control;
+    client->refs    = 1;
+    control->refs++;
+    control->client_count++;
+    list_append(&control->clients, &client->link);
+    uv_pipe_init(control->loop, &client->pipe, 0);
+    client->pipe.data = client;
+    if (uv_accept(listener, (uv_stream_t *) &client->pipe) != 0 || uv_fileno((uv_handle_t *) &client->pipe, &fd) != 0) {
+        client_close(client);
+        return;
+    }
+    peer_read(fd, &peer);
+    client->may_change = peer_may_change(&peer, geteuid(), control->options.group);
+    if (!room) {
+        client->state = CLIENT_ENDED;
+        client_fail(client, NULL, CONTROL_FAILED, "too many connections");
+    }
+    client_pump(client);
+}
+
+static void control_on_closed(uv_handle_t *handle) { control_unref(handle->data); }
+
+struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options)
+{
+    struct control *control = calloc(1, sizeof(*control));
+
+    if (!control) {
+        close(fd);
+        return NULL;
+    }
+    control->options = *options;
+    control->loop    = loop;
+    control->refs    = 3;
+    if (control->options.stall_ms == 0)
+        control->options.stall_ms = STALL_MS;
+    list_init(&control->clients);
+    uv_timer_init(loop, &control->wake);
+    uv_timer_init(loop, &control->stall);
+    uv_pipe_init(loop, &control->listener, 0);
+    control->wake.data = control->stall.data = control->listener.data = control;
+
+    if (uv_pipe_open(&control->listener, fd) != 0) {
+        close(fd);
+        control_close(control);
+        return NULL;
+    }
+    if (uv_listen((uv_stream_t *) &control->listener, LIMIT_CONTROL_CLIENTS, control_on_connection) != 0) {
+        control_close(control);
+        return NULL;
+    }
+    return control;
+}
+
+/* While the old socket still listens nobody else can have taken its path, so what is removed is ours. */
+static void control_remove_file(struct control *control)
+{
+    struct sockaddr_un address = {0};
+    socklen_t          len     = sizeof(address);
+    int                fd      = -1;
+
+    if (uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
+        getsockname(fd, (struct sockaddr *) &address, &len) == 0 && address.sun_family == AF_UNIX &&
+        address.sun_path[0] == '/')
+        unlink(address.sun_path);
+}
+
+void control_close(struct control *control)
+{
+    control->closing = true;
+    control_remove_file(control);
+    LIST_EACH (link, next, &control->clients) {
+        client_close(CONTAINER_OF(link, struct client, link));
+    }
+    uv_close((uv_handle_t *) &control->listener, control_on_closed);
+    uv_close((uv_handle_t *) &control->wake, control_on_closed);
+    uv_close((uv_handle_t *) &control->stall, control_on_closed);
+}
