@@ -58,14 +58,20 @@ install_guarded() (
     done
 )
 
-compile() { # compile DIRECTORY OPTION ...: set up once, then build
+compile() { # compile DIRECTORY OPTION ...: set up once, then build; the programs stand at DIRECTORY/bywayd and bywayctl
     directory=$1
     shift
     if [ -f "$directory/build.ninja" ]; then
         meson configure "$directory" "$@"
     else
         meson setup "$directory" "$@"
-    fi && ninja -C "$directory"
+    fi && ninja -C "$directory" || return 1
+    for program in bywayd bywayctl; do
+        [ ! -f "$directory/$program" ] || continue
+        built=$(cd "$directory" && find . -type f -name $program -perm -u+x)
+        [ -n "$built" ] || continue
+        ln -sf "$built" "$directory/$program"
+    done
 }
 
 # compile, quiet unless it fails.
