@@ -1,6 +1,7 @@
 """Fixtures: a stage of scripted upstreams and a bywayd between them."""
 
 import collections
+import itertools
 import socket
 import sys
 
@@ -105,6 +106,7 @@ def byway(shared_domestic, shared_external):
 
 
 _serial = collections.Counter()
+_warmth = itertools.count()
 
 
 @pytest.fixture
@@ -127,7 +129,16 @@ def needs_ipv6():
         pytest.skip("this host has no IPv6 loopback")
 
 
-def warm(daemon, zones=GOOD[:3], tag="warm"):
-    """Asks about zones that work, so that bywayd knows some that are good."""
+def warm(daemon, zones=GOOD[:3]):
+    """Asks zones that work something new, so that bywayd knows some that are good."""
     for zone in zones:
-        assert daemon.ask(f"{tag}.{zone}").rcode == "NOERROR"
+        assert daemon.ask(f"warm{next(_warmth)}.{zone}").rcode == "NOERROR"
+
+
+def learn(daemon, domestic, zone, failure):
+    """Lets domestic fail the zone until bywayd holds it for blocked; its entry."""
+    warm(daemon)
+    domestic.set(zone, failure)
+    for n in range(3):
+        assert daemon.ask(f"learn{n}.{zone}").addresses == [EXTERNAL]
+    return daemon.wait_state(f"{zone}.", "blocked")
