@@ -1,0 +1,184 @@
+/*
+ * policy.c: the operator's word as a tree of labels, read from the root downwards. Knows nothing of upstreams or
+ * of what is learned. Workers call policy_find() for every query, the learner policy_fence_below() for every zone.
+ *
+ * A node is a zone or a step on the way to one. All edges (node, label) -> child stand in one hash table, so a lookup
+ * costs one probe a label and ends at the first label that no rule has. The chains' length is up to the operator's
+ * zones alone, whatever strangers ask for; the hash therefore needs no secret.
+ */
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NODE_ROOT 0u
+#define NODE_NONE UINT32_MAX
+
+struct node {
+    const uint8_t     *label; /* with its length byte; borrows the wire of a rule */
+    const struct rule *rule;  /* NULL: only a step */
+    uint32_t           parent;
+    uint32_t           next; /* in the same bucket */
+    bool               fence_below;
+};
+
+struct policy {
+    struct rule  fallback;
+    struct rule *rules;
+    struct node *nodes;
+    uint32_t    *buckets;
+    uint32_t     node_count;
+    uint32_t     mask; /* buckets - 1 */
+};
+
+/* Where each label of a name begins, the one next to the root first. */
+struct labels {
+    size_t  count;
+    uint8_t at[NAME_LABELS_MAX];
+};
+
+static void labels_of(const struct name *name, struct labels *ret)
+{
+    uint8_t at[NAME_LABELS_MAX];
+    size_t  count = 0;
+    for (size_t i = 0; name->wire[i] != 0; i += 1u + name->wire[i])
+        at[count++] = (uint8_t) i;
+    ret->count = count;
+    for (size_t i = 0; i < count; i++)
+        ret->at[i] = at[count - 1 - i];
+}
+
+/* FNV-1a over the label and where it hangs. */
+static uint32_t edge_hash(uint32_t parent, const uint8_t *label)
+{
+    uint32_t hash = 2166136261u ^ (parent * 2654435761u);
+    for (size_t i = 0; i <= label[0]; i++)
+        hash = (hash ^ label[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+static uint32_t node_child(const struct policy *policy, uint32_t parent, const uint8_t *label)
+{
+    uint32_t at = policy->buckets[edge_hash(parent, label) & policy->mask];
+    while (at != NODE_NONE) {
+        const struct node *node = &policy->nodes[at];
+        if (node->parent == parent && memcmp(node->label, label, 1u + label[0]) == 0)
+            break;
+        at = node->next;
+    }
+    return at;
+}
+
+static uint32_t node_add(struct policy *policy, uint32_t parent, const uint8_t *label)
+{
+    uint32_t *bucket  = &policy->buckets[edge_hash(parent, label) & policy->mask];
+    uint32_t  at      = policy->node_count++;
+    policy->nodes[at] = (struct node){.label = label, .parent = parent, .next = *bucket};
+    *bucket           = at;
+    return at;
+}
+
+static void policy_add(struct policy *policy, const struct rule *rule)
+{
+    struct labels labels;
+    labels_of(&rule->zone, &labels);
+
+    uint32_t at = NODE_ROOT;
+    for (size_t i = 0; i < labels.count; i++) {
+        const uint8_t *label = &rule->zone.wire[labels.at[i]];
+        uint32_t       child = node_child(policy, at, label);
+        at                   = child != NODE_NONE ? child : node_add(policy, at, label);
+    }
+    struct node *node = &policy->nodes[at];
+    if (node->rule == NULL || (node->rule->preset && !rule->preset))
+        node->rule = rule;
+}
+
+/* A node is always added after its parent, so walking backwards meets children first. The fence is read from the
+ * rule that won: a preset's fence that the operator opened is none. */
+static void policy_mark_fences(struct policy *policy)
+{
+    for (uint32_t at = policy->node_count; at-- > 0;) {
+        struct node *node = &policy->nodes[at];
+        if (node->rule != NULL && node->rule->via != VIA_AUTO)
+            node->fence_below = true;
+        if (node->fence_below)
+            policy->nodes[node->parent].fence_below = true;
+    }
+}
+
+struct policy *policy_create(const struct rule *rules, size_t count)
+{
+    size_t nodes = 1;
+    for (size_t i = 0; i < count; i++)
+        nodes += name_labels(name_view(&rules[i].zone));
+    size_t buckets = 1;
+    while (buckets < nodes)
+        buckets *= 2;
+
+    struct policy *policy = calloc(1, sizeof *policy);
+    if (policy == NULL)
+        return NULL;
+    policy->rules   = calloc(count + 1, sizeof *policy->rules);
+    policy->nodes   = calloc(nodes, sizeof *policy->nodes);
+    policy->buckets = malloc(buckets * sizeof *policy->buckets);
+    if (policy->rules == NULL || policy->nodes == NULL || policy->buckets == NULL) {
+        policy_destroy(policy);
+        return NULL;
+    }
+
+    policy->fallback = (struct rule){.zone = {.len = 1}, .via = VIA_AUTO};
+    policy->mask     = (uint32_t) (buckets - 1);
+    memset(policy->buckets, 0xff, buckets * sizeof *policy->buckets); /* NODE_NONE */
+    policy->nodes[NODE_ROOT] = (struct node){.parent = NODE_ROOT, .next = NODE_NONE};
+    policy->node_count       = 1;
+    for (size_t i = 0; i < count; i++) {
+        policy->rules[i] = rules[i];
+        policy_add(policy, &policy->rules[i]);
+    }
+    policy_mark_fences(policy);
+    return policy;
+}
+
+void policy_destroy(struct policy *policy)
+{
+    if (policy == NULL)
+        return;
+    free(policy->buckets);
+    free(policy->nodes);
+    free(policy->rules);
+    free(policy);
+}
+
+/* The node of `name`, or NODE_NONE if no rule stands at or below it. *ret_rule: the closest rule at or above `name`. */
+static uint32_t policy_walk(const struct policy *policy, struct view name, const struct rule **ret_rule)
+{
+    struct name   lower;
+    struct labels labels;
+    name_set_lower(&lower, name);
+    labels_of(&lower, &labels);
+
+    const struct rule *root = policy->nodes[NODE_ROOT].rule;
+    uint32_t           at   = NODE_ROOT;
+    *ret_rule               = root != NULL ? root : &policy->fallback;
+    for (size_t i = 0; i < labels.count && at != NODE_NONE; i++) {
+        at = node_child(policy, at, &lower.wire[labels.at[i]]);
+        if (at != NODE_NONE && policy->nodes[at].rule != NULL)
+            *ret_rule = policy->nodes[at].rule;
+    }
+    return at;
+}
+
+const struct rule *policy_find(const struct policy *policy, struct view name)
+{
+    const struct rule *rule;
+    policy_walk(policy, name, &rule);
+    return rule;
+}
+
+bool policy_fence_below(const struct policy *policy, struct view zone)
+{
+    const struct rule *rule;
+    uint32_t           at = policy_walk(policy, zone, &rule);
+    return at != NODE_NONE && policy->nodes[at].fence_below;
+}

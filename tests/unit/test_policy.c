@@ -1,0 +1,346 @@
+/*
+ * test_policy.c: the longest match, who wins for the same zone, fences, and the preset that ships with byway.
+ */
+#include "policy/policy.h"
+
+#include "base/rng.h"
+#include "dns/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct name named(const char *text)
+{
+    struct name name;
+    if (!name_parse(text, &name))
+        fail_msg("not a name: %s", text);
+    return name;
+}
+
+static struct rule rule(const char *zone, enum via via, uint8_t group, bool preset)
+{
+    return (struct rule){.zone = named(zone), .via = via, .group = group, .preset = preset};
+}
+
+static struct policy *small_policy(void)
+{
+    const struct rule rules[] = {
+        rule("corp.example", VIA_GROUP, 2, false),
+        rule("open.corp.example", VIA_AUTO, 0, false),
+        rule("deep.open.corp.example", VIA_REFUSE, 0, false),
+        rule("spamhaus.org", VIA_GROUP, 0, true),
+        rule("uribl.com", VIA_GROUP, 0, true),
+        rule("uribl.com", VIA_AUTO, 0, false),
+        rule("dnswl.org", VIA_GROUP, 3, false),
+        rule("dnswl.org", VIA_GROUP, 0, true),
+        rule("twice.example", VIA_GROUP, 4, true),
+        rule("twice.example", VIA_GROUP, 5, true),
+        rule("a.b.c.d.e.f", VIA_GROUP, 6, false),
+    };
+    struct policy *policy = policy_create(rules, ARRAY_LEN(rules));
+    assert_non_null(policy);
+    return policy;
+}
+
+static void the_longest_match_wins(void **state)
+{
+    (void) state;
+    struct policy *policy = small_policy();
+    static const struct {
+        const char *name;
+        const char *zone; /* of the rule that is to be found */
+        enum via    via;
+        uint8_t     group;
+    } rows[] = {
+        {".", ".", VIA_AUTO, 0},
+        {"example", ".", VIA_AUTO, 0},
+        {"org", ".", VIA_AUTO, 0},
+        {"corp.example", "corp.example", VIA_GROUP, 2},
+        {"mail.corp.example", "corp.example", VIA_GROUP, 2},
+        {"MAIL.Corp.EXAMPLE", "corp.example", VIA_GROUP, 2},
+        {"xcorp.example", ".", VIA_AUTO, 0},
+        {"corp.example.org", ".", VIA_AUTO, 0},
+        {"corpexample", ".", VIA_AUTO, 0},
+        {"open.corp.example", "open.corp.example", VIA_AUTO, 0},
+        {"a.b.open.corp.example", "open.corp.example", VIA_AUTO, 0},
+        {"x.deep.open.corp.example", "deep.open.corp.example", VIA_REFUSE, 0},
+        {"deep.corp.example", "corp.example", VIA_GROUP, 2},
+        {"2.0.0.127.zen.spamhaus.org", "spamhaus.org", VIA_GROUP, 0},
+        {"multi.uribl.com", "uribl.com", VIA_AUTO, 0},
+        {"list.dnswl.org", "dnswl.org", VIA_GROUP, 3},
+        {"twice.example", "twice.example", VIA_GROUP, 4},
+        {"f", ".", VIA_AUTO, 0},
+        {"b.c.d.e.f", ".", VIA_AUTO, 0},
+        {"z.a.b.c.d.e.f", "a.b.c.d.e.f", VIA_GROUP, 6},
+        {"\\000\\255.corp.example", "corp.example", VIA_GROUP, 2},
+        {"a\\.corp.example", ".", VIA_AUTO, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct name        name = named(rows[i].name), zone = named(rows[i].zone);
+        const struct rule *found = policy_find(policy, name_view(&name));
+        assert_non_null(found);
+        if (!name_equal(name_view(&found->zone), name_view(&zone)) || found->via != rows[i].via ||
+            found->group != rows[i].group)
+            fail_msg("%s: another rule than %s", rows[i].name, rows[i].zone);
+    }
+    policy_destroy(policy);
+}
+
+static void fences_are_seen_from_above(void **state)
+{
+    (void) state;
+    struct policy *policy = small_policy();
+    static const struct {
+        const char *zone;
+        bool        fence;
+    } rows[] = {
+        {".", true},
+        {"example", true},
+        {"corp.example", true},
+        {"open.corp.example", true},         /* something below is refused */
+        {"deep.open.corp.example", true},    /* refused is a fence too */
+        {"x.deep.open.corp.example", false}, /* none stands at or below it: policy_find() knows */
+        {"free.example", false},
+        {"org", true},
+        {"spamhaus.org", true},
+        {"uribl.com", false}, /* the operator opened what the preset closes */
+        {"com", false},
+        {"e.f", true},
+        {"f.e", false},
+        {"E.F", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct name zone = named(rows[i].zone);
+        if (policy_fence_below(policy, name_view(&zone)) != rows[i].fence)
+            fail_msg("%s: expected %s", rows[i].zone, rows[i].fence ? "a fence" : "none");
+    }
+    policy_destroy(policy);
+}
+
+static void without_rules_all_is_auto(void **state)
+{
+    (void) state;
+    struct policy     *policy = policy_create(NULL, 0);
+    struct name        name   = named("mail.example.org");
+    const struct rule *found  = policy_find(policy, name_view(&name));
+    assert_int_equal(found->via, VIA_AUTO);
+    assert_false(found->preset);
+    assert_true(name_is_root(name_view(&found->zone)));
+    assert_false(policy_fence_below(policy, name_view(&name)));
+    policy_destroy(policy);
+    policy_destroy(NULL);
+}
+
+static void a_rule_for_the_root_replaces_the_built_in_one(void **state)
+{
+    (void) state;
+    const struct rule  rules[] = {rule(".", VIA_GROUP, 1, false), rule("example", VIA_AUTO, 0, false)};
+    struct policy     *policy  = policy_create(rules, ARRAY_LEN(rules));
+    struct name        other = named("other.org"), below = named("mail.example"), root = named(".");
+    const struct rule *found = policy_find(policy, name_view(&other));
+    assert_int_equal(found->via, VIA_GROUP);
+    assert_int_equal(found->group, 1);
+    assert_int_equal(policy_find(policy, name_view(&below))->via, VIA_AUTO);
+    assert_true(policy_fence_below(policy, name_view(&root)));
+    assert_false(policy_fence_below(policy, name_view(&below)));
+    policy_destroy(policy);
+}
+
+/* Names of few letters, so that they meet often. */
+static struct name random_name(struct rng *rng)
+{
+    struct name name   = {.len = 1};
+    size_t      labels = rng_below(rng, 6);
+    for (size_t i = 0; i < labels; i++) {
+        uint8_t     label[2] = {(uint8_t) ('a' + rng_below(rng, 3)), (uint8_t) ('a' + rng_below(rng, 2))};
+        struct name below;
+        assert_true(name_prepend(&below, label, 1 + rng_below(rng, 2), name_view(&name)));
+        name = below;
+    }
+    return name;
+}
+
+static const struct rule *find_slowly(const struct rule *rules, size_t count, struct view name)
+{
+    const struct rule *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!name_is_at_or_below(name, name_view(&rules[i].zone)))
+            continue;
+        if (best == NULL || rules[i].zone.len > best->zone.len ||
+            (rules[i].zone.len == best->zone.len && best->preset && !rules[i].preset))
+            best = &rules[i];
+    }
+    return best;
+}
+
+static bool fence_slowly(const struct rule *rules, size_t count, struct view zone)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct view at = name_view(&rules[i].zone);
+        if (name_is_at_or_below(at, zone) && find_slowly(rules, count, at)->via != VIA_AUTO)
+            return true;
+    }
+    return false;
+}
+
+static void random_policies_agree_with_a_plain_search(void **state)
+{
+    (void) state;
+    struct rng rng;
+    rng_init(&rng, (const uint8_t[RNG_SEED_BYTES]){7});
+    for (size_t round = 0; round < 200; round++) {
+        struct rule rules[40];
+        size_t      count = rng_below(&rng, ARRAY_LEN(rules) + 1);
+        for (size_t i = 0; i < count; i++)
+            rules[i] = (struct rule){.zone   = random_name(&rng),
+                                     .via    = (enum via) rng_below(&rng, 3),
+                                     .group  = (uint8_t) i,
+                                     .preset = rng_below(&rng, 2) == 0};
+        struct policy *policy = policy_create(rules, count);
+        assert_non_null(policy);
+        for (size_t i = 0; i < 100; i++) {
+            struct name        name     = random_name(&rng);
+            const struct rule *expected = find_slowly(rules, count, name_view(&name));
+            const struct rule *found    = policy_find(policy, name_view(&name));
+            assert_int_equal(found->via, expected == NULL ? VIA_AUTO : expected->via);
+            if (expected != NULL)
+                assert_int_equal(found->group, expected->group);
+            assert_int_equal(policy_fence_below(policy, name_view(&name)),
+                             fence_slowly(rules, count, name_view(&name)));
+        }
+        policy_destroy(policy);
+    }
+}
+
+/* The preset, found from this file's own place. */
+static FILE *open_preset(void)
+{
+    static const char self[] = "tests/unit/test_policy.c", preset[] = "config/presets/dnsbl.zones";
+    size_t            root = strlen(__FILE__) - (sizeof self - 1);
+    char              path[4096];
+    snprintf(path, sizeof path, "%.*s%s", (int) root, __FILE__, preset);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        fail_msg("cannot open %s", path);
+    return file;
+}
+
+static size_t read_preset(struct rule *rules, size_t cap)
+{
+    FILE  *file  = open_preset();
+    size_t count = 0;
+    char   line[256];
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        assert_true(count < cap);
+        rules[count++] = rule(line, VIA_GROUP, 0, true);
+        if (line[strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789.-")] != '\0')
+            fail_msg("not plain lower case: \"%s\"", line);
+    }
+    fclose(file);
+    return count;
+}
+
+static void the_dnsbl_preset_is_well_formed(void **state)
+{
+    (void) state;
+    static struct rule rules[1000];
+    size_t             count = read_preset(rules, ARRAY_LEN(rules));
+    assert_true(count > 100);
+    for (size_t i = 0; i < count; i++) {
+        char text[NAME_TEXT_MAX];
+        if (name_labels(name_view(&rules[i].zone)) < 2)
+            fail_msg("a whole top-level domain: %s", name_format(name_view(&rules[i].zone), text));
+        for (size_t j = 0; j < count; j++)
+            if (i != j && name_is_at_or_below(name_view(&rules[i].zone), name_view(&rules[j].zone)))
+                fail_msg("another line covers it: %s", name_format(name_view(&rules[i].zone), text));
+    }
+}
+
+static void the_dnsbl_preset_covers_what_mail_servers_ask(void **state)
+{
+    (void) state;
+    static struct rule rules[1000];
+    struct policy     *policy  = policy_create(rules, read_preset(rules, ARRAY_LEN(rules)));
+    static const char *asked[] = {
+        "2.0.0.127.zen.spamhaus.org",
+        "example.com.dbl.spamhaus.org",
+        "2.0.0.127.key.zen.dq.spamhaus.net",
+        "2.0.0.127.cbl.abuseat.org",
+        "2.0.0.127.bl.spamcop.net",
+        "2.0.0.127.b.barracudacentral.org",
+        "2.0.0.127.list.dnswl.org",
+        "example.com.dwl.dnswl.org",
+        "example.com.multi.uribl.com",
+        "example.com.multi.surbl.org",
+        "2.0.0.127.key.combined.mail.abusix.zone",
+        "2.0.0.127.dnsbl-1.uceprotect.net",
+        "2.0.0.127.ips.backscatterer.org",
+        "2.0.0.127.dnsbl.sorbs.net",
+        "2.0.0.127.psbl.surriel.com",
+        "2.0.0.127.bl.mailspike.net",
+        "2.0.0.127.wl.mailspike.net",
+        "2.0.0.127.bl.score.senderscore.com",
+        "2.0.0.127.sa-trusted.bondedsender.org",
+        "2.0.0.127.sa-accredit.habeas.com",
+        "2.0.0.127.iadb.isipp.com",
+        "2.0.0.127.bl.0spam.org",
+        "2.0.0.127.all.s5h.net",
+        "2.0.0.127.truncate.gbudb.net",
+        "2.0.0.127.dnsbl.justspam.org",
+        "2.0.0.127.ix.dnsbl.manitu.net",
+        "2.0.0.127.db.wpbl.info",
+        "2.0.0.127.dnsbl.dronebl.org",
+        "2.0.0.127.rbl.efnetrbl.org",
+        "hash.ebl.msbl.org",
+        "2.0.0.127.hostkarma.junkemailfilter.com",
+        "2.0.0.127.spam.spamrats.com",
+        "2.0.0.127.bl.spameatingmonkey.net",
+        "2.0.0.127.ubl.unsubscore.com",
+        "2.0.0.127.dnsbl.kempt.net",
+        "2.0.0.127.cbl.anti-spam.org.cn",
+        "2.0.0.127.bl.blocklist.de",
+        "2.0.0.127.spamsources.fabel.dk",
+        "2.0.0.127.dnsbl.spfbl.net",
+        "2.0.0.127.bl.nordspam.com",
+        "hash.uribl.rspamd.com",
+        "example.com.lookup.dkimwl.org",
+        "2.0.0.127.bl.rbl.scrolloutf1.com",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct name name = named(asked[i]);
+        if (policy_find(policy, name_view(&name))->via != VIA_GROUP)
+            fail_msg("not covered: %s", asked[i]);
+    }
+    static const char *others[] = {"mail.surriel.com", "example.org", "smtp.junkemailfilter.com", "rspamd.com",
+                                   "net.ua"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct name name = named(others[i]);
+        if (policy_find(policy, name_view(&name))->via != VIA_AUTO)
+            fail_msg("covered, though mail may go there: %s", others[i]);
+    }
+    policy_destroy(policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_longest_match_wins),
+        cmocka_unit_test(fences_are_seen_from_above),
+        cmocka_unit_test(without_rules_all_is_auto),
+        cmocka_unit_test(a_rule_for_the_root_replaces_the_built_in_one),
+        cmocka_unit_test(random_policies_agree_with_a_plain_search),
+        cmocka_unit_test(the_dnsbl_preset_is_well_formed),
+        cmocka_unit_test(the_dnsbl_preset_covers_what_mail_servers_ask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
