@@ -1,0 +1,76 @@
+/*
+ * shard.h: one part of the cache: entries by key, their order of eviction, their bytes. Knows nothing of TTLs and of
+ * what an entry means. Used by cache.c alone, which takes the lock around every call but entry_new().
+ *
+ * SIEVE: entries stand in the order they came. A hit only marks its entry. When room is needed a hand walks from the
+ * oldest towards the newest, takes the mark off what it passes and evicts the first entry without one. What was asked
+ * once and never again therefore goes before what is in use, and a hit costs one store.
+ */
+#ifndef CACHE_SHARD_H
+#define CACHE_SHARD_H
+
+#include "base/list.h"
+#include "dns/name.h"
+
+#include <pthread.h>
+
+struct entry {
+    struct entry *next;   /* in the same bucket */
+    struct list   queue;  /* place in the shard's order, newest first */
+    msec_t        stored; /* when */
+    uint32_t      hash;
+    uint32_t      ttl; /* s; failure: how long it holds */
+    uint32_t      message_len;
+    uint32_t      ttls_len;
+    int           ede; /* failure: the code stored with it */
+    uint8_t       name_len;
+    uint8_t       origin;
+    bool          dnssec_ok, checking_disabled;
+    bool          failure;
+    bool          negative;
+    bool          marked;
+    uint8_t       data[]; /* message and TTL offsets; failure: only name, type, class as a question has them */
+};
+
+struct shard {
+    _Alignas(64) pthread_mutex_t lock;
+    struct entry **buckets;
+    uint32_t       mask;  /* buckets - 1 */
+    struct list    queue; /* newest first */
+    struct list   *hand;  /* the next to look at; the head of the queue: begin with the oldest */
+    uint64_t       bound; /* bytes that all of this shard may have */
+    uint64_t       bytes; /* all of this shard: itself, index, entries */
+    uint64_t       entries, evictions, stores;
+};
+
+/* False: no memory, and there is nothing to be finished. */
+bool shard_init(struct shard *shard, uint64_t bound);
+void shard_fini(struct shard *shard);
+/* A new bound, with an index that suits it. Evicts nothing. Without memory the index stays as it is. */
+void shard_resize(struct shard *shard, uint64_t bound);
+
+/* An entry with room for `data_len` bytes of data, in no shard yet. NULL: no memory. */
+struct entry *entry_new(size_t data_len);
+/* Bytes it takes, the allocator's share included. */
+uint64_t entry_bytes(const struct entry *entry);
+/* The question it answers: name, type, class. */
+const uint8_t *entry_question(const struct entry *entry);
+
+/* First entry of the bucket that `hash` belongs to; then follow `next`. */
+static inline struct entry *shard_bucket(const struct shard *shard, uint32_t hash)
+{
+    return shard->buckets[hash & shard->mask];
+}
+
+/* Could it ever hold so many bytes? */
+bool shard_fits(const struct shard *shard, uint64_t bytes);
+
+/* What cache.c knows of an entry: true if it is of no use to anyone. Such an entry is evicted, marked or not. */
+typedef bool (*entry_useless_fn)(const void *context, const struct entry *entry);
+
+/* Takes the entry over and evicts what has to go for it; it must fit. */
+void shard_insert(struct shard *shard, struct entry *entry, entry_useless_fn useless, const void *context);
+/* Removes and frees. */
+void shard_drop(struct shard *shard, struct entry *entry);
+
+#endif
