@@ -138,12 +138,12 @@ static void place_look(const struct place *place, struct entry **ret_answer, str
             *(entry->failure ? ret_failure : ret_answer) = entry;
 }
 
-/* Serves from `entry` if it may be served now. CACHE_MISS: it may not. */
+/* Serves from `entry`, which is not useless, if it may be served now. CACHE_MISS: it may not. */
 static enum cache_answer entry_serve(struct entry *entry, const struct asked *asked, const struct cache_read *read,
                                      uint8_t *out, size_t cap, struct cache_hit *ret)
 {
     bool stale = read->now >= entry_end(entry);
-    if (stale && (!read->allow_stale || entry->negative))
+    if (stale && !read->allow_stale)
         return CACHE_MISS;
 
     int ede = EDE_NONE;

@@ -24,7 +24,7 @@ struct cache_key {
     bool        dnssec_ok, checking_disabled;
 };
 
-/* NULL: no memory. `shards` is a power of two. */
+/* NULL: no memory. `shards` is a power of two; a flush holds one shard's lock for about 1.5 ms for each MiB in it. */
 struct cache *cache_create(const struct cache_limits *limits, struct hash_key key, size_t shards);
 void          cache_destroy(struct cache *cache);
 /* Takes effect at once; entries over the new bound go with the next stores. */
@@ -61,12 +61,12 @@ struct cache_entry {
     uint8_t       origin;   /* group index it came from */
     bool          negative; /* NXDOMAIN or NODATA: never served stale */
 };
-/* Replaces what was there, and drops a failure for the same key. Too large for a shard or no memory: nothing is stored,
- * false. */
+/* Replaces what was there, and drops a failure for the same key. Too large for a shard, no memory, or a message whose
+ * question is not the key's: nothing is stored and nothing dropped, false. */
 bool cache_put(struct cache *cache, const struct cache_key *key, const struct cache_entry *entry, msec_t now);
 
-/* Notes a failure for 5 s, doubling up to 5 min while failures follow each other (RFC 9520, 3.2). `ede`: for later
- * answers. */
+/* Notes a failure for 5 s, doubling up to 5 min while failures follow each other within 5 min (RFC 9520, 3.2). While
+ * one still holds, another is ignored: threads may report the same. `ede`: for later answers. */
 void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now);
 
 /* Drops everything of that name / at or below that name / all. Returns entries dropped. */
@@ -74,8 +74,8 @@ size_t cache_flush_name(struct cache *cache, struct view name);
 size_t cache_flush_under(struct cache *cache, struct view zone);
 size_t cache_flush_all(struct cache *cache);
 
-struct cache_line { /* one entry, for people */
-    struct cache_key key;
+struct cache_line {           /* one entry, for people */
+    struct cache_key key;     /* its name in lower case */
     struct view      message; /* stored message; empty for a failure */
     bool             failure;
     uint8_t          origin;
