@@ -74,7 +74,8 @@ size_t cache_flush_name(struct cache *cache, struct view name);
 size_t cache_flush_under(struct cache *cache, struct view zone);
 size_t cache_flush_all(struct cache *cache);
 
-struct cache_line {           /* one entry, for people */
+/* One entry, for people. */
+struct cache_line {
     struct cache_key key;     /* its name in lower case */
     struct view      message; /* stored message; empty for a failure */
     bool             failure;
