@@ -246,6 +246,10 @@ class Load:
             except (AssertionError, OSError, dns.exception.DNSException) as error:
                 self.lost.append((qname, str(error)))
 
+    def stop_asking(self):
+        """No new questions; those under way are still waited for by stop()."""
+        self._stop.set()
+
     def stop(self):
         self._stop.set()
         for thread in self._threads:

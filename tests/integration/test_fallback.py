@@ -11,14 +11,11 @@ import pytest
 
 from client import together
 from conftest import DOMESTIC, EXTERNAL, SECOND, warm
-from daemon import has_sanitizers
+from daemon import quick
 from upstream import (FORGED, ByTransport, Forge, Nxdomain, Rcode, Refused, Reset, Resolve, Sequence, Servfail, Silent,
                       Slow)
 
 RTT = 0.05  # of the external upstream
-QUICK = 0.020  # what byway may add
-if has_sanitizers():
-    QUICK *= 2
 NOISE = 0.10  # for a client's whole wait
 NO_LEARNING = {"learning.mode": "off"}
 
@@ -134,7 +131,7 @@ def test_an_upstream_that_the_kernel_calls_unreachable(forwarder, domestic, exte
         reply = daemon.ask(fresh("open"))
         assert reply.addresses == [EXTERNAL]
         times.append(reply.elapsed)
-    assert statistics.median(times) < QUICK + NOISE
+    assert statistics.median(times) < quick() + NOISE
 
 
 # ---- failing rcodes ----
@@ -153,7 +150,7 @@ def test_a_failing_domestic_sends_it_external_at_once(forwarder, domestic, exter
         # FORMERR may be EDNS's fault: then domestic is asked once more without
         answered = [s for s in domestic.seen(zone) if s.at < external.seen(zone)[0].at]
         gaps.append(external.seen(zone)[0].at - max(s.answered for s in answered if s.answered))
-    assert statistics.median(gaps) < QUICK, gaps
+    assert statistics.median(gaps) < quick(), gaps
 
 
 def test_two_failing_domestic_upstreams(forwarder, domestic, second, external, fresh):
@@ -170,7 +167,7 @@ def test_two_failing_domestic_upstreams(forwarder, domestic, second, external, f
         between.append(gap(asked[0], asked[1]))
         after.append(gap(asked[1], first_way))
         assert len(asked) == 2
-    assert statistics.median(between) < QUICK and statistics.median(after) < QUICK, (between, after)
+    assert statistics.median(between) < quick() and statistics.median(after) < quick(), (between, after)
 
 
 def test_one_failing_domestic_upstream_is_covered_by_the_other(forwarder, domestic, second, external, fresh):

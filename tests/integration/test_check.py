@@ -1,0 +1,162 @@
+"""bywayd --check: every error with its path in one go, and no socket opened."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from daemon import program, run
+from upstream import free_port
+
+BASE = {"upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
+
+
+@pytest.fixture
+def check(tmp_path):
+    """check(object or text) -> exit code, what was said."""
+    def run_check(config):
+        path = tmp_path / "byway.json"
+        path.write_text(config if isinstance(config, str) else json.dumps(config))
+        done = run(program("bywayd"), "-c", str(path), "--check")
+        return done.returncode, done.stdout + done.stderr
+    return run_check
+
+
+def merged(**keys):
+    return {**BASE, **keys}
+
+
+GOOD = [
+    BASE,
+    merged(listen=["127.0.0.1:5353", "[::1]:5353", "0.0.0.0:53"]),
+    merged(allow=["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"], workers=4),
+    merged(upstreams={"domestic": ["192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2", "tcp://192.0.2.1"],
+                      "external": [{"address": "198.51.100.1", "trusted": True}], "office": ["10.0.0.1"]},
+           zones=[{"zone": "corp.example", "via": "office"}, {"zone": ".", "via": "auto"},
+                  {"zone": "x.", "via": "refuse"}]),
+    merged(fallback={"on": ["timeout"], "patience": "auto", "deadline": "4500ms"}),
+    merged(fallback={"on": [], "patience": "300ms"}),
+    merged(learning={"mode": "observe", "recheck_first": "10m", "recheck_max": "1d", "recover_after": 3,
+                     "max_zones": 10}),
+    merged(cache={"memory": "64MiB", "min_ttl": "0s", "max_ttl": "1d", "stale": "1w"}),
+    merged(log={"level": "debug", "format": "json"}, presets=[], state="/nonexistent/byway"),
+    merged(**{"#": "a comment", "#listen": ["anything", 7]}),
+    '{"#": 1, "#": 2, "upstreams": {"#": "twice", "#": "again", "domestic": ["192.0.2.1"], "external": ["192.0.2.2"]}}',
+]
+
+
+def test_good_configurations(check):
+    for config in GOOD:
+        code, said = check(config)
+        assert code == 0, (config, said)
+
+
+BAD = [  # configuration, what the message must have
+    (merged(listn=["127.0.0.1:53"]), ["listn", "listen"]),
+    (merged(fallback={"patiense": "1s"}), ["fallback.patiense", "patience"]),
+    (merged(listen=["127.0.0.1:99999"]), ["listen[0]"]),
+    (merged(listen=["127.0.0.1:53", "nonsense"]), ["listen[1]", "nonsense"]),
+    (merged(listen="127.0.0.1:53"), ["listen"]),
+    (merged(listen=[]), ["listen"]),
+    (merged(allow=["10.0.0.0/40"]), ["allow[0]"]),
+    (merged(workers=0), ["workers"]),
+    (merged(workers="four"), ["workers"]),
+    (merged(workers=1.5), ["workers"]),
+    ({"upstreams": {"domestic": ["192.0.2.1"]}}, ["upstreams.external"]),
+    ({}, ["upstreams"]),
+    (merged(upstreams={"domestic": ["192.0.2.1"], "external": []}), ["upstreams.external"]),
+    (merged(upstreams={"domestic": ["1.2.3"], "external": ["198.51.100.1"]}), ["upstreams.domestic[0]", "1.2.3"]),
+    (merged(upstreams={"domestic": [{"address": "192.0.2.1", "trust": True}], "external": ["198.51.100.1"]}),
+     ["upstreams.domestic[0].trust", "trusted"]),
+    (merged(upstreams={"domestic": ["192.0.2.1"], "external": ["tls://198.51.100.1:853#dns.example.net"]}),
+     ["upstreams.external[0]", "tls"]),
+    (merged(zones=[{"zone": "a.test", "via": "office"}]), ["zones[0].via", "office"]),
+    (merged(zones=[{"zone": "a.test", "via": "domestic"}, {"zone": "A.TEST.", "via": "external"}]), ["zones[1]"]),
+    (merged(zones=[{"zone": "a..test", "via": "auto"}]), ["zones[0].zone"]),
+    (merged(zones=[{"zone": "a.test"}]), ["zones[0]", "via"]),
+    (merged(presets=["dnsbll"]), ["presets[0]"]),
+    (merged(fallback={"on": ["timeouts"]}), ["fallback.on[0]", "timeout"]),
+    (merged(fallback={"deadline": 4500}), ["fallback.deadline"]),
+    (merged(fallback={"deadline": "soon"}), ["fallback.deadline"]),
+    (merged(fallback={"deadline": "-1s"}), ["fallback.deadline"]),
+    (merged(learning={"mode": "maybe"}), ["learning.mode"]),
+    (merged(learning={"recover_after": 0}), ["learning.recover_after"]),
+    (merged(learning={"max_zones": -1}), ["learning.max_zones"]),
+    (merged(cache={"memory": "64 apples"}), ["cache.memory"]),
+    (merged(cache={"memory": "99999999999999999999TiB"}), ["cache.memory"]),
+    (merged(log={"level": "loud"}), ["log.level"]),
+    (merged(state=7), ["state"]),
+    (merged(control={"group": "no-such-group-here"}), ["control.group"]),
+    (merged(user="no-such-user-here"), ["user"]),
+    ("[]", ["object"]),
+]
+
+
+def test_errors_name_their_path(check):
+    for config, words in BAD:
+        code, said = check(config)
+        assert code == 1, (config, said)
+        for word in words:
+            assert word in said, (config, word, said)
+
+
+def test_syntax_errors_have_line_and_column(check):
+    for text, line in (("{\n  \"listen\": [,]\n}", 2), ("", 1), ("{\n\n\"a\": 1,,\n}", 3), ("{\"a\": \x00}", 1),
+                       ("{} trailing", 1)):
+        code, said = check(text)
+        assert code == 1, text
+        match = re.search(r"byway\.json:(\d+):(\d+)", said)
+        assert match and abs(int(match.group(1)) - line) <= 1, (text, said)
+
+
+def test_a_key_given_twice_is_an_error(check):
+    code, said = check('{"upstreams": {"external": ["198.51.100.1"], "domestic": ["192.0.2.1"]}, '
+                       '"cache": {"stale": "1d", "stale": "2d"}}')
+    assert code == 1 and "stale" in said
+
+
+def test_all_errors_in_one_go(check):
+    code, said = check(merged(listen=["bad1", "127.0.0.1:53", "bad2"], workers=-1, unknown=1,
+                              cache={"memory": "x", "stale": 5}, log={"level": "loud", "format": "xml"}))
+    assert code == 1
+    for path in ("listen[0]", "listen[2]", "workers", "unknown", "cache.memory", "cache.stale", "log.level",
+                 "log.format"):
+        assert path in said, (path, said)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = run(program("bywayd"), "-c", str(tmp_path / "missing.json"), "--check")
+    assert done.returncode == 1 and "missing.json" in done.stderr
+    done = run(program("bywayd"), "-c", str(tmp_path), "--check")
+    assert done.returncode == 1
+
+
+def test_check_opens_nothing(check, tmp_path):
+    """Its addresses are taken, its directories do not exist: no matter."""
+    port = free_port("127.0.0.1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("127.0.0.1", port))
+        tcp.bind(("127.0.0.1", port))
+        tcp.listen()
+        code, said = check(merged(listen=[f"127.0.0.1:{port}"], state=str(tmp_path / "state"),
+                                  control={"socket": str(tmp_path / "run" / "control.sock")}))
+        assert code == 0, said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["byway.json"]
+
+
+def test_wrong_usage_is_2():
+    for arguments in (["--no-such-option"], ["-c"], ["stray"]):
+        done = run(program("bywayd"), *arguments)
+        assert done.returncode == 2 and done.stderr, arguments
+    for arguments in (["--version"], ["--help"]):
+        done = run(program("bywayd"), *arguments)
+        assert done.returncode == 0 and done.stdout and not done.stderr, arguments
+
+
+def test_a_bad_configuration_does_not_start(tmp_path):
+    path = tmp_path / "byway.json"
+    path.write_text(json.dumps(merged(listen=["nonsense"], state=str(tmp_path / "state"))))
+    done = run(program("bywayd"), "-c", str(path), timeout=10)
+    assert done.returncode == 1 and "listen[0]" in done.stderr
+    assert not (tmp_path / "state").exists()

@@ -1,0 +1,287 @@
+"""The control socket and bywayctl: whatever comes in, DNS goes on."""
+
+import calendar
+import grp
+import json
+import os
+import pathlib
+import re
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import DOMESTIC
+from daemon import program, run, wait_for
+from upstream import Servfail
+
+PARSE, INVALID, UNKNOWN, PARAMS, FAILED, DENIED, NOT_FOUND = -32700, -32600, -32601, -32602, -32000, -32001, -32002
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def request(method, params=None, ident=1, **more):
+    return {"jsonrpc": "2.0", "id": ident, "method": method, **({} if params is None else {"params": params}), **more}
+
+
+def test_status(byway, fresh):
+    byway.ask(fresh("open"))
+    status = byway.control("status")
+    assert status["version"] and status["uptime_s"] >= 0 and status["workers"] >= 1 and status["queries"] >= 1
+    assert status["cache"]["memory"] == 64 << 20
+    assert status["upstreams"] == {"domestic": {"up": 1, "total": 1}, "external": {"up": 1, "total": 1}}
+    assert status["configuration"]["file"] == str(byway.path) and TIME.fullmatch(status["configuration"]["read_at"])
+    assert status["learning"] == "on" and status["store"]["failing"] is False
+    assert "domestic" in byway.ctl("status").stdout
+
+
+def test_upstreams(forwarder, domestic, external, fresh):
+    daemon = forwarder()
+    zone = fresh("failing")
+    for n in range(5):
+        daemon.ask(fresh("open"))
+    domestic.set(zone, Servfail())
+    daemon.ask(zone)
+    first, last = daemon.control("upstreams")
+    assert (first["group"], first["address"], first["transport"], first["state"]) == (
+        "domestic", str(domestic), "udp", "up")
+    assert (last["group"], last["address"]) == ("external", str(external))
+    assert first["outcomes"]["answer"] >= 5 and first["outcomes"]["servfail"] >= 1 and first["sent"] >= 6
+    assert last["outcomes"]["answer"] >= 1 and first["srtt_ms"] is not None and TIME.fullmatch(first["last_answer"])
+    assert str(domestic) in daemon.ctl("upstreams").stdout
+
+
+def test_stats_count_what_happened(forwarder, domestic, fresh):
+    daemon = forwarder()
+    zone = fresh("open")
+    before = daemon.control("stats")
+    assert before and all(isinstance(value, int) for value in before.values())
+    for _ in range(7):
+        daemon.ask(zone)
+    after = daemon.control("stats")
+    assert after.keys() == before.keys()
+    assert after["queries"] - before["queries"] == 7
+
+
+MALFORMED = [
+    (b"{\n", PARSE), (b"\xff\xfe\n", PARSE), (b"[1,2\n", PARSE),
+    (b'{"jsonrpc":"2.0","id":1,"id":2,"method":"status"}\n', PARSE),
+    (b"[]\n", INVALID), (b'[{"jsonrpc":"2.0","id":1,"method":"status"}]\n', INVALID), (b"7\n", INVALID),
+    (b'"status"\n', INVALID), (b"{}\n", INVALID), (b'{"id":1,"method":"status"}\n', INVALID),
+    (b'{"jsonrpc":"1.0","id":1,"method":"status"}\n', INVALID), (b'{"jsonrpc":"2.0","id":1}\n', INVALID),
+    (b'{"jsonrpc":"2.0","id":{},"method":"status"}\n', INVALID),
+    (b'{"jsonrpc":"2.0","id":1,"method":7}\n', INVALID),
+]
+
+REFUSED_CALLS = [
+    ("no.such.method", None, UNKNOWN), ("status", [], PARAMS), ("status", {"extra": 1}, PARAMS),
+    ("zones.show", None, PARAMS), ("zones.show", {"zone": 7}, PARAMS), ("zones.show", {"zone": "a..b"}, PARAMS),
+    ("zones.show", {"zone": "x" * 64 + ".test"}, PARAMS), ("zones.show", {"zone": "nothing.test"}, NOT_FOUND),
+    ("zones.show", {"zone": ""}, PARAMS),
+    ("zones.list", {"state": "wrong"}, PARAMS), ("zones.pin", {"zone": "a.test"}, PARAMS),
+    ("zones.pin", {"zone": "a.test", "via": "office"}, PARAMS),
+    ("zones.pin", {"zone": "a.test", "via": "external", "for": "soon"}, PARAMS),
+    ("zones.pin", {"zone": "a.test", "via": "external", "note": "x" * 257}, PARAMS),
+    ("zones.unpin", {"zone": "a.test"}, NOT_FOUND), ("zones.forget", {"zone": "a.test"}, NOT_FOUND),
+    ("zones.probe", {"zone": "a.test"}, NOT_FOUND), ("zones.import", {"zones": {}}, PARAMS),
+    ("zones.import", {}, PARAMS),
+    ("cache.flush", {}, PARAMS), ("cache.flush", {"all": True, "name": "a.test"}, PARAMS),
+    ("cache.flush", {"name": "nothing.test"}, NOT_FOUND), ("cache.show", {"name": "nothing.test"}, NOT_FOUND),
+    ("cache.show", {"name": "a.test", "type": "WRONG"}, PARAMS),
+]
+
+
+def test_malformed_lines_get_json_rpc_errors(byway):
+    for line, code in MALFORMED:
+        (reply,) = byway.rpc(line)
+        assert reply["jsonrpc"] == "2.0" and reply["error"]["code"] == code, line
+        assert reply["error"]["message"]
+    assert byway.alive() and byway.control("status")
+
+
+def test_calls_that_are_refused(byway):
+    for method, params, code in REFUSED_CALLS:
+        (reply,) = byway.rpc(request(method, params))
+        assert reply.get("error", {}).get("code") == code, (method, params, reply)
+        assert reply["id"] == 1 and "\n" not in reply["error"]["message"]
+    assert byway.zones() == {}
+
+
+def test_requests_may_be_pipelined(byway):
+    lines = [request("status" if n % 2 else "no.such", ident=n) for n in range(200)]
+    replies = {reply["id"]: reply for reply in byway.rpc(*lines)}
+    assert replies.keys() == set(range(200))
+    assert all(("result" in reply) == bool(ident % 2) for ident, reply in replies.items())
+
+
+def test_forms_of_a_request(byway):
+    for ident in ("text", 0, -5, None):
+        (reply,) = byway.rpc(request("status", ident=ident))
+        assert reply["id"] == ident and reply["result"]
+    (reply,) = byway.rpc(b'\n\r\n{"jsonrpc":"2.0","id":3,"method":"status"}\r\n')
+    assert reply["id"] == 3
+    notification = b'{"jsonrpc":"2.0","method":"status"}\n{"jsonrpc":"2.0","method":"wrong"}\n'
+    (reply,) = byway.rpc(notification + json.dumps(request("status", ident=4)).encode() + b"\n")
+    assert reply["id"] == 4, "notifications get no reply"
+
+
+def test_the_last_line_may_lack_its_end(byway):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(5)
+        sock.connect(byway.socket)
+        sock.sendall(json.dumps(request("status")).encode())
+        sock.shutdown(socket.SHUT_WR)
+        data = b""
+        while piece := sock.recv(65536):
+            data += piece
+    assert json.loads(data)["result"]
+
+
+def test_abuse_does_not_disturb_dns(byway, fresh):
+    zone = fresh("open")
+    sockets = []
+    for n in range(100):  # more than it takes at once
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(0.5)
+        try:
+            sock.connect(byway.socket)
+            sock.sendall(b"{" * n)
+        except OSError:
+            pass
+        sockets.append(sock)
+    assert byway.ask(f"a.{zone}").addresses == [DOMESTIC]
+    for sock in sockets:
+        sock.close()
+    with socket.socket(socket.AF_UNIX) as sock:  # a line without end
+        sock.settimeout(5)
+        sock.connect(byway.socket)
+        try:
+            for _ in range(20):
+                sock.sendall(b"x" * (1 << 20))
+        except OSError:
+            pass
+    with socket.socket(socket.AF_UNIX) as sock:  # replies that nobody reads
+        sock.settimeout(0.3)
+        sock.connect(byway.socket)
+        line = json.dumps(request("stats")).encode() + b"\n"
+        try:
+            for _ in range(20000):
+                sock.sendall(line)
+        except OSError:
+            pass
+        assert byway.ask(f"b.{zone}").addresses == [DOMESTIC]
+    wait_for(lambda: byway.ctl("status").returncode == 0, 5, "the socket serves again")
+    assert byway.ask(f"c.{zone}").elapsed < 0.3
+
+
+def test_names_with_odd_bytes(byway):
+    byway.ask("\\000\\255\\\"quote.good0.test")
+    byway.control("zones", "pin", "\\000\\255.odd.test", "external", "--note", "ünïcode \"quoted\"")
+    entry = byway.control("zones", "show", "\\000\\255.odd.test.")
+    assert entry["zone"] == "\\000\\255.odd.test." and entry["note"] == "ünïcode \"quoted\""
+    assert byway.ask("x.\\000\\255.odd.test").rcode == "NXDOMAIN"
+    byway.control("zones", "unpin", "\\000\\255.odd.test")
+    assert byway.zones() == {}
+
+
+# ---- who may ----
+
+
+def as_user(code, user, group=None):
+    """Runs Python code as another user; its exit status and output."""
+    return subprocess.run([sys.executable, "-c", code], user=user, group=group, extra_groups=[], cwd="/",
+                          capture_output=True, text=True, timeout=10, check=False)
+
+
+def call_code(path, method, params):
+    return (f"import socket, sys\ns = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect({path!r})\n"
+            f"s.sendall({json.dumps(request(method, params)).encode()!r} + b'\\n'); print(s.makefile().readline())")
+
+
+def code_of(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout).get("error", {}).get("code")
+
+
+def test_the_socket_is_0660(byway):
+    mode = os.stat(byway.socket)
+    assert stat.S_IMODE(mode.st_mode) == 0o660 and stat.S_ISSOCK(mode.st_mode)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+PIN = ("zones.pin", {"zone": "denied.test", "via": "external"})
+
+
+@needs_root
+def test_strangers_may_at_most_read(forwarder):
+    daemon = forwarder()
+    assert as_user(call_code(daemon.socket, "status", None), 65534, 65534).returncode != 0, "0660"
+    os.chmod(daemon.socket, 0o666)
+    assert code_of(as_user(call_code(daemon.socket, "status", None), 65534, 65534)) is None
+    for method, params in (PIN, ("zones.unpin", {"zone": "a.test"}), ("zones.forget", {"zone": "a.test"}),
+                           ("zones.probe", {"zone": "a.test"}), ("zones.import", {"zones": []}),
+                           ("cache.flush", {"all": True}), ("reload", None)):
+        assert code_of(as_user(call_code(daemon.socket, method, params), 65534, 65534)) == DENIED, method
+    assert daemon.zones() == {}
+
+
+@needs_root
+def test_the_control_group_may_change(forwarder):
+    group = grp.getgrnam("mail")
+    daemon = forwarder({"control.group": group.gr_name})
+    assert os.stat(daemon.socket).st_gid == group.gr_gid
+    assert code_of(as_user(call_code(daemon.socket, *PIN), 65534, group.gr_gid)) is None
+    assert "denied.test." in daemon.zones()
+    assert as_user(call_code(daemon.socket, *PIN), 65534, 65534).returncode != 0
+
+
+# ---- bywayctl ----
+
+
+def test_exit_codes(byway, tmp_path):
+    ctl = program("bywayctl")
+    rows = [(0, ["-s", byway.socket, "status"]), (0, ["-s", byway.socket, "--json", "zones"]), (0, ["--help"]),
+            (1, ["-s", byway.socket, "zones", "show", "nothing.test"]),
+            (1, ["-s", byway.socket, "cache", "flush", "nothing.test"]),
+            (1, ["-s", byway.socket, "zones", "import", str(tmp_path / "missing.json")]),
+            (2, []), (2, ["-s", byway.socket, "no-such-command"]), (2, ["-s", byway.socket, "zones", "pin"]),
+            (2, ["-s", byway.socket, "zones", "pin", "a.test", "sideways"]), (2, ["--no-such-option"]),
+            (2, ["-s", byway.socket, "cache", "flush"]), (2, ["-s", byway.socket, "status", "too", "much"]),
+            (3, ["-s", str(tmp_path / "nobody.sock"), "status"])]
+    for code, arguments in rows:
+        done = run(ctl, *arguments)
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert bool(done.stderr.strip()) == (code != 0), arguments
+        if code in (1, 3):
+            assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_dead_socket_is_no_daemon(forwarder):
+    daemon = forwarder()
+    daemon.kill()
+    assert pathlib.Path(daemon.socket).exists()
+    assert daemon.ctl("status").returncode == 3
+    daemon.start()  # what the dead one left is no obstacle
+    assert daemon.ctl("status").returncode == 0
+
+
+def test_json_is_the_result_unchanged(byway):
+    (reply,) = byway.rpc(request("upstreams.list"))
+    assert [u["address"] for u in byway.control("upstreams")] == [u["address"] for u in reply["result"]]
+    assert byway.control("zones") == []
+
+
+def test_the_zone_object_has_its_keys(byway):
+    before = time.time()
+    entry = byway.control("zones", "pin", "keys.test", "external", "--for", "1h")
+    expected = {"zone", "scope", "type", "state", "via", "source", "reason", "since", "last_failure", "next_recheck",
+                "failures", "answered", "until", "note"}
+    assert expected <= entry.keys()
+    assert byway.control("zones")[0].keys() >= expected
+    until = calendar.timegm(time.strptime(entry["until"], "%Y-%m-%dT%H:%M:%SZ"))
+    assert 3590 <= until - before <= 3610
+    assert byway.ask("x.keys.test").rcode == "NXDOMAIN"
+    assert byway.control("zones", "show", "keys.test")["answered"] == 1
+    byway.control("zones", "unpin", "keys.test")

@@ -1,0 +1,185 @@
+"""A new configuration takes effect without a lost query; a bad one changes nothing."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from client import Load, TcpClient, ask, question, udp_exchange
+from conftest import DOMESTIC, EXTERNAL, OFFICE, SECOND, learn
+from daemon import wait_for
+from upstream import Servfail, Silent, Slow, endpoint, free_port
+
+
+def check_load(load, least=50):
+    load.stop()
+    assert load.lost == [], (len(load.lost), load.sent, load.lost[:3])
+    assert len(load.replies) == load.sent >= least
+    assert {reply.rcode for reply in load.replies} == {"NOERROR"}
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_reloading_loses_no_query(forwarder, fresh, tcp):
+    daemon = forwarder()
+    load = Load(daemon.where, "n{}." + fresh("open"), rate=150, tcp=tcp)
+    for hours in range(1, 9):
+        daemon.set({"cache.max_ttl": f"{hours}h"})
+        if hours % 2:
+            daemon.control("reload")
+        else:
+            daemon.hang_up()
+        time.sleep(0.15)
+    check_load(load)
+
+
+def test_upstreams_change_under_load(forwarder, domestic, second, external, fresh):
+    daemon = forwarder()
+    domestic.rtt = second.rtt = 0.05  # so that questions are under way when it happens
+    load = Load(daemon.where, "n{}." + fresh("open"), rate=150)
+    time.sleep(0.5)
+    for upstreams in ([second], [domestic], [second, domestic], [second]):
+        daemon.set({"upstreams.domestic": [str(u) for u in upstreams]})
+        daemon.control("reload")
+        time.sleep(0.4)
+    check_load(load)
+    domestic.forget()
+    assert daemon.ask(fresh("open")).addresses == [SECOND] and domestic.count() == 0
+    assert [u["address"] for u in daemon.control("upstreams")] == [str(second), str(external)]
+    assert external.count() == 0
+
+
+def test_listeners_change_under_load(forwarder, fresh):
+    daemon = forwarder()
+    zone = fresh("open")
+    added = endpoint("127.0.0.3", free_port("127.0.0.3"))
+    load = Load(daemon.where, "n{}." + zone, rate=150)
+    for listen in ([daemon.where, added], [daemon.where], [daemon.where, added]):
+        daemon.set({"listen": listen})
+        daemon.control("reload")
+        if added in listen:
+            for tcp in (False, True):
+                assert ask(added, f"added.{zone}", tcp=tcp).addresses == [DOMESTIC]
+        else:
+            assert udp_exchange(added, question(zone).to_wire(), 0.3) is None
+            with pytest.raises(OSError):
+                TcpClient(added, timeout=1)
+        time.sleep(0.2)
+    check_load(load, 40)
+
+
+def test_a_listener_that_goes_leaves_nobody_waiting(forwarder, domestic, fresh):
+    """Questions that came to it before, and a connection that was open, get their answers."""
+    daemon = forwarder()
+    zone = fresh("slow")
+    domestic.set(zone, Slow(0.5))
+    moved = endpoint("127.0.0.3", free_port("127.0.0.3"))
+    with TcpClient(daemon.where) as client:
+        client.send(question(f"tcp.{zone}").to_wire())
+        load = Load(daemon.where, "n{}." + zone, rate=400)
+        time.sleep(0.1)
+        load.stop_asking()
+        daemon.set({"listen": [moved]})
+        daemon.control("reload")
+        check_load(load, 10)
+        assert client.receive() is not None
+    assert ask(moved, f"moved.{zone}").addresses == [DOMESTIC]
+
+
+BAD = [{"listen": ["nonsense"]}, {"upstreams.external": []}, {"upstreams.external": ["tls://192.0.2.1"]},
+       {"unknown": 1}, {"cache.memory": "much"}, {"zones": [{"zone": "a.test", "via": "nowhere"}]}]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: next(iter(bad)))
+def test_a_bad_configuration_keeps_the_old_one(forwarder, fresh, bad):
+    daemon = forwarder()
+    good = daemon.path.read_text()
+    daemon.set(bad)
+    done = daemon.ctl("reload")
+    assert done.returncode == 1 and next(iter(bad)).split(".")[-1] in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    daemon.process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert next(iter(bad)).split(".")[-1] in daemon.log()
+    assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+    daemon.path.write_text(good)
+    assert daemon.ctl("reload").returncode == 0
+
+
+def test_a_file_that_is_no_json_or_gone(forwarder, fresh):
+    daemon = forwarder()
+    good = daemon.path.read_text()
+    for text in ("{", "", "[]", None):
+        daemon.path.unlink(missing_ok=True)
+        if text is not None:
+            daemon.path.write_text(text)
+        assert daemon.ctl("reload").returncode == 1
+        assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+    daemon.path.write_text(good)
+    daemon.control("reload")
+
+
+def test_a_listener_that_cannot_be_had_keeps_the_old_ones(forwarder, domestic, fresh):
+    """The address is taken by somebody else without SO_REUSEPORT."""
+    daemon = forwarder()
+    daemon.set({"listen": [daemon.where, str(domestic)]})
+    done = daemon.ctl("reload")
+    assert done.returncode == 1 and str(domestic) in done.stderr
+    assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+
+
+def test_everything_applies(forwarder, domestic, external, office, fresh):
+    """allow, zones, groups, fallback, learning and cache, in one reload."""
+    daemon = forwarder()
+    zone, corp, failing = fresh("open"), fresh("corp"), fresh("failing")
+    domestic.set(failing, Silent())
+    read_at = daemon.control("status")["configuration"]["read_at"]
+    time.sleep(1)
+    daemon.set({"allow": ["127.0.0.1/32"], "upstreams.office": [str(office)],
+                "zones": [{"zone": corp, "via": "office"}], "fallback.patience": "200ms", "cache.max_ttl": "5s",
+                "learning.mode": "off", "cache.memory": "4MiB"})
+    daemon.control("reload")
+    assert daemon.ask(zone, source="127.0.0.2").rcode == "REFUSED"
+    assert daemon.ask(corp).addresses == [OFFICE]
+    assert daemon.ask(failing).elapsed < 0.35
+    assert daemon.ask(zone).ttls == [5]
+    status = daemon.control("status")
+    assert status["configuration"]["read_at"] > read_at
+    assert status["learning"] == "off" and status["cache"]["memory"] == 4 << 20
+    assert status["upstreams"]["office"] == {"up": 1, "total": 1}
+
+
+def test_what_was_learned_and_cached_stays(forwarder, domestic, external, fresh):
+    daemon = forwarder()
+    zone, kept = fresh("blocked"), fresh("kept")
+    learn(daemon, domestic, zone, Servfail())
+    daemon.ask(kept)
+    domestic.forget()
+    daemon.control("reload")
+    assert daemon.ask(f"x.{zone}").addresses == [EXTERNAL]
+    assert daemon.ask(kept).addresses == [DOMESTIC]
+    assert domestic.count() == 0
+
+
+def test_reload_frees_what_it_replaced(forwarder, fresh):
+    """Many in a row under load: no leak for the sanitizer to see, and no descriptor kept."""
+    daemon = forwarder()
+    daemon.ask(fresh("open"))
+    daemon.control("reload")
+    before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    for _ in range(20):
+        daemon.control("reload")
+    wait_for(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before + 2, 5, "descriptors are closed")
+
+
+def test_workers_may_change(forwarder, fresh):
+    daemon = forwarder({"workers": 1})
+    load = Load(daemon.where, "n{}." + fresh("open"), rate=100)
+    daemon.set({"workers": 2})
+    done = daemon.ctl("reload")
+    time.sleep(0.3)
+    check_load(load, 10)
+    workers = daemon.control("status")["workers"]
+    assert (done.returncode, workers) in ((0, 2), (0, 1), (1, 1))
+    if workers == 1:
+        assert "workers" in done.stderr + daemon.log(), "what needs a restart is said"
