@@ -1,9 +1,9 @@
 /*
  * edit.h: the stored form of an answer, and the answer to a client made from it in one pass.
  *
- * A stored answer is the upstream's message as it came, but: id 0; flags reduced to QR, RA, AD and
- * rcode; OPT removed (and the rare records that stand after it, since they may point across the gap);
- * each TTL clamped. Behind the message follow the offsets of its TTLs, two bytes each.
+ * A stored answer is the upstream's message as it came, but: id 0; flags QR, RA (byway recurses for its
+ * clients, whoever it asks), AD and rcode; OPT removed (and the rare records that stand after it, since they may point
+ * across the gap); each TTL clamped. Behind the message follow the offsets of its TTLs, two bytes each.
  */
 #ifndef DNS_EDIT_H
 #define DNS_EDIT_H
@@ -26,8 +26,8 @@ struct store_rules {
 };
 
 /* Writes the stored form of `reply` into `out`: the message, then the offsets. Returns the whole length, 0 if it does
- * not fit, and the split in *ret_message_len. *ret_ttl: the smallest TTL of answer and authority after clamping, s;
- * max_ttl with no records. */
+ * not fit or cannot be stored: no question, TC, or an rcode over 15; and the split in *ret_message_len. *ret_ttl: the
+ * smallest TTL of answer and authority after clamping, s; max_ttl with no records. */
 size_t answer_pack(const struct message *reply, const struct store_rules *rules, uint8_t *out, size_t cap,
                    size_t *ret_message_len, uint32_t *ret_ttl);
 
@@ -46,9 +46,9 @@ struct asked {
 void asked_from(const struct message *query, uint16_t udp_limit, struct asked *ret);
 
 /* Writes the client's answer: id, question in the client's case, RD and CD from the query, AD only where the query had
- * AD or DO, TTLs less `age` s (not below `floor_ttl`; stale answers: all TTLs are set to `floor_ttl`), OPT if the query
- * had one, with `ede` unless EDE_NONE. `stale` as said. Over asked->limit: TC set, empty sections. Returns the length,
- * 0 if `cap` is too small (never for cap >= limit). */
+ * AD or DO, TTLs less `age` s but not below 0 (`stale`: all are STALE_TTL), OPT if the query had one, with `ede` unless
+ * EDE_NONE or only the code would not fit. Over asked->limit or `cap`: TC set, empty sections. `stored` was made from a
+ * reply to this very question. Returns the length, 0 if `cap` is too small (never for cap >= limit). */
 size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap);
 

@@ -24,16 +24,18 @@ struct kind {
     bool has_alias;    /* the answer follows a CNAME or DNAME from the question's name */
     bool has_soa;      /* `zone` and `negative_ttl` are set */
     int  ede;
-    struct name alias; /* the last name of the chain, lower case */
+    struct name alias; /* if has_alias: the last name of the chain, lower case */
     struct name zone;  /* owner of the SOA (answer or authority section), lower case; at or above the question's name or
                           the end of its chain */
     uint32_t negative_ttl; /* seconds: min(SOA's TTL, its MINIMUM), RFC 2308 */
 };
 
-/* Judges `reply`, whose question was already matched. Records are followed from the question's name through
- * CNAME and DNAME in the answer section: ANSWER if a record of the asked type (any for ANY) stands at the end;
- * NXDOMAIN; else NODATA if there is an SOA, or an empty answer, or a chain; a referral (NS without SOA, empty answer,
- * no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer. */
+/* Judges `reply`, whose question was already matched; without one only a failing rcode counts, and QR=0 is MALFORMED.
+ * Records are followed from the question's name through
+ * CNAME and DNAME in the answer section, in any order, 32 steps at most: NXDOMAIN by rcode; ANSWER if a record of the
+ * asked type (any for ANY) stands at the end; else NODATA if there is an SOA, or an empty answer, or a chain; a
+ * referral (NS without SOA, empty answer, no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer; records that have nothing
+ * to do with the question are MALFORMED. */
 void kind_judge(const struct message *reply, struct kind *ret);
 
 #endif

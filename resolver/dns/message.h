@@ -45,9 +45,11 @@ enum {
     TYPE_MX    = 15,
     TYPE_TXT   = 16,
     TYPE_AAAA  = 28,
+    TYPE_SRV   = 33,
     TYPE_DNAME = 39,
     TYPE_OPT   = 41,
     TYPE_RRSIG = 46,
+    TYPE_TSIG  = 250,
     TYPE_IXFR  = 251,
     TYPE_AXFR  = 252,
     TYPE_ANY   = 255
@@ -91,8 +93,9 @@ struct edns {
     bool     present;
     bool     dnssec_ok;
     uint8_t  version;
-    uint16_t size; /* as sent; not raised to 512 */
-    int      ede;  /* first EDE info-code, or EDE_NONE */
+    uint16_t size;    /* as sent; not raised to 512 */
+    int      ede;     /* first EDE info-code, or EDE_NONE */
+    bool     garbled; /* the options do not fill the OPT: FORMERR in a query, ignored in a reply */
 };
 
 struct message {
@@ -122,8 +125,11 @@ struct record {
 
 /* Reads a whole message, any direction. False: shorter than a header, QDCOUNT over 1, a record that
  * does not fit, a bad name or pointer, a second OPT, an OPT outside additional or not at the root,
- * bytes after the last record. The compressed names inside the rdata of NS, CNAME, SOA, PTR, MX and the
- * other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. */
+ * a TSIG that is not the last record, bytes after the last record. The compressed names inside the rdata of NS, CNAME,
+ * SOA, PTR, MX and the other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. No name
+ * may run through a TTL or a letter of the question, which edit.h changes. After false the id, flags and question (if
+ * has_question) may still be used when there was a whole header: a datagram that was cut in the middle of a record may
+ * have TC set. */
 bool message_parse(struct view wire, struct message *ret);
 
 /* The next record, OPT included; begin with a zeroed `record`. False: no more. */

@@ -24,11 +24,15 @@ static inline struct view name_view(const struct name *name) { return (struct vi
 /* Length of the uncompressed name at the start of `bytes`, root label included; 0: not a valid one. */
 size_t name_check(struct view bytes);
 
-/* Reads the name at `offset` of `message`, following compression pointers, each of which must point
- * before the place it stands at. On success *ret_end is the offset after the name where it stands. */
+/* Reads the name at `offset` of `message` (a whole one, header included), following compression pointers, each of
+ * which must point behind the header and before the labels it ends; more than 127 are refused. On success *ret_end is
+ * the offset after the name where it stands. */
 bool name_unpack(struct view message, size_t offset, struct name *ret, size_t *ret_end);
 /* As name_unpack(), without the copy. */
 bool name_skip(struct view message, size_t offset, size_t *ret_end);
+/* As name_skip(), but a name is refused that has a length or pointer byte where `barred` has its bit set; one bit for
+ * each byte of `message`, the lowest bit first. */
+bool name_skip_barred(struct view message, size_t offset, const uint8_t *barred, size_t *ret_end);
 
 void name_set(struct name *ret, struct view name);       /* copies */
 void name_set_lower(struct name *ret, struct view name); /* copies in lower case */
@@ -48,7 +52,7 @@ int name_compare(struct view a, struct view b);
 /* Equal names hash equally, whatever their case. */
 uint64_t name_hash(struct hash_key key, struct view name);
 
-/* Builds label.name in *ret; false: too long. `label_len` 1..63. */
+/* Builds label.name in *ret; false: too long. `label_len` 1..63; `name` may lie in *ret. */
 bool name_prepend(struct name *ret, const void *label, size_t label_len, struct view name);
 
 #endif

@@ -9,10 +9,11 @@
 #define NAME_TEXT_MAX 1016 /* 255 bytes, each \DDD at worst, with dots and NUL */
 #define TYPE_TEXT_MAX 16
 
-/* Presentation form (RFC 1035, 5.1) with the final dot, "\DDD" for what is not printable ASCII. Returns `text`. */
+/* Presentation form (RFC 1035, 5.1) with the final dot, "\DDD" for what is not printable ASCII, a
+ * backslash before what a zone file would take for syntax. Returns `text`. */
 const char *name_format(struct view name, char text[NAME_TEXT_MAX]);
-/* Reads presentation form, with or without the final dot; *ret is in lower case. False: not a name. An empty string is
- * not a name. */
+/* Reads presentation form, with or without the final dot; *ret is in lower case. False: not a name. Not a name: an
+ * empty string, raw blanks, bytes beyond ASCII. */
 bool name_parse(const char *text, struct name *ret);
 /* "MX", or "TYPE65280" (RFC 3597). */
 const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX]);

@@ -1,0 +1,79 @@
+/*
+ * compose.c: see compose.h. Called by exchanges (queries) and by the conductors and listeners (failures, rejections).
+ */
+#include "dns/compose.h"
+
+#include "base/bytes.h"
+#include "dns/opt.h"
+
+#include <assert.h>
+#include <string.h>
+
+static size_t question_write(struct view name, uint16_t type, uint16_t class, uint8_t *out)
+{
+    memcpy(out, name.data, name.len);
+    put_u16(out + name.len, type);
+    put_u16(out + name.len + 2, class);
+    return name.len + 4;
+}
+
+static void header_write(uint16_t id, unsigned flags, bool question, bool edns, uint8_t *out)
+{
+    memset(out, 0, MESSAGE_HEADER);
+    put_u16(out, id);
+    put_u16(out + 2, (uint16_t) flags);
+    put_u16(out + 4, question);
+    put_u16(out + 10, edns);
+}
+
+size_t query_write(const struct query_form *form, uint8_t *out)
+{
+    size_t len = MESSAGE_HEADER;
+
+    header_write(form->id, FLAG_RD | FLAG_AD | (form->checking_disabled ? FLAG_CD : 0), true, form->edns, out);
+    len += question_write(form->name, form->type, form->class, out + len);
+    if (form->edns)
+        len += opt_write(form->dnssec_ok, 0, EDE_NONE, out + len);
+    return len;
+}
+
+size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
+{
+    size_t len = MESSAGE_HEADER;
+
+    assert(rcode <= FLAG_RCODE || asked->edns);
+    header_write(asked->id, FLAG_QR | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE), true,
+                 asked->edns, out);
+    len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
+    if (asked->edns)
+        len += opt_write(asked->dnssec_ok, rcode, ede, out + len);
+    return len;
+}
+
+size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out)
+{
+    const struct question *question = &query->question;
+    unsigned               echoed   = query->flags & (FLAG_OPCODE | FLAG_RD | FLAG_CD);
+    size_t                 len      = MESSAGE_HEADER;
+
+    assert(rcode <= FLAG_RCODE || query->edns.present);
+    header_write(query->id, FLAG_QR | FLAG_RA | echoed | (rcode & FLAG_RCODE), query->has_question, query->edns.present,
+                 out);
+    if (query->has_question)
+        len += question_write(question->name, question->type, question->class, out + len);
+    if (query->edns.present)
+        len += opt_write(query->edns.dnssec_ok, rcode, EDE_NONE, out + len);
+    return len;
+}
+
+void name_mix_case(uint8_t *wire, size_t len, uint64_t random)
+{
+    unsigned letter = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        uint8_t lower = wire[i] | 0x20;
+        if ((uint8_t) (lower - 'a') >= 26)
+            continue;
+        wire[i] = random >> letter++ % 64 & 1 ? (uint8_t) (lower & ~0x20) : lower;
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * opt.h: the OPT record (RFC 6891) that byway puts into its messages; it advertises 1232 bytes. For edit.c and
+ * compose.c.
+ */
+#ifndef DNS_OPT_H
+#define DNS_OPT_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "dns/message.h"
+
+enum {
+    OPT_LEN        = 11,
+    OPT_OPTION_LEN = 6, /* an EDE without text (RFC 8914) */
+    OPT_EDE        = 15,
+};
+
+static inline size_t opt_len(bool edns, int ede)
+{
+    return !edns ? 0 : OPT_LEN + (ede == EDE_NONE ? 0 : OPT_OPTION_LEN);
+}
+
+/* `rcode`: all 12 bits; its upper ones are written. Returns opt_len(true, ede). */
+static inline size_t opt_write(bool dnssec_ok, unsigned rcode, int ede, uint8_t *out)
+{
+    out[0] = 0;
+    put_u16(out + 1, TYPE_OPT);
+    put_u16(out + 3, LIMIT_UDP_PAYLOAD);
+    put_u32(out + 5, (uint32_t) (rcode >> 4) << 24 | (dnssec_ok ? 0x8000 : 0));
+    put_u16(out + 9, ede == EDE_NONE ? 0 : OPT_OPTION_LEN);
+    if (ede != EDE_NONE) {
+        put_u16(out + OPT_LEN, OPT_EDE);
+        put_u16(out + OPT_LEN + 2, 2);
+        put_u16(out + OPT_LEN + 4, (uint16_t) ede);
+    }
+    return opt_len(true, ede);
+}
+
+#endif

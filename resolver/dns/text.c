@@ -1,0 +1,91 @@
+/*
+ * text.c: see text.h. ldns gives the types' names and reads names; only text and names already checked reach it.
+ */
+#include "dns/text.h"
+
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Written out here because ldns would allocate, and a name must always have a text. */
+const char *name_format(struct view name, char text[NAME_TEXT_MAX])
+{
+    char *out = text;
+
+    if (name_is_root(name))
+        return strcpy(text, ".");
+    for (size_t pos = 0; name.data[pos] != 0; pos += 1u + name.data[pos]) {
+        for (size_t i = 1; i <= name.data[pos]; i++) {
+            unsigned char c = name.data[pos + i];
+            if (c <= ' ' || c >= 0x7f)
+                out += sprintf(out, "\\%03u", c);
+            else if (strchr(".;()\\\"@$", c) != NULL)
+                out += sprintf(out, "\\%c", c);
+            else
+                *out++ = (char) c;
+        }
+        *out++ = '.';
+    }
+    *out = '\0';
+    return text;
+}
+
+bool name_parse(const char *text, struct name *ret)
+{
+    ldns_rdf *dname = NULL;
+    bool      ok;
+
+    /* A blank or a raw byte beyond ASCII is a slip (an IDN not in its A-label form), not a name somebody owns. */
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 0x7f || c - text >= NAME_TEXT_MAX)
+            return false;
+    if (text[0] == '\0')
+        return false;
+    ok = ldns_str2rdf_dname(&dname, text) == LDNS_STATUS_OK && ldns_rdf_size(dname) <= NAME_WIRE_MAX;
+    if (ok) {
+        struct view wire = {ldns_rdf_data(dname), ldns_rdf_size(dname)};
+        ok               = name_check(wire) == wire.len;
+        if (ok)
+            name_set_lower(ret, wire);
+    }
+    ldns_rdf_deep_free(dname);
+    return ok;
+}
+
+const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX])
+{
+    char *known = ldns_rr_type2str(type);
+
+    if (known != NULL && strlen(known) < TYPE_TEXT_MAX)
+        strcpy(text, known);
+    else
+        snprintf(text, TYPE_TEXT_MAX, "TYPE%u", type);
+    free(known);
+    return text;
+}
+
+static bool is_decimal(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    return digits > 0 && digits <= 5 && text[digits] == '\0';
+}
+
+bool type_parse(const char *text, uint16_t *ret)
+{
+    unsigned long value;
+
+    if (strncasecmp(text, "TYPE", 4) == 0) {
+        value = is_decimal(text + 4) ? strtoul(text + 4, NULL, 10) : UINT16_MAX + 1ul;
+    } else {
+        value = ldns_get_rr_type_by_name(text);
+        if (value == 0)
+            return false;
+    }
+    if (value > UINT16_MAX)
+        return false;
+    *ret = (uint16_t) value;
+    return true;
+}
