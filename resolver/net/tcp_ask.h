@@ -2,9 +2,10 @@
  * tcp_ask.h: questions to upstreams over kept TCP connections, pipelined, answered in any order (RFC 7766). Knows ids
  * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
  *
- * A connection is opened on the first question to an address, shared by all that follow, and closed after
- * TCP_ASK_IDLE_MS without questions. When a connection that was reused breaks, what waited on it is sent once more on a
- * fresh one; when a fresh one breaks, its tickets get TCP_BROKEN.
+ * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
+ * questions. When a connection that has carried a reply breaks, what waits on it is sent once more on a fresh one; when
+ * a fresh one breaks, its tickets get TCP_BROKEN. How long to wait, for the connection too, is the caller's business:
+ * it releases the ticket.
  */
 #ifndef NET_TCP_ASK_H
 #define NET_TCP_ASK_H

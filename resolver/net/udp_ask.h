@@ -1,7 +1,7 @@
 /*
  * udp_ask.h: questions to upstreams over UDP from ports that nobody can guess, and their replies. Knows ids, not DNS.
  *
- * A connected socket for each question, its port chosen by the kernel, up to UDP_ASK_FRESH_RATE questions a second;
+ * A connected socket for each question, its port chosen by the kernel, up to 2,000 questions a second;
  * beyond that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer
  * where RLIMIT_NOFILE says so). All sockets hang in one epoll set that the uv_loop watches as one handle.
  * IP_PMTUDISC_OMIT. One of these belongs to one thread.
@@ -19,10 +19,11 @@ struct udp_ticket; /* one question's use of one socket */
 
 enum udp_event {
     UDP_REPLY,       /* a datagram with this ticket's id */
-    UDP_STRAY,       /* a datagram on this ticket's socket with an id that nobody on the socket waits for */
+    UDP_STRAY,       /* one on this ticket's socket with an id never sent there, or too short for any: maybe forgery */
     UDP_UNREACHABLE, /* ICMP says so (ECONNREFUSED, EHOSTUNREACH, …) */
 };
-/* `owner` is the ticket's. The handler may release any ticket and open new ones. */
+/* `owner` is the ticket's. A late reply to a released ticket is no event. The handler may release any ticket and open
+ * new ones. */
 typedef void (*udp_ask_fn)(void *context, void *owner, enum udp_event event, struct view datagram);
 
 struct udp_ask_stats {

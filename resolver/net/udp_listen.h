@@ -12,12 +12,12 @@
 
 struct udp_listen;
 
-/* A bound, non-blocking UDP socket with SO_REUSEPORT, packet info, receive buffer (UDP_LISTEN_BUFFER) and SO_RXQ_OVFL
- * set. -errno on failure. */
+/* A bound, non-blocking UDP socket with SO_REUSEPORT, a large receive buffer, SO_RXQ_OVFL and, on a wildcard address,
+ * packet info set. -errno on failure. */
 int udp_listen_bind(const struct address *address);
 
-/* Handles one datagram. Returns the length of an answer written to `out` (LIMIT_UDP_PAYLOAD bytes at least), 0 for none
- * or later. `path` may be copied and kept. */
+/* Handles one datagram; an empty one is normal, one of more than 2048 bytes arrives cut. Returns the length of an
+ * answer written to `out` (LIMIT_UDP_PAYLOAD bytes at least), 0 for none or later. `path` may be copied and kept. */
 typedef size_t (*udp_listen_fn)(void *context, struct view datagram, const struct path *path, uint8_t *out, size_t cap);
 
 struct udp_listen_stats {
@@ -28,10 +28,11 @@ struct udp_listen_stats {
  * slot; `fd` is closed. */
 struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handle, void (*begin)(void *context),
                                     void *context);
-/* Sends a late answer. Best effort: a full socket buffer queues up to 64 answers, then drops and counts. */
+/* Sends a late answer (nothing if it is empty). Best effort: a full socket buffer queues up to 64 answers, then drops
+ * and counts. */
 void udp_listen_send(struct udp_listen *listen, const struct path *path, struct view answer);
-/* Reads and handles what is queued, then closes. Late answers through paths of it are dropped silently afterwards: the
- * memory stays until udp_listen_free(). */
+/* Reads and handles what is queued, then closes; not from inside the handler. Late answers through paths of it are
+ * dropped silently afterwards: the memory stays until udp_listen_free(). */
 void udp_listen_stop(struct udp_listen *listen);
 /* After stop and after the last path that names it is gone. */
 void                           udp_listen_free(struct udp_listen *listen);

@@ -1,0 +1,73 @@
+#include "net/output.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    OUTPUT_FIRST = 2048 /* bytes: one ordinary answer or a few small ones */
+};
+
+void output_fini(struct output *output)
+{
+    free(output->data);
+    *output = (struct output){0};
+}
+
+size_t output_waiting(const struct output *output) { return output->len - output->head; }
+
+static bool make_room(struct output *output, size_t len)
+{
+    size_t waiting = output_waiting(output);
+    if (output->head > 0) {
+        memmove(output->data, output->data + output->head, waiting);
+        output->head = 0;
+        output->len  = waiting;
+    }
+    size_t cap = output->cap ? output->cap : OUTPUT_FIRST;
+    while (cap - waiting < len)
+        cap *= 2;
+    if (cap == output->cap)
+        return true;
+    uint8_t *data = realloc(output->data, cap);
+    if (!data)
+        return false;
+    output->data = data;
+    output->cap  = cap;
+    return true;
+}
+
+bool output_frame(struct output *output, struct view message)
+{
+    assert(message.len <= LIMIT_TCP_MESSAGE);
+    size_t len = 2 + message.len;
+    if (output->cap - output->len < len && !make_room(output, len))
+        return false;
+    put_u16(output->data + output->len, (uint16_t) message.len);
+    if (message.len > 0)
+        memcpy(output->data + output->len + 2, message.data, message.len);
+    output->len += len;
+    return true;
+}
+
+ptrdiff_t output_flush(struct output *output, int fd)
+{
+    size_t waiting = output_waiting(output);
+    if (waiting == 0)
+        return 0;
+    ssize_t sent;
+    do
+        sent = send(fd, output->data + output->head, waiting, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+    output->head += (size_t) sent;
+    if (output->head == output->len)
+        output_fini(output);
+    return sent;
+}

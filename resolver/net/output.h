@@ -1,0 +1,22 @@
+/*
+ * output.h: messages on their way out of a TCP socket, each behind its two length bytes. What one turn of the loop
+ * produces leaves in one system call. Used by tcp_listen and tcp_ask.
+ */
+#ifndef NET_OUTPUT_H
+#define NET_OUTPUT_H
+
+#include "base/types.h"
+
+struct output { /* zeroed: empty */
+    uint8_t *data;
+    size_t   head, len, cap; /* bytes head..len wait */
+};
+
+void   output_fini(struct output *output);
+size_t output_waiting(const struct output *output);
+/* Appends a message of at most 65535 bytes. False: no memory, nothing was appended. */
+bool output_frame(struct output *output, struct view message);
+/* Sends what the socket takes and gives the memory back once all is gone. Bytes sent, or -errno. */
+ptrdiff_t output_flush(struct output *output, int fd);
+
+#endif

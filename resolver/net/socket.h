@@ -1,0 +1,27 @@
+/*
+ * socket.h: the few system calls that all of net/ repeats. Knows neither libuv nor DNS.
+ */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include "base/address.h"
+
+/* A non-blocking, close-on-exec socket of the address's family (an IPv6 one is IPV6_V6ONLY). -errno on failure. */
+int socket_open(const struct address *address, int type);
+/* setsockopt() with an int. 0 or -errno. */
+int socket_set(int fd, int level, int option, int value);
+/* UDP: no path MTU discovery, so that a forged "fragmentation needed" shrinks nothing. 0 or -errno. */
+int socket_omit_pmtu(int fd, const struct address *address);
+/* Where the socket is bound. False: not at all. */
+bool socket_address(int fd, struct address *ret);
+/* The error that waits on the socket, as a positive errno, cleared; 0: none. */
+int socket_error(int fd);
+
+struct mmsghdr;
+/* Sends all of `messages`. One that fails for a reason of its own is skipped and counted in *ret_failed. Returns how
+ * many are done with (sent or failed): fewer than `count` only if the socket's buffer is full. */
+unsigned socket_send_batch(int fd, struct mmsghdr *messages, unsigned count, unsigned *ret_failed);
+/* The socket's buffer is full, or the host's: the same call may succeed later. */
+bool socket_is_full(int error);
+
+#endif

@@ -1,0 +1,556 @@
+/*
+ * Questions to upstreams, each from a port that nobody can guess.
+ *
+ * Happy path: udp_ask_open takes a fresh socket (or a kept one), sends, hands out a ticket; on_ready reads replies and
+ * finds each one's ticket by id; udp_ask_release gives the ticket back and closes a socket that nobody uses any more.
+ * Failure modes: no descriptor left (a kept socket carries more than its share, then one of SPARES is spent), ICMP
+ * errors (the socket's error queue is emptied, its tickets are told), ids nobody sent (told too: it may be forgery),
+ * late replies to released tickets (dropped), tickets and sockets that go away while events are handed out (a dead
+ * socket's memory stays until the batch is done).
+ *
+ * Ports: connect() without bind() lets the kernel choose. For UDP, Linux draws that port from its CSPRNG, uniformly
+ * over net.ipv4.ip_local_port_range (some 28,000 ports: 14.8 bits beside the 16 of the id and the letter case).
+ * Choosing ourselves from 1024..65535 would add 1.2 bits, and cost a system call, retries, and now and then the port
+ * that another service of this host is about to bind.
+ *
+ * Must not know: DNS beyond the id. Called by server/.
+ */
+#include "net/udp_ask.h"
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "net/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/errqueue.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    UDP_ASK_FRESH_RATE = 2000,  /* questions a second that get a socket of their own: 46 ms of CPU */
+    UDP_ASK_KEPT       = 256,   /* shared sockets for each upstream: 8 bits of port that a forger must still guess */
+    UDP_ASK_USES       = 32,    /* questions through one of them: by 8 the cost of opening it is spread thin */
+    UDP_ASK_AGE_MS     = 2000,  /* and how long its port may serve */
+    SOCKETS_MIN        = 32,    /* whatever RLIMIT_NOFILE says */
+    SOCKETS_MAX        = 65536, /* more than there are ports */
+    SPARES             = 8,     /* descriptors held back, so that one question to each upstream can always be asked */
+    EVENTS             = 64,    /* sockets served in a wakeup */
+    READS              = 8,     /* datagrams read from one socket in a wakeup */
+    PICKS              = 4,     /* random tries for a kept socket without the same id */
+};
+
+struct udp_socket {
+    int              fd;   /* -1: dead, freed at the end of the batch */
+    struct upstream *kept; /* the upstream that shares it; NULL: closed with its last ticket */
+    unsigned         place;
+    unsigned         uses;
+    msec_t           born;
+    bool             aged;    /* has seen a sweep */
+    struct list      tickets; /* those told of the current event stand at the end */
+    struct list      link;    /* among the dead */
+    uint16_t         ids[UDP_ASK_USES];
+};
+
+struct udp_ticket {
+    struct list        link; /* among the socket's, or the unused */
+    struct udp_socket *socket;
+    void              *owner;
+    uint64_t           told; /* number of the last event it was told of */
+    uint16_t           id;
+};
+
+struct upstream {
+    struct list        link;
+    struct address     address;
+    unsigned           count;
+    struct udp_socket *kept[UDP_ASK_KEPT];
+};
+
+struct udp_ask {
+    uv_poll_t   poll;
+    uv_timer_t  sweep;
+    unsigned    handles; /* not yet closed */
+    int         epoll;
+    struct rng *rng;
+    udp_ask_fn  handle;
+    void (*begin)(void *context);
+    void                *context;
+    struct udp_ask_stats stats;
+    struct list          upstreams, unused, dead;
+    uint64_t             event;
+    bool                 dispatching;
+    unsigned             tickets, sockets_max;
+    int64_t              credit; /* thousandths of a fresh socket */
+    msec_t               credited;
+    int                  spares[SPARES], spare_count;
+    uint8_t              buffer[65536];
+};
+
+/* Half of the process's descriptors go to questions, in equal parts to the workers (as many as cores by default) and
+ * the keeper. */
+static unsigned sockets_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return SOCKETS_MIN;
+    long   cores = sysconf(_SC_NPROCESSORS_ONLN);
+    rlim_t share = limit.rlim_cur / 2 / (rlim_t) (cores > 0 ? cores + 1 : 2);
+    if (share < SOCKETS_MIN)
+        return SOCKETS_MIN;
+    return share > SOCKETS_MAX ? SOCKETS_MAX : (unsigned) share;
+}
+
+static void close_socket(struct udp_ask *ask, struct udp_socket *socket)
+{
+    assert(socket->fd >= 0 && !socket->kept && list_empty(&socket->tickets));
+    if (ask->spare_count < SPARES && dup3(ask->epoll, socket->fd, O_CLOEXEC) >= 0)
+        ask->spares[ask->spare_count++] = socket->fd; /* closes the socket in the same step, nobody snatches the slot */
+    else
+        close(socket->fd);
+    socket->fd = -1;
+    ask->stats.sockets--;
+    if (ask->dispatching)
+        list_append(&ask->dead, &socket->link);
+    else
+        free(socket);
+}
+
+static void retire(struct udp_ask *ask, struct udp_socket *socket)
+{
+    socket->kept->kept[socket->place] = NULL;
+    socket->kept->count--;
+    socket->kept = NULL;
+    if (list_empty(&socket->tickets))
+        close_socket(ask, socket);
+}
+
+static int prepare_socket(struct udp_ask *ask, struct udp_socket *socket, const struct address *server)
+{
+    int error = socket_omit_pmtu(socket->fd, server);
+    /* Without it the kernel keeps "host unreachable" and "network unreachable" to itself. */
+    if (error == 0)
+        error = server->any.sa_family == AF_INET6 ? socket_set(socket->fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
+                                                  : socket_set(socket->fd, IPPROTO_IP, IP_RECVERR, 1);
+    if (error == 0 && connect(socket->fd, &server->any, server->len) < 0)
+        error = -errno;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = socket};
+    if (error == 0 && epoll_ctl(ask->epoll, EPOLL_CTL_ADD, socket->fd, &event) < 0)
+        error = -errno;
+    return error;
+}
+
+static int create_socket(struct udp_ask *ask, const struct address *server, msec_t now, struct udp_socket **ret)
+{
+    struct udp_socket *created = calloc(1, sizeof(*created));
+    if (!created)
+        return -ENOMEM;
+    created->fd = socket_open(server, SOCK_DGRAM);
+    int error   = created->fd < 0 ? created->fd : prepare_socket(ask, created, server);
+    if (error < 0) {
+        if (created->fd >= 0)
+            close(created->fd);
+        free(created);
+        return error;
+    }
+    created->born = now;
+    list_init(&created->tickets);
+    list_init(&created->link);
+    ask->stats.sockets++;
+    ask->stats.opened++;
+    *ret = created;
+    return 0;
+}
+
+/* Was this id ever sent on the socket (as far as it remembers)? */
+static bool sent_id(const struct udp_socket *socket, uint16_t id)
+{
+    unsigned known = socket->uses < UDP_ASK_USES ? socket->uses : UDP_ASK_USES;
+    for (unsigned i = 0; i < known; i++)
+        if (socket->ids[i] == id)
+            return true;
+    return false;
+}
+
+static struct udp_ticket *find_ticket(struct udp_socket *socket, uint16_t id)
+{
+    LIST_EACH (link, next, &socket->tickets) {
+        struct udp_ticket *ticket = CONTAINER_OF(link, struct udp_ticket, link);
+        if (ticket->id == id)
+            return ticket;
+    }
+    return NULL;
+}
+
+static void on_sweep(uv_timer_t *timer);
+
+static struct upstream *get_upstream(struct udp_ask *ask, const struct address *server)
+{
+    LIST_EACH (link, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(link, struct upstream, link);
+        if (address_equal(&upstream->address, server))
+            return upstream;
+    }
+    struct upstream *upstream = calloc(1, sizeof(*upstream));
+    if (!upstream)
+        return NULL;
+    upstream->address = *server;
+    if (list_empty(&ask->upstreams))
+        uv_timer_start(&ask->sweep, on_sweep, UDP_ASK_AGE_MS, UDP_ASK_AGE_MS);
+    list_append(&ask->upstreams, &upstream->link);
+    return upstream;
+}
+
+/* Retires what a sweep has seen before, so that no port stays open for long once the questions cease. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct udp_ask *ask = timer->data;
+    LIST_EACH (link, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(link, struct upstream, link);
+        for (unsigned i = 0; i < UDP_ASK_KEPT; i++) {
+            struct udp_socket *socket = upstream->kept[i];
+            if (socket && socket->aged)
+                retire(ask, socket);
+            else if (socket)
+                socket->aged = true;
+        }
+        if (upstream->count == 0) {
+            list_remove(&upstream->link);
+            free(upstream);
+        }
+    }
+    if (list_empty(&ask->upstreams))
+        uv_timer_stop(&ask->sweep);
+}
+
+static void keep(struct upstream *upstream, unsigned place, struct udp_socket *socket)
+{
+    socket->kept          = upstream;
+    socket->place         = place;
+    upstream->kept[place] = socket;
+    upstream->count++;
+}
+
+static int create_kept(struct udp_ask *ask, struct upstream *upstream, unsigned place, msec_t now)
+{
+    struct udp_socket *socket;
+    int                error = create_socket(ask, &upstream->address, now, &socket);
+    if (error < 0)
+        return error;
+    if (upstream->kept[place])
+        retire(ask, upstream->kept[place]);
+    keep(upstream, place, socket);
+    return 0;
+}
+
+static bool is_worn(const struct udp_socket *socket, msec_t now)
+{
+    return socket->uses >= UDP_ASK_USES || now - socket->born >= UDP_ASK_AGE_MS;
+}
+
+/* No descriptor for a new socket: any kept one serves, worn or not, else one of the spares is spent. */
+static int pick_anyhow(struct udp_ask *ask, struct upstream *upstream, uint16_t id, msec_t now, struct udp_socket **ret)
+{
+    unsigned start = rng_below(ask->rng, UDP_ASK_KEPT);
+    for (unsigned i = 0; i < UDP_ASK_KEPT; i++) {
+        struct udp_socket *socket = upstream->kept[(start + i) % UDP_ASK_KEPT];
+        if (socket && !find_ticket(socket, id)) {
+            *ret = socket;
+            return 0;
+        }
+    }
+    int error = -EMFILE;
+    while (error == -EMFILE && ask->spare_count > 0) {
+        close(ask->spares[--ask->spare_count]);
+        error = create_kept(ask, upstream, start, now);
+    }
+    if (error == 0)
+        *ret = upstream->kept[start];
+    return error;
+}
+
+static bool is_out_of_descriptors(int error) { return error == -EMFILE || error == -ENFILE; }
+
+static int pick_kept(struct udp_ask *ask, const struct address *server, uint16_t id, msec_t now,
+                     struct udp_socket **ret)
+{
+    struct upstream *upstream = get_upstream(ask, server);
+    if (!upstream)
+        return -ENOMEM;
+    for (unsigned i = 0; i < PICKS; i++) {
+        unsigned           place  = rng_below(ask->rng, UDP_ASK_KEPT);
+        struct udp_socket *socket = upstream->kept[place];
+        if (!socket || is_worn(socket, now)) {
+            int error = ask->stats.sockets < ask->sockets_max ? create_kept(ask, upstream, place, now) : -EMFILE;
+            if (is_out_of_descriptors(error))
+                break;
+            if (error < 0)
+                return error;
+            socket = upstream->kept[place];
+        }
+        if (!sent_id(socket, id) && !find_ticket(socket, id)) {
+            *ret = socket;
+            return 0;
+        }
+    }
+    return pick_anyhow(ask, upstream, id, now, ret);
+}
+
+/* Is this question one of the first UDP_ASK_FRESH_RATE of a second? */
+static bool take_credit(struct udp_ask *ask, msec_t now)
+{
+    const int64_t full = (int64_t) UDP_ASK_FRESH_RATE * 1000;
+    msec_t        gone = msec_clamp(now - ask->credited, 0, 1000);
+    ask->credited      = now;
+    ask->credit        = ask->credit + gone * UDP_ASK_FRESH_RATE;
+    if (ask->credit > full)
+        ask->credit = full;
+    if (ask->credit < 1000)
+        return false;
+    ask->credit -= 1000;
+    return true;
+}
+
+static int pick_socket(struct udp_ask *ask, const struct address *server, uint16_t id, msec_t now,
+                       struct udp_socket **ret)
+{
+    /* Half of the share is left to kept sockets, which carry far more questions each. */
+    if (take_credit(ask, now) && ask->stats.sockets < ask->sockets_max / 2) {
+        int error = create_socket(ask, server, now, ret);
+        if (!is_out_of_descriptors(error))
+            return error;
+    }
+    return pick_kept(ask, server, id, now, ret);
+}
+
+static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct view question)
+{
+    /* The first try may be told of an earlier question's ICMP error instead of being sent. */
+    for (unsigned tries = 0; tries < 2; tries++) {
+        if (send(socket->fd, question.data, question.len, 0) >= 0) {
+            ask->stats.sent++;
+            return 0;
+        }
+        if (socket_is_full(errno))
+            break;
+    }
+    int error = -errno;
+    ask->stats.send_failed++;
+    return error;
+}
+
+static struct udp_ticket *take_ticket(struct udp_ask *ask)
+{
+    if (list_empty(&ask->unused))
+        return calloc(1, sizeof(struct udp_ticket));
+    struct udp_ticket *ticket = CONTAINER_OF(ask->unused.next, struct udp_ticket, link);
+    list_remove(&ticket->link);
+    return ticket;
+}
+
+int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view question, void *owner, msec_t now,
+                 struct udp_ticket **ret)
+{
+    assert(question.len >= 2);
+    uint16_t           id     = get_u16(question.data);
+    struct udp_ticket *ticket = take_ticket(ask);
+    if (!ticket)
+        return -ENOMEM;
+    struct udp_socket *socket;
+    int                error = pick_socket(ask, server, id, now, &socket);
+    if (error < 0) {
+        list_prepend(&ask->unused, &ticket->link);
+        return error;
+    }
+    *ticket = (struct udp_ticket){.socket = socket, .owner = owner, .told = ask->event, .id = id};
+    list_append(&socket->tickets, &ticket->link);
+    socket->ids[socket->uses++ % UDP_ASK_USES] = id;
+    ask->tickets++;
+    error = send_question(ask, socket, question);
+    if (error < 0) {
+        udp_ask_release(ask, ticket);
+        return error;
+    }
+    *ret = ticket;
+    return 0;
+}
+
+int udp_ask_resend(struct udp_ask *ask, struct udp_ticket *ticket, struct view question)
+{
+    return send_question(ask, ticket->socket, question);
+}
+
+void udp_ask_release(struct udp_ask *ask, struct udp_ticket *ticket)
+{
+    struct udp_socket *socket = ticket->socket;
+    list_remove(&ticket->link);
+    list_prepend(&ask->unused, &ticket->link);
+    ask->tickets--;
+    if (!socket->kept && list_empty(&socket->tickets))
+        close_socket(ask, socket);
+}
+
+/* Tells every ticket of the socket. The handler may release any of them and open new ones (which are marked as told):
+ * whoever was told stands at the end of the list, so the rest is at its head however the list changes. */
+static void tell_all(struct udp_ask *ask, struct udp_socket *socket, enum udp_event event, struct view datagram)
+{
+    ask->event++;
+    while (!list_empty(&socket->tickets)) {
+        struct udp_ticket *ticket = CONTAINER_OF(socket->tickets.next, struct udp_ticket, link);
+        if (ticket->told == ask->event)
+            return;
+        ticket->told = ask->event;
+        list_remove(&ticket->link);
+        list_append(&socket->tickets, &ticket->link);
+        ask->handle(ask->context, ticket->owner, event, datagram);
+    }
+}
+
+/* Empties the error queue, which also clears the pending error. True: one of them means that nobody is there. */
+static bool read_errors(int fd)
+{
+    bool unreachable = false;
+    for (;;) {
+        union {
+            struct cmsghdr align;
+            uint8_t        bytes[512];
+        } control;
+        struct msghdr header = {.msg_control = &control, .msg_controllen = sizeof(control)};
+        if (recvmsg(fd, &header, MSG_ERRQUEUE) < 0)
+            return unreachable;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+            bool is_error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+            if (!is_error)
+                continue;
+            const struct sock_extended_err *error = (const void *) CMSG_DATA(c);
+            /* "Fragmentation needed" cannot be true of datagrams that may be fragmented. */
+            if (error->ee_errno != EMSGSIZE)
+                unreachable = true;
+        }
+    }
+}
+
+static void on_error(struct udp_ask *ask, struct udp_socket *socket, int error)
+{
+    bool unreachable = read_errors(socket->fd) || (error != 0 && error != EMSGSIZE);
+    if (!unreachable)
+        return;
+    ask->stats.unreachable++;
+    tell_all(ask, socket, UDP_UNREACHABLE, (struct view){0});
+}
+
+static void on_datagram(struct udp_ask *ask, struct udp_socket *socket, struct view datagram)
+{
+    ask->stats.received++;
+    bool               has_id = datagram.len >= 2;
+    uint16_t           id     = has_id ? get_u16(datagram.data) : 0;
+    struct udp_ticket *ticket = has_id ? find_ticket(socket, id) : NULL;
+    if (ticket) {
+        ask->handle(ask->context, ticket->owner, UDP_REPLY, datagram);
+    } else if (!has_id || !sent_id(socket, id)) {
+        ask->stats.stray++;
+        tell_all(ask, socket, UDP_STRAY, datagram);
+    }
+}
+
+static void serve_socket(struct udp_ask *ask, struct udp_socket *socket, uint32_t events)
+{
+    if (socket->fd >= 0 && (events & EPOLLERR))
+        on_error(ask, socket, 0);
+    for (unsigned i = 0; i < READS && socket->fd >= 0; i++) {
+        ssize_t len = recv(socket->fd, ask->buffer, sizeof(ask->buffer), 0);
+        if (len >= 0)
+            on_datagram(ask, socket, (struct view){ask->buffer, (size_t) len});
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        else if (errno != EINTR)
+            on_error(ask, socket, errno);
+    }
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void) status;
+    (void) events;
+    struct udp_ask    *ask = poll->data;
+    struct epoll_event ready[EVENTS];
+    int                count = epoll_wait(ask->epoll, ready, EVENTS, 0);
+    if (count <= 0)
+        return;
+    if (ask->begin)
+        ask->begin(ask->context);
+    ask->dispatching = true;
+    for (int i = 0; i < count; i++)
+        serve_socket(ask, ready[i].data.ptr, ready[i].events);
+    ask->dispatching = false;
+    LIST_EACH (link, next, &ask->dead)
+        free(CONTAINER_OF(link, struct udp_socket, link));
+    list_init(&ask->dead);
+}
+
+struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, udp_ask_fn handle, void (*begin)(void *context),
+                               void *context)
+{
+    struct udp_ask *ask = calloc(1, sizeof(*ask));
+    if (!ask)
+        return NULL;
+    ask->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (ask->epoll < 0 || uv_poll_init(loop, &ask->poll, ask->epoll) < 0) {
+        if (ask->epoll >= 0)
+            close(ask->epoll);
+        free(ask);
+        return NULL;
+    }
+    uv_timer_init(loop, &ask->sweep);
+    ask->handles   = 2;
+    ask->poll.data = ask->sweep.data = ask;
+    ask->rng                         = rng;
+    ask->handle                      = handle;
+    ask->begin                       = begin;
+    ask->context                     = context;
+    ask->sockets_max                 = sockets_max();
+    ask->credit                      = (int64_t) UDP_ASK_FRESH_RATE * 1000;
+    list_init(&ask->upstreams);
+    list_init(&ask->unused);
+    list_init(&ask->dead);
+    for (int fd; ask->spare_count < SPARES && (fd = fcntl(ask->epoll, F_DUPFD_CLOEXEC, 0)) >= 0;)
+        ask->spares[ask->spare_count++] = fd;
+    int error = uv_poll_start(&ask->poll, UV_READABLE, on_ready);
+    assert(error == 0);
+    (void) error;
+    return ask;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct udp_ask *ask = handle->data;
+    if (--ask->handles > 0)
+        return;
+    LIST_EACH (link, next, &ask->unused)
+        free(CONTAINER_OF(link, struct udp_ticket, link));
+    free(ask);
+}
+
+void udp_ask_close(struct udp_ask *ask)
+{
+    assert(ask->tickets == 0 && !ask->dispatching);
+    uv_close((uv_handle_t *) &ask->poll, on_closed);
+    uv_close((uv_handle_t *) &ask->sweep, on_closed);
+    LIST_EACH (link, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(link, struct upstream, link);
+        for (unsigned i = 0; i < UDP_ASK_KEPT; i++)
+            if (upstream->kept[i])
+                retire(ask, upstream->kept[i]);
+        list_remove(&upstream->link);
+        free(upstream);
+    }
+    while (ask->spare_count > 0)
+        close(ask->spares[--ask->spare_count]);
+    close(ask->epoll);
+}
+
+const struct udp_ask_stats *udp_ask_read_stats(const struct udp_ask *ask) { return &ask->stats; }
