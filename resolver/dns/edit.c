@@ -91,10 +91,10 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     bool     fits;
 
     assert(len >= question_end);
-    /* A code that would cost the records is left out. */
-    if (len <= limit && len + opt_len(asked->edns, ede) > limit)
+    /* A code that alone would cost the records is left out. */
+    fits = len + opt_len(asked->edns, EDE_NONE) <= limit;
+    if (fits && len + opt_len(asked->edns, ede) > limit)
         ede = EDE_NONE;
-    fits = len + opt_len(asked->edns, ede) <= limit;
     if (!fits)
         len = question_end;
     if (len + opt_len(asked->edns, ede) > cap)

@@ -1,0 +1,173 @@
+/* Messages that byway makes: each must parse again and say what was asked of it. */
+#include "../lib/packet.h"
+#include "base/limits.h"
+#include "dns/compose.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct packet packet;
+static uint8_t       out[FAILURE_MAX];
+
+/* A name of 255 bytes: the sizes promised must hold for it. */
+static struct view longest(void)
+{
+    static uint8_t wire[NAME_WIRE_MAX];
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t *label = wire + 64u * i;
+        label[0]       = i < 3 ? 63 : 61;
+        for (unsigned j = 1; j <= label[0]; j++)
+            label[j] = 'a';
+    }
+    return (struct view){wire, sizeof wire};
+}
+
+static void queries_are_written(void **state)
+{
+    static const struct {
+        bool     edns, dnssec_ok, checking_disabled;
+        unsigned flags;
+    } rows[] = {
+        {false, false, false, FLAG_RD | FLAG_AD},
+        {true, false, true, FLAG_RD | FLAG_AD | FLAG_CD},
+        {true, true, false, FLAG_RD | FLAG_AD},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct query_form form = {
+            .name              = longest(),
+            .id                = 0xbeef,
+            .type              = TYPE_TXT,
+            .class             = CLASS_IN,
+            .edns              = rows[i].edns,
+            .dnssec_ok         = rows[i].dnssec_ok,
+            .checking_disabled = rows[i].checking_disabled,
+        };
+        struct message message;
+        size_t         len = query_write(&form, out);
+
+        assert_int_equal(len, QUERY_MAX - (rows[i].edns ? 0 : 11));
+        assert_int_equal(message_receive((struct view){out, len}, &message), RECEPTION_QUERY);
+        assert_int_equal(message.id, 0xbeef);
+        assert_int_equal(message.flags, rows[i].flags);
+        assert_int_equal(message.question.type, TYPE_TXT);
+        assert_int_equal(message.question.class, CLASS_IN);
+        assert_true(name_equal(message.question.name, longest()));
+        assert_int_equal(message.edns.present, rows[i].edns);
+        assert_int_equal(message.edns.dnssec_ok, rows[i].dnssec_ok);
+        assert_int_equal(message.edns.size, rows[i].edns ? LIMIT_UDP_PAYLOAD : 0);
+    }
+}
+
+static void failures_are_written(void **state)
+{
+    static const struct {
+        unsigned flags, rcode;
+        bool     edns;
+        int      ede;
+    } rows[] = {
+        {FLAG_RD, RCODE_SERVFAIL, false, EDE_NETWORK_ERROR},
+        {FLAG_RD | FLAG_CD | FLAG_AD, RCODE_SERVFAIL, true, EDE_NO_REACHABLE_AUTHORITY},
+        {0, RCODE_REFUSED, true, EDE_NONE},
+        {0, RCODE_BADVERS, true, EDE_OTHER},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct asked   asked = {.id        = 7,
+                                .flags     = (uint16_t) rows[i].flags,
+                                .edns      = rows[i].edns,
+                                .dnssec_ok = true,
+                                .limit     = 512,
+                                .type      = TYPE_MX,
+                                .class     = CLASS_IN};
+        struct message message;
+        size_t         len;
+
+        name_set(&asked.name, longest());
+        len = failure_write(&asked, rows[i].rcode, rows[i].ede, out);
+        assert_true(len <= FAILURE_MAX && len <= asked.limit);
+        assert_true(message_parse((struct view){out, len}, &message));
+        assert_int_equal(message.id, 7);
+        assert_int_equal(message.flags & ~FLAG_RCODE, FLAG_QR | FLAG_RA | (rows[i].flags & (FLAG_RD | FLAG_CD)));
+        assert_int_equal(message.rcode, rows[i].rcode);
+        assert_true(name_equal(message.question.name, longest()));
+        assert_int_equal(message.edns.present, rows[i].edns);
+        assert_int_equal(message.edns.ede, rows[i].edns ? rows[i].ede : EDE_NONE);
+    }
+}
+
+static void rejections_echo_what_they_can(void **state)
+{
+    static const struct {
+        unsigned       flags, opts, questions;
+        uint32_t       bits;
+        enum reception reception;
+        unsigned       rcode;
+    } rows[] = {
+        {0x0100, 0, 1, 0, RECEPTION_QUERY, RCODE_REFUSED},
+        {0x2910, 1, 1, 0, RECEPTION_NOTIMP, RCODE_NOTIMP},
+        {0x0100, 2, 1, 0, RECEPTION_FORMERR, RCODE_FORMERR},
+        {0x0000, 0, 0, 0, RECEPTION_FORMERR, RCODE_FORMERR},
+        {0x0100, 1, 1, 0x00058000, RECEPTION_BADVERS, RCODE_BADVERS},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct message query, message;
+        size_t         len;
+
+        packet_begin(&packet, rows[i].flags, rows[i].questions > 0 ? "Example.com" : NULL, TYPE_MX);
+        for (unsigned opt = 0; opt < rows[i].opts; opt++)
+            packet_opt(&packet, 1232, rows[i].bits, NULL, 0);
+        assert_int_equal(message_receive(packet_view(&packet), &query), rows[i].reception);
+        len = rejection_write(&query, rows[i].rcode, out);
+        assert_true(message_parse((struct view){out, len}, &message));
+        assert_int_equal(message.id, 0x1234);
+        assert_int_equal(message.flags & ~FLAG_RCODE, FLAG_QR | FLAG_RA | (rows[i].flags & 0x7910));
+        assert_int_equal(message.rcode, rows[i].rcode);
+        assert_int_equal(message.has_question, rows[i].questions > 0);
+        if (message.has_question)
+            assert_memory_equal(message.question.name.data, "\7Example\3com", 13);
+        assert_int_equal(message.edns.present, rows[i].opts > 0);
+        assert_int_equal(message.edns.version, 0);
+    }
+}
+
+static void case_is_mixed_by_bits(void **state)
+{
+    uint8_t wire[]  = "\4Ma1l\7EXAMPLE\3c-\xc1";
+    uint8_t again[] = "\4ma1l\7example\3c-\xc1";
+
+    (void) state;
+    name_mix_case(wire, sizeof wire, 0);
+    assert_memory_equal(wire, again, sizeof wire);
+    name_mix_case(wire, sizeof wire, 0x5); /* first and third letter; the digit takes no bit */
+    assert_memory_equal(wire, "\4Ma1L\7example\3c-\xc1", sizeof wire);
+    name_mix_case(wire, sizeof wire, UINT64_MAX);
+    assert_memory_equal(wire, "\4MA1L\7EXAMPLE\3C-\xc1", sizeof wire);
+
+    struct name name;
+    name_set_lower(&name, longest());
+    name_mix_case(name.wire, name.len, UINT64_C(1) << 63);
+    assert_int_equal(name.wire[64 + 1], 'A'); /* the 64th letter; then the bits begin anew */
+    assert_int_equal(name.wire[64], 63);
+    assert_int_equal(name.wire[64 + 2], 'a');
+    assert_int_equal(name.wire[63], 'a');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queries_are_written),
+        cmocka_unit_test(failures_are_written),
+        cmocka_unit_test(rejections_echo_what_they_can),
+        cmocka_unit_test(case_is_mixed_by_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
