@@ -119,7 +119,7 @@ static void test_frames_in_any_pieces(void **state)
         for (unsigned b = 0; b < 3; b++) {
             run_for(&loop, 2);
             assert_false(is_readable(client));
-            write_all(client, "ghi" + b, 1);
+            write_all(client, &"ghi"[b], 1);
         }
         expect(client, "\0\4fghi", 6);
         assert_int_equal(server.handled, 4);
