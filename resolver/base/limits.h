@@ -8,7 +8,7 @@ enum {
     LIMIT_UDP_PAYLOAD     = 1232,     /* DNS Flag Day 2020: fits any path without fragments */
     LIMIT_TCP_MESSAGE     = 65535,    /* the two length bytes of RFC 1035, 4.2.2 */
     LIMIT_FLIGHTS         = 20000,    /* questions in flight for each worker: 5,000 a second for 4 s of silence */
-    LIMIT_ASKERS          = 64,       /* clients that wait for one flight; the next is answered SERVFAIL */
+    LIMIT_ASKERS          = 1024,     /* clients that wait for one flight; the next is answered SERVFAIL */
     LIMIT_ASKERS_TOTAL    = 40000,    /* clients that wait, for each worker */
     LIMIT_TCP_CLIENTS     = 1000,     /* client connections for each worker; the idlest gives way */
     LIMIT_TCP_PIPELINE    = 64,       /* unanswered questions of one client connection; then it is not read */
@@ -19,7 +19,7 @@ enum {
     LIMIT_WORKERS         = 64,       /* threads that serve queries */
     LIMIT_CONFIRMATIONS   = 256,      /* zones studied at once by the keeper */
     LIMIT_EXCHANGES       = 8,        /* packets one confirmation may cost */
-    LIMIT_OBSERVATIONS    = 4096,     /* slots of the ring from one worker to the keeper; a power of two */
+    LIMIT_OBSERVATIONS    = 1024,     /* slots of the ring from one worker to the keeper; a power of two */
     LIMIT_CONTROL_CLIENTS = 64,       /* connections on the control socket */
     LIMIT_CONTROL_LINE    = 16 << 20, /* bytes in one control request: an import of 100,000 zones */
     LIMIT_SUSPECTS        = 4096,     /* unconfirmed zones in the table, so that random names cannot fill it */

@@ -1,0 +1,47 @@
+/*
+ * good.c: see good.h.
+ */
+#include "learn/good.h"
+
+#include "dns/name.h"
+
+#include <stdlib.h>
+
+struct good *good_create(struct hash_key key)
+{
+    struct good *good = calloc(1, sizeof(*good));
+    if (good)
+        good->key = key;
+    return good;
+}
+
+void good_destroy(struct good *good) { free(good); }
+
+static uint64_t tag(uint64_t hash) { return hash & 0xffffffff00000000u; }
+
+void good_mark(struct good *good, struct view domain, msec_t now)
+{
+    uint64_t          hash  = name_hash(good->key, domain);
+    _Atomic uint64_t *slot  = &good->slots[hash % GOOD_SLOTS];
+    uint64_t          value = tag(hash) | (uint32_t) (now / 1000 + 1);
+    /* most marks repeat the second before: do not dirty the line then */
+    if (atomic_load_explicit(slot, memory_order_relaxed) != value)
+        atomic_store_explicit(slot, value, memory_order_relaxed);
+}
+
+void good_unmark(struct good *good, struct view domain)
+{
+    uint64_t          hash = name_hash(good->key, domain);
+    _Atomic uint64_t *slot = &good->slots[hash % GOOD_SLOTS];
+    if (tag(atomic_load_explicit(slot, memory_order_relaxed)) == tag(hash))
+        atomic_store_explicit(slot, 0, memory_order_relaxed);
+}
+
+bool good_known(const struct good *good, struct view domain, msec_t now)
+{
+    uint64_t hash  = name_hash(good->key, domain);
+    uint64_t value = atomic_load_explicit(&good->slots[hash % GOOD_SLOTS], memory_order_relaxed);
+    if (value == 0 || tag(value) != tag(hash))
+        return false;
+    return now - (msec_t) ((uint32_t) value - 1) * 1000 < GOOD_LIFE;
+}

@@ -1,0 +1,29 @@
+/*
+ * good.h: which registrable domains domestic has answered lately. Fixed in size, lossy: two domains may share a slot
+ * and the later one wins; what is lost is only a little patience. Shared by all threads, relaxed atomics.
+ */
+#ifndef LEARN_GOOD_H
+#define LEARN_GOOD_H
+
+#include "base/hash.h"
+#include "base/types.h"
+
+#include <stdatomic.h>
+
+enum {
+    GOOD_SLOTS = 1 << 16
+};
+#define GOOD_LIFE ((msec_t) 86400 * 1000) /* ms: a day; mail comes from the same domains every day */
+
+struct good {
+    struct hash_key  key;
+    _Atomic uint64_t slots[GOOD_SLOTS]; /* upper 32 bits of the hash, seconds */
+};
+
+struct good *good_create(struct hash_key key);
+void         good_destroy(struct good *good);
+void         good_mark(struct good *good, struct view domain, msec_t now);
+void         good_unmark(struct good *good, struct view domain);
+bool         good_known(const struct good *good, struct view domain, msec_t now);
+
+#endif

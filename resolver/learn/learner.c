@@ -1,0 +1,338 @@
+/*
+ * learner.c: see learner.h.
+ */
+#include "learn/learner.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EVICTION_SAMPLE = 16
+}; /* zones looked at to find one that was not used for long */
+
+struct learner {
+    struct table         *table;
+    struct learner_limits limits;
+    struct learner_hooks  hooks;
+    struct rng            rng;
+    struct timers         timers;
+    struct learner_counts counts;
+};
+
+struct learner *learner_create(struct table *table, const struct learner_limits *limits,
+                               const struct learner_hooks *hooks, const uint8_t seed[RNG_SEED_BYTES])
+{
+    struct learner *learner = calloc(1, sizeof(*learner));
+    if (!learner)
+        return NULL;
+    learner->table  = table;
+    learner->limits = *limits;
+    learner->hooks  = *hooks;
+    rng_init(&learner->rng, seed);
+    timers_init(&learner->timers);
+    return learner;
+}
+
+void learner_destroy(struct learner *learner)
+{
+    if (!learner)
+        return;
+    timers_fini(&learner->timers);
+    free(learner);
+}
+
+void learner_set_limits(struct learner *learner, const struct learner_limits *limits) { learner->limits = *limits; }
+
+struct table *learner_table(struct learner *learner) { return learner->table; }
+
+struct learner_counts learner_count(const struct learner *learner) { return learner->counts; }
+
+static bool is_listed(const struct zone *zone)
+{
+    return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
+}
+
+static void count(struct learner *learner, const struct zone *zone, size_t one)
+{
+    learner->counts.states[zone->condition.state] += one;
+    if (zone->pin != PIN_NONE)
+        learner->counts.pins += one;
+}
+
+static void set_timer(struct learner *learner, struct zone *zone)
+{
+    msec_t due = zone->condition.next;
+    if (zone->pin != PIN_NONE)
+        due = msec_min(due, zone->pin_until);
+    timers_cancel(&learner->timers, &zone->timer);
+    if (due != MSEC_NEVER)
+        timers_set(&learner->timers, &zone->timer, due);
+}
+
+static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, const char *why)
+{
+    learner->hooks.changed(learner->hooks.context, zone, from, why, true);
+    timers_cancel(&learner->timers, &zone->timer);
+    count(learner, zone, (size_t) -1);
+    table_remove(learner->table, zone);
+}
+
+/* A zone whose condition or pin was changed: publish it, or take it out when nothing is left to say of it. The caller
+ * has counted it out before the change. */
+static bool settle(struct learner *learner, struct zone *zone, enum zone_state from, const char *why, msec_t now)
+{
+    count(learner, zone, 1);
+    table_publish(zone);
+    if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE) {
+        take_out(learner, zone, from, why);
+        return false;
+    }
+    if (zone->condition.state != from) {
+        const struct change_line line = {.at = now, .from = from, .to = zone->condition.state, .why = why};
+        dossier_note_change(zone, &line);
+    }
+    set_timer(learner, zone);
+    learner->hooks.changed(learner->hooks.context, zone, from, why, false);
+    return true;
+}
+
+/* Of some zones drawn by chance, the one that was not used for the longest time; pins never, suspicions first. NULL:
+ * found none. */
+static struct zone *victim(struct learner *learner)
+{
+    struct zone *found = NULL;
+    for (unsigned i = 0; i < EVICTION_SAMPLE && learner->timers.count; i++) {
+        struct timer *timer = learner->timers.heap[rng_below(&learner->rng, (uint32_t) learner->timers.count)];
+        struct zone  *zone  = CONTAINER_OF(timer, struct zone, timer);
+        if (zone->pin != PIN_NONE || zone->study)
+            continue;
+        if (!found || is_listed(zone) < is_listed(found) ||
+            (is_listed(zone) == is_listed(found) && atomic_load(&zone->last_used) < atomic_load(&found->last_used)))
+            found = zone;
+    }
+    return found;
+}
+
+static bool make_room(struct learner *learner, bool confirmed)
+{
+    const size_t *states = learner->counts.states;
+    if (!confirmed)
+        return states[ZONE_SUSPECT] + states[ZONE_BROKEN] < LIMIT_SUSPECTS;
+    if (states[ZONE_BLOCKED] + states[ZONE_RECOVERING] < learner->limits.max_zones)
+        return true;
+    struct zone *zone = victim(learner);
+    if (!zone)
+        return false;
+    take_out(learner, zone, zone->condition.state, "evicted: learning.max_zones");
+    return true;
+}
+
+static const char *evidence_why(enum evidence evidence)
+{
+    static const char *const words[EVIDENCE_COUNT] = {
+        [EVIDENCE_STRIKE]       = "failed at domestic, answered by external",
+        [EVIDENCE_CONFIRMED]    = "confirmed: fails at every domestic upstream, control question answered",
+        [EVIDENCE_FINE]         = "answered by domestic",
+        [EVIDENCE_BROKEN]       = "fails on both sides, control questions answered",
+        [EVIDENCE_RECHECK_GOOD] = "recheck answered by domestic",
+        [EVIDENCE_RECHECK_BAD]  = "recheck failed at domestic",
+        [EVIDENCE_POSTPONED]    = "recheck postponed: domestic is down",
+    };
+    return words[evidence];
+}
+
+static bool same(const struct condition *a, const struct condition *b)
+{
+    return a->state == b->state && a->reason == b->reason && a->strikes == b->strikes && a->good == b->good &&
+           a->failures == b->failures && a->since == b->since && a->last_failure == b->last_failure &&
+           a->next == b->next && a->interval == b->interval;
+}
+
+/* True while the zone stays in the table. */
+static bool apply(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+                  msec_t now)
+{
+    struct condition next =
+        zone_next(&zone->condition, evidence, reason, &learner->limits.zone, now, rng_u32(&learner->rng));
+    if (same(&next, &zone->condition))
+        return true;
+    if (next.state == ZONE_BLOCKED && !is_listed(zone) && !make_room(learner, true))
+        return true;
+    enum zone_state from = zone->condition.state;
+    count(learner, zone, (size_t) -1);
+    zone->condition = next;
+    if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
+        zone->source = SOURCE_LEARNED;
+    return settle(learner, zone, from, evidence_why(evidence), now);
+}
+
+static struct zone *add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
+                        msec_t now)
+{
+    if (!timers_reserve(&learner->timers, table_count(learner->table) + 1))
+        return NULL;
+    struct zone *zone = table_add(learner->table, id->name, id->scope, id->type, asked, asked_type);
+    if (!zone)
+        return NULL;
+    zone->condition.since = now;
+    atomic_store(&zone->last_used, now);
+    learner->counts.states[ZONE_CLEAR]++;
+    return zone;
+}
+
+struct zone *learner_apply(struct learner *learner, const struct zone_id *id, enum evidence evidence,
+                           enum zone_reason reason, struct view asked, uint16_t asked_type, msec_t now)
+{
+    struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
+    if (!zone) {
+        bool confirmed = evidence == EVIDENCE_CONFIRMED;
+        if (evidence != EVIDENCE_STRIKE && evidence != EVIDENCE_BROKEN && !confirmed)
+            return NULL;
+        if (!make_room(learner, confirmed))
+            return NULL;
+        zone = add(learner, id, asked, asked_type, now);
+        if (!zone)
+            return NULL;
+    }
+    return apply(learner, zone, evidence, reason, now) ? zone : NULL;
+}
+
+void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+                        msec_t now)
+{
+    apply(learner, zone, evidence, reason, now);
+}
+
+static bool set_note(struct zone *zone, const char *note)
+{
+    char *copy = NULL;
+    if (note && *note && !(copy = strndup(note, LIMIT_NOTE)))
+        return false;
+    free(zone->note);
+    zone->note = copy;
+    return true;
+}
+
+struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin, msec_t until, const char *note,
+                         msec_t now)
+{
+    const struct zone_id id   = {.name = name, .scope = SCOPE_ZONE};
+    struct zone         *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
+    bool                 made = !zone;
+    if (!zone && !(zone = add(learner, &id, name, TYPE_SOA, now)))
+        return NULL;
+    if (!set_note(zone, note)) {
+        if (made) {
+            count(learner, zone, (size_t) -1);
+            table_remove(learner->table, zone);
+        }
+        return NULL;
+    }
+    count(learner, zone, (size_t) -1);
+    zone->pin       = pin;
+    zone->pin_until = until;
+    settle(learner, zone, zone->condition.state, "pinned", now);
+    return zone;
+}
+
+static void unpin(struct learner *learner, struct zone *zone, const char *why, msec_t now)
+{
+    count(learner, zone, (size_t) -1);
+    zone->pin       = PIN_NONE;
+    zone->pin_until = MSEC_NEVER;
+    set_note(zone, NULL);
+    settle(learner, zone, zone->condition.state, why, now);
+}
+
+bool learner_unpin(struct learner *learner, struct view name, msec_t now)
+{
+    struct zone *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
+    if (!zone || zone->pin == PIN_NONE)
+        return false;
+    unpin(learner, zone, "unpinned", now);
+    return true;
+}
+
+static void forget(struct learner *learner, struct zone *zone, const char *why, msec_t now)
+{
+    enum zone_state from = zone->condition.state;
+    count(learner, zone, (size_t) -1);
+    zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
+    settle(learner, zone, from, why, now);
+}
+
+struct forgetting {
+    struct learner *learner;
+    struct view     name;
+    msec_t          now;
+    size_t          count;
+};
+
+static void forget_if_named(void *context, struct zone *zone)
+{
+    struct forgetting *forgetting = context;
+    if (zone->condition.state == ZONE_CLEAR || !name_equal(zone_name(zone), forgetting->name))
+        return;
+    forgetting->count++;
+    forget(forgetting->learner, zone, "forgotten by the operator", forgetting->now);
+}
+
+size_t learner_forget(struct learner *learner, struct view name, msec_t now)
+{
+    struct forgetting forgetting = {.learner = learner, .name = name, .now = now};
+    table_each(learner->table, forget_if_named, &forgetting);
+    return forgetting.count;
+}
+
+struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
+                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
+                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now)
+{
+    struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
+    if (!zone && !(zone = add(learner, id, asked, asked_type, now)))
+        return NULL;
+    enum zone_state from = zone->condition.state;
+    count(learner, zone, (size_t) -1);
+    zone->condition = *condition;
+    zone->source    = source;
+    if (pin != PIN_NONE && set_note(zone, note)) {
+        zone->pin       = pin;
+        zone->pin_until = pin_until;
+    }
+    atomic_store(&zone->last_used, last_used);
+    return settle(learner, zone, from, "restored", now) ? zone : NULL;
+}
+
+msec_t learner_next(const struct learner *learner) { return timers_next(&learner->timers); }
+
+struct zone *learner_due(struct learner *learner, msec_t now)
+{
+    struct timer *timer;
+    while ((timer = timers_pop(&learner->timers, now))) {
+        struct zone *zone = CONTAINER_OF(timer, struct zone, timer);
+        if (zone->pin != PIN_NONE && zone->pin_until <= now) {
+            unpin(learner, zone, "the pin's time is over", now);
+            continue;
+        }
+        if (zone->condition.next > now) {
+            set_timer(learner, zone);
+            continue;
+        }
+        if (!is_listed(zone)) {
+            forget(learner, zone, "neither confirmed nor renewed", now);
+            continue;
+        }
+        if (now - atomic_load(&zone->last_used) > ZONE_IDLE) {
+            forget(learner, zone, "not used for 30 days", now);
+            continue;
+        }
+        timers_set(&learner->timers, &zone->timer, now + ZONE_POSTPONE);
+        return zone;
+    }
+    return NULL;
+}
+
+void learner_reclaim(struct learner *learner) { table_reclaim(learner->table); }

@@ -1,0 +1,77 @@
+/*
+ * learner.h: the writer of the zone table: applies evidence, keeps the caps, knows what is due, and tells what changed.
+ * It does not know how evidence is come by (query/prober), nor who is told (server/keeper).
+ *
+ * Times are monotonic ms; a zone's times reach disk and people as calendar time (record.h), so that a jump of the
+ * calendar moves what is shown and nothing else.
+ */
+#ifndef LEARN_LEARNER_H
+#define LEARN_LEARNER_H
+
+#include "base/rng.h"
+#include "learn/table.h"
+
+struct learner;
+
+struct learner_limits {
+    struct zone_limits zone;
+    size_t             max_zones;
+};
+
+/* Called after a zone's state, pin or presence changed. `removed`: it leaves the table after the call. `why`: a
+ * literal. */
+struct learner_hooks {
+    void (*changed)(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed);
+    void *context;
+};
+
+/* `table` is borrowed. NULL: no memory. */
+struct learner *learner_create(struct table *table, const struct learner_limits *limits,
+                               const struct learner_hooks *hooks, const uint8_t seed[RNG_SEED_BYTES]);
+void            learner_destroy(struct learner *learner);
+void            learner_set_limits(struct learner *learner, const struct learner_limits *limits);
+struct table   *learner_table(struct learner *learner);
+
+struct zone_id {
+    struct view     name;
+    enum zone_scope scope;
+    uint16_t        type; /* SCOPE_TYPE */
+};
+
+/* Evidence about a zone that may not be listed yet; `asked`, `asked_type`: the question that failed. Returns the zone
+ * if it is (still) listed, else NULL: it is clear, a cap forbids it, or no memory. */
+struct zone *learner_apply(struct learner *learner, const struct zone_id *id, enum evidence evidence,
+                           enum zone_reason reason, struct view asked, uint16_t asked_type, msec_t now);
+/* The same for a zone in hand; it may be gone after this. */
+void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+                        msec_t now);
+
+/* The operator. `until`: MSEC_NEVER for ever. `note`: copied, may be NULL. NULL: no memory. */
+struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin, msec_t until, const char *note,
+                         msec_t now);
+/* False: no such pin. */
+bool learner_unpin(struct learner *learner, struct view name, msec_t now);
+/* Drops the zone's entries of all scopes, pins excepted. Returns how many. */
+size_t learner_forget(struct learner *learner, struct view name, msec_t now);
+
+/* A zone as it was (from disk or import), times already in this clock. Replaces the condition of one that is there; a
+ * pin of this node stays unless `pin` is given. */
+struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
+                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
+                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now);
+
+/* When learner_due() has something to do. */
+msec_t learner_next(const struct learner *learner);
+/* Ends lives and pins that are over, and returns the next zone whose recheck is due; NULL: none. The caller
+ * rechecks it and calls learner_apply_zone(); until then it is not returned again for ZONE_POSTPONE. */
+struct zone *learner_due(struct learner *learner, msec_t now);
+
+/* Zones by state, and pins. */
+struct learner_counts {
+    size_t states[ZONE_STATE_COUNT], pins;
+};
+struct learner_counts learner_count(const struct learner *learner);
+/* Frees what was removed (table_reclaim). */
+void learner_reclaim(struct learner *learner);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * table.c: see table.h. A fixed array of chains; the writer links at the head and unlinks anywhere, with release stores
+ * that readers meet with acquire loads.
+ *
+ * This is the one file that sees liburcu.
+ */
+#include "learn/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <urcu-qsbr.h>
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TABLE_TSAN
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define TABLE_TSAN
+#endif
+#ifdef TABLE_TSAN
+/* TSan cannot see liburcu's barriers: this tells it that a pause comes before the grace period it allows. */
+void        __tsan_acquire(void *address);
+void        __tsan_release(void *address);
+static char grace;
+#define GRACE_RELEASE() __tsan_release(&grace)
+#define GRACE_ACQUIRE() __tsan_acquire(&grace)
+#else
+#define GRACE_RELEASE() ((void) 0)
+#define GRACE_ACQUIRE() ((void) 0)
+#endif
+
+struct table {
+    size_t                 mask;
+    struct hash_key        key;
+    size_t                 count;
+    struct zone           *retired;
+    _Atomic uint32_t       depths[4]; /* bit n: some entry has or had n labels, so that a lookup skips the rest */
+    _Atomic(struct zone *) buckets[];
+};
+
+enum {                    /* the verdict word */
+    VERDICT_STATE   = 0,  /* 4 bits */
+    VERDICT_REASON  = 4,  /* 4 bits */
+    VERDICT_PIN     = 8,  /* 4 bits */
+    VERDICT_STRIKES = 16, /* 8 bits */
+};
+
+struct table *table_create(size_t buckets, struct hash_key key)
+{
+    size_t size = 1;
+    while (size < buckets)
+        size *= 2;
+    struct table *table = calloc(1, sizeof(*table) + size * sizeof(table->buckets[0]));
+    if (!table)
+        return NULL;
+    table->mask = size - 1;
+    table->key  = key;
+    return table;
+}
+
+static void zone_free(struct zone *zone)
+{
+    free(zone->note);
+    free(zone->dossier);
+    free(zone);
+}
+
+static void free_retired(struct table *table)
+{
+    while (table->retired) {
+        struct zone *zone = table->retired;
+        table->retired    = zone->retired;
+        zone_free(zone);
+    }
+}
+
+void table_destroy(struct table *table)
+{
+    if (!table)
+        return;
+    free_retired(table);
+    for (size_t i = 0; i <= table->mask; i++)
+        for (struct zone *zone = atomic_load(&table->buckets[i]), *next; zone; zone = next) {
+            next = atomic_load(&zone->chain);
+            zone_free(zone);
+        }
+    free(table);
+}
+
+void table_reader_register(void) { urcu_qsbr_register_thread(); }
+
+void table_reader_unregister(void)
+{
+    GRACE_RELEASE();
+    urcu_qsbr_unregister_thread();
+}
+
+void table_reader_pause(void)
+{
+    GRACE_RELEASE();
+    urcu_qsbr_thread_offline();
+}
+
+void table_reader_resume(void) { urcu_qsbr_thread_online(); }
+
+static bool matches(const struct zone *zone, struct view name, uint16_t type, bool whole)
+{
+    if (zone->scope != SCOPE_ZONE && (!whole || (zone->scope == SCOPE_TYPE && zone->type != type)))
+        return false;
+    return name_equal(zone_name(zone), name);
+}
+
+static bool is_listed(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
+
+/* The closest pin speaks first; then the closest zone that is blocked; then the closest suspicion. Of several entries
+ * of one name the narrowest scope speaks. */
+static void look(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
+{
+    uint64_t hash = name_hash(table->key, name);
+    for (struct zone *zone = atomic_load_explicit(&table->buckets[hash & table->mask], memory_order_acquire); zone;
+         zone              = atomic_load_explicit(&zone->chain, memory_order_acquire)) {
+        if (zone->hash != hash || !matches(zone, name, type, whole))
+            continue;
+        uint32_t        word  = atomic_load_explicit(&zone->verdict, memory_order_acquire);
+        enum zone_state state = (enum zone_state)(word >> VERDICT_STATE & 0xf);
+        enum pin        pin   = (enum pin)(word >> VERDICT_PIN & 0xf);
+        if (pin != PIN_NONE) {
+            verdict->pin  = pin;
+            verdict->zone = zone;
+            return;
+        }
+        if (state == ZONE_CLEAR)
+            continue;
+        const struct zone *before = verdict->zone;
+        bool               closer = !before || (before->name_len == zone->name_len && zone->scope > before->scope);
+        if (is_listed(state) ? is_listed(verdict->state) && !closer : !closer || is_listed(verdict->state))
+            continue;
+        verdict->zone    = zone;
+        verdict->state   = state;
+        verdict->reason  = (enum zone_reason)(word >> VERDICT_REASON & 0xf);
+        verdict->strikes = word >> VERDICT_STRIKES & 0xff;
+    }
+}
+
+struct verdict table_find(const struct table *table, struct view name, uint16_t type)
+{
+    struct verdict verdict = {.state = ZONE_CLEAR, .reason = REASON_NONE, .pin = PIN_NONE};
+    size_t         labels  = name_labels(name);
+    bool           whole   = true;
+    for (size_t left = labels;; left--) {
+        if (atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed) & 1u << left % 32) {
+            look(table, name, type, whole, &verdict);
+            if (verdict.pin != PIN_NONE)
+                return verdict;
+        }
+        if (left == 0)
+            return verdict;
+        name  = name_parent(name);
+        whole = false;
+    }
+}
+
+struct zone *table_get(const struct table *table, struct view name, enum zone_scope scope, uint16_t type)
+{
+    uint64_t hash = name_hash(table->key, name);
+    for (struct zone *zone = atomic_load(&table->buckets[hash & table->mask]); zone; zone = atomic_load(&zone->chain))
+        if (zone->hash == hash && zone->scope == scope && (scope != SCOPE_TYPE || zone->type == type) &&
+            name_equal(zone_name(zone), name))
+            return zone;
+    return NULL;
+}
+
+struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
+                       uint16_t asked_type)
+{
+    struct zone *zone = calloc(1, sizeof(*zone) + name.len + asked.len);
+    if (!zone)
+        return NULL;
+    zone->hash           = name_hash(table->key, name);
+    zone->scope          = scope;
+    zone->type           = type;
+    zone->asked_type     = asked_type;
+    zone->name_len       = (uint8_t) name.len;
+    zone->asked_len      = (uint8_t) asked.len;
+    zone->condition.next = MSEC_NEVER;
+    zone->pin_until      = MSEC_NEVER;
+    memcpy(zone->names, name.data, name.len);
+    if (asked.len)
+        memcpy(zone->names + name.len, asked.data, asked.len);
+    name_lower(zone->names, (size_t) name.len);
+    name_lower(zone->names + name.len, asked.len);
+
+    size_t                  labels = name_labels(name);
+    _Atomic(struct zone *) *bucket = &table->buckets[zone->hash & table->mask];
+    atomic_store_explicit(&zone->chain, atomic_load_explicit(bucket, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(bucket, zone, memory_order_release);
+    atomic_fetch_or_explicit(&table->depths[labels / 32], 1u << labels % 32, memory_order_relaxed);
+    table->count++;
+    return zone;
+}
+
+void table_publish(struct zone *zone)
+{
+    uint32_t word = (uint32_t) zone->condition.state << VERDICT_STATE |
+                    (uint32_t) zone->condition.reason << VERDICT_REASON | (uint32_t) zone->pin << VERDICT_PIN |
+                    (uint32_t) zone->condition.strikes << VERDICT_STRIKES;
+    atomic_store_explicit(&zone->verdict, word, memory_order_release);
+}
+
+void table_remove(struct table *table, struct zone *zone)
+{
+    _Atomic(struct zone *) *link = &table->buckets[zone->hash & table->mask];
+    while (atomic_load_explicit(link, memory_order_relaxed) != zone) {
+        assert(atomic_load_explicit(link, memory_order_relaxed));
+        link = &atomic_load_explicit(link, memory_order_relaxed)->chain;
+    }
+    /* the removed zone keeps its own chain pointer: a reader that stands on it walks on */
+    atomic_store_explicit(link, atomic_load_explicit(&zone->chain, memory_order_relaxed), memory_order_release);
+    zone->retired  = table->retired;
+    table->retired = zone;
+    table->count--;
+}
+
+void table_reclaim(struct table *table)
+{
+    if (!table->retired)
+        return;
+    urcu_qsbr_synchronize_rcu();
+    GRACE_ACQUIRE();
+    free_retired(table);
+}
+
+size_t table_count(const struct table *table) { return table->count; }
+
+void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context)
+{
+    for (size_t i = 0; i <= table->mask; i++)
+        for (struct zone *zone = atomic_load(&table->buckets[i]), *next; zone; zone = next) {
+            next = atomic_load(&zone->chain);
+            visit(context, zone);
+        }
+}
+
+static struct dossier *dossier_of(struct zone *zone)
+{
+    if (!zone->dossier)
+        zone->dossier = calloc(1, sizeof(*zone->dossier));
+    return zone->dossier;
+}
+
+void dossier_note_evidence(struct zone *zone, const struct evidence_line *line)
+{
+    struct dossier *dossier = dossier_of(zone);
+    if (dossier)
+        dossier->evidence[dossier->evidence_count++ % DOSSIER_EVIDENCE] = *line;
+}
+
+void dossier_note_change(struct zone *zone, const struct change_line *line)
+{
+    struct dossier *dossier = dossier_of(zone);
+    if (dossier)
+        dossier->history[dossier->history_count++ % DOSSIER_HISTORY] = *line;
+}

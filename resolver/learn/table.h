@@ -1,0 +1,120 @@
+/*
+ * table.h: the zones that something is known of. One thread writes (the keeper), all threads read without locks.
+ *
+ * What a reader needs of a zone is its name, which never changes, and its verdict, which is one atomic word; so nothing
+ * is republished when a zone's state changes. A zone that is taken out is freed after a grace period (liburcu's QSBR):
+ * a reading thread registers, holds no zone across table_reader_pause(), and pauses whenever it may sleep.
+ */
+#ifndef LEARN_TABLE_H
+#define LEARN_TABLE_H
+
+#include "base/hash.h"
+#include "base/timers.h"
+#include "dns/kind.h"
+#include "learn/zone.h"
+
+#include <stdatomic.h>
+
+enum pin {
+    PIN_NONE,
+    PIN_DOMESTIC,
+    PIN_EXTERNAL
+};
+
+enum {
+    DOSSIER_EVIDENCE = 8,
+    DOSSIER_HISTORY  = 8,
+    DOSSIER_WHO      = 48
+};
+
+struct evidence_line { /* one exchange of a confirmation or recheck */
+    msec_t       at;
+    uint16_t     type;
+    bool         apex; /* of the zone's apex, else of the question */
+    bool         external;
+    enum outcome outcome;
+    char         who[DOSSIER_WHO]; /* the upstream's address */
+};
+
+struct change_line {
+    msec_t          at;
+    enum zone_state from, to;
+    const char     *why; /* a literal */
+};
+
+struct dossier { /* rings: the newest overwrites the oldest */
+    struct evidence_line evidence[DOSSIER_EVIDENCE];
+    struct change_line   history[DOSSIER_HISTORY];
+    unsigned             evidence_count, history_count;
+};
+
+struct zone {
+    _Atomic(struct zone *) chain;
+    uint64_t               hash;
+    _Atomic uint32_t       verdict;   /* see struct verdict */
+    _Atomic uint64_t       answered;  /* queries sent the external way because of it */
+    _Atomic int64_t        last_used; /* msec_t: when a query last met it */
+
+    /* the writer's alone */
+    struct timer     timer; /* the next recheck, end of life or end of pin */
+    struct condition condition;
+    enum zone_source source;
+    enum pin         pin;
+    msec_t           pin_until; /* MSEC_NEVER: until unpinned */
+    char            *note;      /* of the pin, or NULL */
+    struct dossier  *dossier;   /* or NULL */
+    void            *study;     /* who is studying it now, or NULL */
+    struct zone     *retired;   /* next in the list of those to free */
+    uint16_t         asked_type;
+    enum zone_scope  scope;
+    uint16_t         type; /* SCOPE_TYPE */
+    uint8_t          name_len, asked_len;
+    uint8_t          names[]; /* name, then the name of the question that failed */
+};
+
+static inline struct view zone_name(const struct zone *zone) { return (struct view){zone->names, zone->name_len}; }
+static inline struct view zone_asked(const struct zone *zone)
+{
+    return (struct view){zone->names + zone->name_len, zone->asked_len};
+}
+
+struct table;
+
+struct table *table_create(size_t buckets, struct hash_key key);
+void          table_destroy(struct table *table); /* no reader is left */
+
+/* Readers. Each thread registers itself before its first table_find() and unregisters before it ends; between pause and
+ * resume it may sleep. */
+void table_reader_register(void);
+void table_reader_unregister(void);
+void table_reader_pause(void);
+void table_reader_resume(void);
+
+struct verdict {
+    enum zone_state  state;
+    enum zone_reason reason;
+    unsigned         strikes;
+    enum pin         pin;  /* the closest pin at or above the name, or PIN_NONE */
+    struct zone     *zone; /* NULL: nothing is known; valid until the reader pauses */
+};
+/* What is known of that name and type: the closest pin, else the closest entry. */
+struct verdict table_find(const struct table *table, struct view name, uint16_t type);
+
+/* The writer. */
+struct zone *table_get(const struct table *table, struct view name, enum zone_scope scope, uint16_t type);
+struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
+                       uint16_t asked_type);
+/* Publishes condition and pin. */
+void table_publish(struct zone *zone);
+/* Readers no longer find it; the writer may use it until table_reclaim(). */
+void table_remove(struct table *table, struct zone *zone);
+/* Waits for all readers and frees what was removed. Microseconds to a few ms; call it now and then. */
+void   table_reclaim(struct table *table);
+size_t table_count(const struct table *table);
+/* Visits every zone; the visitor may remove the one it is given. */
+void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context);
+
+void dossier_note_evidence(struct zone *zone, const struct evidence_line *line);
+void dossier_note_change(struct zone *zone, const struct change_line *line);
+
+#endif

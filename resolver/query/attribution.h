@@ -1,0 +1,16 @@
+/*
+ * attribution.h: which zone a failure belongs to. Pure.
+ */
+#ifndef QUERY_ATTRIBUTION_H
+#define QUERY_ATTRIBUTION_H
+
+#include "policy/policy.h"
+#include "policy/suffix.h"
+
+/* The zone that may carry what is learned from a failure of `name`: `shown` (owner of the SOA that external showed;
+ * empty: unknown), unless that is a public suffix or above one, or not at or above the name: then the registrable
+ * domain. Never one with a fence at or below it: then the closest tail of the name that has none. A tail of `name`;
+ * empty: nothing may be learned but of the very name. */
+struct view attribute(const struct policy *policy, const struct suffix *suffix, struct view name, struct view shown);
+
+#endif

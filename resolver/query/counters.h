@@ -1,0 +1,20 @@
+/*
+ * counters.h: see counters.def. Written by one thread, read by any.
+ */
+#ifndef QUERY_COUNTERS_H
+#define QUERY_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct counters {
+#define COUNTER(symbol, help) _Atomic uint64_t symbol;
+#include "query/counters.def"
+#undef COUNTER
+};
+
+/* One writer: no locked instruction is needed. */
+#define COUNT(counter)                                                                                                 \
+    atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + 1, memory_order_relaxed)
+
+#endif

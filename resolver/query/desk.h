@@ -1,0 +1,23 @@
+/*
+ * desk.h: what a thread's queries (or probes) have at hand: the shared parts, the way out, randomness, room to work.
+ */
+#ifndef QUERY_DESK_H
+#define QUERY_DESK_H
+
+#include "query/counters.h"
+#include "query/effects.h"
+#include "query/setup.h"
+#include "query/shared.h"
+
+struct desk {
+    struct shared   shared;
+    struct effects  effects;
+    struct setup   *setup; /* the current one; counted */
+    struct rng      rng;
+    struct counters counters;
+    msec_t          last_sample; /* when OBSERVED_SAMPLE was last told */
+    uint8_t         packed[STORED_MAX];
+    uint8_t         out[LIMIT_TCP_MESSAGE];
+};
+
+#endif

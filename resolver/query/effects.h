@@ -1,0 +1,27 @@
+/*
+ * effects.h: everything that the logic asks of the outside world. The worker and the keeper give libuv's, the tests a
+ * recorder.
+ *
+ * None of these may call back into the logic before it returns.
+ */
+#ifndef QUERY_EFFECTS_H
+#define QUERY_EFFECTS_H
+
+#include "base/path.h"
+#include "query/observation.h"
+#include "upstream/exchange.h"
+
+struct effects {
+    void *context;
+    /* Sends `query` to exchange->server by exchange->transport, on the socket in exchange->ticket, or on a new one that
+     * it puts there. False: the network or the system refused. */
+    bool (*send)(void *context, struct exchange *exchange, struct view query);
+    /* Gives up the socket in exchange->ticket, which is not NULL, and clears it. */
+    void (*release)(void *context, struct exchange *exchange);
+    /* Answers a client, once for each query that was not answered at once. Empty: the client gets nothing. */
+    void (*answer)(void *context, const struct path *path, struct view answer);
+    /* Tells the keeper. */
+    void (*observe)(void *context, const struct observation *observation);
+};
+
+#endif

@@ -1,0 +1,309 @@
+/*
+ * engine.c: see engine.h.
+ */
+#include "query/engine.h"
+
+#include "query/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FLIGHT_BUCKETS = 16384
+};
+
+struct engine {
+    struct desk    desk;
+    struct flights flights;
+    struct timers  timers;
+    struct list    queries, free_queries; /* struct query.link */
+    struct list    free_askers;           /* struct asker.link */
+    size_t         query_count, asker_count;
+};
+
+struct engine *engine_create(const struct engine_options *options)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return NULL;
+    engine->desk.shared  = options->shared;
+    engine->desk.effects = options->effects;
+    engine->desk.setup   = setup_take(options->setup);
+    rng_init(&engine->desk.rng, options->seed);
+    list_init(&engine->queries);
+    list_init(&engine->free_queries);
+    list_init(&engine->free_askers);
+    timers_init(&engine->timers);
+    struct hash_key key = {rng_u64(&engine->desk.rng), rng_u64(&engine->desk.rng)};
+    if (flights_init(&engine->flights, FLIGHT_BUCKETS, key) && timers_reserve(&engine->timers, LIMIT_FLIGHTS))
+        return engine;
+    engine_destroy(engine, 0);
+    return NULL;
+}
+
+/* ---- pools: what was used once stays for the next, up to the limits ---- */
+
+static struct query *query_new(struct engine *engine)
+{
+    struct query *query;
+    if (!list_empty(&engine->free_queries)) {
+        query = CONTAINER_OF(engine->free_queries.next, struct query, link);
+        list_remove(&query->link);
+    } else if (engine->query_count >= LIMIT_FLIGHTS || !(query = malloc(sizeof(*query)))) {
+        return NULL;
+    }
+    memset(query, 0, sizeof(*query));
+    list_init(&query->askers);
+    list_init(&query->answered);
+    list_append(&engine->queries, &query->link);
+    engine->query_count++;
+    return query;
+}
+
+static struct asker *asker_new(struct engine *engine)
+{
+    struct asker *asker;
+    if (engine->asker_count >= LIMIT_ASKERS_TOTAL)
+        return NULL;
+    if (!list_empty(&engine->free_askers)) {
+        asker = CONTAINER_OF(engine->free_askers.next, struct asker, link);
+        list_remove(&asker->link);
+    } else if (!(asker = malloc(sizeof(*asker)))) {
+        return NULL;
+    }
+    list_init(&asker->link);
+    engine->asker_count++;
+    return asker;
+}
+
+static void asker_drop(struct engine *engine, struct asker *asker)
+{
+    list_remove(&asker->link);
+    list_prepend(&engine->free_askers, &asker->link);
+    engine->asker_count--;
+}
+
+static void query_drop(struct engine *engine, struct query *query)
+{
+    flights_remove(&engine->flights, &query->flight);
+    timers_cancel(&engine->timers, &query->timer);
+    setup_drop(query->setup);
+    list_remove(&query->link);
+    list_prepend(&engine->free_queries, &query->link);
+    engine->query_count--;
+}
+
+/* After every event of a query. */
+static void settle(struct engine *engine, struct query *query)
+{
+    LIST_EACH (item, next, &query->answered)
+        asker_drop(engine, CONTAINER_OF(item, struct asker, link));
+    if (query->state != QUERY_ASKING)
+        flights_remove(&engine->flights, &query->flight);
+    if (query->state == QUERY_FINISHED)
+        query_drop(engine, query);
+    else
+        timers_set(&engine->timers, &query->timer, query_deadline(query));
+}
+
+void engine_destroy(struct engine *engine, msec_t now)
+{
+    if (!engine)
+        return;
+    LIST_EACH (item, next, &engine->queries) {
+        struct query *query = CONTAINER_OF(item, struct query, link);
+        query_cancel(query, &engine->desk, now);
+        settle(engine, query);
+    }
+    LIST_EACH (item, next, &engine->free_queries)
+        free(CONTAINER_OF(item, struct query, link));
+    LIST_EACH (item, next, &engine->free_askers)
+        free(CONTAINER_OF(item, struct asker, link));
+    flights_fini(&engine->flights);
+    timers_fini(&engine->timers);
+    setup_drop(engine->desk.setup);
+    free(engine);
+}
+
+void engine_set_setup(struct engine *engine, struct setup *setup)
+{
+    struct setup *before = engine->desk.setup;
+    engine->desk.setup   = setup_take(setup);
+    setup_drop(before);
+}
+
+/* ---- parse, policy, cache, join ---- */
+
+/* An answer of our own with nothing but a code. */
+static size_t decline(const struct message *query, unsigned rcode, int ede, bool tcp, uint8_t *out)
+{
+    struct asked asked;
+    asked_from(query, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
+    return failure_write(&asked, rcode, ede, out);
+}
+
+static bool via_allows(const struct rule *rule, uint8_t origin)
+{
+    return rule->via == VIA_AUTO || rule->group == origin;
+}
+
+/* 0: not in the cache. */
+static size_t from_cache(struct engine *engine, const struct asked *asked, const struct rule *rule, msec_t now,
+                         uint8_t *out, size_t cap)
+{
+    struct desk      *desk = &engine->desk;
+    struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_OTHER};
+    struct cache_hit  hit;
+    enum cache_answer found = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
+    if (found == CACHE_FRESH && via_allows(rule, hit.origin)) {
+        COUNT(desk->counters.cache_hits);
+        return hit.len;
+    }
+    if (found != CACHE_FAILURE)
+        return 0;
+    read.allow_stale        = true;
+    int               ede   = hit.ede;
+    enum cache_answer stale = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
+    if (stale == CACHE_STALE && via_allows(rule, hit.origin)) {
+        COUNT(desk->counters.cache_stale);
+        return hit.len;
+    }
+    COUNT(desk->counters.cache_failures);
+    return failure_write(asked, RCODE_SERVFAIL, ede == EDE_NONE ? EDE_CACHED_ERROR : ede, out);
+}
+
+static void inquiry_from(const struct asked *asked, struct inquiry *ret)
+{
+    name_set_lower(&ret->name, name_view(&asked->name));
+    ret->type              = asked->type;
+    ret->class             = asked->class;
+    ret->dnssec_ok         = asked->dnssec_ok;
+    ret->checking_disabled = asked->flags & FLAG_CD;
+}
+
+/* False: a limit was reached. */
+static bool wait_for(struct engine *engine, const struct asked *asked, const struct path *path, msec_t now)
+{
+    struct inquiry inquiry;
+    inquiry_from(asked, &inquiry);
+    struct flight *flight = flights_find(&engine->flights, &inquiry);
+    struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
+    if (query && query->asker_count >= LIMIT_ASKERS)
+        return false;
+    struct asker *asker = asker_new(engine);
+    if (!asker)
+        return false;
+    asker->asked    = *asked;
+    asker->path     = *path;
+    asker->deadline = now + engine->desk.setup->deadline;
+    if (query) {
+        COUNT(engine->desk.counters.joined);
+        query_join(query, asker);
+        timers_set(&engine->timers, &query->timer, query_deadline(query));
+        return true;
+    }
+    if (!(query = query_new(engine))) {
+        asker_drop(engine, asker);
+        return false;
+    }
+    COUNT(engine->desk.counters.flights);
+    query->inquiry = inquiry;
+    query_join(query, asker);
+    flights_add(&engine->flights, &query->flight, &query->inquiry);
+    query_start(query, &engine->desk, now);
+    settle(engine, query);
+    return true;
+}
+
+static size_t on_query(struct engine *engine, const struct message *message, const struct path *path, bool tcp,
+                       msec_t now, uint8_t *out, size_t cap)
+{
+    struct desk       *desk = &engine->desk;
+    const struct rule *rule = policy_find(desk->setup->policy, message->question.name);
+    if (rule->via == VIA_REFUSE) {
+        COUNT(desk->counters.refused);
+        return decline(message, RCODE_REFUSED, EDE_PROHIBITED, tcp, out);
+    }
+    struct asked asked;
+    asked_from(message, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
+    size_t len = from_cache(engine, &asked, rule, now, out, cap);
+    if (len > 0)
+        return len;
+    COUNT(desk->counters.cache_misses);
+    if (wait_for(engine, &asked, path, now))
+        return 0;
+    COUNT(desk->counters.overload);
+    return failure_write(&asked, RCODE_SERVFAIL, EDE_OTHER, out);
+}
+
+static unsigned reception_rcode(enum reception reception)
+{
+    switch (reception) {
+    case RECEPTION_NOTIMP:
+        return RCODE_NOTIMP;
+    case RECEPTION_BADVERS:
+        return RCODE_BADVERS;
+    default:
+        return RCODE_FORMERR;
+    }
+}
+
+size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
+                      uint8_t *out, size_t cap)
+{
+    struct desk   *desk = &engine->desk;
+    struct message query;
+    COUNT(desk->counters.queries);
+    if (tcp)
+        COUNT(desk->counters.queries_tcp);
+    enum reception reception = message_receive(message, &query);
+    if (reception == RECEPTION_DROP) {
+        COUNT(desk->counters.dropped);
+        if (tcp)
+            desk->effects.answer(desk->effects.context, path, (struct view){0});
+        return 0;
+    }
+    if (!clients_allow(&desk->setup->clients, &path->peer)) {
+        COUNT(desk->counters.refused);
+        return reception == RECEPTION_QUERY ? decline(&query, RCODE_REFUSED, EDE_PROHIBITED, tcp, out)
+                                            : rejection_write(&query, RCODE_REFUSED, out);
+    }
+    if (reception == RECEPTION_QUERY)
+        return on_query(engine, &query, path, tcp, now, out, cap);
+    COUNT(desk->counters.malformed);
+    return rejection_write(&query, reception_rcode(reception), out);
+}
+
+/* ---- events ---- */
+
+void engine_on_packet(struct engine *engine, struct exchange *exchange, struct view packet, msec_t now)
+{
+    struct query *query = exchange->owner;
+    query_on_packet(query, &engine->desk, exchange, packet, now);
+    settle(engine, query);
+}
+
+void engine_on_unreachable(struct engine *engine, struct exchange *exchange, msec_t now)
+{
+    struct query *query = exchange->owner;
+    query_on_unreachable(query, &engine->desk, exchange, now);
+    settle(engine, query);
+}
+
+msec_t engine_next(const struct engine *engine) { return timers_next(&engine->timers); }
+
+void engine_on_time(struct engine *engine, msec_t now)
+{
+    struct timer *timer;
+    while ((timer = timers_pop(&engine->timers, now))) {
+        struct query *query = CONTAINER_OF(timer, struct query, timer);
+        query_on_time(query, &engine->desk, now);
+        settle(engine, query);
+    }
+}
+
+struct counters *engine_counters(struct engine *engine) { return &engine->desk.counters; }
+
+struct rng *engine_rng(struct engine *engine) { return &engine->desk.rng; }
+
+size_t engine_flights(const struct engine *engine) { return engine->flights.count; }

@@ -1,0 +1,45 @@
+/*
+ * engine.h: one worker's share of the path of a query, without I/O: parse, policy, cache, join, and the queries that
+ * are under way. One thread.
+ */
+#ifndef QUERY_ENGINE_H
+#define QUERY_ENGINE_H
+
+#include "query/desk.h"
+
+struct engine;
+
+struct engine_options {
+    struct shared  shared; /* borrowed parts */
+    struct setup  *setup;  /* takes a reference of its own */
+    struct effects effects;
+    uint8_t        seed[RNG_SEED_BYTES];
+};
+
+/* NULL: no memory. */
+struct engine *engine_create(const struct engine_options *options);
+/* Cancels what is under way: everyone is answered. */
+void engine_destroy(struct engine *engine, msec_t now);
+
+/* From now on. Queries under way end with the setup they began with. */
+void engine_set_setup(struct engine *engine, struct setup *setup);
+
+/* One message from a client. Returns the length of an answer written to `out`, or 0: effects.answer() will be called
+ * once for `path`, now or later. Over UDP (tcp false) a message that is dropped is not answered at all. `cap`: at least
+ * LIMIT_UDP_PAYLOAD, over TCP LIMIT_TCP_MESSAGE. */
+size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
+                      uint8_t *out, size_t cap);
+
+/* Events of an exchange that effects.send() was given. */
+void engine_on_packet(struct engine *engine, struct exchange *exchange, struct view packet, msec_t now);
+void engine_on_unreachable(struct engine *engine, struct exchange *exchange, msec_t now);
+
+/* When engine_on_time() has something to do; MSEC_NEVER: not before another event. */
+msec_t engine_next(const struct engine *engine);
+void   engine_on_time(struct engine *engine, msec_t now);
+
+struct counters *engine_counters(struct engine *engine); /* any thread may read */
+struct rng      *engine_rng(struct engine *engine);
+size_t           engine_flights(const struct engine *engine);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * errand.h: one question of byway's own to one upstream: sent, sent again once, over TCP or without EDNS where the
+ * reply asks for it, until it has an outcome. No client waits for it. A state machine without I/O, like query.h.
+ */
+#ifndef QUERY_ERRAND_H
+#define QUERY_ERRAND_H
+
+#include "base/timers.h"
+#include "query/desk.h"
+
+struct errand;
+typedef void (*errand_done_fn)(void *owner, struct errand *errand, msec_t now);
+
+struct errand {
+    struct exchange exchange;
+    struct timer    timer;
+    msec_t          life;   /* ms until it is a timeout */
+    msec_t          resend; /* ms after which it is sent a second time; 0: never */
+    bool            running;
+    struct inquiry  inquiry;
+    struct kind     kind; /* of the reply; only where exchange.outcome came from one */
+    errand_done_fn  done;
+    void           *owner;
+};
+
+/* What all errands of a thread share. */
+struct errands {
+    struct desk  *desk;   /* borrowed */
+    struct timers timers; /* of running errands */
+};
+
+/* Begins; `errand` has its inquiry, life, resend, done and owner set, all else zero. done() is called once, maybe
+ * before this returns. False: no memory; done() is not called. */
+bool errand_start(struct errands *errands, struct errand *errand, struct server *server, msec_t now);
+/* done() is not called any more. Harmless when it has ended. */
+void errand_cancel(struct errands *errands, struct errand *errand);
+
+void errand_on_packet(struct errands *errands, struct errand *errand, struct view packet, msec_t now);
+void errand_on_unreachable(struct errands *errands, struct errand *errand, msec_t now);
+void errands_on_time(struct errands *errands, msec_t now);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * observation.h: what a worker tells the keeper about a zone: plain data for a ring.
+ */
+#ifndef QUERY_OBSERVATION_H
+#define QUERY_OBSERVATION_H
+
+#include "dns/name.h"
+#include "learn/words.h"
+
+enum observed {
+    OBSERVED_STRIKE,      /* failed or silent at domestic, then answered by external */
+    OBSERVED_BOTH_FAILED, /* no side had an answer */
+    OBSERVED_FINE,        /* domestic answered for a zone that is listed, or late */
+    OBSERVED_SAMPLE,      /* domestic answered; a candidate for control questions, a few a minute */
+};
+
+struct observation {
+    enum observed    what;
+    enum zone_reason reason; /* of the failure */
+    uint16_t         type, class;
+    msec_t           sent_at; /* when domestic was asked */
+    struct name      name;    /* lower case */
+    struct name      zone;    /* owner of the SOA that external showed; len 0: it showed none */
+    struct name      alias;   /* the end of the CNAME chain that external showed; len 0: none */
+};
+
+#endif

@@ -1,0 +1,650 @@
+/*
+ * prober.c: see prober.h.
+ */
+#include "query/prober.h"
+
+#include "query/attribution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CANDIDATES   = 16, /* zones that control questions are asked below */
+    WATCHES      = LIMIT_GROUPS * LIMIT_GROUP,
+    CONTROL_LIFE = 5000,
+    LABEL_LEN    = 16,
+};
+
+struct watch { /* of one server: health probe and control question */
+    struct prober *prober;
+    struct server *server;
+    bool           external;
+    struct errand  health, control;
+    msec_t         control_asked;  /* when the last control question was sent; 0: never */
+    msec_t         control_good;   /* sending time of the last good one */
+    msec_t         control_failed; /* sending time of the last failed one */
+};
+
+struct prober {
+    struct desk         desk;
+    struct errands      errands;
+    struct learner     *learner;
+    struct prober_hooks hooks;
+    struct prober_stats stats;
+    struct list         studies, finished;
+    unsigned            study_count, recheck_count;
+    struct name         candidates[CANDIDATES];
+    unsigned            candidate_count;
+    msec_t              health_looked;
+    struct watch       *watches;
+    unsigned            watch_count;
+};
+
+/* ---- servers: health probes and control questions ---- */
+
+static void on_health_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch  *watch  = owner;
+    enum outcome   out    = errand->exchange.outcome;
+    bool           alive  = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
+    struct prober *prober = watch->prober;
+    if (server_on_probe(watch->server, alive, now) && prober->hooks.server_changed)
+        prober->hooks.server_changed(prober->hooks.context, watch->server, alive);
+}
+
+static void probe_health(struct prober *prober, struct watch *watch, msec_t now)
+{
+    prober->stats.health_probes++;
+    watch->health = (struct errand){
+        .life    = SERVER_PROBE_TIMEOUT,
+        .done    = on_health_done,
+        .owner   = watch,
+        .inquiry = {.name = {.len = 1}, .type = TYPE_NS, .class = CLASS_IN},
+    };
+    errand_start(&prober->errands, &watch->health, watch->server, now);
+}
+
+/* Workers heal and suspect servers by themselves; what they cannot do is ask. */
+static void look_at_health(struct prober *prober, msec_t now)
+{
+    prober->health_looked = now;
+    for (unsigned i = 0; i < prober->watch_count; i++) {
+        struct watch *watch = &prober->watches[i];
+        if (watch->health.running)
+            continue;
+        if (server_wants_probe(watch->server, now))
+            probe_health(prober, watch, now);
+        else if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
+                 server_on_probe(watch->server, true, now) && prober->hooks.server_changed)
+            prober->hooks.server_changed(prober->hooks.context, watch->server, true);
+    }
+}
+
+static void on_control_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch *watch = owner;
+    (void) now;
+    if (outcome_usable(errand->exchange.outcome)) {
+        watch->control_good = errand->exchange.started;
+    } else {
+        watch->control_failed = errand->exchange.started;
+        watch->prober->stats.control_failures++;
+    }
+}
+
+/* A name that no cache holds: a random label below a zone that domestic answered lately; below the root where there is
+ * none, and for external, to which our own good zones are nobody's business. */
+static void control_name(struct prober *prober, const struct watch *watch, struct name *ret)
+{
+    static const char        letters[] = "abcdefghijklmnopqrstuvwxyz";
+    static const struct name root      = {.len = 1};
+    char                     label[LABEL_LEN];
+    for (size_t i = 0; i < LABEL_LEN; i++)
+        label[i] = letters[rng_below(&prober->desk.rng, sizeof(letters) - 1)];
+    struct view below = name_view(&root);
+    if (!watch->external && prober->candidate_count > 0)
+        below = name_view(&prober->candidates[rng_below(&prober->desk.rng, prober->candidate_count)]);
+    if (!name_prepend(ret, label, LABEL_LEN, below))
+        name_prepend(ret, label, LABEL_LEN, name_view(&root));
+}
+
+static void ask_control(struct prober *prober, struct watch *watch, msec_t now)
+{
+    prober->stats.controls++;
+    watch->control = (struct errand){
+        .life    = CONTROL_LIFE,
+        .resend  = STUDY_RESEND,
+        .done    = on_control_done,
+        .owner   = watch,
+        .inquiry = {.type = TYPE_A, .class = CLASS_IN},
+    };
+    control_name(prober, watch, &watch->control.inquiry.name);
+    watch->control_asked = now;
+    errand_start(&prober->errands, &watch->control, watch->server, now);
+}
+
+static struct watch *watch_of(struct prober *prober, const struct server *server)
+{
+    for (unsigned i = 0; i < prober->watch_count; i++)
+        if (prober->watches[i].server == server)
+            return &prober->watches[i];
+    return NULL;
+}
+
+static enum control control_state(void *context, const struct server *server, msec_t since)
+{
+    const struct watch *watch = watch_of(context, server);
+    if (!watch)
+        return CONTROL_BAD;
+    if (watch->control_good >= since && watch->control_good > 0)
+        return CONTROL_GOOD;
+    if (watch->control_failed >= since && watch->control_failed > 0)
+        return CONTROL_BAD;
+    return CONTROL_PENDING;
+}
+
+static bool wants_control(const struct study *study)
+{
+    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_IDENTIFY &&
+           study->step != STUDY_DONE;
+}
+
+/* Starts the control questions that studies wait for, and tells those that wait. */
+static void tend_controls(struct prober *prober, msec_t now)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (!wants_control(study))
+            continue;
+        for (unsigned i = 0; i < study->count; i++) {
+            const struct server *server = study->errand[i].exchange.server;
+            struct watch        *watch  = watch_of(prober, server);
+            bool                 idle   = watch && !watch->control.running;
+            bool rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
+            if (idle && rested && control_state(prober, server, study->asked_at) == CONTROL_PENDING)
+                ask_control(prober, watch, now);
+        }
+        if (study->step == STUDY_CONTROL)
+            study_on_control(study, control_state, prober, now);
+    }
+}
+
+static bool count_watches(struct prober *prober)
+{
+    const struct setup *setup = prober->desk.setup;
+    unsigned            total = 0;
+    for (unsigned i = 0; i < setup->group_count; i++)
+        total += setup->groups[i].count;
+    prober->watches     = calloc(total, sizeof(*prober->watches));
+    prober->watch_count = 0;
+    if (!prober->watches)
+        return false;
+    for (unsigned i = 0; i < setup->group_count; i++)
+        for (unsigned j = 0; j < setup->groups[i].count; j++)
+            if (!watch_of(prober, setup->groups[i].servers[j]))
+                prober->watches[prober->watch_count++] = (struct watch){
+                    .prober = prober, .server = setup->groups[i].servers[j], .external = i == SETUP_EXTERNAL};
+    return true;
+}
+
+static void drop_watches(struct prober *prober)
+{
+    for (unsigned i = 0; i < prober->watch_count; i++) {
+        errand_cancel(&prober->errands, &prober->watches[i].health);
+        errand_cancel(&prober->errands, &prober->watches[i].control);
+    }
+    free(prober->watches);
+    prober->watches     = NULL;
+    prober->watch_count = 0;
+}
+
+/* ---- studies ---- */
+
+static bool domestic_down(const struct prober *prober)
+{
+    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
+}
+
+static void note_evidence(struct zone *zone, const struct study *study)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand = &study->errand[i];
+        if (errand->exchange.state != EXCHANGE_DONE || (errand->exchange.part & PART_MASK) == PART_IDENTIFY)
+            continue;
+        struct evidence_line line = {
+            .at       = errand->exchange.started,
+            .type     = errand->inquiry.type,
+            .apex     = (errand->exchange.part & PART_MASK) == PART_APEX,
+            .outcome  = errand->exchange.outcome,
+            .external = errand->exchange.part & PART_EXTERNAL,
+        };
+        char        text[ADDRESS_TEXT_MAX];
+        const char *address = address_format(&errand->exchange.server->address, text);
+        strncpy(line.who, address, sizeof(line.who) - 1);
+        dossier_note_evidence(zone, &line);
+    }
+}
+
+static struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
+{
+    return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
+}
+
+static void clear_guess(struct prober *prober, const struct study *study, msec_t now)
+{
+    struct zone *zone = listed(prober, &study->guess, SCOPE_ZONE, 0);
+    if (zone && zone->condition.state == ZONE_SUSPECT)
+        learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+static void strike(struct prober *prober, const struct observation *observation, msec_t now);
+
+static void end_confirm(struct prober *prober, struct study *study, msec_t now)
+{
+    if (!study->result.decided)
+        return;
+    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(&study->guess), name_view(&study->zone));
+    if (study->result.fine || !same)
+        clear_guess(prober, study, now);
+    if (study->result.fine)
+        return;
+    const struct name   *name = study->result.scope == SCOPE_ZONE ? &study->zone : &study->name;
+    const struct zone_id id   = {.name  = name_view(name),
+                                 .scope = study->result.scope,
+                                 .type  = study->result.scope == SCOPE_TYPE ? study->type : 0};
+    struct zone         *zone = learner_apply(prober->learner, &id, EVIDENCE_CONFIRMED, study->result.reason,
+                                              name_view(&study->name), study->type, now);
+    if (!zone)
+        return;
+    prober->stats.confirmed++;
+    note_evidence(zone, study);
+    if (study->result.scope == SCOPE_ZONE) {
+        struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
+        if (domain.len > 0)
+            good_unmark(prober->desk.shared.good, domain);
+    }
+    if (study->by_alias && study->alias.len > 0) {
+        struct observation target = {.what    = OBSERVED_STRIKE,
+                                     .reason  = study->result.reason,
+                                     .type    = study->type,
+                                     .class   = CLASS_IN,
+                                     .sent_at = now,
+                                     .name    = study->alias};
+        strike(prober, &target, now);
+    }
+}
+
+static void end_broken(struct prober *prober, struct study *study, msec_t now)
+{
+    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
+        learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+    if (!study->result.decided)
+        return;
+    const struct zone_id id = {.name = name_view(&study->zone), .scope = SCOPE_ZONE};
+    zone = learner_apply(prober->learner, &id, EVIDENCE_BROKEN, study->result.reason, name_view(&study->name),
+                         study->type, now);
+    if (zone)
+        note_evidence(zone, study);
+}
+
+static void end_recheck(struct prober *prober, struct study *study, msec_t now)
+{
+    const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
+    struct zone       *zone = listed(prober, name, study->scope, study->type);
+    prober->recheck_count--;
+    if (!zone)
+        return;
+    note_evidence(zone, study);
+    enum evidence evidence = study->result.fine      ? EVIDENCE_RECHECK_GOOD
+                             : domestic_down(prober) ? EVIDENCE_POSTPONED
+                                                     : EVIDENCE_RECHECK_BAD;
+    learner_apply_zone(prober->learner, zone, evidence, study->result.fine ? REASON_NONE : study->result.reason, now);
+}
+
+/* The operator's probe is a recheck too where the zone is blocked. */
+static void end_probe(struct prober *prober, struct study *study, msec_t now)
+{
+    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    if (zone) {
+        note_evidence(zone, study);
+        bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
+        if (blocked && !domestic_down(prober))
+            learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
+                               study->result.fine ? REASON_NONE : study->result.reason, now);
+        else if (!blocked && study->result.fine)
+            learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+    }
+    prober->hooks.probed(prober->hooks.context, study->cookie, study);
+}
+
+static void on_study_done(void *owner, struct study *study, msec_t now)
+{
+    struct prober *prober = owner;
+    list_remove(&study->link);
+    list_append(&prober->finished, &study->link);
+    prober->study_count--;
+    switch (study->kind) {
+    case STUDY_CONFIRM:
+        end_confirm(prober, study, now);
+        break;
+    case STUDY_BROKEN:
+        end_broken(prober, study, now);
+        break;
+    case STUDY_RECHECK:
+        end_recheck(prober, study, now);
+        break;
+    case STUDY_PROBE:
+        end_probe(prober, study, now);
+        break;
+    }
+}
+
+static struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
+{
+    struct study *study = prober->study_count < LIMIT_CONFIRMATIONS ? calloc(1, sizeof(*study)) : NULL;
+    if (!study) {
+        prober->stats.skipped++;
+        return NULL;
+    }
+    study->kind    = kind;
+    study->errands = &prober->errands;
+    study->done    = on_study_done;
+    study->owner   = prober;
+    study->started = now;
+    list_append(&prober->studies, &study->link);
+    prober->study_count++;
+    return study;
+}
+
+static void free_finished(struct prober *prober)
+{
+    LIST_EACH (item, next, &prober->finished) {
+        list_remove(item);
+        free(CONTAINER_OF(item, struct study, link));
+    }
+}
+
+/* Single flight: by the zone it is about, or by the guess or question while that is not known. */
+static bool studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        const struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind != kind)
+            continue;
+        if (zone.len > 0 && ((study->zone.len && name_equal(name_view(&study->zone), zone)) ||
+                             (study->guess.len && name_equal(name_view(&study->guess), zone))))
+            return true;
+        if (name_equal(name_view(&study->name), name))
+            return true;
+    }
+    return false;
+}
+
+/* ---- what workers observed ---- */
+
+static struct view attributed(const struct prober *prober, const struct observation *observation)
+{
+    bool        own   = observation->zone.len > 0 && observation->alias.len == 0;
+    struct view shown = own ? name_view(&observation->zone) : (struct view){0};
+    return attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name), shown);
+}
+
+static void strike(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view    name    = name_view(&observation->name);
+    struct view    zone    = attributed(prober, observation);
+    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
+        domestic_down(prober))
+        return;
+    prober->stats.strikes++;
+    if (zone.len > 0) {
+        const struct zone_id id = {.name = zone, .scope = SCOPE_ZONE};
+        learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
+    }
+    if (studied(prober, STUDY_CONFIRM, zone, name))
+        return;
+    struct study *study = study_new(prober, STUDY_CONFIRM, now);
+    if (!study)
+        return;
+    prober->stats.confirmations++;
+    study->name     = observation->name;
+    study->type     = observation->type;
+    study->reason   = observation->reason;
+    study->alias    = observation->alias;
+    study->by_alias = observation->alias.len > 0;
+    if (zone.len > 0)
+        name_set(&study->guess, zone);
+    if (zone.len > 0 && observation->zone.len > 0 && !study->by_alias)
+        study->zone = study->guess;
+    study_start(study, now);
+}
+
+static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view zone = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name),
+                                 (struct view){0});
+    if (zone.len == 0 || domestic_down(prober) || studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
+        return;
+    struct study *study = study_new(prober, STUDY_BROKEN, now);
+    if (!study)
+        return;
+    prober->stats.broken_checks++;
+    study->name = observation->name;
+    study->type = observation->type;
+    name_set(&study->zone, zone);
+    study_start(study, now);
+}
+
+static void fine(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    if (verdict.zone)
+        learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+static void sample(struct prober *prober, const struct observation *observation)
+{
+    struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&observation->name));
+    if (domain.len == 0)
+        return;
+    for (unsigned i = 0; i < prober->candidate_count; i++)
+        if (name_equal(name_view(&prober->candidates[i]), domain))
+            return;
+    unsigned place =
+        prober->candidate_count < CANDIDATES ? prober->candidate_count++ : rng_below(&prober->desk.rng, CANDIDATES);
+    name_set_lower(&prober->candidates[place], domain);
+}
+
+/* What ends a zone's innocence ends its service as a control too. */
+static void drop_candidate(struct prober *prober, struct view zone)
+{
+    for (unsigned i = 0; i < prober->candidate_count; i++)
+        if (name_is_at_or_below(name_view(&prober->candidates[i]), zone) ||
+            name_is_at_or_below(zone, name_view(&prober->candidates[i])))
+            prober->candidates[i--] = prober->candidates[--prober->candidate_count];
+}
+
+/* After every event. */
+static void tend(struct prober *prober, msec_t now)
+{
+    tend_controls(prober, now);
+    free_finished(prober);
+}
+
+void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    switch (observation->what) {
+    case OBSERVED_STRIKE:
+        drop_candidate(prober, name_view(&observation->name));
+        strike(prober, observation, now);
+        break;
+    case OBSERVED_BOTH_FAILED:
+        drop_candidate(prober, name_view(&observation->name));
+        both_failed(prober, observation, now);
+        break;
+    case OBSERVED_FINE:
+        fine(prober, observation, now);
+        break;
+    case OBSERVED_SAMPLE:
+        sample(prober, observation);
+        break;
+    }
+    tend(prober, now);
+}
+
+bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now)
+{
+    struct study *study = study_new(prober, STUDY_PROBE, now);
+    if (!study)
+        return false;
+    struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
+    name_set_lower(&study->zone, zone);
+    name_set_lower(&study->name, entry && entry->asked_len ? zone_asked(entry) : zone);
+    study->type   = entry && entry->asked_len ? entry->asked_type : TYPE_SOA;
+    study->cookie = cookie;
+    study_start(study, now);
+    tend(prober, now);
+    return true;
+}
+
+void prober_disregard(struct prober *prober, struct view zone)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))
+            continue;
+        study_cancel(study);
+        if (study->kind == STUDY_RECHECK)
+            prober->recheck_count--;
+        list_remove(&study->link);
+        list_append(&prober->finished, &study->link);
+        prober->study_count--;
+    }
+    free_finished(prober);
+}
+
+/* ---- rechecks ---- */
+
+static void recheck(struct prober *prober, struct zone *zone, msec_t now)
+{
+    if (domestic_down(prober)) {
+        learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
+        return;
+    }
+    struct study *study = study_new(prober, STUDY_RECHECK, now);
+    if (!study)
+        return;
+    prober->recheck_count++;
+    prober->stats.rechecks++;
+    name_set(&study->zone, zone_name(zone));
+    study->scope = zone->scope;
+    study->name  = study->zone;
+    study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
+    if (zone->scope == SCOPE_ZONE && zone->asked_len)
+        name_set(&study->name, zone_asked(zone));
+    study_start(study, now);
+}
+
+static void recheck_due(struct prober *prober, msec_t now)
+{
+    struct zone *zone;
+    while (prober->recheck_count < RECHECKS_AT_ONCE && (zone = learner_due(prober->learner, now)))
+        recheck(prober, zone, now);
+}
+
+/* ---- events ---- */
+
+void prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now)
+{
+    errand_on_packet(&prober->errands, exchange->owner, packet, now);
+    tend(prober, now);
+}
+
+void prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now)
+{
+    errand_on_unreachable(&prober->errands, exchange->owner, now);
+    tend(prober, now);
+}
+
+msec_t prober_next(const struct prober *prober)
+{
+    msec_t due = msec_min(timers_next(&prober->errands.timers), prober->health_looked + HEALTH_LOOK);
+    if (prober->recheck_count < RECHECKS_AT_ONCE)
+        due = msec_min(due, learner_next(prober->learner));
+    return due;
+}
+
+void prober_on_time(struct prober *prober, msec_t now)
+{
+    errands_on_time(&prober->errands, now);
+    if (now - prober->health_looked >= HEALTH_LOOK)
+        look_at_health(prober, now);
+    recheck_due(prober, now);
+    tend(prober, now);
+}
+
+/* ---- life ---- */
+
+static void drop_studies(struct prober *prober)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        study_cancel(study);
+        if (study->kind == STUDY_PROBE)
+            prober->hooks.probed(prober->hooks.context, study->cookie, study);
+        list_remove(item);
+        free(study);
+    }
+    free_finished(prober);
+    prober->study_count = prober->recheck_count = 0;
+}
+
+struct prober *prober_create(const struct prober_options *options)
+{
+    struct prober *prober = calloc(1, sizeof(*prober));
+    if (!prober)
+        return NULL;
+    prober->desk.shared  = options->shared;
+    prober->desk.effects = options->effects;
+    prober->desk.setup   = setup_take(options->setup);
+    prober->learner      = options->learner;
+    prober->hooks        = options->hooks;
+    prober->errands.desk = &prober->desk;
+    list_init(&prober->studies);
+    list_init(&prober->finished);
+    timers_init(&prober->errands.timers);
+    rng_init(&prober->desk.rng, options->seed);
+    if (count_watches(prober))
+        return prober;
+    prober_destroy(prober);
+    return NULL;
+}
+
+void prober_destroy(struct prober *prober)
+{
+    if (!prober)
+        return;
+    drop_studies(prober);
+    drop_watches(prober);
+    timers_fini(&prober->errands.timers);
+    setup_drop(prober->desk.setup);
+    free(prober);
+}
+
+void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
+{
+    struct setup *before = prober->desk.setup;
+    drop_studies(prober);
+    drop_watches(prober);
+    prober->desk.setup = setup_take(setup);
+    setup_drop(before);
+    /* without memory for them health and control stand still until the next reload */
+    count_watches(prober);
+    look_at_health(prober, now);
+}
+
+const struct prober_stats *prober_read_stats(const struct prober *prober) { return &prober->stats; }
+
+struct rng *prober_rng(struct prober *prober) { return &prober->desk.rng; }

@@ -1,0 +1,62 @@
+/*
+ * prober.h: the keeper's share of the logic: turns what workers observed into studies, studies into evidence for the
+ * learner; rechecks blocked zones; asks control questions; watches the health of upstreams. Without I/O, like engine.h.
+ * One thread: the learner's.
+ */
+#ifndef QUERY_PROBER_H
+#define QUERY_PROBER_H
+
+#include "learn/learner.h"
+#include "query/study.h"
+
+struct prober;
+
+enum {                       /* ms */
+    CONTROL_EVERY    = 5000, /* at most one control question to a server in that time */
+    HEALTH_LOOK      = 100,  /* how often the servers' health is looked at: workers only set a flag */
+    RECHECKS_AT_ONCE = 16,
+};
+
+struct prober_hooks {
+    void *context;
+    /* An upstream went down or came up. */
+    void (*server_changed)(void *context, const struct server *server, bool up);
+    /* The operator's probe has ended; `cookie` from prober_probe(). The study is borrowed. */
+    void (*probed)(void *context, void *cookie, const struct study *study);
+};
+
+struct prober_options {
+    struct shared       shared;
+    struct setup       *setup;   /* takes a reference of its own */
+    struct effects      effects; /* answer and observe are not used */
+    struct learner     *learner; /* borrowed */
+    struct prober_hooks hooks;
+    uint8_t             seed[RNG_SEED_BYTES];
+};
+
+struct prober *prober_create(const struct prober_options *options);
+void           prober_destroy(struct prober *prober);
+/* Studies under way are given up: they were about the old upstreams and fences. */
+void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
+
+/* From a worker's ring. */
+void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
+/* The operator: asks both sides about `zone` now; hooks.probed() is called once, later or before this returns. False:
+ * it was not begun (limit, memory). */
+bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now);
+/* Evidence observed before now is not used any more: after a pin, a forget. */
+void prober_disregard(struct prober *prober, struct view zone);
+
+void   prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now);
+void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now);
+msec_t prober_next(const struct prober *prober);
+void   prober_on_time(struct prober *prober, msec_t now);
+
+struct prober_stats {
+    uint64_t strikes, confirmations, confirmed, rechecks, broken_checks, controls, control_failures, health_probes,
+        skipped;
+};
+const struct prober_stats *prober_read_stats(const struct prober *prober);
+struct rng                *prober_rng(struct prober *prober);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * query.h: one question from the first upstream asked to the answer of all who wait for it, and beyond: a domestic
+ * answer that comes late is evidence too.
+ *
+ * A state machine without I/O: it is told what happened and when, acts through desk->effects, and says when to wake it.
+ *
+ *            ┌────────┐ usable answer, or nobody has one ┌──────────┐ last domestic exchange ended ┌──────────┐
+ *   start ──▶│ ASKING │────────────────────────────────▶│ ANSWERED │─────────────────────────────▶│ FINISHED │
+ *            └────────┘                                  └──────────┘                              └──────────┘
+ *
+ * STEPS, in each of which `run` looks at everything afresh, so that no order of events matters:
+ *   1. The first group's best upstream is asked at once.
+ *   2. An upstream that is silent for its hedge time (srtt + 4 rttvar, 250 to 400 ms) is joined by the next one of its
+ * group; when all are asked, by a resend, at doubling intervals. It stays open.
+ *   3. An upstream that fails is followed by the next one at once.
+ *   4. The second group is asked too when the first one's upstreams have all failed, or one failed and the last asked
+ * has been silent for 250 ms, or the route's patience is over; and fallback.on allows it.
+ *   5. The first usable answer wins. A SERVFAIL that is bogus by the zone's own fault stands; one that a border could
+ * have caused is overridden only by an authenticated answer from a trusted upstream.
+ *   6. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
+ * QUERY_LIFE.
+ */
+#ifndef QUERY_QUERY_H
+#define QUERY_QUERY_H
+
+#include "base/list.h"
+#include "base/timers.h"
+#include "query/desk.h"
+#include "query/flight.h"
+#include "query/route.h"
+
+enum { /* ms */
+    HEDGE_MIN       = 250,
+    HEDGE_MAX       = 400,
+    HEDGE_FAILED    = 250,  /* silence of the last upstream that is waited for after another one failed */
+    RESEND_MIN      = 300,  /* towards external, which is far away */
+    RESEND_MAX      = 400,  /* of the first resend; each later one waits twice as long */
+    EXCHANGE_SILENT = 800,  /* a fact for the upstream's health: a probe finds out whether it is still there */
+    EXCHANGE_LIFE   = 5000, /* no reply that long after sending is a timeout */
+    QUERY_LIFE      = 10000,
+    SAMPLE_EVERY    = 1000,
+};
+
+enum {
+    QUERY_EXCHANGES = LIMIT_UDP_SENDS
+};
+
+struct asker { /* a client that waits */
+    struct list  link;
+    struct asked asked;
+    struct path  path;
+    msec_t       deadline;
+};
+
+struct side { /* one group's part in it */
+    uint8_t  group;
+    bool     begun;
+    bool     exhausted; /* every upstream was asked and has failed */
+    unsigned tried;     /* bit mask */
+    unsigned failed;    /* exchanges that failed */
+    bool     hurry;     /* one failed: the next is asked without waiting for those that are open */
+    msec_t   begun_at;
+    msec_t   last_asked; /* when the last upstream or resend was sent */
+    msec_t   wait;       /* of that one, before the next is asked */
+};
+
+enum query_state {
+    QUERY_ASKING,
+    QUERY_ANSWERED,
+    QUERY_FINISHED
+};
+
+struct query {
+    struct flight    flight;
+    struct timer     timer;
+    struct list      link; /* all queries of the engine, or its free ones */
+    struct inquiry   inquiry;
+    struct list      askers;   /* who waits, oldest first */
+    struct list      answered; /* who was answered; the engine takes them back */
+    unsigned         asker_count;
+    enum query_state state;
+    struct setup    *setup; /* counted */
+    struct route     route;
+    msec_t           started;
+    struct side      sides[2];
+    unsigned         sends; /* datagrams */
+    bool             bogus_final, needs_authentic;
+    bool             failure_told; /* the failure was cached and observed */
+    struct exchange  exchanges[QUERY_EXCHANGES];
+};
+
+/* Takes a zeroed query with its inquiry and first asker in place, and begins. */
+void query_start(struct query *query, struct desk *desk, msec_t now);
+/* One more client waits; `asker` is linked by this. */
+void query_join(struct query *query, struct asker *asker);
+
+/* Events. The exchange is one of the query's. */
+void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, struct view packet, msec_t now);
+void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now);
+void query_on_time(struct query *query, struct desk *desk, msec_t now);
+/* Answers everybody SERVFAIL and lets go of everything. */
+void query_cancel(struct query *query, struct desk *desk, msec_t now);
+
+/* When query_on_time() is wanted. */
+msec_t query_deadline(const struct query *query);
+
+#endif

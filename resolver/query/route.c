@@ -1,0 +1,91 @@
+/*
+ * route.c: see route.h.
+ */
+#include "query/route.h"
+
+static msec_t patience_unknown(const struct setup *setup)
+{
+    if (setup->patience)
+        return setup->patience;
+    return msec_clamp(group_slow_p95(&setup->groups[SETUP_DOMESTIC], PATIENCE_UNKNOWN), PATIENCE_UNKNOWN_MIN,
+                      PATIENCE_UNKNOWN);
+}
+
+static msec_t patience_suspect(const struct setup *setup, unsigned strikes)
+{
+    msec_t patience = strikes > 1 ? 0 : PATIENCE_SUSPECT;
+    return setup->patience ? msec_min(patience, setup->patience) : patience;
+}
+
+static struct route external_first(enum route_reason reason)
+{
+    return (struct route){
+        .reason = reason, .first = SETUP_EXTERNAL, .second = SETUP_DOMESTIC, .patience = PATIENCE_EXTERNAL};
+}
+
+static bool known_good(const struct shared *shared, struct view name, msec_t now)
+{
+    struct view domain = suffix_registrable(shared->suffix, name);
+    return domain.len > 0 && good_known(shared->good, domain, now);
+}
+
+static void count_use(const struct verdict *verdict, bool external, msec_t now)
+{
+    atomic_store_explicit(&verdict->zone->last_used, now, memory_order_relaxed);
+    if (external)
+        atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed);
+}
+
+/* VIA_AUTO without a pin */
+static struct route learned(const struct setup *setup, const struct shared *shared, struct view name,
+                            const struct verdict *verdict, msec_t now)
+{
+    struct route route = {.reason   = ROUTE_UNKNOWN,
+                          .first    = SETUP_DOMESTIC,
+                          .second   = SETUP_EXTERNAL,
+                          .learn    = setup->learning != SETUP_LEARN_NOTHING,
+                          .listed   = verdict->zone != NULL,
+                          .patience = patience_unknown(setup)};
+    bool         rules = setup->learning == SETUP_LEARN;
+
+    if (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING) {
+        if (rules) {
+            struct route external = external_first(ROUTE_BLOCKED);
+            external.listed       = true;
+            count_use(verdict, true, now);
+            return external;
+        }
+        route.would = true;
+    }
+    if (verdict->zone)
+        count_use(verdict, false, now);
+    if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout)
+        return external_first(ROUTE_OUTAGE);
+    if (verdict->state == ZONE_SUSPECT && rules) {
+        route.reason   = ROUTE_SUSPECT;
+        route.patience = patience_suspect(setup, verdict->strikes);
+    } else if (verdict->state == ZONE_CLEAR && known_good(shared, name, now)) {
+        route.reason = ROUTE_GOOD;
+        if (!setup->patience)
+            route.patience = PATIENCE_GOOD;
+    }
+    return route;
+}
+
+struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
+                          msec_t now)
+{
+    const struct rule *rule = policy_find(setup->policy, name);
+    if (rule->via == VIA_GROUP)
+        return (struct route){
+            .reason = ROUTE_FENCE, .first = rule->group, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
+
+    struct verdict verdict = table_find(shared->table, name, type);
+    if (verdict.pin == PIN_NONE)
+        return learned(setup, shared, name, &verdict, now);
+    count_use(&verdict, verdict.pin == PIN_EXTERNAL, now);
+    if (verdict.pin == PIN_EXTERNAL)
+        return external_first(ROUTE_PIN);
+    return (struct route){
+        .reason = ROUTE_PIN, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
+}

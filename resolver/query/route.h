@@ -1,0 +1,48 @@
+/*
+ * route.h: policy + verdict + health → whom to ask first, whom next, and when.
+ */
+#ifndef QUERY_ROUTE_H
+#define QUERY_ROUTE_H
+
+#include "query/setup.h"
+#include "query/shared.h"
+
+enum {                           /* patience, ms */
+    PATIENCE_SUSPECT     = 250,  /* one strike: a healthy domestic cache answers well within it */
+    PATIENCE_UNKNOWN     = 900,  /* with an external round trip under 1.2 s: two clients' retries are 1 s and 5 s */
+    PATIENCE_UNKNOWN_MIN = 600,  /* even where cold recursions are fast */
+    PATIENCE_GOOD        = 1500, /* answered lately: a slow recursion is likelier than a block */
+    PATIENCE_EXTERNAL    = 1000, /* external's patience for a blocked zone, before domestic is asked as well */
+};
+
+/* ROUTE(symbol, word): why this way. */
+#define ROUTES(X)                                                                                                      \
+    X(FENCE, "fence")                                                                                                  \
+    X(PIN, "pin")                                                                                                      \
+    X(BLOCKED, "blocked")                                                                                              \
+    X(OUTAGE, "outage")                                                                                                \
+    X(SUSPECT, "suspect")                                                                                              \
+    X(GOOD, "good")                                                                                                    \
+    X(UNKNOWN, "unknown")
+
+enum route_reason {
+#define X(symbol, word) ROUTE_##symbol,
+    ROUTES(X)
+#undef X
+};
+
+struct route {
+    enum route_reason reason;
+    uint8_t           first;    /* group index */
+    uint8_t           second;   /* SETUP_NO_GROUP: none, whatever happens */
+    msec_t            patience; /* ms from the first question to asking the second group too */
+    bool              learn;    /* a domestic failure is evidence */
+    bool              listed;   /* something is known of the zone: a domestic success is evidence too */
+    bool              would;    /* learning.mode observe: it would have been external */
+};
+
+/* The way for that name and type. Counts the use of a listed zone. Reader of the table (see learn/table.h). */
+struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
+                          msec_t now);
+
+#endif

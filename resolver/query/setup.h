@@ -1,0 +1,55 @@
+/*
+ * setup.h: everything of the configuration that the path of a query reads, as one immutable, counted object. A reload
+ * makes a new one; queries under way end with the one they began with. Servers are shared between setups, so that
+ * health survives a reload.
+ */
+#ifndef QUERY_SETUP_H
+#define QUERY_SETUP_H
+
+#include "policy/clients.h"
+#include "policy/policy.h"
+#include "upstream/group.h"
+
+#include <stdatomic.h>
+
+enum {
+    SETUP_DOMESTIC = 0,
+    SETUP_EXTERNAL = 1,
+    SETUP_NO_GROUP = 255
+};
+
+enum setup_learning {
+    SETUP_LEARN,
+    SETUP_OBSERVE,
+    SETUP_LEARN_NOTHING
+};
+
+struct setup {
+    _Atomic unsigned references;
+    void (*destroy)(struct setup *setup); /* called by the last setup_drop() */
+
+    struct policy *policy;
+    struct clients clients;
+    struct group  *groups;
+    unsigned       group_count;
+
+    bool                fall_on_timeout, fall_on_servfail, fall_on_refused;
+    msec_t              patience; /* ms; 0: auto */
+    msec_t              deadline; /* ms */
+    enum setup_learning learning;
+    uint32_t            min_ttl, max_ttl; /* s */
+};
+
+static inline struct setup *setup_take(struct setup *setup)
+{
+    atomic_fetch_add_explicit(&setup->references, 1, memory_order_relaxed);
+    return setup;
+}
+
+static inline void setup_drop(struct setup *setup)
+{
+    if (setup && atomic_fetch_sub_explicit(&setup->references, 1, memory_order_acq_rel) == 1)
+        setup->destroy(setup);
+}
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * shared.h: what all threads share on the path of a query. Each part says itself how.
+ */
+#ifndef QUERY_SHARED_H
+#define QUERY_SHARED_H
+
+#include "cache/cache.h"
+#include "learn/good.h"
+#include "learn/table.h"
+#include "policy/suffix.h"
+
+struct shared {
+    struct cache  *cache;
+    struct table  *table;
+    struct good   *good;
+    struct suffix *suffix;
+};
+
+#endif

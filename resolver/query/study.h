@@ -1,0 +1,110 @@
+/*
+ * study.h: finding out about one zone with questions to the upstreams: a confirmation after a strike, the check of a
+ * zone that fails on both sides, a recheck, the operator's probe. One object for all, because they ask the same
+ * questions and differ in what they make of the outcomes.
+ *
+ * CONSTANTS
+ *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
+ *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
+ *   STUDY_SERVERS  2      domestic upstreams asked; with apex and question sent twice that is LIMIT_EXCHANGES
+ *
+ * STEPS of a confirmation
+ *   1. IDENTIFY: if external did not show the zone's SOA with its answer, it is asked for it. (An alias: whether
+ * domestic answers for the CNAME itself tells its own zone from that of its target; the target is studied on its own.)
+ *   2. ASK: apex SOA and the failed question, at domestic. One usable answer to the question ends it: FINE.
+ *   3. NARROW: the apex is fine and the question is not: the same name with another type tells scope `name` from
+ * `type`.
+ *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
+ * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned. A zone that fails on both
+ * sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all that fails. A recheck: apex
+ * and question at domestic, no control: a failure changes nothing but the interval.
+ */
+#ifndef QUERY_STUDY_H
+#define QUERY_STUDY_H
+
+#include "base/list.h"
+#include "query/errand.h"
+
+enum {
+    STUDY_LIFE    = 5000,
+    STUDY_RESEND  = 1500,
+    STUDY_SERVERS = 2
+};
+
+enum study_kind {
+    STUDY_CONFIRM,
+    STUDY_BROKEN,
+    STUDY_RECHECK,
+    STUDY_PROBE
+};
+enum study_step {
+    STUDY_IDENTIFY,
+    STUDY_ASK,
+    STUDY_NARROW,
+    STUDY_CONTROL,
+    STUDY_DONE
+};
+
+enum study_part {
+    PART_APEX,
+    PART_QUESTION,
+    PART_OTHER_TYPE,
+    PART_IDENTIFY,
+    PART_MASK     = 0x0f,
+    PART_EXTERNAL = 0x10
+}; /* in exchange.part */
+
+struct study_result {
+    bool             decided;  /* false: nothing may be learned */
+    bool             fine;     /* domestic answers */
+    bool             external; /* broken check, probe: external answers */
+    enum zone_scope  scope;    /* if it fails at domestic */
+    enum zone_reason reason;
+};
+
+enum {
+    STUDY_ERRANDS = LIMIT_EXCHANGES
+};
+
+struct study;
+/* Ended: `study->result` stands. The owner frees it, but not before the call that led here has returned. */
+typedef void (*study_done_fn)(void *owner, struct study *study, msec_t now);
+
+struct study {
+    struct list         link;
+    enum study_kind     kind;
+    enum study_step     step;
+    struct errands     *errands; /* borrowed */
+    study_done_fn       done;
+    void               *owner;
+    void               *cookie;            /* the operator's call */
+    msec_t              started, asked_at; /* asked_at: when step ASK began */
+    struct name         zone;              /* candidate; len 0: not known yet */
+    struct name         guess;             /* under which the suspicion is listed; len 0: none */
+    struct name         name;              /* of the question */
+    uint16_t            type;
+    enum zone_scope     scope;    /* recheck: of the entry */
+    enum zone_reason    reason;   /* of the strike */
+    struct name         alias;    /* target; len 0: none */
+    bool                by_alias; /* the apex question is the CNAME at `name` */
+    bool                question_failed;
+    struct study_result result;
+    unsigned            running;
+    unsigned            count; /* errands used */
+    struct errand       errand[STUDY_ERRANDS];
+};
+
+/* Begins: kind, zone, name, type, and the rest of the input are set, all else zero. */
+void study_start(struct study *study, msec_t now);
+void study_cancel(struct study *study);
+
+/* Step CONTROL: what is known of the control questions of this server, asked at or after `since`. */
+enum control {
+    CONTROL_PENDING,
+    CONTROL_GOOD,
+    CONTROL_BAD
+};
+typedef enum control (*control_fn)(void *context, const struct server *server, msec_t since);
+/* To be called when the study waits in step CONTROL and something may have changed. */
+void study_on_control(struct study *study, control_fn control, void *context, msec_t now);
+#endif

@@ -1,0 +1,127 @@
+/*
+ * exchange.c: see exchange.h.
+ */
+#include "upstream/exchange.h"
+
+#include <assert.h>
+#include <string.h>
+
+void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry,
+                   enum transport transport, struct rng *rng, msec_t now)
+{
+    exchange->server  = server;
+    exchange->inquiry = inquiry;
+    exchange->started = now;
+    exchange->silent  = false;
+    exchange->ticket  = NULL;
+    exchange_reopen(exchange, server->tcp_only ? TRANSPORT_TCP : transport, server_edns(server, now), rng, now);
+}
+
+void exchange_reopen(struct exchange *exchange, enum transport transport, bool edns, struct rng *rng, msec_t now)
+{
+    exchange->state     = EXCHANGE_OPEN;
+    exchange->transport = transport;
+    exchange->edns      = edns;
+    exchange->sends     = 0;
+    exchange->sent      = now;
+    exchange->id        = rng_u16(rng);
+    exchange->letters   = rng_u64(rng);
+}
+
+static void mixed_name(const struct exchange *exchange, struct name *ret)
+{
+    *ret = exchange->inquiry->name;
+    if (atomic_load_explicit(&exchange->server->case_memory, memory_order_relaxed) != CASE_LOST)
+        name_mix_case(ret->wire, ret->len, exchange->letters);
+}
+
+size_t exchange_write(const struct exchange *exchange, uint8_t *out)
+{
+    struct name name;
+    mixed_name(exchange, &name);
+    const struct query_form form = {
+        .name              = name_view(&name),
+        .id                = exchange->id,
+        .type              = exchange->inquiry->type,
+        .class             = exchange->inquiry->class,
+        .edns              = exchange->edns,
+        .dnssec_ok         = exchange->inquiry->dnssec_ok,
+        .checking_disabled = exchange->inquiry->checking_disabled,
+    };
+    return query_write(&form, out);
+}
+
+void exchange_on_sent(struct exchange *exchange, msec_t now)
+{
+    exchange->sends++;
+    exchange->sent = now;
+    server_on_sent(exchange->server, exchange->transport);
+}
+
+/* Letter case must come back as sent once the server was seen to keep it; until then its first reply tells. */
+static bool case_acceptable(struct exchange *exchange, struct view name)
+{
+    struct name sent;
+    mixed_name(exchange, &sent);
+    bool kept = memcmp(sent.wire, name.data, name.len) == 0;
+    int  seen = atomic_load_explicit(&exchange->server->case_memory, memory_order_relaxed);
+    if (seen == CASE_UNKNOWN) {
+        struct name lower = exchange->inquiry->name;
+        if (memcmp(lower.wire, sent.wire, lower.len) != 0)
+            atomic_store_explicit(&exchange->server->case_memory, kept ? CASE_KEPT : CASE_LOST, memory_order_relaxed);
+        return true;
+    }
+    return kept || seen == CASE_LOST;
+}
+
+static bool is_reply(struct exchange *exchange, const struct message *message)
+{
+    const struct inquiry *inquiry = exchange->inquiry;
+    if (!(message->flags & FLAG_QR) || message->id != exchange->id || (message->flags & FLAG_OPCODE))
+        return false;
+    if (!message->has_question) /* allowed to servers that could not or would not read the query */
+        return message->rcode == RCODE_FORMERR || message->rcode == RCODE_NOTIMP;
+    return message->question.type == inquiry->type && message->question.class == inquiry->class &&
+           name_equal(message->question.name, name_view(&inquiry->name)) &&
+           case_acceptable(exchange, message->question.name);
+}
+
+enum exchange_step exchange_on_packet(struct exchange *exchange, struct view packet, msec_t now,
+                                      struct message *ret_message, struct kind *ret_kind)
+{
+    assert(exchange->state == EXCHANGE_OPEN);
+    bool parsed = message_parse(packet, ret_message);
+    if (packet.len < MESSAGE_HEADER || !is_reply(exchange, ret_message) ||
+        !(parsed || (ret_message->flags & FLAG_TC && exchange->transport == TRANSPORT_UDP))) {
+        atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
+        return EXCHANGE_IGNORE;
+    }
+    if (!parsed) /* cut in the middle of a record */
+        return EXCHANGE_ASK_TCP;
+    kind_judge(ret_message, ret_kind);
+    msec_t rtt = exchange->sends == 1 ? now - exchange->sent : -1;
+    server_on_reply(exchange->server, exchange->transport, ret_kind->outcome, rtt, now);
+    if (ret_kind->truncated && exchange->transport == TRANSPORT_UDP)
+        return EXCHANGE_ASK_TCP;
+    if (ret_kind->edns_refused && exchange->edns) {
+        server_on_plain(exchange->server, now);
+        return EXCHANGE_ASK_PLAIN;
+    }
+    exchange->state   = EXCHANGE_DONE;
+    exchange->outcome = ret_kind->truncated ? OUTCOME_MALFORMED : ret_kind->outcome;
+    return EXCHANGE_REPLY;
+}
+
+void exchange_on_timeout(struct exchange *exchange)
+{
+    exchange->state   = EXCHANGE_DONE;
+    exchange->outcome = OUTCOME_TIMEOUT;
+    server_on_timeout(exchange->server, exchange->transport);
+}
+
+void exchange_on_unreachable(struct exchange *exchange, msec_t now)
+{
+    exchange->state   = EXCHANGE_DONE;
+    exchange->outcome = OUTCOME_UNREACHABLE;
+    server_on_unreachable(exchange->server, exchange->transport, now);
+}
