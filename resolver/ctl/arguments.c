@@ -1,0 +1,181 @@
+/*
+ * arguments.c: see arguments.h.
+ */
+#include "ctl/arguments.h"
+#include "base/limits.h"
+#include "base/units.h"
+#include "dns/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t arguments_count(const struct arguments *arguments)
+{
+    size_t count = 0;
+
+    while (count < ARGUMENTS_MAX && arguments->list[count].key)
+        count++;
+    return count;
+}
+
+const char *arguments_synopsis(const struct arguments *arguments, char text[SYNOPSIS_MAX])
+{
+    size_t len = 0;
+
+    text[0] = 0;
+    for (size_t i = 0; i < arguments_count(arguments) && len < SYNOPSIS_MAX; i++) {
+        const struct argument *argument = &arguments->list[i];
+        const char            *flag     = argument->flag ? argument->flag : "";
+        const char            *word     = argument->word ? argument->word : "";
+
+        len += (size_t) snprintf(text + len, SYNOPSIS_MAX - len, "%s%s%s%s%s%s", arguments->one_of && i > 0 ? "|" : " ",
+                                 argument->optional ? "[" : "", flag, *flag && *word ? " " : "", word,
+                                 argument->optional ? "]" : "");
+    }
+    return text;
+}
+
+__attribute__((format(printf, 2, 3))) static json_t *wrong(char why[ARGUMENTS_WHY_MAX], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(why, ARGUMENTS_WHY_MAX, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *at = choices; len > 0 && (at = strstr(at, word)); at += len)
+        if ((at == choices || at[-1] == '|') && (at[len] == '|' || at[len] == 0))
+            return true;
+    return false;
+}
+
+static bool is_ascii(const char *word)
+{
+    while (*word && (unsigned char) *word < 0x80)
+        word++;
+    return *word == 0;
+}
+
+/* Names and types go out in their one plain form, whatever was typed. */
+static json_t *value_read(const struct argument *argument, const char *word, char why[ARGUMENTS_WHY_MAX])
+{
+    struct name name;
+    char        text[NAME_TEXT_MAX];
+    uint16_t    type;
+    msec_t      duration;
+    json_t     *value = NULL;
+
+    switch (argument->kind) {
+    case ARGUMENT_NAME:
+        if (!is_ascii(word))
+            return wrong(why, "not a domain name: \"%s\" (write it in its xn-- form)", word);
+        if (!name_parse(word, &name))
+            return wrong(why, "not a domain name: \"%s\"", word);
+        return json_string(name_format(name_view(&name), text));
+    case ARGUMENT_TYPE:
+        if (!type_parse(word, &type))
+            return wrong(why, "not a record type: \"%s\"", word);
+        return json_string(type_format(type, text));
+    case ARGUMENT_CHOICE:
+        if (!is_choice(argument->choices, word))
+            return wrong(why, "\"%s\" is none of %s", word, argument->choices);
+        return json_string(word);
+    case ARGUMENT_DURATION:
+        if (!duration_parse(word, &duration))
+            return wrong(why, "not a duration: \"%s\" (\"10m\", \"1d\")", word);
+        return json_string(word);
+    case ARGUMENT_TEXT:
+    case ARGUMENT_FILE:
+        value = json_string(word);
+        if (!value)
+            return wrong(why, "%s is not UTF-8", argument->word);
+        if (argument->kind == ARGUMENT_TEXT && strlen(word) > LIMIT_NOTE) {
+            json_decref(value);
+            return wrong(why, "%s is longer than %d bytes", argument->word, LIMIT_NOTE);
+        }
+        return value;
+    case ARGUMENT_FLAG:
+        return json_true();
+    }
+    return NULL;
+}
+
+/* The argument that `word` opens; its value, if it stands in the same word ("--for=1d"), in *ret_value. */
+static const struct argument *argument_find(const struct arguments *arguments, const char *word, size_t position,
+                                            const char **ret_value)
+{
+    bool   flag = strncmp(word, "--", 2) == 0;
+    size_t len = strcspn(word, "="), at = 0;
+
+    for (size_t i = 0; i < arguments_count(arguments); i++) {
+        const struct argument *argument = &arguments->list[i];
+
+        if (flag && argument->flag && strlen(argument->flag) == len && strncmp(argument->flag, word, len) == 0) {
+            *ret_value = word[len] == '=' ? word + len + 1 : NULL;
+            return argument;
+        }
+        if (!flag && !argument->flag && at++ == position) {
+            *ret_value = word;
+            return argument;
+        }
+    }
+    return NULL;
+}
+
+/* False: `why` is set. */
+static bool all_given(const struct arguments *arguments, const json_t *params, char why[ARGUMENTS_WHY_MAX])
+{
+    char synopsis[SYNOPSIS_MAX];
+
+    arguments_synopsis(arguments, synopsis);
+    if (arguments->one_of && json_object_size(params) != 1)
+        return wrong(why, "exactly one is needed of%s", synopsis);
+    for (size_t i = 0; !arguments->one_of && i < arguments_count(arguments); i++)
+        if (!arguments->list[i].optional && !json_object_get(params, arguments->list[i].key))
+            return wrong(why, "no %s given", arguments->list[i].word);
+    return true;
+}
+
+json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, char why[ARGUMENTS_WHY_MAX])
+{
+    json_t *params   = json_object();
+    size_t  position = 0;
+
+    for (int i = 0; i < count; i++) {
+        const char            *value    = NULL;
+        const struct argument *argument = argument_find(arguments, words[i], position, &value);
+
+        if (!argument) {
+            wrong(why, "unexpected \"%s\"", words[i]);
+            goto fail;
+        }
+        if (json_object_get(params, argument->key)) {
+            wrong(why, "%s given twice", argument->flag);
+            goto fail;
+        }
+        if (!argument->flag)
+            position++;
+        else if (argument->kind == ARGUMENT_FLAG ? value != NULL : !value && i + 1 == count) {
+            wrong(why, "%s %s", argument->flag, value ? "takes no value" : "needs a value");
+            goto fail;
+        } else if (!value && argument->kind != ARGUMENT_FLAG)
+            value = words[++i];
+
+        json_t *json = value_read(argument, value, why);
+        if (!json)
+            goto fail;
+        json_object_set_new(params, argument->key, json);
+    }
+    if (all_given(arguments, params, why))
+        return params;
+fail:
+    json_decref(params);
+    return NULL;
+}

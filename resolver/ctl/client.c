@@ -1,0 +1,151 @@
+/*
+ * client.c: see client.h. The protocol is docs/protocol.md.
+ */
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    READ_CHUNK = 256 << 10
+};
+
+__attribute__((format(printf, 2, 3))) static enum client_result failed(struct client *client, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(client->why, sizeof(client->why), format, arguments);
+    va_end(arguments);
+    return CLIENT_FAILED;
+}
+
+enum client_result client_open(struct client *client, const char *path, unsigned patience_s)
+{
+    struct sockaddr_un address  = {.sun_family = AF_UNIX};
+    struct timeval     patience = {.tv_sec = patience_s};
+
+    *client = (struct client){.fd = -1};
+    if (strlen(path) >= sizeof(address.sun_path))
+        return failed(client, "%s: too long for a socket's path", path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd < 0)
+        return failed(client, "no socket: %s", strerror(errno));
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+
+    if (connect(client->fd, (const struct sockaddr *) &address, sizeof(address)) == 0)
+        return CLIENT_DONE;
+    int error = errno;
+    if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR) {
+        failed(client, "no daemon listens at %s", path);
+        return CLIENT_ABSENT;
+    }
+    return failed(client, "cannot connect to %s: %s", path, strerror(error));
+}
+
+/* What cannot be sent is no error yet: the daemon may have said why it hung up. */
+static void client_send(struct client *client, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t sent = send(client->fd, text, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return;
+        text += sent;
+        len -= (size_t) sent;
+    }
+}
+
+/* Borrowed until the next call. */
+static enum client_result client_read_line(struct client *client, struct view *ret)
+{
+    while (!lines_next(&client->input, false, ret)) {
+        lines_settle(&client->input);
+        uint8_t *room = lines_room(&client->input, READ_CHUNK);
+        if (!room)
+            return failed(client, "no memory for the answer");
+        ssize_t count = recv(client->fd, room, READ_CHUNK, 0);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && errno == EAGAIN)
+            return failed(client, "the daemon does not answer");
+        if (count < 0)
+            return failed(client, "lost the daemon: %s", strerror(errno));
+        if (count == 0)
+            return failed(client, "the daemon closed the connection without an answer");
+        lines_add(&client->input, (size_t) count);
+    }
+    return CLIENT_DONE;
+}
+
+/* The reply to the latest request. Others, and notifications, are not for us; one without an id is a complaint about
+ * the connection itself. */
+static enum client_result client_read_reply(struct client *client, json_t **ret)
+{
+    for (;;) {
+        struct view        line;
+        enum client_result result = client_read_line(client, &line);
+
+        if (result != CLIENT_DONE)
+            return result;
+        json_t *reply = json_loadb((const char *) line.data, line.len, 0, NULL);
+        if (!json_is_object(reply)) {
+            json_decref(reply);
+            return failed(client, "the answer is not JSON-RPC");
+        }
+        json_t *id = json_object_get(reply, "id");
+        if ((json_is_integer(id) && json_integer_value(id) == client->id) || json_is_null(id)) {
+            *ret = reply;
+            return CLIENT_DONE;
+        }
+        json_decref(reply);
+    }
+}
+
+enum client_result client_call(struct client *client, const char *method, json_t *params, json_t **ret_result)
+{
+    json_t *reply = NULL;
+    json_t *request =
+        json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++client->id, "method", method, "params", params);
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+
+    client->code = 0;
+    json_decref(request);
+    if (!text)
+        return failed(client, "no memory for the request");
+    client_send(client, text, strlen(text));
+    client_send(client, "\n", 1);
+    free(text);
+
+    enum client_result result = client_read_reply(client, &reply);
+    if (result != CLIENT_DONE)
+        return result;
+    json_t     *error   = json_object_get(reply, "error");
+    const char *message = json_string_value(json_object_get(error, "message"));
+    *ret_result         = error ? NULL : json_incref(json_object_get(reply, "result"));
+    if (error) {
+        client->code = (int) json_integer_value(json_object_get(error, "code"));
+        result       = failed(client, "%s", message ? message : "refused without a reason");
+    } else if (!*ret_result) {
+        result = failed(client, "the answer is not JSON-RPC");
+    }
+    json_decref(reply);
+    return result;
+}
+
+void client_close(struct client *client)
+{
+    if (client->fd >= 0)
+        close(client->fd);
+    lines_clear(&client->input);
+}

@@ -1,0 +1,26 @@
+/*
+ * commands.h: the table of commands. Help and usage are printed from it.
+ */
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include "ctl/arguments.h"
+#include "ctl/print.h"
+
+struct command {
+    const char      *words;  /* "zones pin" */
+    const char      *method; /* "zones.pin" */
+    print_fn         print;  /* the result, for people */
+    const char      *help;
+    struct arguments arguments;
+};
+
+/* The command that the first words name, the longest match; *ret_used: how many words. NULL: none. */
+const struct command *command_find(int count, char *const *words, int *ret_used);
+
+/* How to use each command that is `start` or begins with it, one a line. */
+void commands_usage(FILE *to, const char *program, const char *start);
+/* The table of commands with their help. */
+void commands_help(FILE *to);
+
+#endif

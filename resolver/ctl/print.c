@@ -1,0 +1,364 @@
+/*
+ * print.c: see print.h.
+ */
+#include "ctl/print.h"
+#include "ctl/safe.h"
+#include "ctl/table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "-";
+}
+
+static json_int_t number_of(json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* Formats, then makes the whole safe: what `%s` brings in may be anything. */
+__attribute__((format(printf, 2, 3))) static void say(FILE *to, const char *format, ...)
+{
+    char   *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    va_end(arguments);
+    safe_print(to, text);
+    fputc('\n', to);
+    free(text);
+}
+
+static void add(struct table *table, json_t *value)
+{
+    char number[32];
+
+    if (json_is_integer(value)) {
+        snprintf(number, sizeof(number), "%lld", (long long) json_integer_value(value));
+        table_add(table, number);
+    } else if (json_is_real(value)) {
+        snprintf(number, sizeof(number), "%.1f", json_real_value(value));
+        table_add(table, number);
+    } else if (json_is_boolean(value)) {
+        table_add(table, json_is_true(value) ? "yes" : "no");
+    } else {
+        table_add(table, json_string_value(value));
+    }
+}
+
+static void add_keys(struct table *table, json_t *object, const char *const *keys)
+{
+    for (; *keys; keys++)
+        add(table, json_object_get(object, *keys));
+}
+
+static void add_when(struct table *table, json_t *time, wall_t now)
+{
+    char text[SPAN_TEXT_MAX];
+
+    table_add(table, when_format(time, now, text));
+}
+
+/* An array of objects, one a row, the columns named by their keys. */
+static void print_rows(FILE *to, json_t *array, const char *header, const char *const *keys)
+{
+    struct table table;
+    size_t       i;
+    json_t      *row;
+
+    table_init(&table, header);
+    json_array_foreach(array, i, row) { add_keys(&table, row, keys); }
+    table_print(&table, to);
+    table_fini(&table);
+}
+
+void print_json(FILE *to, json_t *result, wall_t now)
+{
+    (void) now;
+    safe_print_json(to, result, JSON_INDENT(2));
+}
+
+static void print_groups(FILE *to, json_t *groups)
+{
+    const char *name, *comma = "";
+    json_t     *group;
+
+    fputs("upstreams      ", to);
+    json_object_foreach(groups, name, group)
+    {
+        char *safe = safe_text(name);
+        fprintf(to, "%s%s %lld of %lld up", comma, safe, (long long) number_of(group, "up"),
+                (long long) number_of(group, "total"));
+        comma = ", ";
+        free(safe);
+    }
+    fputc('\n', to);
+}
+
+void print_status(FILE *to, json_t *result, wall_t now)
+{
+    json_t    *cache = json_object_get(result, "cache"), *zones = json_object_get(result, "zones");
+    json_t    *configuration = json_object_get(result, "configuration"), *store = json_object_get(result, "store");
+    json_int_t hits = number_of(cache, "hits"), asked = hits + number_of(cache, "misses");
+    char       text[SPAN_TEXT_MAX], more[SPAN_TEXT_MAX];
+
+    say(to, "bywayd %s, up %s, workers: %lld, queries: %lld", text_of(result, "version"),
+        span_format(number_of(result, "uptime_s"), text), (long long) number_of(result, "workers"),
+        (long long) number_of(result, "queries"));
+    say(to, "configuration  %s, read %s", text_of(configuration, "file"),
+        when_format(json_object_get(configuration, "read_at"), now, text));
+    say(to, "learning       %s", text_of(result, "learning"));
+    say(to, "zones          blocked: %lld, suspect: %lld, broken: %lld, recovering: %lld, pinned: %lld",
+        (long long) number_of(zones, "blocked"), (long long) number_of(zones, "suspect"),
+        (long long) number_of(zones, "broken"), (long long) number_of(zones, "recovering"),
+        (long long) number_of(zones, "pinned"));
+    print_groups(to, json_object_get(result, "upstreams"));
+    say(to, "cache          entries: %lld, %s of %s, hits: %.0f%%", (long long) number_of(cache, "entries"),
+        size_format(number_of(cache, "bytes"), text), size_format(number_of(cache, "memory"), more),
+        asked > 0 ? 100.0 * (double) hits / (double) asked : 0.0);
+    if (json_is_true(json_object_get(store, "failing")))
+        say(to, "state          cannot be written: what is learned now would not survive a restart (failures: %lld)",
+            (long long) number_of(store, "failures"));
+    else
+        say(to, "state          written");
+}
+
+static void add_zone(struct table *table, json_t *zone, wall_t now)
+{
+    static const char *const before[] = {"state", "via", "source", "reason", NULL};
+    static const char *const after[]  = {"failures", "answered", NULL};
+    json_t                  *type     = json_object_get(zone, "type");
+
+    add(table, json_object_get(zone, "zone"));
+    add(table, json_is_string(type) ? type : json_object_get(zone, "scope"));
+    add_keys(table, zone, before);
+    add_when(table, json_object_get(zone, "since"), now);
+    add_when(table, json_object_get(zone, "last_failure"), now);
+    add_when(table, json_object_get(zone, "next_recheck"), now);
+    add_keys(table, zone, after);
+    add_when(table, json_object_get(zone, "until"), now);
+    add(table, json_object_get(zone, "note"));
+}
+
+void print_zones(FILE *to, json_t *result, wall_t now)
+{
+    struct table table;
+    size_t       i;
+    json_t      *zone;
+
+    if (json_array_size(result) == 0) {
+        fputs("no zones\n", to);
+        return;
+    }
+    table_init(&table, "ZONE SCOPE STATE VIA SOURCE REASON SINCE FAILED RECHECK >FAILURES >ANSWERED UNTIL NOTE");
+    json_array_foreach(result, i, zone) { add_zone(&table, zone, now); }
+    table_print(&table, to);
+    table_fini(&table);
+}
+
+static void print_one_zone(FILE *to, json_t *zone, wall_t now)
+{
+    json_t *list = json_pack("[O]", zone);
+
+    print_zones(to, list, now);
+    json_decref(list);
+}
+
+void print_zone(FILE *to, json_t *result, wall_t now)
+{
+    static const char *const evidence[] = {"at", "group", "from", "question", "outcome", NULL};
+    static const char *const history[]  = {"at", "from", "to", "why", NULL};
+    static const char *const lines[]    = {"zone",     "scope",    "type",  "state",        "via",
+                                           "source",   "reason",   "since", "last_failure", "next_recheck",
+                                           "failures", "answered", "until", "note"};
+    char                     when[SPAN_TEXT_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        json_t *value = json_object_get(result, lines[i]);
+        when_format(value, now, when);
+        if (*when)
+            say(to, "%-13s %s (%s)", lines[i], json_string_value(value), when);
+        else if (json_is_integer(value))
+            say(to, "%-13s %lld", lines[i], (long long) json_integer_value(value));
+        else if (json_is_string(value))
+            say(to, "%-13s %s", lines[i], json_string_value(value));
+    }
+    if (json_array_size(json_object_get(result, "others")) > 0) {
+        fputs("\nof the same name\n", to);
+        print_zones(to, json_object_get(result, "others"), now);
+    }
+    fputs("\nevidence, newest first\n", to);
+    print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM QUESTION OUTCOME", evidence);
+    fputs("\nhistory, newest first\n", to);
+    print_rows(to, json_object_get(result, "history"), "AT FROM TO WHY", history);
+}
+
+void print_pinned(FILE *to, json_t *result, wall_t now)
+{
+    char until[SPAN_TEXT_MAX];
+
+    when_format(json_object_get(result, "until"), now, until);
+    say(to, "%s is pinned to %s%s%s", text_of(result, "zone"), text_of(result, "via"), *until ? ", ends " : "", until);
+}
+
+void print_unpinned(FILE *to, json_t *result, wall_t now)
+{
+    json_t *kept = json_object_get(result, "kept");
+
+    (void) now;
+    if (json_is_object(kept))
+        say(to, "%s is unpinned; what was learned holds again: %s, via %s", text_of(result, "zone"),
+            text_of(kept, "state"), text_of(kept, "via"));
+    else
+        say(to, "%s is unpinned", text_of(result, "zone"));
+}
+
+void print_forgotten(FILE *to, json_t *result, wall_t now)
+{
+    (void) now;
+    say(to, "%s is forgotten; cache entries dropped: %lld", text_of(result, "zone"),
+        (long long) number_of(result, "flushed"));
+}
+
+void print_probe(FILE *to, json_t *result, wall_t now)
+{
+    static const char *const probe[] = {"group", "from", "question", "outcome", "ms", NULL};
+    json_t                  *zone    = json_object_get(result, "zone");
+
+    print_rows(to, json_object_get(result, "probes"), "GROUP UPSTREAM QUESTION OUTCOME >MS", probe);
+    fputc('\n', to);
+    if (json_is_object(zone))
+        print_one_zone(to, zone, now);
+    else
+        fputs("the zone is clear\n", to);
+}
+
+void print_imported(FILE *to, json_t *result, wall_t now)
+{
+    static const char *const refusal[] = {"zone", "why", NULL};
+    json_t                  *refusals  = json_object_get(result, "refusals");
+
+    (void) now;
+    say(to, "imported: %lld, skipped: %lld, refused: %lld", (long long) number_of(result, "imported"),
+        (long long) number_of(result, "skipped"), (long long) number_of(result, "refused"));
+    if (json_array_size(refusals) > 0)
+        print_rows(to, refusals, "REFUSED WHY", refusal);
+}
+
+void print_cache(FILE *to, json_t *result, wall_t now)
+{
+    size_t  i, j;
+    json_t *entry, *record;
+    char    span[SPAN_TEXT_MAX];
+
+    (void) now;
+    json_array_foreach(result, i, entry)
+    {
+        json_int_t ttl   = number_of(entry, "ttl_s");
+        json_t    *group = json_object_get(entry, "group");
+
+        say(to, "%s %s %s%s%s%s%s, %s%s%s", text_of(entry, "name"), text_of(entry, "type"), text_of(entry, "kind"),
+            json_is_string(group) ? " from " : "", json_is_string(group) ? json_string_value(group) : "",
+            json_is_true(json_object_get(entry, "dnssec_ok")) ? ", DO" : "",
+            json_is_true(json_object_get(entry, "checking_disabled")) ? ", CD" : "", ttl < 0 ? "expired " : "",
+            span_format(ttl < 0 ? -ttl : ttl, span), ttl < 0 ? " ago" : " left");
+        json_array_foreach(json_object_get(entry, "records"), j, record)
+        {
+            if (json_is_string(record))
+                say(to, "    %s", json_string_value(record));
+        }
+    }
+}
+
+void print_flushed(FILE *to, json_t *result, wall_t now)
+{
+    (void) now;
+    say(to, "cache entries dropped: %lld", (long long) number_of(result, "flushed"));
+}
+
+/* One row for each transport: what is asked over UDP turns to TCP for large answers, and fares differently there. */
+static void add_upstream(struct table *table, json_t *upstream, json_t *transport, const char *word, wall_t now)
+{
+    static const char *const counts[] = {"answer",  "nxdomain",    "nodata",    "servfail", "refused",
+                                         "timeout", "unreachable", "malformed", NULL};
+    static const char *const times[]  = {"srtt_ms", "rttvar_ms", "sent", NULL};
+
+    add(table, json_object_get(upstream, "group"));
+    add(table, json_object_get(upstream, "address"));
+    table_add(table, word);
+    add(table, json_object_get(transport, "state"));
+    add_keys(table, transport, times);
+    add_keys(table, json_object_get(transport, "outcomes"), counts);
+    add_when(table, json_object_get(upstream, "last_answer"), now);
+    add_when(table, json_object_get(upstream, "last_failure"), now);
+}
+
+void print_upstreams(FILE *to, json_t *result, wall_t now)
+{
+    struct table table;
+    size_t       i;
+    json_t      *upstream;
+
+    table_init(&table, "GROUP UPSTREAM OVER STATE >SRTT >VAR >SENT >ANSWER >NXDOMAIN >NODATA >SERVFAIL >REFUSED "
+                       ">TIMEOUT >UNREACH >MALFORMED ANSWERED FAILED");
+    json_array_foreach(result, i, upstream)
+    {
+        const char *word = text_of(upstream, "transport");
+        json_t     *tcp  = json_object_get(upstream, "tcp");
+
+        add_upstream(&table, upstream, upstream, word, now);
+        if (strcmp(word, "tcp") != 0 && number_of(tcp, "sent") > 0)
+            add_upstream(&table, upstream, tcp, "tcp", now);
+    }
+    table_print(&table, to);
+    table_fini(&table);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+void print_stats(FILE *to, json_t *result, wall_t now)
+{
+    size_t       count = 0, size = json_object_size(result);
+    const char **keys = calloc(size + 1, sizeof(*keys));
+    const char  *key;
+    json_t      *value;
+    struct table table;
+
+    (void) now;
+    if (!keys)
+        abort();
+    json_object_foreach(result, key, value) { keys[count++] = key; }
+    qsort(keys, count, sizeof(*keys), compare_keys);
+    table_init(&table, "COUNTER >VALUE");
+    for (size_t i = 0; i < count; i++) {
+        table_add(&table, keys[i]);
+        add(&table, json_object_get(result, keys[i]));
+    }
+    table_print(&table, to);
+    table_fini(&table);
+    free(keys);
+}
+
+void print_reloaded(FILE *to, json_t *result, wall_t now)
+{
+    size_t  i;
+    json_t *warning;
+
+    (void) now;
+    say(to, "%s is in force", text_of(result, "file"));
+    json_array_foreach(json_object_get(result, "warnings"), i, warning)
+    {
+        if (json_is_string(warning))
+            say(to, "warning: %s", json_string_value(warning));
+    }
+}

@@ -1,0 +1,31 @@
+/*
+ * table.h: aligned columns for people. Knows nothing of what is in them.
+ */
+#ifndef CTL_TABLE_H
+#define CTL_TABLE_H
+
+#include "base/types.h"
+
+#include <stdio.h>
+
+enum {
+    TABLE_COLUMNS = 20
+};
+
+struct table {
+    size_t columns;
+    bool   right[TABLE_COLUMNS]; /* numbers stand right */
+    size_t width[TABLE_COLUMNS];
+    char **cells; /* row by row, the header first */
+    size_t count, cap;
+};
+
+/* `header`: column names with a blank between; '>' before a name: numbers. */
+void table_init(struct table *table, const char *header);
+/* Adds a cell, row by row; copies, made safe for a terminal. NULL or "" shows as "-". */
+void table_add(struct table *table, const char *text);
+/* Header and rows, two blanks between columns, none at a line's end. */
+void table_print(const struct table *table, FILE *to);
+void table_fini(struct table *table);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * test_ctl_arguments.c: bywayctl's command line: which command, which parameters, which complaint.
+ */
+#include "ctl/commands.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    WORDS_MAX = 10
+};
+
+/* Splits at blanks; "_" stands for a blank in a word. */
+static int split(char *line, char *words[WORDS_MAX])
+{
+    int count = 0;
+
+    for (char *word; (word = strsep(&line, " "));) {
+        assert_true(count < WORDS_MAX);
+        for (char *blank = word; (blank = strchr(blank, '_'));)
+            *blank = ' ';
+        words[count++] = word;
+    }
+    return count;
+}
+
+static void test_rows(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *method; /* NULL: no such command */
+        const char *params; /* or, after a '!', what the complaint must hold */
+    } rows[] = {
+        {"status", "status", "{}"},
+        {"status now", "status", "!\"now\""},
+        {"nosuch", NULL, NULL},
+        {"cache", NULL, NULL},
+        {"zone", NULL, NULL},
+        {"zones", "zones.list", "{}"},
+        {"zones --state blocked", "zones.list", "{\"state\":\"blocked\"}"},
+        {"zones --state=blocked --under Example", "zones.list", "{\"state\":\"blocked\",\"under\":\"example.\"}"},
+        {"zones --state block", "zones.list", "!block"},
+        {"zones --state |", "zones.list", "!none of"},
+        {"zones --state=", "zones.list", "!none of"},
+        {"zones --state", "zones.list", "!--state needs a value"},
+        {"zones --state blocked --state blocked", "zones.list", "!--state given twice"},
+        {"zones --nosuch x", "zones.list", "!--nosuch"},
+        {"zones sohw a.example", "zones.list", "!\"sohw\""},
+        {"zones show", "zones.show", "!no ZONE given"},
+        {"zones show a.example b.example", "zones.show", "!\"b.example\""},
+        {"zones show a..example", "zones.show", "!not a domain name: \"a..example\""},
+        {"zones show .", "zones.show", "{\"zone\":\".\"}"},
+        {"zones show \xc3\xa9.example", "zones.show", "!xn--"},
+        {"zones pin A.Example external", "zones.pin", "{\"via\":\"external\",\"zone\":\"a.example.\"}"},
+        {"zones pin a.example --for 1d domestic --note by_hand,_--for_now", "zones.pin",
+         "{\"for\":\"1d\",\"note\":\"by hand, --for now\",\"via\":\"domestic\",\"zone\":\"a.example.\"}"},
+        {"zones pin a.example external --note --for", "zones.pin",
+         "{\"note\":\"--for\",\"via\":\"external\",\"zone\":\"a.example.\"}"},
+        {"zones pin a.example", "zones.pin", "!no domestic|external given"},
+        {"zones pin a.example abroad", "zones.pin", "!\"abroad\" is none of domestic|external"},
+        {"zones pin a.example domestic|external", "zones.pin", "!none of"},
+        {"zones pin a.example external --for 1", "zones.pin", "!not a duration: \"1\""},
+        {"zones pin a.example external --note \xff", "zones.pin", "!not UTF-8"},
+        {"zones unpin a.example", "zones.unpin", "{\"zone\":\"a.example.\"}"},
+        {"zones forget a.example", "zones.forget", "{\"zone\":\"a.example.\"}"},
+        {"zones probe a.example", "zones.probe", "{\"zone\":\"a.example.\"}"},
+        {"zones export", "zones.export", "{}"},
+        {"zones import -", "zones.import", "{\"file\":\"-\"}"},
+        {"zones import", "zones.import", "!no FILE given"},
+        {"cache show a.example", "cache.show", "{\"name\":\"a.example.\"}"},
+        {"cache show a.example mx", "cache.show", "{\"name\":\"a.example.\",\"type\":\"MX\"}"},
+        {"cache show a.example type65280", "cache.show", "{\"name\":\"a.example.\",\"type\":\"TYPE65280\"}"},
+        {"cache show a.example nosuch", "cache.show", "!not a record type: \"nosuch\""},
+        {"cache flush", "cache.flush", "!exactly one is needed of NAME|--under NAME|--all"},
+        {"cache flush a.example", "cache.flush", "{\"name\":\"a.example.\"}"},
+        {"cache flush --under a.example", "cache.flush", "{\"under\":\"a.example.\"}"},
+        {"cache flush --all", "cache.flush", "{\"all\":true}"},
+        {"cache flush --all=yes", "cache.flush", "!--all takes no value"},
+        {"cache flush --all a.example", "cache.flush", "!exactly one"},
+        {"upstreams", "upstreams.list", "{}"},
+        {"stats", "stats", "{}"},
+        {"reload", "reload", "{}"},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char  line[128], why[ARGUMENTS_WHY_MAX] = "";
+        char *words[WORDS_MAX];
+        int   used = 0;
+
+        snprintf(line, sizeof(line), "%s", rows[i].line);
+        int                   count   = split(line, words);
+        const struct command *command = command_find(count, words, &used);
+        if (!rows[i].method) {
+            assert_null(command);
+            continue;
+        }
+        assert_non_null(command);
+        assert_string_equal(rows[i].method, command->method);
+        json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
+        if (rows[i].params[0] == '!') {
+            assert_null(params);
+            if (!strstr(why, rows[i].params + 1))
+                fail_msg("%s: \"%s\" says nothing of \"%s\"", rows[i].line, why, rows[i].params + 1);
+            continue;
+        }
+        if (!params)
+            fail_msg("%s: %s", rows[i].line, why);
+        char *text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+        assert_string_equal(rows[i].params, text);
+        free(text);
+        json_decref(params);
+    }
+}
+
+static void test_a_long_note(void **state)
+{
+    static char           note[300] = "--note=";
+    char                 *words[]   = {(char *) "zones", (char *) "pin", (char *) "a", (char *) "external", note};
+    char                  why[ARGUMENTS_WHY_MAX];
+    int                   used;
+    const struct command *command = command_find(5, words, &used);
+
+    (void) state;
+    memset(note + 7, 'x', 256);
+    json_t *params = arguments_read(&command->arguments, 3, words + 2, why);
+    assert_non_null(params);
+    json_decref(params);
+    note[7 + 256] = 'x';
+    assert_null(arguments_read(&command->arguments, 3, words + 2, why));
+}
+
+static void test_usage(void **state)
+{
+    static const struct {
+        const char *start, *usage;
+    } rows[] = {
+        {"zones pin", "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT]\n"},
+        {"cache", "usage: bywayctl cache show NAME [TYPE]\nusage: bywayctl cache flush NAME|--under NAME|--all\n"},
+        {"zone", ""},
+        {"stats", "usage: bywayctl stats\n"},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char  *text = NULL;
+        size_t len  = 0;
+        FILE  *to   = open_memstream(&text, &len);
+
+        commands_usage(to, "bywayctl", rows[i].start);
+        fclose(to);
+        assert_string_equal(rows[i].usage, text);
+        free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_a_long_note),
+        cmocka_unit_test(test_usage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
