@@ -210,12 +210,13 @@ class Asked(Seen):
         return reply
 
     def wire_of(self, reply):
-        """As it goes out over this transport: cut with TC where it does not fit."""
+        """As it goes out over this transport: cut with TC where it does not fit; records in the order they were
+        given."""
         if self.transport == "tcp":
-            return reply.to_wire(max_size=65535)
+            return reply.to_wire(max_size=65535, want_shuffle=False)
         limit = max(512, self.size) if self.edns >= 0 else 512
         try:
-            return reply.to_wire(max_size=limit)
+            return reply.to_wire(max_size=limit, want_shuffle=False)
         except dns.exception.TooBig:
             return self.truncated()
 
