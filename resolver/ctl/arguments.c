@@ -50,10 +50,14 @@ static bool is_choice(const char *choices, const char *word)
 {
     size_t len = strlen(word);
 
-    for (const char *at = choices; len > 0 && (at = strstr(at, word)); at += len)
-        if ((at == choices || at[-1] == '|') && (at[len] == '|' || at[len] == 0))
+    for (;; choices++) {
+        size_t choice = strcspn(choices, "|");
+        if (choice == len && strncmp(choices, word, len) == 0)
             return true;
-    return false;
+        choices += choice;
+        if (*choices == 0)
+            return false;
+    }
 }
 
 static bool is_ascii(const char *word)
