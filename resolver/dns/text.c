@@ -89,3 +89,39 @@ bool type_parse(const char *text, uint16_t *ret)
     *ret = (uint16_t) value;
     return true;
 }
+
+const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX])
+{
+    char *known = ldns_rr_class2str(class);
+
+    snprintf(text, TYPE_TEXT_MAX, "%s", known != NULL ? known : "?");
+    free(known);
+    return text;
+}
+
+static void give_record(ldns_rr *rr, int64_t ttl, records_each_fn each, void *context)
+{
+    ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
+    char *line = ldns_rr2str(rr);
+
+    if (line == NULL)
+        return;
+    line[strcspn(line, "\n")] = '\0';
+    each(context, line);
+    free(line);
+}
+
+void records_format(struct view message, int64_t ttl, records_each_fn each, void *context)
+{
+    ldns_pkt *packet = NULL;
+
+    if (ldns_wire2pkt(&packet, message.data, message.len) != LDNS_STATUS_OK)
+        return;
+    ldns_rr_list *answer = ldns_pkt_answer(packet), *authority = ldns_pkt_authority(packet);
+    for (size_t i = 0; i < ldns_rr_list_rr_count(answer); i++)
+        give_record(ldns_rr_list_rr(answer, i), ttl, each, context);
+    for (size_t i = 0; ldns_rr_list_rr_count(answer) == 0 && i < ldns_rr_list_rr_count(authority); i++)
+        if (ldns_rr_get_type(ldns_rr_list_rr(authority, i)) == LDNS_RR_TYPE_SOA)
+            give_record(ldns_rr_list_rr(authority, i), ttl, each, context);
+    ldns_pkt_free(packet);
+}

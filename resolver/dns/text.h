@@ -18,5 +18,12 @@ bool name_parse(const char *text, struct name *ret);
 /* "MX", or "TYPE65280" (RFC 3597). */
 const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX]);
 bool        type_parse(const char *text, uint16_t *ret); /* any case; "TYPEnnn" too */
+/* "IN", or "CLASS42". `text` holds TYPE_TEXT_MAX. */
+const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX]);
+
+/* Gives the records of the answer section as zone file lines with the TTL `ttl`, s (0 where it is negative); without any, the SOA of the authority section. `message` was accepted by message_parse().
+ * A record that ldns cannot read is left out. */
+typedef void (*records_each_fn)(void *context, const char *line);
+void records_format(struct view message, int64_t ttl, records_each_fn each, void *context);
 
 #endif

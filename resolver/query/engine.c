@@ -37,7 +37,7 @@ struct engine *engine_create(const struct engine_options *options)
     struct hash_key key = {rng_u64(&engine->desk.rng), rng_u64(&engine->desk.rng)};
     if (flights_init(&engine->flights, FLIGHT_BUCKETS, key) && timers_reserve(&engine->timers, LIMIT_FLIGHTS))
         return engine;
-    engine_destroy(engine, 0);
+    engine_destroy(engine);
     return NULL;
 }
 
@@ -106,15 +106,19 @@ static void settle(struct engine *engine, struct query *query)
         timers_set(&engine->timers, &query->timer, query_deadline(query));
 }
 
-void engine_destroy(struct engine *engine, msec_t now)
+void engine_cancel(struct engine *engine, msec_t now)
 {
-    if (!engine)
-        return;
     LIST_EACH (item, next, &engine->queries) {
         struct query *query = CONTAINER_OF(item, struct query, link);
         query_cancel(query, &engine->desk, now);
         settle(engine, query);
     }
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
     LIST_EACH (item, next, &engine->free_queries)
         free(CONTAINER_OF(item, struct query, link));
     LIST_EACH (item, next, &engine->free_askers)

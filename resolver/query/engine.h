@@ -18,8 +18,10 @@ struct engine_options {
 
 /* NULL: no memory. */
 struct engine *engine_create(const struct engine_options *options);
-/* Cancels what is under way: everyone is answered. */
-void engine_destroy(struct engine *engine, msec_t now);
+/* Ends what is under way: everyone is answered, every exchange released. */
+void engine_cancel(struct engine *engine, msec_t now);
+/* Nothing is under way. */
+void engine_destroy(struct engine *engine);
 
 /* From now on. Queries under way end with the setup they began with. */
 void engine_set_setup(struct engine *engine, struct setup *setup);

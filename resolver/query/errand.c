@@ -6,6 +6,7 @@
 static void end(struct errands *errands, struct errand *errand, msec_t now)
 {
     errand_cancel(errands, errand);
+    errand->ended = now;
     errand->done(errand->owner, errand, now);
 }
 

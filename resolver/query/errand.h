@@ -16,6 +16,7 @@ struct errand {
     struct timer    timer;
     msec_t          life;   /* ms until it is a timeout */
     msec_t          resend; /* ms after which it is sent a second time; 0: never */
+    msec_t          ended;
     bool            running;
     struct inquiry  inquiry;
     struct kind     kind; /* of the reply; only where exchange.outcome came from one */

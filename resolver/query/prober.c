@@ -131,7 +131,7 @@ static struct watch *watch_of(struct prober *prober, const struct server *server
     return NULL;
 }
 
-static enum control control_state(void *context, const struct server *server, msec_t since)
+static enum control_state control_of(void *context, const struct server *server, msec_t since)
 {
     const struct watch *watch = watch_of(context, server);
     if (!watch)
@@ -161,11 +161,11 @@ static void tend_controls(struct prober *prober, msec_t now)
             struct watch        *watch  = watch_of(prober, server);
             bool                 idle   = watch && !watch->control.running;
             bool rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
-            if (idle && rested && control_state(prober, server, study->asked_at) == CONTROL_PENDING)
+            if (idle && rested && control_of(prober, server, study->asked_at) == CONTROL_PENDING)
                 ask_control(prober, watch, now);
         }
         if (study->step == STUDY_CONTROL)
-            study_on_control(study, control_state, prober, now);
+            study_on_control(study, control_of, prober, now);
     }
 }
 

@@ -286,7 +286,7 @@ void study_on_control(struct study *study, control_fn control, void *context, ms
         const struct errand *errand = &study->errand[i];
         if (part_of(errand) == PART_IDENTIFY)
             continue;
-        enum control state = control(context, errand->exchange.server, study->asked_at);
+        enum control_state state = control(context, errand->exchange.server, study->asked_at);
         if (state == CONTROL_PENDING)
             return;
         if (state == CONTROL_GOOD && at_external(errand))

@@ -99,12 +99,12 @@ void study_start(struct study *study, msec_t now);
 void study_cancel(struct study *study);
 
 /* Step CONTROL: what is known of the control questions of this server, asked at or after `since`. */
-enum control {
+enum control_state {
     CONTROL_PENDING,
     CONTROL_GOOD,
     CONTROL_BAD
 };
-typedef enum control (*control_fn)(void *context, const struct server *server, msec_t since);
+typedef enum control_state (*control_fn)(void *context, const struct server *server, msec_t since);
 /* To be called when the study waits in step CONTROL and something may have changed. */
 void study_on_control(struct study *study, control_fn control, void *context, msec_t now);
 #endif

@@ -1,0 +1,112 @@
+/*
+ * main.c: bywayd. In the order a query travels:
+ *
+ *   net/udp_listen, net/tcp_listen   listen: datagrams and frames with the client's address
+ *   dns/message                      parse: validate once, remember offsets
+ *   policy/                          policy: may this client ask; which `via` has this name
+ *   cache/                           cache: hit, copy and patch (dns/edit), done
+ *   query/engine, query/flight       join: someone already asks this
+ *   query/route                      route: policy + verdict (learn/table) + health (upstream/) → whom to ask, when the
+ * next query/query, upstream/exchange   ask: one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask dns/kind
+ * judge: outcome → health of the upstream, observation for the keeper query/query                      answer: store,
+ * answer the asker and all who joined
+ *
+ * Beside it, on the keeper's thread: query/prober and query/study find out about zones, learn/ remembers them, store/
+ * keeps them, control/ and server/commands show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
+ * reads the configuration; ctl/ is bywayctl.
+ */
+#include "base/log.h"
+#include "server/daemon.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    EXIT_USAGE = 2
+};
+
+#define DEFAULT_CONFIG "/etc/byway/byway.json"
+
+static const char usage[] = "usage: bywayd [-c FILE] [--check]\n"
+                            "       bywayd --help | --version\n"
+                            "\n"
+                            "  -c FILE    the configuration; " DEFAULT_CONFIG " without it\n"
+                            "  --check    read the configuration, print what is wrong with it, open nothing\n";
+
+static void print_report(void *context, const char *text)
+{
+    (void) context;
+    fprintf(stderr, "%s\n", text);
+}
+
+static int check(const char *path, const struct settings_sources *sources)
+{
+    struct settings *settings = settings_read(path, sources, print_report, NULL);
+    if (!settings)
+        return EXIT_FAILURE;
+    printf("%s: usable\n", path);
+    settings_destroy(settings);
+    return EXIT_SUCCESS;
+}
+
+/* A build in its source tree uses the presets that lie beside it; an installed one those of its package. */
+static const char *find_presets(char *buffer, size_t cap)
+{
+    ssize_t len = readlink("/proc/self/exe", buffer, cap - 1);
+    if (len > 0) {
+        buffer[len] = '\0';
+        char *slash = strrchr(buffer, '/');
+        snprintf(slash, cap - (size_t) (slash - buffer), "/../config/presets");
+        if (access(buffer, R_OK | X_OK) == 0)
+            return buffer;
+    }
+    return BYWAY_DATADIR "/presets";
+}
+
+int main(int argc, char **argv)
+{
+    enum {
+        OPTION_CHECK = 256,
+        OPTION_HELP,
+        OPTION_VERSION
+    };
+    static const struct option options[] = {
+        {"check", no_argument, NULL, OPTION_CHECK},
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    const char *config = DEFAULT_CONFIG;
+    bool        checks = false;
+    char        presets[4096 + 32];
+    int         option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            config = optarg;
+            break;
+        case OPTION_CHECK:
+            checks = true;
+            break;
+        case 'h':
+        case OPTION_HELP:
+            return fputs(usage, stdout) < 0;
+        case OPTION_VERSION:
+            return printf("bywayd %s\n", BYWAY_VERSION) < 0;
+        default:
+            fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "bywayd: unexpected argument: %s\n%s", argv[optind], usage);
+        return EXIT_USAGE;
+    }
+    const struct settings_sources sources = {.resolv_conf = "/etc/resolv.conf",
+                                             .presets     = find_presets(presets, sizeof(presets))};
+    return checks ? check(config, &sources) : daemon_run(config, &sources);
+}

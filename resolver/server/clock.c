@@ -1,0 +1,22 @@
+/*
+ * clock.c: see clock.h.
+ */
+#include "server/clock.h"
+
+#include <time.h>
+
+msec_t clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (msec_t) now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
+wall_t clock_wall(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
+struct clocks clock_both(void) { return (struct clocks){.now = clock_now(), .wall = clock_wall()}; }

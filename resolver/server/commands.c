@@ -1,0 +1,588 @@
+/*
+ * commands.c: see commands.h. Each method reads its parameters, does its work through the learner, the cache or the
+ * daemon, and replies once.
+ */
+#include "server/commands.h"
+
+#include "base/units.h"
+#include "dns/text.h"
+#include "policy/suffix.h"
+#include "server/clock.h"
+#include "server/keeper.h"
+#include "server/present.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    REFUSALS_MAX = 100
+};
+
+/* ---- parameters: each of these has replied when it returns false ---- */
+
+static bool only_keys(struct control_call *call, json_t *params, const char *const *keys)
+{
+    const char *key;
+    json_t     *value;
+    json_object_foreach(params, key, value)
+    {
+        const char *const *known = keys;
+        while (*known && strcmp(*known, key) != 0)
+            known++;
+        if (!*known) {
+            control_fail(call, CONTROL_BAD_PARAMS, "unknown parameter: %s", key);
+            return false;
+        }
+    }
+    return true;
+}
+
+#define ONLY_KEYS(call, params, ...) only_keys(call, params, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+/* *ret is NULL where an optional one is absent. */
+static bool take_text(struct control_call *call, json_t *params, const char *key, bool required, const char **ret)
+{
+    json_t *value = json_object_get(params, key);
+    *ret          = json_string_value(value);
+    if (*ret || (!value && !required))
+        return true;
+    control_fail(call, CONTROL_BAD_PARAMS, value ? "%s: expected a string" : "%s: missing", key);
+    return false;
+}
+
+static bool take_name(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
+{
+    const char *text;
+    ret->len = 0;
+    if (!take_text(call, params, key, required, &text))
+        return false;
+    if (!text || name_parse(text, ret))
+        return true;
+    control_fail(call, CONTROL_BAD_PARAMS, "%s: not a domain name: \"%.300s\"", key, text);
+    return false;
+}
+
+static void fail_not_found(struct control_call *call, const struct name *name)
+{
+    char text[NAME_TEXT_MAX];
+    control_fail(call, CONTROL_NOT_FOUND, "nothing is known of %s", name_format(name_view(name), text));
+}
+
+/* ---- zones ---- */
+
+/* The entries of one name, the widest scope first; there is at most one for the zone, one for the name and one for each
+ * type. */
+struct entries {
+    const struct name *name; /* of these, or NULL */
+    struct name        under;
+    int                state; /* -1: any */
+    struct zone      **zones;
+    size_t             count, cap;
+    bool               failed;
+};
+
+static void gather(void *context, struct zone *zone)
+{
+    struct entries *entries = context;
+    if (entries->name ? !name_equal(zone_name(zone), name_view(entries->name))
+                      : entries->under.len && !name_is_at_or_below(zone_name(zone), name_view(&entries->under)))
+        return;
+    if (entries->state >= 0 && (int) zone->condition.state != entries->state)
+        return;
+    if (entries->count == entries->cap) {
+        size_t        cap   = entries->cap ? 2 * entries->cap : 64;
+        struct zone **zones = realloc(entries->zones, cap * sizeof(struct zone *));
+        if (!zones) {
+            entries->failed = true;
+            return;
+        }
+        entries->zones = zones;
+        entries->cap   = cap;
+    }
+    entries->zones[entries->count++] = zone;
+}
+
+static int compare_zones(const void *left, const void *right)
+{
+    const struct zone *a = *(struct zone *const *) left, *b = *(struct zone *const *) right;
+    int                order = name_compare(zone_name(a), zone_name(b));
+    if (order != 0)
+        return order;
+    return a->scope != b->scope ? (int) a->scope - (int) b->scope : (int) a->type - (int) b->type;
+}
+
+static void find_entries(struct daemon *daemon, struct entries *entries)
+{
+    table_each(daemon->shared.table, gather, entries);
+    if (entries->count > 1)
+        qsort(entries->zones, entries->count, sizeof(struct zone *), compare_zones);
+}
+
+static json_t *present_entries(const struct entries *entries, size_t from)
+{
+    json_t       *list   = entries->failed ? NULL : json_array();
+    struct clocks clocks = clock_both();
+    for (size_t i = from; list && i < entries->count; i++)
+        json_array_append_new(list, present_zone(entries->zones[i], &clocks));
+    return list;
+}
+
+static void zones_list(void *context, struct control_call *call, json_t *params)
+{
+    struct entries entries = {.state = -1};
+    const char    *state;
+    if (!ONLY_KEYS(call, params, "state", "under") || !take_text(call, params, "state", false, &state) ||
+        !take_name(call, params, "under", false, &entries.under))
+        return;
+    if (state && (entries.state = word_find(zone_state_words, ZONE_STATE_COUNT, state)) < 0) {
+        control_fail(call, CONTROL_BAD_PARAMS,
+                     "state: expected clear, suspect, blocked, broken or recovering, not \"%.64s\"", state);
+        return;
+    }
+    find_entries(context, &entries);
+    control_reply(call, present_entries(&entries, 0));
+    free(entries.zones);
+}
+
+static void zones_show(void *context, struct control_call *call, json_t *params)
+{
+    struct name    name;
+    struct entries entries = {.name = &name, .state = -1};
+    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+        return;
+    find_entries(context, &entries);
+    if (entries.count == 0) {
+        fail_not_found(call, &name);
+        return;
+    }
+    struct clocks clocks = clock_both();
+    json_t       *object = present_zone_whole(entries.zones[0], &clocks);
+    json_object_set_new(object, "others", present_entries(&entries, 1));
+    control_reply(call, object);
+    free(entries.zones);
+}
+
+static bool fence_forbids(const struct daemon *daemon, struct view name, unsigned group)
+{
+    const struct rule *rule = policy_find(daemon->setup->policy, name);
+    return rule->via == VIA_REFUSE || (rule->via == VIA_GROUP && rule->group != group);
+}
+
+static void zones_pin(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name;
+    const char    *via, *length, *note;
+    msec_t         lasts = 0;
+    char           text[NAME_TEXT_MAX];
+    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !take_name(call, params, "zone", true, &name) ||
+        !take_text(call, params, "via", true, &via) || !take_text(call, params, "for", false, &length) ||
+        !take_text(call, params, "note", false, &note))
+        return;
+    bool external = strcmp(via, "external") == 0;
+    if (!external && strcmp(via, "domestic") != 0) {
+        control_fail(call, CONTROL_BAD_PARAMS, "via: expected domestic or external, not \"%.64s\"", via);
+        return;
+    }
+    if (length && (!duration_parse(length, &lasts) || lasts <= 0 || lasts > (msec_t) 3650 * 86400 * 1000)) {
+        control_fail(call, CONTROL_BAD_PARAMS, "for: expected a duration up to 3650d such as \"2h\", not \"%.64s\"",
+                     length);
+        return;
+    }
+    if (note && strlen(note) > LIMIT_NOTE) {
+        control_fail(call, CONTROL_BAD_PARAMS, "note: longer than %d bytes", LIMIT_NOTE);
+        return;
+    }
+    if (fence_forbids(daemon, name_view(&name), external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
+        control_fail(call, CONTROL_FAILED, "%s: the configuration's zones or presets do not allow %s",
+                     name_format(name_view(&name), text), via);
+        return;
+    }
+    prober_disregard(daemon->prober, name_view(&name));
+    struct zone *zone = learner_pin(daemon->learner, name_view(&name), external ? PIN_EXTERNAL : PIN_DOMESTIC,
+                                    length ? daemon->now + lasts : MSEC_NEVER, note, daemon->now);
+    if (!zone) {
+        control_fail(call, CONTROL_INTERNAL, "out of memory");
+        return;
+    }
+    cache_flush_under(daemon->shared.cache, name_view(&name));
+    struct clocks clocks = clock_both();
+    control_reply(call, present_zone(zone, &clocks));
+}
+
+static void zones_unpin(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name;
+    char           text[NAME_TEXT_MAX];
+    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+        return;
+    if (!learner_unpin(daemon->learner, name_view(&name), daemon->now)) {
+        control_fail(call, CONTROL_NOT_FOUND, "%s is not pinned", name_format(name_view(&name), text));
+        return;
+    }
+    struct clocks clocks = clock_both();
+    struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
+    control_reply(call, json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
+                                  zone ? present_zone(zone, &clocks) : json_null()));
+}
+
+static void zones_forget(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name;
+    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+        return;
+    size_t forgotten = learner_forget(daemon->learner, name_view(&name), daemon->now);
+    if (forgotten == 0) {
+        fail_not_found(call, &name);
+        return;
+    }
+    prober_disregard(daemon->prober, name_view(&name));
+    size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
+    control_reply(call, json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",
+                                  (json_int_t) forgotten, "flushed", (json_int_t) flushed));
+}
+
+static void zones_probe(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name;
+    struct entries entries = {.name = &name, .state = -1};
+    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+        return;
+    find_entries(daemon, &entries);
+    size_t count = entries.count;
+    free(entries.zones);
+    if (count == 0) {
+        fail_not_found(call, &name);
+        return;
+    }
+    if (fence_forbids(daemon, name_view(&name), SETUP_DOMESTIC) ||
+        fence_forbids(daemon, name_view(&name), SETUP_EXTERNAL)) {
+        control_fail(call, CONTROL_FAILED,
+                     "the configuration's zones or presets fence it: there are no two sides to ask");
+        return;
+    }
+    if (!prober_probe(daemon->prober, name_view(&name), call, daemon->now))
+        control_fail(call, CONTROL_FAILED, "too many zones are being studied already: try again");
+}
+
+void commands_on_probed(struct daemon *daemon, struct control_call *call, const struct study *study)
+{
+    struct clocks clocks = clock_both();
+    struct zone  *zone   = table_get(daemon->shared.table, name_view(&study->zone), SCOPE_ZONE, 0);
+    control_reply(call, json_pack("{s:o, s:o}", "zone", zone ? present_zone(zone, &clocks) : json_null(), "probes",
+                                  present_probe(study)));
+}
+
+static void zones_export(void *context, struct control_call *call, json_t *params)
+{
+    struct entries entries = {.state = -1};
+    if (!ONLY_KEYS(call, params, ))
+        return;
+    find_entries(context, &entries);
+    control_reply(call, json_pack("{s:i, s:o}", "version", 1, "zones", present_entries(&entries, 0)));
+    free(entries.zones);
+}
+
+/* ---- import ---- */
+
+struct import {
+    struct daemon *daemon;
+    json_t        *refusals;
+    json_int_t     imported, skipped, refused;
+};
+
+struct imported { /* one zone object, read */
+    struct name      name;
+    enum zone_scope  scope;
+    uint16_t         type;
+    enum zone_state  state;
+    enum zone_reason reason;
+    bool             external, pinned;
+    msec_t           until;
+    const char      *note;
+};
+
+static void refuse(struct import *import, json_t *zone, const char *why)
+{
+    import->refused++;
+    if (json_array_size(import->refusals) < REFUSALS_MAX)
+        json_array_append_new(import->refusals,
+                              json_pack("{s:O, s:s}", "zone", json_is_string(zone) ? zone : json_null(), "why", why));
+}
+
+/* The word of an object's key; `otherwise` where it is absent or null; NULL: not a string. */
+static const char *word_of(json_t *object, const char *key, const char *otherwise)
+{
+    json_t *value = json_object_get(object, key);
+    return !value || json_is_null(value) ? otherwise : json_string_value(value);
+}
+
+static int index_of(json_t *object, const char *key, const char *otherwise, const char *const *words, int count)
+{
+    const char *word = word_of(object, key, otherwise);
+    return word ? word_find(words, count, word) : -1;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *read_imported(json_t *object, struct imported *ret)
+{
+    const char *zone = word_of(object, "zone", NULL), *type = word_of(object, "type", ""),
+               *via      = word_of(object, "via", "external");
+    const char   *until  = word_of(object, "until", "");
+    int           scope  = index_of(object, "scope", "zone", zone_scope_words, SCOPE_COUNT);
+    int           state  = index_of(object, "state", NULL, zone_state_words, ZONE_STATE_COUNT);
+    int           reason = index_of(object, "reason", "", zone_reason_words, REASON_COUNT);
+    int           source = index_of(object, "source", "learned", zone_source_words, SOURCE_COUNT);
+    wall_t        end;
+    struct clocks clocks = clock_both();
+    if (!zone || !name_parse(zone, &ret->name))
+        return "zone: not a domain name";
+    if (scope < 0 || (scope == SCOPE_TYPE && (!type || !type_parse(type, &ret->type))))
+        return "scope and type: expected zone, name, or type with a type";
+    if (state < 0)
+        return "state: expected clear, suspect, blocked, broken or recovering";
+    if (reason < 0 || source < 0)
+        return "reason or source: unknown";
+    if (!via || (strcmp(via, "external") != 0 && strcmp(via, "domestic") != 0))
+        return "via: expected domestic or external";
+    if (!until || (*until && !time_parse(until, &end)))
+        return "until: not a time";
+    ret->scope    = (enum zone_scope) scope;
+    ret->type     = scope == SCOPE_TYPE ? ret->type : 0;
+    ret->state    = (enum zone_state) state;
+    ret->reason   = (enum zone_reason) reason;
+    ret->pinned   = source == SOURCE_PINNED;
+    ret->external = strcmp(via, "external") == 0;
+    ret->until    = *until ? clocks_msec(&clocks, end) : MSEC_NEVER;
+    ret->note     = word_of(object, "note", "");
+    return !ret->note || strlen(ret->note) > LIMIT_NOTE ? "note: not a string of at most 256 bytes" : NULL;
+}
+
+static void import_pin(struct import *import, json_t *label, const struct imported *read)
+{
+    struct daemon *daemon = import->daemon;
+    struct zone   *there  = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
+    if ((there && there->pin != PIN_NONE) || read->until <= daemon->now)
+        import->skipped++;
+    else if (fence_forbids(daemon, name_view(&read->name), read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC))
+        refuse(import, label, "a fence forbids it");
+    else if (!learner_pin(daemon->learner, name_view(&read->name), read->external ? PIN_EXTERNAL : PIN_DOMESTIC,
+                          read->until, read->note, daemon->now))
+        refuse(import, label, "out of memory");
+    else
+        import->imported++;
+}
+
+static void import_blocked(struct import *import, json_t *label, const struct imported *read)
+{
+    struct daemon        *daemon = import->daemon;
+    struct view           name   = name_view(&read->name);
+    const struct zone_id  id     = {.name = name, .scope = read->scope, .type = read->type};
+    struct learner_counts counts = learner_count(daemon->learner);
+    struct zone          *there  = table_get(daemon->shared.table, name, read->scope, read->type);
+    if (there && there->condition.state != ZONE_CLEAR) {
+        import->skipped++;
+        return;
+    }
+    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name)) {
+        refuse(import, label, "a fence forbids external");
+        return;
+    }
+    if (!suffix_learnable(daemon->shared.suffix, name)) {
+        refuse(import, label, "a public suffix, or above one");
+        return;
+    }
+    if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] >= daemon->settings->max_zones) {
+        refuse(import, label, "learning.max_zones is reached");
+        return;
+    }
+    msec_t spread =
+        rng_below(prober_rng(daemon->prober), (uint32_t) msec_min(daemon->settings->recheck_first, INT32_MAX) + 1);
+    const struct condition is = {.state        = ZONE_BLOCKED,
+                                 .reason       = read->reason,
+                                 .failures     = 1,
+                                 .since        = daemon->now,
+                                 .last_failure = daemon->now,
+                                 .interval     = daemon->settings->recheck_first,
+                                 .next         = daemon->now + spread};
+    if (learner_restore(daemon->learner, &id, &is, SOURCE_IMPORTED, PIN_NONE, MSEC_NEVER, NULL, name,
+                        read->type ? read->type : TYPE_SOA, daemon->now, daemon->now))
+        import->imported++;
+    else
+        refuse(import, label, "out of memory");
+}
+
+static void import_one(struct import *import, json_t *object)
+{
+    struct imported read  = {0};
+    json_t         *label = json_object_get(object, "zone");
+    const char     *wrong = json_is_object(object) ? read_imported(object, &read) : "not a zone object";
+    if (wrong)
+        refuse(import, label, wrong);
+    else if (read.pinned)
+        import_pin(import, label, &read);
+    else if (read.state == ZONE_BLOCKED || read.state == ZONE_RECOVERING)
+        import_blocked(import, label, &read);
+    else
+        import->skipped++;
+}
+
+static void zones_import(void *context, struct control_call *call, json_t *params)
+{
+    struct import import = {.daemon = context};
+    json_t       *zones  = json_object_get(params, "zones"), *zone;
+    size_t        index;
+    if (!ONLY_KEYS(call, params, "zones", "version"))
+        return;
+    if (!json_is_array(zones)) {
+        control_fail(call, CONTROL_BAD_PARAMS, zones ? "zones: expected an array" : "zones: missing");
+        return;
+    }
+    import.refusals = json_array();
+    json_array_foreach(zones, index, zone) import_one(&import, zone);
+    control_reply(call, json_pack("{s:I, s:I, s:I, s:o}", "imported", import.imported, "skipped", import.skipped,
+                                  "refused", import.refused, "refusals", import.refusals));
+}
+
+/* ---- cache ---- */
+
+struct shown {
+    json_t       *list;
+    struct setup *setup;
+    int           type; /* -1: any */
+};
+
+static void show_line(void *context, const struct cache_line *line)
+{
+    struct shown *shown = context;
+    if (shown->type < 0 || line->key.type == shown->type)
+        json_array_append_new(shown->list, present_cache_line(line, shown->setup));
+}
+
+static void cache_show(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name;
+    const char    *type_text;
+    uint16_t       type;
+    struct shown   shown = {.setup = daemon->setup, .type = -1};
+    if (!ONLY_KEYS(call, params, "name", "type") || !take_name(call, params, "name", true, &name) ||
+        !take_text(call, params, "type", false, &type_text))
+        return;
+    if (type_text && !type_parse(type_text, &type)) {
+        control_fail(call, CONTROL_BAD_PARAMS, "type: not a record type: \"%.64s\"", type_text);
+        return;
+    }
+    if (type_text)
+        shown.type = type;
+    shown.list = json_array();
+    cache_each(daemon->shared.cache, name_view(&name), daemon->now, show_line, &shown);
+    if (json_array_size(shown.list) > 0) {
+        control_reply(call, shown.list);
+        return;
+    }
+    char text[NAME_TEXT_MAX];
+    control_fail(call, CONTROL_NOT_FOUND, "the cache has nothing for %s", name_format(name_view(&name), text));
+    json_decref(shown.list);
+}
+
+static void cache_flush(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    struct name    name, under;
+    json_t        *all = json_object_get(params, "all");
+    if (!ONLY_KEYS(call, params, "name", "under", "all") || !take_name(call, params, "name", false, &name) ||
+        !take_name(call, params, "under", false, &under))
+        return;
+    if ((name.len > 0) + (under.len > 0) + (all != NULL) != 1 || (all && !json_is_true(all))) {
+        control_fail(call, CONTROL_BAD_PARAMS, "expected exactly one of name, under, and all: true");
+        return;
+    }
+    size_t flushed = name.len    ? cache_flush_name(daemon->shared.cache, name_view(&name))
+                     : under.len ? cache_flush_under(daemon->shared.cache, name_view(&under))
+                                 : cache_flush_all(daemon->shared.cache);
+    char   text[NAME_TEXT_MAX];
+    if (name.len && flushed == 0)
+        control_fail(call, CONTROL_NOT_FOUND, "the cache has nothing for %s", name_format(name_view(&name), text));
+    else
+        control_reply(call, json_pack("{s:I}", "flushed", (json_int_t) flushed));
+}
+
+/* ---- the rest ---- */
+
+static void status(void *context, struct control_call *call, json_t *params)
+{
+    if (ONLY_KEYS(call, params, ))
+        control_reply(call, present_status(context));
+}
+
+static void upstreams_list(void *context, struct control_call *call, json_t *params)
+{
+    if (ONLY_KEYS(call, params, ))
+        control_reply(call, present_upstreams(context));
+}
+
+static void stats(void *context, struct control_call *call, json_t *params)
+{
+    if (ONLY_KEYS(call, params, ))
+        control_reply(call, present_stats(context));
+}
+
+static void reload(void *context, struct control_call *call, json_t *params)
+{
+    struct daemon *daemon = context;
+    char           error[ERROR_TEXT_MAX], read_at[TIME_TEXT_MAX];
+    if (!ONLY_KEYS(call, params, ))
+        return;
+    json_t *warnings = json_array();
+    if (!daemon_reload(daemon, warnings, error)) {
+        json_decref(warnings);
+        control_fail(call, CONTROL_FAILED, "%s; the old configuration stays", error);
+        return;
+    }
+    control_reply(call, json_pack("{s:s, s:s, s:o}", "file", daemon->config_path, "read_at",
+                                  time_format(daemon->read_at, read_at), "warnings", warnings));
+}
+
+/* Every method first takes the time: requests come between the loop's other events. */
+#define METHOD(function)                                                                                               \
+    static void run_##function(void *context, struct control_call *call, json_t *params)                               \
+    {                                                                                                                  \
+        keeper_begin(context);                                                                                         \
+        function(context, call, params);                                                                               \
+    }
+METHOD(status)
+METHOD(zones_list)
+METHOD(zones_show)
+METHOD(zones_pin)
+METHOD(zones_unpin)
+METHOD(zones_forget)
+METHOD(zones_probe)
+METHOD(zones_export)
+METHOD(zones_import)
+METHOD(cache_show)
+METHOD(cache_flush)
+METHOD(upstreams_list)
+METHOD(stats)
+METHOD(reload)
+
+const struct control_method commands[] = {
+    {"status", false, run_status},
+    {"zones.list", false, run_zones_list},
+    {"zones.show", false, run_zones_show},
+    {"zones.pin", true, run_zones_pin},
+    {"zones.unpin", true, run_zones_unpin},
+    {"zones.forget", true, run_zones_forget},
+    {"zones.probe", true, run_zones_probe},
+    {"zones.export", false, run_zones_export},
+    {"zones.import", true, run_zones_import},
+    {"cache.show", false, run_cache_show},
+    {"cache.flush", true, run_cache_flush},
+    {"upstreams.list", false, run_upstreams_list},
+    {"stats", false, run_stats},
+    {"reload", true, run_reload},
+    {NULL, false, NULL},
+};

@@ -1,0 +1,57 @@
+/*
+ * daemon.h: everything that runs, put together. The keeper is the main thread: its loop owns what is here. For the
+ * files of this folder only.
+ */
+#ifndef SERVER_DAEMON_H
+#define SERVER_DAEMON_H
+
+#include "control/control.h"
+#include "query/prober.h"
+#include "server/outlet.h"
+#include "server/registry.h"
+#include "server/worker.h"
+#include "store/store.h"
+
+struct daemon {
+    const char             *config_path;
+    struct settings_sources sources;
+    struct settings        *settings; /* in force */
+    wall_t                  read_at;
+    wall_t                  started_at;
+    msec_t                  started;
+
+    uv_loop_t    loop;
+    uv_async_t   wake;  /* from workers */
+    uv_timer_t   timer; /* the prober's */
+    uv_timer_t   pulse; /* once a second: watchdog, reclaim */
+    uv_signal_t  sigterm, sigint, sighup;
+    uv_prepare_t before_sleep;
+    msec_t       now;
+    msec_t       timer_due;
+    bool         loading; /* the table is being filled from disk: nothing is written back */
+    uint64_t     watchdog_us;
+
+    struct registry *registry;
+    struct setup    *setup;
+    struct shared    shared;
+    struct learner  *learner;
+    struct prober   *prober;
+    struct outlet    outlet;
+    struct store    *store;
+    struct control  *control;
+    struct worker   *workers[LIMIT_WORKERS];
+    unsigned         worker_count;
+    struct counters  ended; /* counters of workers that were stopped */
+};
+
+/* Reads the configuration, starts everything, runs until a signal, winds up. The exit status. */
+int daemon_run(const char *config_path, const struct settings_sources *sources);
+
+/* Reads the configuration again and applies all of it; `warnings`: a JSON array that takes them, or NULL. On failure
+ * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says bytes) says why. */
+enum {
+    ERROR_TEXT_MAX = 512
+};
+bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * keeper.c: see keeper.h.
+ */
+#include "server/keeper.h"
+
+#include "base/log.h"
+#include "dns/text.h"
+#include "server/clock.h"
+#include "server/commands.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    CACHE_SHARDS = 64,
+    CLOSE_WITHIN = 3000 /* ms for the disk at the end */
+};
+
+void keeper_begin(struct daemon *daemon) { daemon->now = clock_now(); }
+
+/* ---- the logic's way out ---- */
+
+static void begin_outlet(void *context) { keeper_begin(((struct outlet *) context)->context); }
+
+static bool effect_send(void *context, struct exchange *exchange, struct view query)
+{
+    return outlet_send(&((struct daemon *) context)->outlet, exchange, query);
+}
+
+static void effect_release(void *context, struct exchange *exchange)
+{
+    outlet_release(&((struct daemon *) context)->outlet, exchange);
+}
+
+static void on_packet(void *context, struct exchange *exchange, struct view packet)
+{
+    struct daemon *daemon = context;
+    prober_on_packet(daemon->prober, exchange, packet, daemon->now);
+}
+
+static void on_unreachable(void *context, struct exchange *exchange)
+{
+    struct daemon *daemon = context;
+    prober_on_unreachable(daemon->prober, exchange, daemon->now);
+}
+
+/* ---- what is told ---- */
+
+static void write_record(struct daemon *daemon, const struct zone *zone, bool removed,
+                         void (*put)(struct store *store, struct view record))
+{
+    uint8_t       bytes[RECORD_MAX];
+    struct clocks clocks = clock_both();
+    size_t        len    = record_write(zone, removed, &clocks, bytes);
+    put(daemon->store, (struct view){bytes, len});
+}
+
+/* A suspicion lives a minute: only what it becomes is worth the disk. */
+static bool is_kept(const struct zone *zone)
+{
+    return zone->pin != PIN_NONE || zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING ||
+           zone->condition.state == ZONE_BROKEN;
+}
+
+static void tell_change(const struct zone *zone, enum zone_state from, const char *why)
+{
+    char           name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX] = "";
+    enum log_level level =
+        from == ZONE_SUSPECT && zone->condition.state == ZONE_CLEAR ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    if (zone->condition.state == ZONE_SUSPECT)
+        level = LOG_LEVEL_DEBUG;
+    if (zone->scope == SCOPE_TYPE)
+        type_format(zone->type, type);
+    log_line(level, "zone %s%s%s: %s -> %s%s%s: %s", name_format(zone_name(zone), name), *type ? " " : "", type,
+             zone_state_words[from], zone_state_words[zone->condition.state], zone->condition.reason ? ", reason " : "",
+             zone_reason_words[zone->condition.reason], why);
+}
+
+static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+{
+    struct daemon *daemon = context;
+    if (daemon->loading)
+        return;
+    if (from != zone->condition.state)
+        tell_change(zone, from, why);
+    bool was_kept = from == ZONE_BLOCKED || from == ZONE_RECOVERING || from == ZONE_BROKEN;
+    if (removed || !is_kept(zone)) {
+        /* a zone that leaves may have been kept for a pin alone */
+        if (was_kept || from == ZONE_CLEAR)
+            write_record(daemon, zone, true, store_append);
+    } else {
+        write_record(daemon, zone, false, store_append);
+    }
+}
+
+static void on_server_changed(void *context, const struct server *server, bool up)
+{
+    (void) context;
+    char text[ADDRESS_TEXT_MAX];
+    if (up)
+        log_info("upstream %s is back", address_format(&server->address, text));
+    else
+        log_warning("upstream %s is down: %d probes in a row were not answered", address_format(&server->address, text),
+                    SERVER_PROBES_TO_DOWN);
+}
+
+static void on_probed(void *context, void *cookie, const struct study *study)
+{
+    commands_on_probed(context, cookie, study);
+}
+
+/* ---- the loop ---- */
+
+static void on_wake(uv_async_t *wake)
+{
+    struct daemon     *daemon = wake->data;
+    struct observation observation;
+    keeper_begin(daemon);
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        while (worker_observation(daemon->workers[i], &observation))
+            if (daemon->setup->learning != SETUP_LEARN_NOTHING)
+                prober_observe(daemon->prober, &observation, daemon->now);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct daemon *daemon = timer->data;
+    keeper_begin(daemon);
+    daemon->timer_due = MSEC_NEVER;
+    prober_on_time(daemon->prober, daemon->now);
+}
+
+static void on_before_sleep(uv_prepare_t *prepare)
+{
+    struct daemon *daemon = prepare->data;
+    keeper_begin(daemon);
+    learner_reclaim(daemon->learner);
+    msec_t due = prober_next(daemon->prober);
+    if (due >= daemon->timer_due && daemon->timer_due > daemon->now)
+        return;
+    daemon->timer_due = due;
+    uv_update_time(&daemon->loop);
+    uv_timer_start(&daemon->timer, on_timer, (uint64_t) msec_max(due - daemon->now, 0), 0);
+}
+
+/* ---- the store ---- */
+
+static void collect_one(void *context, struct zone *zone)
+{
+    if (is_kept(zone))
+        write_record(context, zone, false, store_snapshot_add);
+}
+
+static void collect(void *context)
+{
+    struct daemon *daemon = context;
+    table_each(daemon->shared.table, collect_one, daemon);
+}
+
+static void report_store(void *context, const char *text)
+{
+    (void) context;
+    log_warning("state: %s", text);
+}
+
+struct replay {
+    struct daemon *daemon;
+    struct clocks  clocks;
+    size_t         bad;
+};
+
+static void replay_one(void *context, struct view record)
+{
+    struct replay *replay = context;
+    if (!record_apply(record, &replay->clocks, replay->daemon->learner))
+        replay->bad++;
+}
+
+static bool replay_store(struct daemon *daemon)
+{
+    struct replay replay = {.daemon = daemon, .clocks = clock_both()};
+    size_t        records;
+    daemon->loading = true;
+    int error       = store_replay(daemon->store, replay_one, report_store, &replay, &records);
+    daemon->loading = false;
+    learner_reclaim(daemon->learner);
+    if (error) {
+        log_error("state: cannot read %s: %s", daemon->settings->state, strerror(-error));
+        return false;
+    }
+    if (replay.bad)
+        log_warning("state: %zu of %zu records are not of this version and were left out", replay.bad, records);
+    struct learner_counts counts = learner_count(daemon->learner);
+    log_info("state: %zu blocked or recovering zones, %zu pins",
+             counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING], counts.pins);
+    return true;
+}
+
+/* ---- life ---- */
+
+struct learner_limits keeper_limits(const struct settings *settings)
+{
+    return (struct learner_limits){.zone = {settings->recheck_first, settings->recheck_max, settings->recover_after},
+                                   .max_zones = settings->max_zones};
+}
+
+struct cache_limits keeper_cache_limits(const struct settings *settings)
+{
+    return (struct cache_limits){.memory = settings->cache_memory, .stale = settings->stale};
+}
+
+static struct hash_key random_key(void)
+{
+    struct hash_key key;
+    if (getentropy(&key, sizeof(key)) != 0)
+        log_warning("no entropy for the hash keys");
+    return key;
+}
+
+static bool open_shared(struct daemon *daemon)
+{
+    const struct cache_limits limits = keeper_cache_limits(daemon->settings);
+    daemon->shared.cache             = cache_create(&limits, random_key(), CACHE_SHARDS);
+    daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
+    daemon->shared.good              = good_create(random_key());
+    daemon->shared.suffix            = suffix_open();
+    if (!daemon->shared.suffix)
+        log_error("no public suffix list: install the package publicsuffix");
+    return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix;
+}
+
+static bool open_logic(struct daemon *daemon)
+{
+    const struct learner_limits limits  = keeper_limits(daemon->settings);
+    const struct learner_hooks  hooks   = {.changed = on_changed, .context = daemon};
+    struct prober_options       options = {
+              .shared  = daemon->shared,
+              .setup   = daemon->setup,
+              .effects = {.context = daemon, .send = effect_send, .release = effect_release},
+              .hooks   = {.context = daemon, .server_changed = on_server_changed, .probed = on_probed},
+    };
+    uint8_t seed[RNG_SEED_BYTES];
+    if (getentropy(seed, sizeof(seed)) != 0 || getentropy(options.seed, sizeof(options.seed)) != 0) {
+        log_error("no entropy: %s", strerror(errno));
+        return false;
+    }
+    daemon->learner = options.learner = learner_create(daemon->shared.table, &limits, &hooks, seed);
+    daemon->prober                    = daemon->learner ? prober_create(&options) : NULL;
+    daemon->outlet                    = (struct outlet){
+                           .now = &daemon->now, .context = daemon, .on_packet = on_packet, .on_unreachable = on_unreachable};
+    return daemon->prober && outlet_open(&daemon->outlet, &daemon->loop, prober_rng(daemon->prober), begin_outlet);
+}
+
+bool keeper_open(struct daemon *daemon)
+{
+    keeper_begin(daemon);
+    if (!open_shared(daemon) || !open_logic(daemon)) {
+        log_error("cannot start: out of memory or descriptors");
+        return false;
+    }
+    if (!replay_store(daemon))
+        return false;
+    int error = store_start(daemon->store, &daemon->loop, collect, report_store, daemon);
+    if (error) {
+        log_error("state: cannot write %s: %s", daemon->settings->state, strerror(-error));
+        return false;
+    }
+    uv_async_init(&daemon->loop, &daemon->wake, on_wake);
+    uv_timer_init(&daemon->loop, &daemon->timer);
+    uv_prepare_init(&daemon->loop, &daemon->before_sleep);
+    uv_prepare_start(&daemon->before_sleep, on_before_sleep);
+    daemon->wake.data = daemon->timer.data = daemon->before_sleep.data = daemon;
+    daemon->timer_due                                                  = MSEC_NEVER;
+    return true;
+}
+
+void keeper_set_setup(struct daemon *daemon)
+{
+    const struct learner_limits limits = keeper_limits(daemon->settings);
+    const struct cache_limits   cache  = keeper_cache_limits(daemon->settings);
+    learner_set_limits(daemon->learner, &limits);
+    cache_set_limits(daemon->shared.cache, &cache);
+    prober_set_setup(daemon->prober, daemon->setup, daemon->now);
+}
+
+void keeper_close(struct daemon *daemon)
+{
+    prober_destroy(daemon->prober);
+    outlet_close(&daemon->outlet);
+    if (daemon->store)
+        store_close(daemon->store, CLOSE_WITHIN);
+    learner_destroy(daemon->learner);
+    table_destroy(daemon->shared.table);
+    cache_destroy(daemon->shared.cache);
+    good_destroy(daemon->shared.good);
+    if (daemon->shared.suffix)
+        suffix_close(daemon->shared.suffix);
+}

@@ -1,0 +1,22 @@
+/*
+ * keeper.h: the keeper thread's part of learning: table, learner, prober and store joined to the loop, and what it
+ * tells the log.
+ */
+#ifndef SERVER_KEEPER_H
+#define SERVER_KEEPER_H
+
+#include "server/daemon.h"
+
+/* Creates table, cache, learner, prober; replays the store; starts its own sockets. The loop is not running yet. False:
+ * logged. */
+bool keeper_open(struct daemon *daemon);
+/* After the workers ended: writes what is to be kept. */
+void                  keeper_close(struct daemon *daemon);
+void                  keeper_set_setup(struct daemon *daemon);
+struct learner_limits keeper_limits(const struct settings *settings);
+struct cache_limits   keeper_cache_limits(const struct settings *settings);
+
+/* Every callback on the loop begins with it: takes the time. */
+void keeper_begin(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * listeners.h: binding all of `listen` for a number of workers before anything is changed, so that a reload is all or
+ * nothing.
+ */
+#ifndef SERVER_LISTENERS_H
+#define SERVER_LISTENERS_H
+
+#include "server/daemon.h"
+
+struct sockets {
+    int udp, tcp; /* -1: none */
+};
+
+struct bound {               /* for each worker and address */
+    struct sockets *sockets; /* [worker * addresses + address] */
+    size_t          addresses, workers;
+};
+
+/* Binds what `settings` lists and `before` (may be NULL) did not for workers [0, before_workers), everything for
+ * further ones. False: ret_error names the address; nothing stays open. */
+bool listeners_bind(const struct settings *settings, const struct settings *before, unsigned before_workers,
+                    struct bound *ret, char ret_error[ERROR_TEXT_MAX]);
+/* Hands the sockets to the daemon's workers, which are settings->workers many, and frees `bound`. */
+void listeners_hand_over(struct bound *bound, struct daemon *daemon);
+void listeners_discard(struct bound *bound);
+/* Addresses of `before` that `settings` has no more are left by all workers. */
+void listeners_leave(struct daemon *daemon, const struct settings *before, const struct settings *settings);
+
+#endif

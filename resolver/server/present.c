@@ -1,0 +1,302 @@
+/*
+ * present.c: see present.h.
+ */
+#include "server/present.h"
+
+#include "base/units.h"
+#include "dns/text.h"
+#include "server/clock.h"
+
+#include <string.h>
+
+static json_t *text_or_null(const char *text) { return text && *text ? json_string(text) : json_null(); }
+
+json_t *present_name(struct view name)
+{
+    char text[NAME_TEXT_MAX];
+    return json_string(name_format(name, text));
+}
+
+json_t *present_time(const struct clocks *clocks, msec_t when)
+{
+    char text[TIME_TEXT_MAX];
+    return when == MSEC_NEVER ? json_null() : json_string(time_format(clocks_wall(clocks, when), text));
+}
+
+json_t *present_address(const struct address *address)
+{
+    char text[ADDRESS_TEXT_MAX];
+    return json_string(address_format(address, text));
+}
+
+static json_t *present_type(uint16_t type)
+{
+    char text[TYPE_TEXT_MAX];
+    return json_string(type_format(type, text));
+}
+
+static json_t *present_question(struct view name, uint16_t type)
+{
+    char name_text[NAME_TEXT_MAX], type_text[TYPE_TEXT_MAX];
+    return json_sprintf("%s %s", name_format(name, name_text), type_format(type, type_text));
+}
+
+static bool is_blocked(const struct zone *zone)
+{
+    return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
+}
+
+static const char *via_of(const struct zone *zone)
+{
+    bool external = zone->pin != PIN_NONE ? zone->pin == PIN_EXTERNAL : is_blocked(zone);
+    return external ? "external" : "domestic";
+}
+
+json_t *present_zone(const struct zone *zone, const struct clocks *clocks)
+{
+    const struct condition *is     = &zone->condition;
+    bool                    pinned = zone->pin != PIN_NONE;
+    return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "zone",
+                     present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
+                     zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state",
+                     zone_state_words[is->state], "via", via_of(zone), "source",
+                     zone_source_words[pinned ? SOURCE_PINNED : zone->source], "reason",
+                     text_or_null(zone_reason_words[is->reason]), "since", present_time(clocks, is->since),
+                     "last_failure", is->failures ? present_time(clocks, is->last_failure) : json_null(),
+                     "next_recheck", is_blocked(zone) ? present_time(clocks, is->next) : json_null(), "failures",
+                     (json_int_t) is->failures, "answered", (json_int_t) atomic_load(&zone->answered), "until",
+                     pinned ? present_time(clocks, zone->pin_until) : json_null(), "note", text_or_null(zone->note));
+}
+
+static json_t *present_evidence(const struct zone *zone, const struct clocks *clocks)
+{
+    json_t  *list  = json_array();
+    unsigned count = zone->dossier ? zone->dossier->evidence_count : 0;
+    for (unsigned i = 0; i < count && i < DOSSIER_EVIDENCE; i++) {
+        const struct evidence_line *line = &zone->dossier->evidence[(count - 1 - i) % DOSSIER_EVIDENCE];
+        struct view                 name = line->apex || !zone->asked_len ? zone_name(zone) : zone_asked(zone);
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at), "from",
+                                        line->who, "group", line->external ? "external" : "domestic", "question",
+                                        present_question(name, line->type), "outcome", outcome_word(line->outcome)));
+    }
+    return list;
+}
+
+static json_t *present_history(const struct zone *zone, const struct clocks *clocks)
+{
+    json_t  *list  = json_array();
+    unsigned count = zone->dossier ? zone->dossier->history_count : 0;
+    for (unsigned i = 0; i < count && i < DOSSIER_HISTORY; i++) {
+        const struct change_line *line = &zone->dossier->history[(count - 1 - i) % DOSSIER_HISTORY];
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s}", "at", present_time(clocks, line->at), "from",
+                                              zone_state_words[line->from], "to", zone_state_words[line->to], "why",
+                                              line->why));
+    }
+    return list;
+}
+
+json_t *present_zone_whole(const struct zone *zone, const struct clocks *clocks)
+{
+    json_t *object = present_zone(zone, clocks);
+    json_object_set_new(object, "evidence", present_evidence(zone, clocks));
+    json_object_set_new(object, "history", present_history(zone, clocks));
+    return object;
+}
+
+json_t *present_probe(const struct study *study)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand = &study->errand[i];
+        if (errand->exchange.state != EXCHANGE_DONE)
+            continue;
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:s, s:I}", "group",
+                                              errand->exchange.part & PART_EXTERNAL ? "external" : "domestic", "from",
+                                              present_address(&errand->exchange.server->address), "question",
+                                              present_question(name_view(&errand->inquiry.name), errand->inquiry.type),
+                                              "outcome", outcome_word(errand->exchange.outcome), "ms",
+                                              (json_int_t) (errand->ended - errand->exchange.started)));
+    }
+    return list;
+}
+
+/* ---- cache ---- */
+
+static void append_line(void *context, const char *line) { json_array_append_new(context, json_string(line)); }
+
+json_t *present_cache_line(const struct cache_line *line, const struct setup *setup)
+{
+    json_t        *records = json_array();
+    struct message message;
+    struct kind    kind = {.outcome = OUTCOME_SERVFAIL};
+    bool           good = !line->failure && message_parse(line->message, &message);
+    if (good) {
+        kind_judge(&message, &kind);
+        records_format(line->message, line->ttl_left, append_line, records);
+    }
+    char class[TYPE_TEXT_MAX];
+    return json_pack("{s:o, s:o, s:s, s:b, s:b, s:o, s:s, s:o, s:I, s:I, s:o}", "name", present_name(line->key.name),
+                     "type", present_type(line->key.type), "class", class_format(line->key.class, class), "dnssec_ok",
+                     line->key.dnssec_ok, "checking_disabled", line->key.checking_disabled, "group",
+                     good && line->origin < setup->group_count ? json_string(setup->groups[line->origin].name)
+                                                               : json_null(),
+                     "kind", outcome_word(kind.outcome), "rcode",
+                     good ? json_string(message.rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NOERROR") : json_null(),
+                     "ttl_s", (json_int_t) line->ttl_left, "bytes", (json_int_t) line->message.len, "records", records);
+}
+
+/* ---- upstreams, status, stats ---- */
+
+static json_t *present_outcomes(const struct server *server, enum transport transport)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        json_object_set_new(object, outcome_word((enum outcome) i),
+                            json_integer((json_int_t) atomic_load(&server->outcomes[transport][i])));
+    return object;
+}
+
+static json_t *present_ms(const struct rtt *rtt, msec_t value)
+{
+    return rtt_known(rtt) ? json_integer(value) : json_null();
+}
+
+static const char *health_word(enum health health)
+{
+    return health == HEALTH_UP ? "up" : health == HEALTH_SUSPECT ? "suspect" : "down";
+}
+
+static json_t *present_transport(const struct server *server, enum transport transport, msec_t now)
+{
+    const struct rtt *rtt   = &server->rtt[transport];
+    bool              doubt = transport == TRANSPORT_TCP && !server->tcp_only;
+    const char       *state = doubt ? health_word(server_tcp_doubtful(server, now) ? HEALTH_SUSPECT : HEALTH_UP)
+                                    : health_word(server_health(server));
+    return json_pack("{s:s, s:o, s:o, s:I, s:o}", "state", state, "srtt_ms", present_ms(rtt, rtt_smoothed(rtt)),
+                     "rttvar_ms", present_ms(rtt, rtt_variance(rtt)), "sent",
+                     (json_int_t) atomic_load(transport == TRANSPORT_TCP ? &server->tcp_sent : &server->sent),
+                     "outcomes", present_outcomes(server, transport));
+}
+
+static json_t *present_when(const struct clocks *clocks, msec_t when)
+{
+    return when ? present_time(clocks, when) : json_null();
+}
+
+static json_t *present_server(const struct group *group, const struct server *server, const struct clocks *clocks)
+{
+    json_t *object = json_pack("{s:s, s:o, s:s}", "group", group->name, "address", present_address(&server->address),
+                               "transport", transport_word(server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP));
+    json_t *most   = present_transport(server, server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP, clocks->now);
+    json_object_update(object, most);
+    json_decref(most);
+    json_object_set_new(object, "tcp", present_transport(server, TRANSPORT_TCP, clocks->now));
+    json_object_set_new(object, "last_answer", present_when(clocks, atomic_load(&server->last_answer)));
+    json_object_set_new(object, "last_failure", present_when(clocks, atomic_load(&server->last_failure)));
+    json_object_set_new(object, "trusted", json_boolean(server->trusted));
+    return object;
+}
+
+json_t *present_upstreams(struct daemon *daemon)
+{
+    json_t       *list   = json_array();
+    struct clocks clocks = clock_both();
+    for (unsigned i = 0; i < daemon->setup->group_count; i++)
+        for (unsigned j = 0; j < daemon->setup->groups[i].count; j++)
+            json_array_append_new(
+                list, present_server(&daemon->setup->groups[i], daemon->setup->groups[i].servers[j], &clocks));
+    return list;
+}
+
+static struct counters sum_counters(struct daemon *daemon)
+{
+    struct counters sum = {0};
+#define COUNTER(symbol, help) atomic_store(&sum.symbol, atomic_load(&daemon->ended.symbol));
+#include "query/counters.def"
+#undef COUNTER
+    for (unsigned i = 0; i < daemon->worker_count; i++) {
+        const struct counters *counters = worker_counters(daemon->workers[i]);
+#define COUNTER(symbol, help)                                                                                          \
+    atomic_fetch_add(&sum.symbol, atomic_load_explicit(&counters->symbol, memory_order_relaxed));
+#include "query/counters.def"
+#undef COUNTER
+    }
+    return sum;
+}
+
+static void set_number(json_t *object, const char *key, uint64_t number)
+{
+    json_object_set_new(object, key, json_integer((json_int_t) number));
+}
+
+json_t *present_stats(struct daemon *daemon)
+{
+    json_t                    *object   = json_object();
+    struct counters            counters = sum_counters(daemon);
+    const struct prober_stats *prober   = prober_read_stats(daemon->prober);
+    uint64_t                   drops    = 0;
+#define COUNTER(symbol, help) set_number(object, #symbol, atomic_load(&counters.symbol));
+#include "query/counters.def"
+#undef COUNTER
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        drops += worker_kernel_drops(daemon->workers[i]);
+    set_number(object, "kernel_drops", drops);
+    set_number(object, "strikes", prober->strikes);
+    set_number(object, "confirmations", prober->confirmations);
+    set_number(object, "confirmed", prober->confirmed);
+    set_number(object, "broken_checks", prober->broken_checks);
+    set_number(object, "rechecks", prober->rechecks);
+    set_number(object, "controls", prober->controls);
+    set_number(object, "control_failures", prober->control_failures);
+    set_number(object, "health_probes", prober->health_probes);
+    set_number(object, "studies_skipped", prober->skipped);
+    return object;
+}
+
+static json_t *present_group_health(const struct setup *setup)
+{
+    json_t *object = json_object();
+    for (unsigned i = 0; i < setup->group_count; i++) {
+        int up = 0;
+        for (unsigned j = 0; j < setup->groups[i].count; j++)
+            up += server_health(setup->groups[i].servers[j]) != HEALTH_DOWN;
+        json_object_set_new(object, setup->groups[i].name,
+                            json_pack("{s:i, s:i}", "up", up, "total", (int) setup->groups[i].count));
+    }
+    return object;
+}
+
+static json_t *present_store(const struct store *store)
+{
+    struct store_stats stats;
+    store_read_stats(store, &stats);
+    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "failing", stats.failing, "appended",
+                     (json_int_t) stats.appended, "synced", (json_int_t) stats.synced, "snapshots",
+                     (json_int_t) stats.snapshots, "failures", (json_int_t) stats.failures, "journal_bytes",
+                     (json_int_t) stats.journal_bytes);
+}
+
+json_t *present_status(struct daemon *daemon)
+{
+    static const char *const learning[] = {
+        [LEARNING_ON] = "on", [LEARNING_OBSERVE] = "observe", [LEARNING_OFF] = "off"};
+    struct counters       counters = sum_counters(daemon);
+    struct learner_counts zones    = learner_count(daemon->learner);
+    struct cache_stats    cache;
+    char                  read_at[TIME_TEXT_MAX];
+    cache_read_stats(daemon->shared.cache, &cache);
+    return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
+                     "s:s}, s:s, s:o}",
+                     "version", BYWAY_VERSION, "uptime_s", (json_int_t) ((clock_now() - daemon->started) / 1000),
+                     "workers", (int) daemon->worker_count, "queries", (json_int_t) counters.queries, "cache",
+                     "entries", (json_int_t) cache.entries, "bytes", (json_int_t) cache.bytes, "memory",
+                     (json_int_t) cache.memory, "hits", (json_int_t) counters.cache_hits, "misses",
+                     (json_int_t) counters.cache_misses, "evictions", (json_int_t) cache.evictions, "zones", "suspect",
+                     (json_int_t) zones.states[ZONE_SUSPECT], "blocked", (json_int_t) zones.states[ZONE_BLOCKED],
+                     "broken", (json_int_t) zones.states[ZONE_BROKEN], "recovering",
+                     (json_int_t) zones.states[ZONE_RECOVERING], "pinned", (json_int_t) zones.pins, "upstreams",
+                     present_group_health(daemon->setup), "configuration", "file", daemon->config_path, "read_at",
+                     time_format(daemon->read_at, read_at), "learning", learning[daemon->settings->learning], "store",
+                     present_store(daemon->store));
+}

@@ -1,0 +1,103 @@
+/*
+ * privileges.c: see privileges.h.
+ */
+#include "server/privileges.h"
+
+#include <cap-ng.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool wanted(const struct settings *settings) { return settings->user && geteuid() == 0; }
+
+static const struct passwd *account(const struct settings *settings)
+{
+    const struct passwd *user = getpwnam(settings->user);
+    if (!user)
+        log_error("user: there is no user \"%s\"", settings->user);
+    return user;
+}
+
+static bool fail(const char *what, const char *path)
+{
+    log_error("user: cannot %s %s: %s", what, path, strerror(errno));
+    return false;
+}
+
+/* A directory that is there already belongs to whoever made it. */
+static bool make_directory(const char *path, mode_t mode, const struct passwd *user)
+{
+    if (mkdir(path, mode) != 0)
+        return errno == EEXIST || fail("make", path);
+    return chown(path, user->pw_uid, user->pw_gid) == 0 || fail("chown", path);
+}
+
+/* State that an earlier start as root left; never through a symbolic link. */
+static bool give_state(const char *path, const struct passwd *user)
+{
+    int  directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries   = directory >= 0 ? fdopendir(directory) : NULL;
+    if (!entries) {
+        if (directory >= 0)
+            close(directory);
+        return fail("open", path);
+    }
+    bool           good = fchown(directory, user->pw_uid, user->pw_gid) == 0;
+    struct dirent *entry;
+    while (good && (entry = readdir(entries)))
+        if (entry->d_type == DT_REG)
+            good = fchownat(directory, entry->d_name, user->pw_uid, user->pw_gid, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!good)
+        fail("chown", path);
+    closedir(entries);
+    return good;
+}
+
+bool privileges_prepare(const struct settings *settings)
+{
+    if (!wanted(settings))
+        return true;
+    const struct passwd *user = account(settings);
+    if (!user)
+        return false;
+    char  parent[4096];
+    char *slash;
+    snprintf(parent, sizeof(parent), "%s", settings->control_socket);
+    slash = strrchr(parent, '/');
+    if (slash && slash != parent) {
+        *slash = '\0';
+        if (!make_directory(parent, 0755, user))
+            return false;
+    }
+    return make_directory(settings->state, 0750, user) && give_state(settings->state, user);
+}
+
+bool privileges_drop(const struct settings *settings)
+{
+    if (!wanted(settings))
+        return true;
+    const struct passwd *user = account(settings);
+    if (!user)
+        return false;
+    if (initgroups(user->pw_name, user->pw_gid) != 0)
+        return fail("take the groups of", settings->user);
+    capng_clear(CAPNG_SELECT_BOTH);
+    capng_update(CAPNG_ADD, (capng_type_t) (CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_NET_BIND_SERVICE);
+    int result = capng_change_id((int) user->pw_uid, (int) user->pw_gid, CAPNG_NO_FLAG);
+    if (result == 0)
+        return true;
+    log_error("user: cannot become %s (capng_change_id: %d)", settings->user, result);
+    return false;
+}
+
+gid_t privileges_control_group(const struct settings *settings)
+{
+    const struct group *group = settings->control_group ? getgrnam(settings->control_group) : NULL;
+    return group ? group->gr_gid : (gid_t) -1;
+}

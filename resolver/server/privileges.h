@@ -1,0 +1,19 @@
+/*
+ * privileges.h: from root to the configured user.
+ */
+#ifndef SERVER_PRIVILEGES_H
+#define SERVER_PRIVILEGES_H
+
+#include "settings/settings.h"
+
+/* Before anything is opened: makes the state directory and the control socket's directory and gives them to the user.
+ * Nothing to do where `user` is not set or the process is not root's. False: logged. */
+bool privileges_prepare(const struct settings *settings);
+/* Becomes the user, with its groups; CAP_NET_BIND_SERVICE stays, so that a reload may bind port 53. False: logged. */
+bool privileges_drop(const struct settings *settings);
+
+/* The group that may change things over the control socket; (gid_t)-1: none, or it has gone since the settings were
+ * read. */
+gid_t privileges_control_group(const struct settings *settings);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * registry.c: see registry.h.
+ */
+#include "server/registry.h"
+
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct entry { /* one upstream and how many setups use it */
+    struct list      link;
+    struct server   *server;
+    _Atomic unsigned uses;
+};
+
+struct registry {
+    struct list entries;
+};
+
+struct owned_setup {
+    struct setup   setup;
+    struct entry **uses; /* one for each server of each group */
+    size_t         use_count;
+    char         **names; /* of the groups */
+};
+
+struct registry *registry_create(void)
+{
+    struct registry *registry = calloc(1, sizeof(*registry));
+    if (registry)
+        list_init(&registry->entries);
+    return registry;
+}
+
+static void entry_destroy(struct entry *entry)
+{
+    list_remove(&entry->link);
+    server_destroy(entry->server);
+    free(entry);
+}
+
+void registry_destroy(struct registry *registry)
+{
+    if (!registry)
+        return;
+    LIST_EACH (item, next, &registry->entries)
+        entry_destroy(CONTAINER_OF(item, struct entry, link));
+    free(registry);
+}
+
+static void drop_unused(struct registry *registry)
+{
+    LIST_EACH (item, next, &registry->entries) {
+        struct entry *entry = CONTAINER_OF(item, struct entry, link);
+        if (atomic_load(&entry->uses) == 0)
+            entry_destroy(entry);
+    }
+}
+
+static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream)
+{
+    bool tcp_only = upstream->scheme == SCHEME_TCP;
+    LIST_EACH (item, next, &registry->entries) {
+        struct entry *entry = CONTAINER_OF(item, struct entry, link);
+        if (address_equal(&entry->server->address, &upstream->address) && entry->server->tcp_only == tcp_only &&
+            entry->server->trusted == upstream->trusted)
+            return entry;
+    }
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (!entry)
+        return NULL;
+    entry->server = server_create(&upstream->address, tcp_only, upstream->trusted);
+    if (!entry->server) {
+        free(entry);
+        return NULL;
+    }
+    list_append(&registry->entries, &entry->link);
+    return entry;
+}
+
+static void destroy_setup(struct setup *setup)
+{
+    struct owned_setup *owned = CONTAINER_OF(setup, struct owned_setup, setup);
+    for (size_t i = 0; i < owned->use_count; i++)
+        atomic_fetch_sub(&owned->uses[i]->uses, 1);
+    for (unsigned i = 0; owned->names && i < setup->group_count; i++)
+        free(owned->names[i]);
+    free(owned->names);
+    free(owned->uses);
+    free(setup->groups);
+    free(setup->clients.blocks);
+    policy_destroy(setup->policy);
+    free(owned);
+}
+
+static bool fill_groups(struct registry *registry, struct owned_setup *owned, const struct settings *settings)
+{
+    struct setup *setup = &owned->setup;
+    setup->group_count  = (unsigned) settings->group_count;
+    setup->groups       = calloc(settings->group_count, sizeof(*setup->groups));
+    owned->names        = calloc(settings->group_count, sizeof(*owned->names));
+    owned->uses         = calloc(settings->group_count * LIMIT_GROUP, sizeof(struct entry *));
+    if (!setup->groups || !owned->names || !owned->uses)
+        return false;
+    for (unsigned i = 0; i < setup->group_count; i++) {
+        const struct group_setting *from = &settings->groups[i];
+        struct group               *to   = &setup->groups[i];
+        if (!(owned->names[i] = strdup(from->name)))
+            return false;
+        to->name = owned->names[i];
+        for (size_t j = 0; j < from->count; j++) {
+            struct entry *entry = entry_for(registry, &from->upstreams[j]);
+            if (!entry)
+                return false;
+            atomic_fetch_add(&entry->uses, 1);
+            owned->uses[owned->use_count++] = entry;
+            to->servers[to->count++]        = entry->server;
+        }
+    }
+    return true;
+}
+
+static bool fill_policy(struct setup *setup, const struct settings *settings)
+{
+    setup->clients.count  = settings->allow.count;
+    setup->clients.blocks = calloc(settings->allow.count + 1, sizeof(struct cidr));
+    setup->policy         = policy_create(settings->rules, settings->rule_count);
+    if (!setup->clients.blocks || !setup->policy)
+        return false;
+    memcpy(setup->clients.blocks, settings->allow.blocks, settings->allow.count * sizeof(struct cidr));
+    return true;
+}
+
+struct setup *registry_setup(struct registry *registry, const struct settings *settings)
+{
+    struct owned_setup *owned = calloc(1, sizeof(*owned));
+    if (!owned)
+        return NULL;
+    drop_unused(registry);
+    struct setup *setup     = &owned->setup;
+    setup->references       = 1;
+    setup->destroy          = destroy_setup;
+    setup->fall_on_timeout  = settings->fall_on_timeout;
+    setup->fall_on_servfail = settings->fall_on_servfail;
+    setup->fall_on_refused  = settings->fall_on_refused;
+    setup->patience         = settings->patience;
+    setup->deadline         = settings->deadline;
+    setup->learning         = settings->learning == LEARNING_ON        ? SETUP_LEARN
+                              : settings->learning == LEARNING_OBSERVE ? SETUP_OBSERVE
+                                                                       : SETUP_LEARN_NOTHING;
+    setup->min_ttl          = settings->min_ttl;
+    setup->max_ttl          = settings->max_ttl;
+    if (fill_groups(registry, owned, settings) && fill_policy(setup, settings))
+        return setup;
+    destroy_setup(setup);
+    return NULL;
+}

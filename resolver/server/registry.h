@@ -1,0 +1,21 @@
+/*
+ * registry.h: from settings to the setup that the path of a query reads; and the upstreams, which outlive setups so
+ * that their health survives a reload. Keeper thread only, but for the destruction of setups, which any thread may
+ * cause.
+ */
+#ifndef SERVER_REGISTRY_H
+#define SERVER_REGISTRY_H
+
+#include "query/setup.h"
+#include "settings/settings.h"
+
+struct registry;
+
+struct registry *registry_create(void);
+/* No setup made by it is left. */
+void registry_destroy(struct registry *registry);
+
+/* A setup with one reference. It keeps what it needs of `settings`. NULL: no memory. */
+struct setup *registry_setup(struct registry *registry, const struct settings *settings);
+
+#endif

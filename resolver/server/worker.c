@@ -1,0 +1,461 @@
+/*
+ * worker.c: see worker.h.
+ *
+ * The thread is a reader of the zone table: `begin` takes it online before it touches anything, `before_sleep` takes it
+ * offline before libuv waits.
+ */
+#include "server/worker.h"
+
+#include "base/list.h"
+#include "net/tcp_listen.h"
+#include "net/udp_listen.h"
+#include "server/clock.h"
+#include "server/outlet.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TCP_IDLE    = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
+    STOP_WITHIN = 5000,  /* ms to answer what was asked before a stop */
+    LEFT_LIFE   = 40000, /* ms: longer than the longest deadline that settings allow */
+    PULSE_EVERY = 1000,  /* ms between turns of an idle loop, for the watchdog */
+};
+
+enum order_kind {
+    ORDER_LISTEN,
+    ORDER_LEAVE,
+    ORDER_SETUP,
+    ORDER_STOP
+};
+
+struct order {
+    struct order   *next;
+    enum order_kind kind;
+    int             udp, tcp;
+    struct address  address;
+    struct setup   *setup;
+};
+
+struct listener {
+    struct list        link;
+    struct udp_listen *udp;
+    struct worker     *worker;
+    bool               left; /* reads no more; its late answers still go out */
+    msec_t             left_at;
+};
+
+struct worker {
+    pthread_t          thread;
+    uv_loop_t          loop;
+    uv_async_t         wake;
+    uv_timer_t         timer;
+    uv_prepare_t       before_sleep;
+    struct engine     *engine;
+    struct outlet      outlet;
+    struct tcp_listen *tcp;
+    struct list        listeners;
+    struct ring       *ring;
+    uv_async_t        *keeper;
+    msec_t             now;
+    msec_t             timer_due;
+    bool               online, stopping;
+    msec_t             stop_at;
+    _Atomic int64_t    pulse;
+    _Atomic uint64_t   kernel_drops;
+
+    pthread_mutex_t lock; /* of the orders */
+    struct order   *orders, **orders_end;
+};
+
+/* ---- before anything else in each turn ---- */
+
+static void begin_worker(struct worker *worker)
+{
+    worker->now = clock_now();
+    if (!worker->online)
+        table_reader_resume();
+    worker->online = true;
+}
+
+static void begin(void *context) { begin_worker(context); }
+
+static void begin_outlet(void *context) { begin_worker(((struct outlet *) context)->context); }
+
+static void begin_listener(void *context) { begin_worker(((struct listener *) context)->worker); }
+
+/* ---- queries ---- */
+
+static size_t on_udp(void *context, struct view datagram, const struct path *path, uint8_t *out, size_t cap)
+{
+    struct worker *worker = ((struct listener *) context)->worker;
+    return engine_receive(worker->engine, datagram, path, false, worker->now, out, cap);
+}
+
+static size_t on_tcp(void *context, struct view message, const struct path *path, uint8_t *out, size_t cap)
+{
+    struct worker *worker = context;
+    return engine_receive(worker->engine, message, path, true, worker->now, out, cap);
+}
+
+static bool effect_send(void *context, struct exchange *exchange, struct view query)
+{
+    return outlet_send(&((struct worker *) context)->outlet, exchange, query);
+}
+
+static void effect_release(void *context, struct exchange *exchange)
+{
+    outlet_release(&((struct worker *) context)->outlet, exchange);
+}
+
+static void effect_answer(void *context, const struct path *path, struct view answer)
+{
+    struct worker *worker = context;
+    if (path->connection)
+        tcp_listen_send(worker->tcp, path, answer);
+    else if (answer.len > 0)
+        udp_listen_send(path->endpoint, path, answer);
+}
+
+static void effect_observe(void *context, const struct observation *observation)
+{
+    struct worker *worker = context;
+    if (!ring_push(worker->ring, observation))
+        COUNT(engine_counters(worker->engine)->observations_lost);
+    uv_async_send(worker->keeper);
+}
+
+static void on_packet(void *context, struct exchange *exchange, struct view packet)
+{
+    struct worker *worker = context;
+    engine_on_packet(worker->engine, exchange, packet, worker->now);
+}
+
+static void on_unreachable(void *context, struct exchange *exchange)
+{
+    struct worker *worker = context;
+    engine_on_unreachable(worker->engine, exchange, worker->now);
+}
+
+/* ---- orders ---- */
+
+static bool give_order(struct worker *worker, const struct order *order)
+{
+    struct order *copy = malloc(sizeof(*copy));
+    if (!copy)
+        return false;
+    *copy      = *order;
+    copy->next = NULL;
+    pthread_mutex_lock(&worker->lock);
+    *worker->orders_end = copy;
+    worker->orders_end  = &copy->next;
+    pthread_mutex_unlock(&worker->lock);
+    uv_async_send(&worker->wake);
+    return true;
+}
+
+static struct order *take_order(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    struct order *order = worker->orders;
+    if (order && !(worker->orders = order->next))
+        worker->orders_end = &worker->orders;
+    pthread_mutex_unlock(&worker->lock);
+    return order;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+bool worker_listen(struct worker *worker, int udp, int tcp)
+{
+    if (give_order(worker, &(struct order){.kind = ORDER_LISTEN, .udp = udp, .tcp = tcp}))
+        return true;
+    close_fd(udp);
+    close_fd(tcp);
+    return false;
+}
+
+bool worker_leave(struct worker *worker, const struct address *address)
+{
+    return give_order(worker, &(struct order){.kind = ORDER_LEAVE, .address = *address});
+}
+
+bool worker_set_setup(struct worker *worker, struct setup *setup)
+{
+    if (give_order(worker, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)}))
+        return true;
+    setup_drop(setup);
+    return false;
+}
+
+static void add_listener(struct worker *worker, int udp)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+    if (!listener) {
+        close_fd(udp);
+        return;
+    }
+    listener->worker = worker;
+    listener->udp    = udp_listen_start(&worker->loop, udp, on_udp, begin_listener, listener);
+    if (!listener->udp) {
+        free(listener);
+        return;
+    }
+    list_append(&worker->listeners, &listener->link);
+}
+
+static void leave_listener(struct listener *listener)
+{
+    if (listener->left)
+        return;
+    udp_listen_stop(listener->udp);
+    listener->left    = true;
+    listener->left_at = listener->worker->now;
+}
+
+static void leave_address(struct worker *worker, const struct address *address)
+{
+    LIST_EACH (item, next, &worker->listeners) {
+        struct listener *listener = CONTAINER_OF(item, struct listener, link);
+        struct address   bound    = udp_listen_address(listener->udp);
+        if (address_equal(&bound, address))
+            leave_listener(listener);
+    }
+    tcp_listen_remove(worker->tcp, address);
+}
+
+static void free_listener(struct listener *listener)
+{
+    list_remove(&listener->link);
+    udp_listen_free(listener->udp);
+    free(listener);
+}
+
+/* One that has left is freed when no client of it can still be waiting. */
+static void sweep_listeners(struct worker *worker)
+{
+    LIST_EACH (item, next, &worker->listeners) {
+        struct listener *listener = CONTAINER_OF(item, struct listener, link);
+        if (listener->left && worker->now - listener->left_at > LEFT_LIFE)
+            free_listener(listener);
+    }
+}
+
+static void begin_stop(struct worker *worker)
+{
+    worker->stopping = true;
+    worker->stop_at  = worker->now + STOP_WITHIN;
+    LIST_EACH (item, next, &worker->listeners)
+        leave_listener(CONTAINER_OF(item, struct listener, link));
+}
+
+static void carry_out(struct worker *worker, struct order *order)
+{
+    switch (order->kind) {
+    case ORDER_LISTEN:
+        if (order->udp >= 0)
+            add_listener(worker, order->udp);
+        if (order->tcp >= 0)
+            tcp_listen_add(worker->tcp, order->tcp);
+        break;
+    case ORDER_LEAVE:
+        leave_address(worker, &order->address);
+        break;
+    case ORDER_SETUP:
+        engine_set_setup(worker->engine, order->setup);
+        setup_drop(order->setup);
+        break;
+    case ORDER_STOP:
+        begin_stop(worker);
+        break;
+    }
+    free(order);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct worker *worker = wake->data;
+    struct order  *order;
+    begin_worker(worker);
+    while ((order = take_order(worker)))
+        carry_out(worker, order);
+}
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    begin_worker(worker);
+    worker->timer_due = MSEC_NEVER;
+    engine_on_time(worker->engine, worker->now);
+}
+
+static void look_at_listeners(struct worker *worker)
+{
+    uint64_t drops = 0;
+    LIST_EACH (item, next, &worker->listeners)
+        drops += udp_listen_read_stats(CONTAINER_OF(item, struct listener, link)->udp)->kernel_dropped;
+    atomic_store_explicit(&worker->kernel_drops, drops, memory_order_relaxed);
+    sweep_listeners(worker);
+}
+
+static void on_before_sleep(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    begin_worker(worker);
+    if (worker->now - atomic_load_explicit(&worker->pulse, memory_order_relaxed) >= PULSE_EVERY) {
+        atomic_store_explicit(&worker->pulse, worker->now, memory_order_relaxed);
+        look_at_listeners(worker);
+    }
+    msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
+    if (worker->stopping && (engine_flights(worker->engine) == 0 || worker->now >= worker->stop_at)) {
+        uv_stop(&worker->loop);
+        due = worker->now;
+    }
+    if (due < worker->timer_due || worker->timer_due <= worker->now) {
+        worker->timer_due = due;
+        uv_update_time(&worker->loop);
+        uv_timer_start(&worker->timer, on_timer, (uint64_t) msec_max(due - worker->now, 0), 0);
+    }
+    table_reader_pause();
+    worker->online = false;
+}
+
+static void close_handle(uv_handle_t *handle, void *argument)
+{
+    (void) argument;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void wind_up(struct worker *worker)
+{
+    begin_worker(worker);
+    engine_cancel(worker->engine, worker->now);
+    tcp_listen_close(worker->tcp);
+    outlet_close(&worker->outlet);
+    LIST_EACH (item, next, &worker->listeners) {
+        struct listener *listener = CONTAINER_OF(item, struct listener, link);
+        leave_listener(listener);
+        free_listener(listener);
+    }
+    uv_close((uv_handle_t *) &worker->wake, NULL);
+    uv_close((uv_handle_t *) &worker->timer, NULL);
+    uv_close((uv_handle_t *) &worker->before_sleep, NULL);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    uv_walk(&worker->loop, close_handle, NULL);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&worker->loop);
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    table_reader_register();
+    worker->online = true;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    wind_up(worker);
+    table_reader_unregister();
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void init_handles(struct worker *worker)
+{
+    uv_async_init(&worker->loop, &worker->wake, on_wake);
+    uv_timer_init(&worker->loop, &worker->timer);
+    uv_prepare_init(&worker->loop, &worker->before_sleep);
+    uv_prepare_start(&worker->before_sleep, on_before_sleep);
+    worker->wake.data = worker->timer.data = worker->before_sleep.data = worker;
+    worker->timer_due                                                  = MSEC_NEVER;
+}
+
+struct worker *worker_start(const struct worker_options *options)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (!worker)
+        return NULL;
+    worker->orders_end = &worker->orders;
+    worker->keeper     = options->keeper;
+    worker->now        = clock_now();
+    worker->pulse      = worker->now;
+    list_init(&worker->listeners);
+    pthread_mutex_init(&worker->lock, NULL);
+    if (uv_loop_init(&worker->loop) != 0)
+        goto no_loop;
+    init_handles(worker);
+
+    struct engine_options engine = {
+        .shared  = options->shared,
+        .setup   = options->setup,
+        .effects = {worker, effect_send, effect_release, effect_answer, effect_observe},
+    };
+    memcpy(engine.seed, options->seed, sizeof(engine.seed));
+    const struct tcp_listen_options tcp = {.idle_ms = TCP_IDLE, .connections = LIMIT_TCP_CLIENTS, .begin = begin};
+    worker->outlet                      = (struct outlet){
+                             .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
+    worker->ring   = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
+    worker->engine = engine_create(&engine);
+    worker->tcp    = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
+    if (!worker->ring || !worker->engine || !worker->tcp ||
+        !outlet_open(&worker->outlet, &worker->loop, engine_rng(worker->engine), begin_outlet))
+        goto no_parts;
+    if (pthread_create(&worker->thread, NULL, run, worker) == 0)
+        return worker;
+
+no_parts:
+    if (worker->tcp)
+        tcp_listen_close(worker->tcp);
+    outlet_close(&worker->outlet);
+    engine_destroy(worker->engine);
+    uv_walk(&worker->loop, close_handle, NULL);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&worker->loop);
+no_loop:
+    ring_destroy(worker->ring);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker);
+    return NULL;
+}
+
+void worker_stop(struct worker *worker)
+{
+    while (!give_order(worker, &(struct order){.kind = ORDER_STOP}))
+        usleep(1000); /* a stop must not be lost for want of 64 bytes */
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    struct order *order;
+    while ((order = take_order(worker))) {
+        if (order->kind == ORDER_LISTEN) {
+            close_fd(order->udp);
+            close_fd(order->tcp);
+        }
+        setup_drop(order->setup);
+        free(order);
+    }
+    engine_destroy(worker->engine);
+    ring_destroy(worker->ring);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker);
+}
+
+bool worker_observation(struct worker *worker, struct observation *ret) { return ring_pop(worker->ring, ret); }
+
+const struct counters *worker_counters(struct worker *worker) { return engine_counters(worker->engine); }
+
+uint64_t worker_kernel_drops(struct worker *worker)
+{
+    return atomic_load_explicit(&worker->kernel_drops, memory_order_relaxed);
+}
+
+msec_t worker_pulse(struct worker *worker) { return atomic_load_explicit(&worker->pulse, memory_order_relaxed); }

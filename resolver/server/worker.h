@@ -1,0 +1,44 @@
+/*
+ * worker.h: a thread that serves queries: one event loop, its own listening sockets, its own engine. Started and
+ * ordered about by the keeper.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include "base/ring.h"
+#include "query/engine.h"
+
+#include <uv.h>
+
+struct worker;
+
+struct worker_options {
+    struct shared shared;
+    struct setup *setup;
+    uv_async_t   *keeper; /* woken when there are observations */
+    uint8_t       seed[RNG_SEED_BYTES];
+};
+
+/* Starts the thread, without listeners. NULL: no memory, descriptors or threads. */
+struct worker *worker_start(const struct worker_options *options);
+
+/* Orders, carried out soon and in this sequence. False: no memory (the descriptors are closed). */
+bool worker_listen(struct worker *worker, int udp, int tcp); /* takes both, from net's bind functions; -1: none */
+bool worker_leave(struct worker *worker, const struct address *address);
+bool worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
+
+/* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end; worker_join() waits for it
+ * and frees. */
+void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
+
+/* Keeper: the next observation; false: none. */
+bool                   worker_observation(struct worker *worker, struct observation *ret);
+const struct counters *worker_counters(struct worker *worker);
+
+/* Datagrams that the kernel dropped because the receive buffers were full. */
+uint64_t worker_kernel_drops(struct worker *worker);
+/* When its loop last turned, ms: for the watchdog. */
+msec_t worker_pulse(struct worker *worker);
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * upstreams.c: see upstreams.h.
+ */
+#include "settings/upstreams.h"
+
+#include "settings/source.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DNS_PORT       = 53,
+    GROUP_NAME_MAX = 32, /* bytes; it stands in tables, metrics and logs */
+    QUOTE_MAX      = 80
+};
+
+#define UPSTREAM_FORM "\"192.0.2.1\", \"192.0.2.1:5353\", \"[2001:db8::1]:53\" or \"tcp://192.0.2.1\""
+
+static bool is_unspecified(const struct address *address)
+{
+    if (address->any.sa_family == AF_INET)
+        return address->in.sin_addr.s_addr == INADDR_ANY;
+    return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+/* True if a query sent to `address` would come back to us: one of the listeners has it, or listens on all addresses of
+ * its family while it is a loopback one. */
+static bool is_own(const struct settings *settings, const struct address *address)
+{
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        const struct address *listen = &settings->listen[i];
+        if (address_equal(listen, address))
+            return true;
+        if (is_unspecified(listen) && address_is_loopback(address) && address_port(listen) == address_port(address) &&
+            listen->any.sa_family == address->any.sa_family)
+            return true;
+    }
+    return false;
+}
+
+bool upstreams_find(const struct settings *settings, const char *name, size_t *ret_group)
+{
+    for (size_t i = 0; i < settings->group_count; i++) {
+        if (strcmp(settings->groups[i].name, name) == 0) {
+            *ret_group = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool group_add(struct reader *reader, const char *name)
+{
+    struct settings *settings = reader->settings;
+    char            *copy     = reader_copy(reader, name);
+    if (copy)
+        settings->groups[settings->group_count++].name = copy;
+    return copy != NULL;
+}
+
+/* Reads "SCHEME://ADDRESS". */
+static bool upstream_parse(struct reader *reader, const struct place *place, const char *text,
+                           struct upstream_setting *ret)
+{
+    static const char tcp[] = "tcp://", tls[] = "tls://";
+    const char       *host = text;
+    if (strncmp(text, tls, strlen(tls)) == 0) {
+        reader_error(reader, place, "DNS over TLS is not there yet in this version: \"%.*s\" (expected %s)", QUOTE_MAX,
+                     text, UPSTREAM_FORM);
+        return false;
+    }
+    if (strncmp(text, tcp, strlen(tcp)) == 0) {
+        ret->scheme = SCHEME_TCP;
+        host += strlen(tcp);
+    }
+    if (!address_parse(host, DNS_PORT, &ret->address)) {
+        reader_error(reader, place, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, UPSTREAM_FORM);
+        return false;
+    }
+    if (address_port(&ret->address) == 0 || is_unspecified(&ret->address)) {
+        reader_error(reader, place, "nobody can be asked at \"%.*s\"", QUOTE_MAX, text);
+        return false;
+    }
+    return true;
+}
+
+/* Reads an upstream in either of its forms: text, or an object around it. */
+static bool upstream_read(struct reader *reader, const struct place *place, const json_t *value,
+                          struct upstream_setting *ret)
+{
+    static const char *const words[]    = {"address", "trusted", NULL};
+    static const char        expected[] = "an upstream's address as a string, or an object with \"address\"";
+    const struct place       at_address = {.up = place, .key = "address"};
+    const struct place       at_trusted = {.up = place, .key = "trusted"};
+    if (!json_is_object(value)) {
+        const char *text = value_text(reader, place, value, expected);
+        return text && upstream_parse(reader, place, text, ret);
+    }
+    reader_known_keys(reader, place, value, words);
+    bool          good    = true;
+    const json_t *trusted = json_object_get(value, "trusted");
+    if (trusted && !json_is_boolean(trusted)) {
+        reader_error(reader, &at_trusted, "expected true or false");
+        good = false;
+    }
+    ret->trusted          = json_is_true(trusted);
+    const json_t *address = json_object_get(value, "address");
+    if (!address) {
+        reader_error(reader, &at_address, "missing (expected %s)", UPSTREAM_FORM);
+        return false;
+    }
+    const char *text = value_text(reader, &at_address, address, "an address as a string");
+    return text && upstream_parse(reader, &at_address, text, ret) && good;
+}
+
+/* Tells where `upstream` clashes with us, with its own group, or with the other side of the border. */
+static bool upstream_fits(struct reader *reader, const struct place *place, size_t group,
+                          const struct upstream_setting *upstream)
+{
+    const struct settings *settings = reader->settings;
+    char                   text[ADDRESS_TEXT_MAX];
+    address_format(&upstream->address, text);
+    if (is_own(settings, &upstream->address)) {
+        reader_error(reader, place, "%s is an address this server listens on: it would ask itself", text);
+        return false;
+    }
+    const struct group_setting *own = &settings->groups[group];
+    for (size_t i = 0; i < own->count; i++) {
+        if (own->upstreams[i].scheme == upstream->scheme &&
+            address_equal(&own->upstreams[i].address, &upstream->address)) {
+            reader_error(reader, place, "%s is in this group already", text);
+            return false;
+        }
+    }
+    if (group != GROUP_EXTERNAL)
+        return true;
+    const struct group_setting *domestic = &settings->groups[GROUP_DOMESTIC];
+    for (size_t i = 0; i < domestic->count; i++) {
+        if (address_equal(&domestic->upstreams[i].address, &upstream->address)) {
+            reader_error(reader, place, "%s is a domestic upstream too: an upstream is on one side of the border",
+                         text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool group_reserve(struct reader *reader, size_t group)
+{
+    struct group_setting *setting = &reader->settings->groups[group];
+    setting->upstreams            = calloc(LIMIT_GROUP, sizeof(*setting->upstreams));
+    if (!setting->upstreams)
+        reader_no_memory(reader);
+    return setting->upstreams != NULL;
+}
+
+static void group_read(struct reader *reader, const struct place *place, const json_t *value, size_t group)
+{
+    struct group_setting *setting = &reader->settings->groups[group];
+    if (!value_list(reader, place, value, "a list of upstreams"))
+        return;
+    size_t count = json_array_size(value);
+    if (count == 0 || count > LIMIT_GROUP) {
+        reader_error(reader, place, "%zu upstreams are out of range (1 to %d)", count, LIMIT_GROUP);
+        return;
+    }
+    if (!group_reserve(reader, group))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct place      here     = {.up = place, .index = i};
+        struct upstream_setting upstream = {.scheme = SCHEME_UDP};
+        if (upstream_read(reader, &here, json_array_get(value, i), &upstream) &&
+            upstream_fits(reader, &here, group, &upstream))
+            setting->upstreams[setting->count++] = upstream;
+    }
+}
+
+/* Takes "nameserver ADDRESS" of one line of resolv.conf into domestic; what is ours or was there already is left
+ * out. */
+static void resolv_conf_line(struct reader *reader, const struct place *place, char *line)
+{
+    static const char       key[]    = "nameserver";
+    const char             *file     = reader->sources->resolv_conf;
+    struct group_setting   *domestic = &reader->settings->groups[GROUP_DOMESTIC];
+    struct upstream_setting upstream = {.scheme = SCHEME_UDP};
+    if (strncmp(line, key, strlen(key)) != 0 || (line[strlen(key)] != ' ' && line[strlen(key)] != '\t'))
+        return;
+    char *text                   = line + strlen(key) + strspn(line + strlen(key), " \t");
+    text[strcspn(text, " \t\r")] = '\0';
+    if (!address_parse(text, DNS_PORT, &upstream.address) || is_unspecified(&upstream.address)) {
+        reader_warning(reader, place, "%s: not a server's address: \"%.*s\"", file, QUOTE_MAX, text);
+        return;
+    }
+    bool known = is_own(reader->settings, &upstream.address);
+    for (size_t i = 0; i < domestic->count; i++)
+        known = known || address_equal(&domestic->upstreams[i].address, &upstream.address);
+    if (known)
+        return;
+    if (domestic->count == LIMIT_GROUP)
+        reader_warning(reader, place, "%s: %s is left out, a group has %d upstreams at most", file, text, LIMIT_GROUP);
+    else
+        domestic->upstreams[domestic->count++] = upstream;
+}
+
+static void resolv_conf_read(struct reader *reader, const struct place *place)
+{
+    const char *file = reader->sources->resolv_conf;
+    const char *problem;
+    size_t      len;
+    char       *text = source_read(file, &len, &problem);
+    if (!text) {
+        reader_error(reader, place, "missing, and %s cannot stand in for it: %s", file, problem);
+        return;
+    }
+    if (group_reserve(reader, GROUP_DOMESTIC)) {
+        char *rest = text, *line;
+        while ((line = source_line(&rest)))
+            resolv_conf_line(reader, place, line);
+        if (reader->settings->groups[GROUP_DOMESTIC].count == 0)
+            reader_error(reader, place, "missing, and %s names no server but this one", file);
+    }
+    free(text);
+}
+
+static bool is_group_name(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char) name[i]) && !strchr("._-", name[i]))
+            return false;
+    return len > 0 && len <= GROUP_NAME_MAX && isalnum((unsigned char) name[0]);
+}
+
+static void other_read(struct reader *reader, const struct place *place, const json_t *value)
+{
+    const char *name = place->key;
+    if (strcmp(name, "auto") == 0 || strcmp(name, "refuse") == 0)
+        reader_error(reader, place, "a group cannot have this name: \"via\" gives it another meaning");
+    else if (!is_group_name(name))
+        reader_error(reader, place, "not a group's name (1 to %d letters, digits, '.', '_' or '-')", GROUP_NAME_MAX);
+    else if (reader->settings->group_count == LIMIT_GROUPS)
+        reader_error(reader, place, "too many groups (at most %d)", LIMIT_GROUPS);
+    else if (group_add(reader, name))
+        group_read(reader, place, value, reader->settings->group_count - 1);
+}
+
+void upstreams_read(struct reader *reader, const struct place *place, const json_t *value)
+{
+    struct settings   *settings    = reader->settings;
+    const struct place at_domestic = {.up = place, .key = "domestic"};
+    const struct place at_external = {.up = place, .key = "external"};
+    settings->groups               = calloc(LIMIT_GROUPS, sizeof(*settings->groups));
+    if (!settings->groups) {
+        reader_no_memory(reader);
+        return;
+    }
+    if (!group_add(reader, at_domestic.key) || !group_add(reader, at_external.key) ||
+        (value && !value_object(reader, place, value)))
+        return;
+
+    const json_t *domestic = json_object_get(value, at_domestic.key);
+    if (domestic)
+        group_read(reader, &at_domestic, domestic, GROUP_DOMESTIC);
+    else
+        resolv_conf_read(reader, &at_domestic);
+
+    const json_t *external = json_object_get(value, at_external.key);
+    if (external)
+        group_read(reader, &at_external, external, GROUP_EXTERNAL);
+    else
+        reader_error(reader, &at_external, "missing (expected a list of upstreams beyond the border)");
+
+    const char *name;
+    json_t     *list;
+    json_object_foreach((json_t *) value, name, list)
+    {
+        const struct place here = {.up = place, .key = name};
+        if (name[0] != '#' && strcmp(name, at_domestic.key) != 0 && strcmp(name, at_external.key) != 0)
+            other_read(reader, &here, list);
+    }
+}

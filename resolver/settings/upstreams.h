@@ -1,0 +1,16 @@
+/*
+ * upstreams.h: the key "upstreams": groups, their upstreams, and the domestic ones that resolv.conf names.
+ */
+#ifndef SETTINGS_UPSTREAMS_H
+#define SETTINGS_UPSTREAMS_H
+
+#include "settings/reader.h"
+
+/* Fills settings.groups. `value` NULL: the key is absent. settings.listen is known already. A group is entered by its
+ * name even when its list is bad, so that `zones` does not complain of it a second time. */
+void upstreams_read(struct reader *reader, const struct place *place, const json_t *value);
+
+/* The group of that name; false: there is none. */
+bool upstreams_find(const struct settings *settings, const char *name, size_t *ret_group);
+
+#endif

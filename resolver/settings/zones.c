@@ -1,0 +1,224 @@
+/*
+ * zones.c: see zones.h.
+ */
+#include "settings/zones.h"
+
+#include "dns/text.h"
+#include "settings/source.h"
+#include "settings/upstreams.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    QUOTE_MAX       = 80,
+    PRESET_NAME_MAX = 32, /* bytes */
+    PRESETS_TEXT    = 400 /* bytes of a list of them in an error */
+};
+
+static bool rules_reserve(struct reader *reader, size_t more)
+{
+    struct settings *settings = reader->settings;
+    size_t           wanted   = settings->rule_count + more;
+    struct rule     *rules    = realloc(settings->rules, (wanted + 1) * sizeof(*rules));
+    if (!rules) {
+        reader_no_memory(reader);
+        return false;
+    }
+    settings->rules = rules;
+    return true;
+}
+
+/* Reads `via` into *ret. */
+static bool via_read(struct reader *reader, const struct place *place, const char *text, struct rule *ret)
+{
+    size_t group;
+    if (strcmp(text, "auto") == 0) {
+        ret->via = VIA_AUTO;
+    } else if (strcmp(text, "refuse") == 0) {
+        ret->via = VIA_REFUSE;
+    } else if (upstreams_find(reader->settings, text, &group)) {
+        ret->via   = VIA_GROUP;
+        ret->group = (uint8_t) group;
+    } else {
+        reader_error(reader, place, "no such group: \"%.*s\" (expected \"auto\", \"refuse\" or a key of upstreams)",
+                     QUOTE_MAX, text);
+        return false;
+    }
+    return true;
+}
+
+/* `seen` maps a zone's text to its index in the list. */
+static bool zone_is_new(struct reader *reader, const struct place *place, const struct name *zone, size_t index,
+                        json_t *seen)
+{
+    char text[NAME_TEXT_MAX];
+    name_format(name_view(zone), text);
+    const json_t *first = json_object_get(seen, text);
+    if (first) {
+        reader_error(reader, place, "\"%.*s\" is listed already, at zones[%lld]", QUOTE_MAX, text,
+                     (long long) json_integer_value(first));
+        return false;
+    }
+    if (json_object_set_new(seen, text, json_integer((json_int_t) index)) == 0)
+        return true;
+    reader_no_memory(reader);
+    return false;
+}
+
+/* The text under `key`, which must be there. */
+static const char *required_text(struct reader *reader, const struct place *place, const json_t *object,
+                                 const char *expected)
+{
+    const json_t *value = json_object_get(object, place->key);
+    if (value)
+        return value_text(reader, place, value, expected);
+    reader_error(reader, place, "missing (expected %s)", expected);
+    return NULL;
+}
+
+static void zone_read(struct reader *reader, const struct place *place, const json_t *value, json_t *seen)
+{
+    static const char *const words[] = {"zone", "via", NULL};
+    const struct place       at_zone = {.up = place, .key = "zone"};
+    const struct place       at_via  = {.up = place, .key = "via"};
+    struct rule              rule    = {.preset = false};
+    if (!value_object(reader, place, value))
+        return;
+    reader_known_keys(reader, place, value, words);
+    const char *zone = required_text(reader, &at_zone, value, "a zone's name");
+    if (zone && !name_parse(zone, &rule.zone)) {
+        reader_error(reader, &at_zone, "not a domain name: \"%.*s\"", QUOTE_MAX, zone);
+        zone = NULL;
+    }
+    bool        is_new = zone && zone_is_new(reader, &at_zone, &rule.zone, place->index, seen);
+    const char *via    = required_text(reader, &at_via, value, "\"auto\", \"refuse\" or a group's name");
+    if (via && via_read(reader, &at_via, via, &rule) && is_new)
+        reader->settings->rules[reader->settings->rule_count++] = rule;
+}
+
+void zones_read(struct reader *reader, const struct place *place, const json_t *value)
+{
+    if (!value_list(reader, place, value, "a list of objects with \"zone\" and \"via\"") ||
+        !rules_reserve(reader, json_array_size(value)))
+        return;
+    json_t *seen = json_object();
+    if (!seen) {
+        reader_no_memory(reader);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const struct place here = {.up = place, .index = i};
+        zone_read(reader, &here, json_array_get(value, i), seen);
+    }
+    json_decref(seen);
+}
+
+static const char preset_suffix[] = ".zones";
+
+static bool is_preset_name(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char) name[i]) && name[i] != '-' && name[i] != '_')
+            return false;
+    return len > 0 && len <= PRESET_NAME_MAX;
+}
+
+static int is_preset_file(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name), suffix_len = strlen(preset_suffix);
+    return entry->d_name[0] != '.' && len > suffix_len && strcmp(entry->d_name + len - suffix_len, preset_suffix) == 0;
+}
+
+/* The names of the presets that there are, "none" without one. */
+static const char *presets_known(const char *directory, char text[PRESETS_TEXT])
+{
+    struct dirent **entries = NULL;
+    size_t          len     = 0;
+    int             count   = scandir(directory, &entries, is_preset_file, alphasort);
+    snprintf(text, PRESETS_TEXT, "none");
+    for (int i = 0; i < count; i++) {
+        int name_len = (int) (strlen(entries[i]->d_name) - strlen(preset_suffix));
+        if (len < PRESETS_TEXT)
+            len += (size_t) snprintf(text + len, PRESETS_TEXT - len, "%s\"%.*s\"", i > 0 ? ", " : "", name_len,
+                                     entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return text;
+}
+
+/* Takes one zone a line. A fence with a hole is worse than none, so a bad line is an error. */
+static void preset_lines(struct reader *reader, const struct place *place, const char *path, char *text)
+{
+    struct settings *settings = reader->settings;
+    size_t           lines = 1, number = 0, before = settings->rule_count;
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        lines++;
+    if (!rules_reserve(reader, lines))
+        return;
+    char *line;
+    while ((line = source_line(&text))) {
+        struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .preset = true};
+        number++;
+        line[strcspn(line, "# \t\r")] = '\0';
+        if (line[0] == '\0')
+            continue;
+        if (name_parse(line, &rule.zone))
+            settings->rules[settings->rule_count++] = rule;
+        else
+            reader_error(reader, place, "%s:%zu: not a domain name: \"%.*s\"", path, number, QUOTE_MAX, line);
+    }
+    if (settings->rule_count == before)
+        reader_error(reader, place, "%s: names no zone", path);
+}
+
+static void preset_read(struct reader *reader, const struct place *place, const char *name)
+{
+    const char *directory = reader->sources->presets;
+    const char *problem;
+    char        path[PATH_MAX], known[PRESETS_TEXT];
+    size_t      len;
+    int         path_len = snprintf(path, sizeof(path), "%s/%s%s", directory, name, preset_suffix);
+    if (path_len < 0 || (size_t) path_len >= sizeof(path)) {
+        reader_error(reader, place, "%s: path too long", directory);
+        return;
+    }
+    errno      = 0;
+    char *text = source_read(path, &len, &problem);
+    if (text)
+        preset_lines(reader, place, path, text);
+    else if (errno == ENOENT)
+        reader_error(reader, place, "no such preset: \"%s\" (%s has: %s)", name, directory,
+                     presets_known(directory, known));
+    else
+        reader_error(reader, place, "%s: %s", path, problem);
+    free(text);
+}
+
+void presets_read(struct reader *reader, const struct place *place, const json_t *value)
+{
+    static const char expected[] = "a preset's name";
+    if (!value_list(reader, place, value, "a list of presets' names"))
+        return;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const struct place here     = {.up = place, .index = i};
+        const char        *name     = value_text(reader, &here, json_array_get(value, i), expected);
+        bool               repeated = false;
+        if (!name)
+            continue;
+        for (size_t j = 0; j < i; j++)
+            repeated = repeated || json_equal(json_array_get(value, i), json_array_get(value, j));
+        if (repeated)
+            reader_error(reader, &here, "\"%.*s\" is listed already", QUOTE_MAX, name);
+        else if (!is_preset_name(name))
+            reader_error(reader, &here, "not a preset's name: \"%.*s\"", QUOTE_MAX, name);
+        else
+            preset_read(reader, &here, name);
+    }
+}
