@@ -7,8 +7,11 @@
  * snapshot of the same generation; a torn tail is cut off silently (that is what a crash leaves), anything else that is
  * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it. Formats: docs/state.md.
  *
- * Writing happens on libuv's thread pool: a slow, full or read-only disk never blocks the caller. While the disk fails,
- * records are kept in memory (a whole snapshot is written as soon as it works again), failures are counted.
+ * Writing happens on a thread of its own: a slow, full, read-only or hanging disk never blocks the caller. While the
+ * disk fails nothing is queued: the owner still has everything, and a whole snapshot is written as soon as the disk
+ * works again. Failures are counted, the first one and the recovery are reported.
+ *
+ * All functions belong to the loop's thread.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -27,27 +30,34 @@ typedef void (*store_record_fn)(void *context, struct view record);
 int store_lock(const char *directory, int *ret_pid, struct store **ret);
 
 /* Hands every surviving record, oldest first, to `each`. Never fails for what it finds; *ret_records counts. Blocking;
- * used once, before the loop runs. -errno only if the directory cannot be read. */
+ * used once, before the loop runs. -ENOMEM. */
 int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, size_t *ret_records);
 
 /* Gives all current records to the snapshot writer by calling store_snapshot_add() for each; called on the loop's
- * thread when a compaction is due. */
+ * thread when a compaction is due, and by store_close(). It must not call store_append(). */
 typedef void (*store_collect_fn)(void *context);
 
-/* Starts writing on `loop`; a fresh snapshot is due at once if the replay found anything set aside. */
+/* Starts writing, after store_replay(); a fresh snapshot is due at once if the replay found anything set aside. */
 int store_start(struct store *store, uv_loop_t *loop, store_collect_fn collect, store_report_fn report, void *context);
 
-/* Queues a record: written and fdatasync'ed within STORE_SYNC_MS (250 ms) on a disk that works. Copies. */
+/* Queues a record of 1 byte to 1 MiB: written and fdatasync'ed within STORE_SYNC_MS (250 ms) on a disk that works.
+ * Copies. */
 void store_append(struct store *store, struct view record);
 void store_snapshot_add(struct store *store, struct view record);
 
 struct store_stats {
-    uint64_t appended, synced, snapshots, failures, journal_bytes;
+    uint64_t appended;  /* records */
+    uint64_t synced;    /* of the appended, on disk, in the journal or in a snapshot */
+    uint64_t snapshots; /* written */
+    uint64_t failures;  /* writes that failed */
+    uint64_t journal_bytes;
     bool     failing; /* the last write did not succeed */
 };
 void store_read_stats(const struct store *store, struct store_stats *ret);
 
-/* Writes what is queued, a snapshot, and waits for the disk at most `patience_ms`; releases the lock and frees. */
+/* Writes what is queued, a snapshot, and waits for the disk at most `patience_ms`; releases the lock. The memory is
+ * freed by the loop's next turn (at once if the store was not started). A write that still hangs is left behind; then
+ * the lock is held until the process ends, so that the write cannot come to meet another daemon's. */
 void store_close(struct store *store, unsigned patience_ms);
 
 #endif

@@ -1,0 +1,46 @@
+/*
+ * scribe.h: the one thread that writes. It takes a job at a time, so that a slow, full or hanging disk blocks nobody
+ * else; a job that hangs for ever can be left behind. Used by store.c on the loop's thread.
+ *
+ * Not libuv's pool: a job that hangs there would hold back name lookups, and the process' exit.
+ */
+#ifndef STORE_SCRIBE_H
+#define STORE_SCRIBE_H
+
+#include "store/journal.h"
+
+struct scribe;
+
+/* First the frames are appended to the open journal, then the snapshot replaces everything; each step is skipped where
+ * its bytes are empty. */
+struct scribe_job {
+    int           journal;       /* open file */
+    uint64_t      journal_bytes; /* where the frames go */
+    uint64_t      journal_generation;
+    struct buffer frames;                                /* owned */
+    struct buffer image;                                 /* owned; header and frames of a whole snapshot */
+    uint64_t      generation;                            /* of the snapshot and of the empty journal made with it */
+    bool          set_aside_snapshot, set_aside_journal; /* do it before they are replaced */
+
+    /* results */
+    int  append_error;   /* 0, or -errno: the journal's end is unknown */
+    int  snapshot_error; /* 0, or -errno: see `replaced` */
+    bool replaced;       /* the new snapshot may be in place: the old journal counts no more */
+    int  new_journal;    /* open file, after a snapshot without error */
+};
+
+void scribe_job_destroy(struct scribe_job *job); /* closes no file; NULL is allowed */
+
+typedef void (*scribe_notify_fn)(void *context); /* on the scribe's thread: a job is done */
+
+/* Borrows `directory` until scribe_stop() has returned true. NULL: no memory or no thread. */
+struct scribe *scribe_start(int directory, scribe_notify_fn notify, void *context);
+/* Takes the job. The scribe must be free. */
+void scribe_submit(struct scribe *scribe, struct scribe_job *job);
+/* The job that is done, now the caller's; NULL: none, after having waited at most `patience_ms` for it. */
+struct scribe_job *scribe_collect(struct scribe *scribe, unsigned patience_ms);
+/* Ends the thread and frees. notify() is not called any more. False: it hangs in a job; it is left behind with its
+ * job and files and ends when the disk comes back. */
+bool scribe_stop(struct scribe *scribe);
+
+#endif
