@@ -262,9 +262,13 @@ static void settle(struct store *store, struct scribe_job *job)
         enter_gap(store);
     if (imaged || (job->frames.len > 0 && job->append_error == 0))
         store->stats.synced = store->job_appended;
-    note_result(store, job->snapshot_error < 0 ? job->snapshot_error : imaged ? 0 : job->append_error);
-    if (job->snapshot_error < 0)
+    if (job->snapshot_error < 0) {
         postpone_snapshot(store);
+        note_result(store, job->snapshot_error);
+    } else if (imaged || job->append_error < 0 ||
+               store->retry_ms == 0) { /* while snapshots fail, an append that works heals nothing */
+        note_result(store, imaged ? 0 : job->append_error);
+    }
     scribe_job_destroy(job);
 }
 

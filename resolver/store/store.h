@@ -51,7 +51,7 @@ struct store_stats {
     uint64_t snapshots; /* written */
     uint64_t failures;  /* writes that failed */
     uint64_t journal_bytes;
-    bool     failing; /* the last write did not succeed */
+    bool     failing; /* a write failed, and none has made up for it yet */
 };
 void store_read_stats(const struct store *store, struct store_stats *ret);
 

@@ -1,0 +1,837 @@
+/*
+ * test_store.c: the store on a real directory, cut, corrupted, filled up, made to hang, and killed.
+ *
+ * The owner's records are numbers from 1 on, so that what a replay hands out can be judged: it must be 1, 2, … n, with
+ * n at least what was reported as synced (nothing is lost) and at most what was appended (nothing is invented).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "lib/heap.h"
+#include "store/store.h"
+
+enum {
+    RECORD_MAX  = 8192,
+    PATIENCE_MS = 10000,
+};
+
+struct owner {
+    char          directory[64];
+    struct store *store;
+    uv_loop_t     loop;
+    uint32_t      count;       /* records it has */
+    size_t        record_size; /* 4 or more */
+    unsigned      reports;
+    char          last_report[256];
+    uint32_t      replayed; /* how many records */
+    uint32_t      last;     /* and the number of the last */
+    bool          may_skip; /* the snapshot is harmed, the journal goes on after it */
+};
+
+static void owner_report(void *context, const char *text)
+{
+    struct owner *owner = context;
+
+    assert_null(strchr(text, '\n'));
+    owner->reports++;
+    snprintf(owner->last_report, sizeof(owner->last_report), "%s", text);
+}
+
+static struct view owner_record(const struct owner *owner, uint32_t number, uint8_t bytes[RECORD_MAX])
+{
+    memset(bytes, (int) number, owner->record_size);
+    put_u32(bytes, number);
+    return (struct view){bytes, owner->record_size};
+}
+
+static void owner_collect(void *context)
+{
+    struct owner *owner = context;
+    uint8_t       bytes[RECORD_MAX];
+
+    for (uint32_t i = 1; i <= owner->count; i++)
+        store_snapshot_add(owner->store, owner_record(owner, i, bytes));
+}
+
+static void owner_append(struct owner *owner)
+{
+    uint8_t bytes[RECORD_MAX];
+
+    owner->count++;
+    store_append(owner->store, owner_record(owner, owner->count, bytes));
+}
+
+static void owner_on_replay(void *context, struct view record)
+{
+    struct owner *owner = context;
+    uint8_t       bytes[RECORD_MAX];
+    uint32_t      number = get_u32(record.data);
+
+    if (owner->may_skip)
+        assert_true(number > owner->last);
+    else
+        assert_int_equal(number, owner->last + 1);
+    assert_int_equal(record.len, owner->record_size);
+    assert_memory_equal(record.data, owner_record(owner, number, bytes).data, record.len);
+    owner->last = number;
+    owner->replayed++;
+}
+
+/* Locks and replays; `replayed` says how far it came. */
+static void owner_read(struct owner *owner)
+{
+    size_t records = 99;
+    int    pid;
+
+    owner->replayed = owner->last = 0;
+    owner->reports                = 0;
+    assert_int_equal(store_lock(owner->directory, &pid, &owner->store), 0);
+    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, &records), 0);
+    assert_int_equal(records, owner->replayed);
+    owner->count = owner->replayed;
+}
+
+static void owner_start(struct owner *owner)
+{
+    assert_int_equal(uv_loop_init(&owner->loop), 0);
+    assert_int_equal(store_start(owner->store, &owner->loop, owner_collect, owner_report, owner), 0);
+}
+
+static void owner_open(struct owner *owner)
+{
+    owner_read(owner);
+    owner_start(owner);
+}
+
+static uint64_t owner_close(struct owner *owner, unsigned patience_ms)
+{
+    uint64_t before = uv_hrtime(), took;
+
+    store_close(owner->store, patience_ms);
+    took = (uv_hrtime() - before) / 1000000;
+    uv_run(&owner->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&owner->loop), 0);
+    return took;
+}
+
+static struct store_stats stats(const struct owner *owner)
+{
+    struct store_stats stats;
+
+    store_read_stats(owner->store, &stats);
+    return stats;
+}
+
+static void tick(uv_timer_t *timer) { (void) timer; }
+
+/* Runs the loop until `done`; false after PATIENCE_MS. */
+static bool run_until(struct owner *owner, bool (*done)(const struct owner *owner))
+{
+    uint64_t   end = uv_hrtime() + (uint64_t) PATIENCE_MS * 1000000;
+    uv_timer_t timer;
+
+    uv_timer_init(&owner->loop, &timer);
+    uv_timer_start(&timer, tick, 10, 10);
+    while (!done(owner) && uv_hrtime() < end)
+        uv_run(&owner->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *) &timer, NULL);
+    uv_run(&owner->loop, UV_RUN_NOWAIT);
+    return done(owner);
+}
+
+static bool all_synced(const struct owner *owner)
+{
+    return stats(owner).synced == stats(owner).appended && stats(owner).snapshots + stats(owner).synced > 0;
+}
+static bool is_failing(const struct owner *owner) { return stats(owner).failing; }
+static bool has_healed(const struct owner *owner) { return !stats(owner).failing && all_synced(owner); }
+static bool has_compacted(const struct owner *owner) { return stats(owner).snapshots >= 2 && all_synced(owner); }
+static bool has_snapshot(const struct owner *owner) { return stats(owner).snapshots >= 1; }
+
+static const char *path(const struct owner *owner, const char *name)
+{
+    static char text[2][128];
+    static int  turn;
+
+    turn ^= 1;
+    snprintf(text[turn], sizeof(text[turn]), "%s/%s", owner->directory, name);
+    return text[turn];
+}
+
+static bool exists(const struct owner *owner, const char *name) { return access(path(owner, name), F_OK) == 0; }
+
+struct content {
+    uint8_t bytes[65536];
+    size_t  len;
+};
+
+static void load(const struct owner *owner, const char *name, struct content *ret)
+{
+    FILE *file = fopen(path(owner, name), "rb");
+
+    assert_non_null(file);
+    ret->len = fread(ret->bytes, 1, sizeof(ret->bytes), file);
+    fclose(file);
+}
+
+static void save(const struct owner *owner, const char *name, const uint8_t *bytes, size_t len)
+{
+    FILE *file = fopen(path(owner, name), "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int remove_one(const char *name, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void) status, (void) type, (void) ftw;
+    return remove(name);
+}
+
+static int setup(void **state)
+{
+    static struct owner owner;
+    const char         *base = getenv("TMPDIR");
+
+    owner = (struct owner){.record_size = 11};
+    snprintf(owner.directory, sizeof(owner.directory), "%.40s/store-XXXXXX", base != NULL ? base : "/tmp");
+    *state = &owner;
+    return mkdtemp(owner.directory) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct owner *owner = *state;
+
+    return nftw(owner->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A snapshot with the records 1–3 and a journal with 4–8, as a killed process leaves them. */
+static void leave_files(struct owner *owner, struct content *ret_snapshot, struct content *ret_journal)
+{
+    owner_open(owner);
+    for (int i = 0; i < 3; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    owner_open(owner);
+    for (int i = 0; i < 5; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    load(owner, "snapshot", ret_snapshot);
+    load(owner, "journal", ret_journal);
+    owner_close(owner, PATIENCE_MS);
+}
+
+static void put_files(const struct owner *owner, const struct content *snapshot, const struct content *journal)
+{
+    char name[32];
+
+    save(owner, "snapshot", snapshot->bytes, snapshot->len);
+    save(owner, "journal", journal->bytes, journal->len);
+    for (int n = 1; n <= 9; n++) {
+        snprintf(name, sizeof(name), "snapshot.bad-%d", n);
+        unlink(path(owner, name));
+        snprintf(name, sizeof(name), "journal.bad-%d", n);
+        unlink(path(owner, name));
+    }
+}
+
+static void owner_forget(struct owner *owner) { store_close(owner->store, 0); }
+
+static void test_first_start_and_the_next(void **state)
+{
+    struct owner *owner = *state;
+
+    assert_int_equal(rmdir(owner->directory), 0);
+    owner_open(owner);
+    assert_int_equal(owner->replayed, 0);
+    assert_int_equal(owner->reports, 0);
+    for (int i = 0; i < 100; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    for (int i = 0; i < 3; i++) {
+        owner_open(owner);
+        assert_int_equal(owner->replayed, 100 + i);
+        assert_int_equal(owner->reports, 0);
+        owner_append(owner); /* not synced when the close begins */
+        owner_close(owner, PATIENCE_MS);
+    }
+    assert_false(exists(owner, "snapshot.tmp"));
+    assert_false(exists(owner, "journal.tmp"));
+}
+
+static void test_one_process_at_a_time(void **state)
+{
+    struct owner *owner = *state;
+    int           pid, status;
+    pid_t         child;
+
+    owner_open(owner);
+    child = fork();
+    if (child == 0) {
+        struct store *second;
+
+        _exit(store_lock(owner->directory, &pid, &second) == -EWOULDBLOCK && pid == getppid() ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    owner_close(owner, PATIENCE_MS);
+    child = fork();
+    if (child == 0) {
+        struct store *second;
+
+        _exit(store_lock(owner->directory, &pid, &second) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_a_directory_that_cannot_be(void **state)
+{
+    struct owner *owner = *state;
+    struct store *store;
+    int           pid;
+
+    assert_int_equal(store_lock(path(owner, "no/such"), &pid, &store), -ENOENT);
+    save(owner, "file", (const uint8_t *) "", 0);
+    assert_int_equal(store_lock(path(owner, "file"), &pid, &store), -ENOTDIR);
+}
+
+static void test_journal_cut_at_every_byte(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal, cut;
+
+    leave_files(owner, &snapshot, &journal);
+    for (size_t len = 0; len <= journal.len; len++) {
+        cut     = journal;
+        cut.len = len;
+        put_files(owner, &snapshot, &cut);
+        owner_read(owner);
+        owner_forget(owner);
+        assert_int_equal(owner->replayed, len < 20 ? 3 : 3 + (len - 20) / (8 + owner->record_size));
+        assert_int_equal(owner->reports, len < 20);
+        assert_int_equal(exists(owner, "journal.bad-1"), len < 20);
+    }
+}
+
+static void test_a_torn_journal_is_built_upon(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+
+    leave_files(owner, &snapshot, &journal);
+    journal.len -= 3;
+    put_files(owner, &snapshot, &journal);
+    owner_open(owner);
+    assert_int_equal(owner->replayed, 7);
+    owner_append(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    assert_int_equal(stats(owner).snapshots, 0);
+    load(owner, "journal", &journal);
+    owner_close(owner, PATIENCE_MS);
+    put_files(owner, &snapshot, &journal); /* as a kill would leave them */
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 9);
+    assert_int_equal(owner->reports, 0);
+    owner_forget(owner);
+}
+
+static void test_every_byte_corrupted(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content files[2], harmed[2], aside;
+
+    leave_files(owner, &files[0], &files[1]);
+    for (int which = 0; which < 2; which++) {
+        const char *bad  = which == 0 ? "snapshot.bad-1" : "journal.bad-1";
+        size_t      last = files[which].len - 8 - owner->record_size; /* of a journal: where the last frame begins */
+
+        owner->may_skip = which == 0;
+        for (size_t at = 0; at < files[which].len; at++) {
+            size_t before = at < 20 ? 0 : (at - 20) / (8 + owner->record_size);
+            bool   seen   = which == 0 || at < last;
+
+            memcpy(harmed, files, sizeof(files));
+            harmed[which].bytes[at] ^= (uint8_t) (1 << at % 8);
+            put_files(owner, &harmed[0], &harmed[1]);
+            owner_read(owner);
+            owner_forget(owner);
+            assert_int_equal(owner->replayed, before + (which == 0 ? 5 : 3));
+            assert_int_equal(owner->reports, seen);
+            assert_int_equal(exists(owner, bad), seen);
+            if (seen) {
+                load(owner, bad, &aside);
+                assert_int_equal(aside.len, harmed[which].len);
+                assert_memory_equal(aside.bytes, harmed[which].bytes, aside.len);
+            }
+        }
+    }
+}
+
+/* A start that is killed before it could write a snapshot must not have lost what it could read, nor fill the disk. */
+static void test_harm_is_found_again_until_it_is_replaced(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+
+    leave_files(owner, &snapshot, &journal);
+    journal.bytes[60] ^= 1; /* in the third of five records */
+    put_files(owner, &snapshot, &journal);
+    for (int i = 0; i < 3; i++) {
+        owner_read(owner);
+        assert_int_equal(owner->replayed, 5);
+        assert_int_equal(owner->reports, 1);
+        assert_non_null(strstr(owner->last_report, "set aside as journal.bad-1"));
+        owner_forget(owner);
+    }
+    owner_open(owner);
+    assert_true(run_until(owner, has_snapshot));
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 6);
+    assert_int_equal(owner->reports, 0);
+    owner_forget(owner);
+    assert_true(exists(owner, "journal.bad-1"));
+    assert_false(exists(owner, "journal.bad-2"));
+    save(owner, "journal", (const uint8_t *) "garbage", 7);
+    owner_read(owner);
+    owner_forget(owner);
+    assert_true(exists(owner, "journal.bad-2"));
+}
+
+static void test_what_lies_in_the_files_place(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+
+    leave_files(owner, &snapshot, &journal);
+
+    put_files(owner, &snapshot, &journal); /* removed by somebody */
+    unlink(path(owner, "snapshot"));
+    owner->may_skip = true;
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 5);
+    assert_int_equal(owner->reports, 1);
+    owner_forget(owner);
+
+    put_files(owner, &snapshot, &journal); /* a newer version */
+    snapshot.bytes[7] = 2;
+    save(owner, "snapshot", snapshot.bytes, snapshot.len);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 5);
+    assert_non_null(strstr(owner->last_report, "newer version"));
+    owner_forget(owner);
+    snapshot.bytes[7] = 1;
+
+    put_files(owner, &snapshot, &journal); /* a directory */
+    unlink(path(owner, "journal"));
+    assert_int_equal(mkdir(path(owner, "journal"), 0700), 0);
+    owner_open(owner);
+    assert_int_equal(owner->replayed, 3);
+    assert_int_equal(owner->reports, 1);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 4);
+    owner_forget(owner);
+}
+
+/* The journal that a crash between the two renames of a compaction leaves is contained in the snapshot. */
+static void test_an_older_journal_is_not_replayed(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal, newer;
+
+    leave_files(owner, &snapshot, &journal); /* its close wrote the next snapshot, of 1-8 */
+    load(owner, "snapshot", &newer);
+    put_files(owner, &newer, &journal);
+    owner_open(owner);
+    assert_int_equal(owner->replayed, 8);
+    assert_int_equal(owner->reports, 0);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 9);
+    owner_forget(owner);
+}
+
+static void test_the_journal_is_compacted(void **state)
+{
+    struct owner      *owner = *state;
+    struct stat        status;
+    struct store_stats now;
+
+    owner->record_size = 4096;
+    owner_open(owner);
+    for (int i = 0; i < 1600; i++) { /* 6.5 MB: the first snapshot, and one or two more */
+        owner_append(owner);
+        if (i % 20 == 0)
+            uv_run(&owner->loop, UV_RUN_NOWAIT), usleep(2000);
+    }
+    assert_true(run_until(owner, has_compacted));
+    now = stats(owner);
+    assert_int_equal(stat(path(owner, "journal"), &status), 0);
+    assert_int_equal(status.st_size, now.journal_bytes);
+    assert_int_equal(stat(path(owner, "snapshot"), &status), 0);
+    assert_true(now.journal_bytes <= 1 << 20 || now.journal_bytes <= 2 * (uint64_t) status.st_size);
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 1600);
+    owner_forget(owner);
+}
+
+/* Everything above RLIMIT_FSIZE fails, as a full disk would; the process must not die of SIGXFSZ. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void test_a_full_disk_heals_with_a_snapshot(void **state)
+{
+    struct owner *owner = *state;
+
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner->record_size = 11;
+    limit_files(40);
+    for (int i = 0; i < 50; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    assert_true(stats(owner).synced < stats(owner).appended);
+    assert_int_equal(owner->reports, 1);
+    owner_append(owner);
+    limit_files(RLIM_INFINITY);
+    assert_true(run_until(owner, has_healed));
+    assert_int_equal(owner->reports, 2);
+    assert_true(stats(owner).failures >= 1);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 53);
+    assert_int_equal(owner->reports, 0);
+    owner_forget(owner);
+}
+
+/* A journal cut off by a full disk, and the process killed before it healed. */
+static void test_killed_while_the_disk_is_full(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+
+    owner_open(owner);
+    for (int i = 0; i < 4; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    limit_files(130); /* in the middle of a record */
+    for (int i = 0; i < 4; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    load(owner, "snapshot", &snapshot);
+    load(owner, "journal", &journal);
+    limit_files(RLIM_INFINITY);
+    owner_close(owner, PATIENCE_MS);
+    put_files(owner, &snapshot, &journal);
+    owner_read(owner);
+    assert_in_range(owner->replayed, 4, 8);
+    assert_int_equal(owner->reports, 0);
+    owner_forget(owner);
+}
+
+/* A directory in the place of NAME.tmp fails the snapshot, or, later, its journal. */
+static void test_a_snapshot_that_fails_at_each_step(void **state)
+{
+    static const char *const obstacles[] = {"snapshot.tmp", "journal.tmp"};
+    struct owner            *owner       = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(obstacles); i++) {
+        static struct content files[2];
+        uint32_t              before;
+
+        unlink(path(owner, "journal")); /* a snapshot is due */
+        owner->may_skip = true;
+        assert_int_equal(mkdir(path(owner, obstacles[i]), 0700), 0);
+        owner_open(owner);
+        before = owner->count;
+        owner_append(owner);
+        assert_true(run_until(owner, is_failing));
+        owner_append(owner);
+        if (i == 1) { /* killed here: the snapshot without its journal is enough */
+            load(owner, "snapshot", &files[0]);
+            assert_true(files[0].len > 20);
+        }
+        assert_int_equal(rmdir(path(owner, obstacles[i])), 0);
+        assert_true(run_until(owner, has_healed));
+        owner_append(owner);
+        assert_true(run_until(owner, all_synced));
+        load(owner, "snapshot", &files[0]);
+        load(owner, "journal", &files[1]);
+        owner_close(owner, PATIENCE_MS);
+        put_files(owner, &files[0], &files[1]);
+        owner_read(owner);
+        assert_int_equal(owner->replayed, before + 3);
+        assert_int_equal(owner->reports, 0);
+        owner_forget(owner);
+    }
+}
+
+/* While a compaction cannot succeed, appending goes on, and what is appended survives a kill. */
+static void test_a_failing_compaction_does_not_stop_the_journal(void **state)
+{
+    struct owner *owner = *state;
+    struct stat   status;
+
+    owner->record_size = 8192;
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    assert_int_equal(mkdir(path(owner, "snapshot.tmp"), 0700), 0);
+    for (int i = 0; i < 200; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    assert_true(is_failing(owner));
+    assert_int_equal(owner->reports, 1);
+    assert_int_equal(stat(path(owner, "journal"), &status), 0);
+    assert_true(status.st_size > 200 * 8192);
+    assert_int_equal(rmdir(path(owner, "snapshot.tmp")), 0);
+    assert_true(run_until(owner, has_healed));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 202);
+    owner_forget(owner);
+}
+
+/* Opening a FIFO that nobody reads hangs like a dead disk. */
+static void test_a_hanging_disk_blocks_nobody(void **state)
+{
+    struct owner *owner = *state;
+    uint64_t      before, took;
+    int           reader;
+
+    assert_int_equal(mkfifo(path(owner, "snapshot.tmp"), 0600), 0);
+    owner->record_size = 4096;
+    owner_open(owner);
+    before = uv_hrtime();
+    for (int i = 0; i < 20000; i++) { /* 80 MB: must not be kept */
+        owner_append(owner);
+        if (i % 100 == 0)
+            uv_run(&owner->loop, UV_RUN_NOWAIT);
+    }
+    took = (uv_hrtime() - before) / 1000000;
+    assert_true(took < 5000);
+    took = owner_close(owner, 300);
+    assert_in_range(took, 250, 2000);
+    assert_non_null(strstr(owner->last_report, "before the end"));
+
+    reader = open(path(owner, "snapshot.tmp"), O_RDONLY | O_NONBLOCK); /* lets the thread go, and end */
+    assert_true(reader >= 0);
+    usleep(200000);
+    close(reader);
+    usleep(200000);
+}
+
+static void test_memory_fails(void **state)
+{
+    struct owner *owner = *state;
+    struct store *store;
+    size_t        records;
+    int           pid, error;
+
+    owner_open(owner);
+    for (int i = 0; i < 5; i++)
+        owner_append(owner);
+    owner_close(owner, PATIENCE_MS);
+
+    heap_fail_at(0);
+    assert_int_equal(store_lock(owner->directory, &pid, &store), -ENOMEM);
+    heap_restore();
+    for (size_t n = 0; n < 3; n++) {
+        owner->replayed = owner->last = 0;
+        assert_int_equal(store_lock(owner->directory, &pid, &store), 0);
+        heap_fail_at(n);
+        error = store_replay(store, owner_on_replay, owner_report, owner, &records);
+        assert_int_equal(error, heap_restore() ? -ENOMEM : 0);
+        store_close(store, 0);
+    }
+    assert_int_equal(owner->replayed, 5);
+
+    owner_read(owner);
+    assert_int_equal(uv_loop_init(&owner->loop), 0);
+    heap_fail_at(0);
+    assert_int_equal(store_start(owner->store, &owner->loop, owner_collect, owner_report, owner), -ENOMEM);
+    heap_restore();
+    assert_int_equal(store_start(owner->store, &owner->loop, owner_collect, owner_report, owner), 0);
+    heap_fail_all();
+    for (int i = 0; i < 10; i++)
+        owner_append(owner);
+    heap_restore();
+    assert_true(run_until(owner, has_healed));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 15);
+    owner_forget(owner);
+}
+
+/* Appends for ever, and says after each sync how far it came. */
+static void child_run(struct owner *owner, int out)
+{
+    owner_open(owner);
+    for (;;) {
+        uint32_t synced;
+        uint32_t base = owner->replayed;
+
+        for (int i = 0; i < 5; i++)
+            owner_append(owner);
+        uv_run(&owner->loop, UV_RUN_NOWAIT);
+        synced = base + (uint32_t) stats(owner).synced;
+        if (write(out, &synced, sizeof(synced)) != sizeof(synced))
+            _exit(1);
+        usleep(500);
+    }
+}
+
+static void test_killed_at_any_time(void **state)
+{
+    struct owner *owner  = *state;
+    uint32_t      before = 0;
+
+    owner->record_size = 8000; /* a megabyte, and with it a compaction, comes soon */
+    for (int round = 0; round < 12; round++) {
+        int      pipes[2], status;
+        uint32_t synced = 0, told;
+        pid_t    child;
+
+        assert_int_equal(pipe(pipes), 0);
+        child = fork();
+        if (child == 0) {
+            close(pipes[0]);
+            child_run(owner, pipes[1]);
+        }
+        close(pipes[1]);
+        usleep(30000 + (useconds_t) round * 17000);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        while (read(pipes[0], &told, sizeof(told)) == sizeof(told))
+            synced = told;
+        close(pipes[0]);
+        owner_read(owner);
+        assert_int_equal(owner->reports, 0);
+        assert_true(owner->replayed >= synced);
+        assert_true(owner->replayed >= before);
+        before = owner->replayed;
+        owner_forget(owner);
+    }
+    assert_true(before > 0);
+}
+
+/* A small disk of our own, full and then read-only. Needs the right to mount. */
+static void small_disk(struct owner *owner)
+{
+    uint32_t kept;
+
+    owner->record_size = 4096;
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    for (int i = 0; i < 100; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    assert_non_null(strstr(owner->last_report, "No space left"));
+    assert_int_equal(mount("none", owner->directory, "tmpfs", MS_REMOUNT, "size=8m"), 0);
+    assert_true(run_until(owner, has_healed));
+    owner_close(owner, PATIENCE_MS);
+
+    assert_int_equal(mount("none", owner->directory, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=8m"), 0);
+    owner_open(owner);
+    assert_int_equal(owner->replayed, 101);
+    owner_append(owner);
+    kept = owner->count;
+    assert_true(run_until(owner, is_failing));
+    assert_int_equal(mount("none", owner->directory, "tmpfs", MS_REMOUNT, "size=8m"), 0);
+    assert_true(run_until(owner, has_healed));
+    owner_close(owner, PATIENCE_MS);
+    owner_read(owner);
+    assert_int_equal(owner->replayed, kept);
+    owner_forget(owner);
+}
+
+static void test_a_small_disk(void **state)
+{
+    struct owner *owner = *state;
+    int           status;
+    pid_t         child = fork();
+
+    if (child == 0) {
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", owner->directory, "tmpfs", 0, "size=256k") < 0)
+            _exit(77);
+        small_disk(owner);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_first_start_and_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_journal_cut_at_every_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_torn_journal_is_built_upon, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_byte_corrupted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_harm_is_found_again_until_it_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_lies_in_the_files_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_older_journal_is_not_replayed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_journal_is_compacted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_heals_with_a_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_while_the_disk_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_snapshot_that_fails_at_each_step, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_failing_compaction_does_not_stop_the_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
