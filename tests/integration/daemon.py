@@ -23,7 +23,7 @@ SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|SU
 def program(name):
     """The program in the build directory that BYWAY_BUILD names (default: build-test)."""
     build = ROOT / os.environ.get("BYWAY_BUILD", "build-test")
-    for path in (build / name, build / "resolver" / name):
+    for path in (build / name, *(build / "resolver").glob(name), *(build / "resolver").glob(f"*/{name}")):
         if path.is_file():
             return str(path)
     raise FileNotFoundError(f"no {name} in {build}; build it, or name the build directory in BYWAY_BUILD")

@@ -38,7 +38,7 @@ GOOD = [
     merged(fallback={"on": ["timeout"], "patience": "auto", "deadline": "4500ms"}),
     merged(fallback={"on": [], "patience": "300ms"}),
     merged(learning={"mode": "observe", "recheck_first": "10m", "recheck_max": "1d", "recover_after": 3,
-                     "max_zones": 10}),
+                     "max_zones": 5000}),
     merged(cache={"memory": "64MiB", "min_ttl": "0s", "max_ttl": "1d", "stale": "1w"}),
     merged(log={"level": "debug", "format": "json"}, presets=[], state="/nonexistent/byway"),
     merged(**{"#": "a comment", "#listen": ["anything", 7]}),
@@ -102,12 +102,16 @@ def test_errors_name_their_path(check):
 
 
 def test_syntax_errors_have_line_and_column(check):
-    for text, line in (("{\n  \"listen\": [,]\n}", 2), ("", 1), ("{\n\n\"a\": 1,,\n}", 3), ("{\"a\": \x00}", 1),
-                       ("{} trailing", 1)):
+    for text, line in (("{\n  \"listen\": [,]\n}", 2), ("", 1), ("{\n\n\"a\": 1,,\n}", 3), ("{} trailing", 1)):
         code, said = check(text)
         assert code == 1, text
         match = re.search(r"byway\.json:(\d+):(\d+)", said)
         assert match and abs(int(match.group(1)) - line) <= 1, (text, said)
+
+
+def test_a_file_that_is_no_text(check):
+    code, said = check('{"a": \x00}')
+    assert code == 1 and "byway.json" in said
 
 
 def test_a_key_given_twice_is_an_error(check):
