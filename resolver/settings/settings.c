@@ -401,7 +401,8 @@ static void warn_unused_groups(struct reader *reader)
     }
 }
 
-/* NULL: told why. */
+/* NULL: told why. Where jansson runs out of memory inside a token it calls that a syntax error; nothing tells the two
+ * apart. */
 static json_t *parse(struct reader *reader, const char *path, const char *text, size_t len)
 {
     json_error_t error;

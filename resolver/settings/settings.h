@@ -56,7 +56,7 @@ struct settings {
     size_t                rule_count;
 
     bool   fall_on_timeout, fall_on_servfail, fall_on_refused;
-    msec_t patience; /* 0: auto */
+    msec_t patience; /* 0: auto; "0ms" is 1, which a timer cannot tell from none */
     msec_t deadline;
 
     enum learning_mode learning;
@@ -84,11 +84,10 @@ struct settings_sources {
     const char *presets;     /* directory with NAME.zones files */
 };
 
-/* Reads and checks. NULL after at least one report. The caller owns the result. Opens no socket. */
+/* Reads and checks. NULL after at least one report; warnings, whose text starts with "warning: ", do not make it NULL.
+ * The caller owns the result. Opens no socket. Not for two threads at once (getpwnam, getgrnam). */
 struct settings *settings_read(const char *path, const struct settings_sources *sources, settings_report_fn report,
                                void *context);
 void             settings_destroy(struct settings *settings);
-/* Warnings that do not make it unusable, e.g. IPv6 loopback default missing, are reported with the prefix "warning: ".
- */
 
 #endif

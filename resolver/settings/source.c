@@ -56,10 +56,7 @@ char *source_read(const char *path, size_t *ret_len, const char **ret_problem)
         goto out;
     }
     ssize_t len  = read_all(fd, text, cap);
-    *ret_problem = len < 0                                    ? strerror(errno)
-                   : (size_t) len == cap                      ? "changed while it was read"
-                   : memchr(text, '\0', (size_t) len) != NULL ? "not a text file (it holds a NUL byte)"
-                                                              : NULL;
+    *ret_problem = len < 0 ? strerror(errno) : (size_t) len == cap ? "changed while it was read" : NULL;
     if (*ret_problem) {
         free(text);
         text = NULL;

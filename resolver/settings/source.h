@@ -6,8 +6,9 @@
 
 #include "base/types.h"
 
-/* The file's text, ended by a NUL that *ret_len does not count; the caller frees it. NULL: *ret_problem says why. What
- * is not a regular file, has over 16 MiB, or holds a NUL byte is refused; a FIFO does not make it wait. */
+/* The file's text, ended by a NUL that *ret_len does not count; the caller frees it. NULL: *ret_problem says why, and
+ * errno is ENOENT if there is no such file. What is not a regular file or has over 16 MiB is refused; a FIFO does not
+ * make it wait. */
 char *source_read(const char *path, size_t *ret_len, const char **ret_problem);
 
 /* The next line of *text with blanks at both ends cut off, *text moved behind it; NULL at the end. Changes the text. */

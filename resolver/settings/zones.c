@@ -191,7 +191,9 @@ static void preset_read(struct reader *reader, const struct place *place, const 
     }
     errno      = 0;
     char *text = source_read(path, &len, &problem);
-    if (text)
+    if (text && strlen(text) != len)
+        reader_error(reader, place, "%s: not a text file (it holds a NUL byte)", path);
+    else if (text)
         preset_lines(reader, place, path, text);
     else if (errno == ENOENT)
         reader_error(reader, place, "no such preset: \"%s\" (%s has: %s)", name, directory,

@@ -1,0 +1,675 @@
+/*
+ * test_settings.c: configurations and what is said of them, one row each; then what good ones come to, and that the
+ * files which ship, the schema and the manual page agree with settings.def.
+ */
+#include "settings/settings.h"
+
+#include "base/units.h"
+#include "dns/text.h"
+#include "lib/heap.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define SERVERS "\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]}"
+#define WITH(text) "{" SERVERS ", " text "}"
+#define UPSTREAMS(text) "{\"upstreams\": {" text "}}"
+#define FORM "(expected \"192.0.2.1\", \"192.0.2.1:5353\", \"[2001:db8::1]:53\" or \"tcp://192.0.2.1\")"
+#define DURATION "a duration like \"250ms\", \"10m\" or \"1d\""
+#define SIZE "a size like \"512KiB\", \"64MiB\" or \"2GiB\""
+#define EIGHT(sep)                                                                                                     \
+    "\"192.0.2.1\"" sep "\"192.0.2.2\"" sep "\"192.0.2.3\"" sep "\"192.0.2.4\"" sep "\"192.0.2.5\"" sep                \
+    "\"192.0.2.6\"" sep "\"192.0.2.7\"" sep "\"192.0.2.8\""
+
+static char source_root[PATH_MAX];
+
+static const struct settings_sources sources = {.resolv_conf = "resolv.conf", .presets = "presets"};
+
+struct told {
+    char text[16384];
+};
+
+static void hear(void *context, const char *text)
+{
+    struct told *told = context;
+    size_t       len  = strlen(told->text);
+    assert_null(strchr(text, '\n'));
+    snprintf(told->text + len, sizeof(told->text) - len, "%s%s", len > 0 ? "\n" : "", text);
+}
+
+static void put(const char *path, const void *bytes, size_t len)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put_text(const char *path, const char *text) { put(path, text, strlen(text)); }
+
+static struct settings *read_text(const char *text, struct told *told)
+{
+    told->text[0] = '\0';
+    put_text("byway.json", text);
+    return settings_read("byway.json", &sources, hear, told);
+}
+
+/* Reads `text`, which must be usable without a word. */
+static struct settings *good(const char *text)
+{
+    struct told      told;
+    struct settings *settings = read_text(text, &told);
+    if (!settings || told.text[0] != '\0')
+        fail_msg("%s\nsays: %s", text, told.text);
+    return settings;
+}
+
+struct row {
+    const char *config, *expected;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct told      told;
+        struct settings *settings = read_text(rows[i].config, &told);
+        if (settings || strcmp(told.text, rows[i].expected) != 0) {
+            print_error("%s\n  expected: %s\n  told:     %s%s\n", rows[i].config, rows[i].expected, told.text,
+                        settings ? " (and was read)" : "");
+            bad++;
+        }
+        settings_destroy(settings);
+    }
+    assert_int_equal(bad, 0);
+}
+
+static void test_syntax(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {"", "byway.json:1:1: '[' or '{' expected near end of file"},
+        {"{\n  \"listen\" []\n}", "byway.json:2:12: ':' expected near '['"},
+        {"{\"workers\": 1,}", "byway.json:1:15: string or '}' expected near '}'"},
+        {"{\"workers\": 01}", "byway.json:1:13: invalid token near '0'"},
+        {WITH("\"workers\": 1") " x", "byway.json:1:88: end of file expected near 'x'"},
+        {"[]", "byway.json: expected one object, not a list"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_unknown_keys(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {WITH("\"lisen\": []"), "lisen: unknown key (did you mean \"listen\"?)"},
+        {WITH("\"cahce\": {}"), "cahce: unknown key (did you mean \"cache\"?)"},
+        {WITH("\"cache\": {\"min-ttl\": \"1s\"}"), "cache.min-ttl: unknown key (did you mean \"cache.min_ttl\"?)"},
+        {WITH("\"cache\": {\"deadline\": 1}"), "cache.deadline: unknown key (did you mean \"fallback.deadline\"?)"},
+        {WITH("\"patience\": \"1s\""), "patience: unknown key (did you mean \"fallback.patience\"?)"},
+        {WITH("\"colour\": 1, \"#colour\": 2"), "colour: unknown key"},
+        {WITH("\"a\\nb\": 1"), "[\"a?b\"]: unknown key"},
+        {WITH("\"zones\": [{\"zone\": \"a\", \"via\": \"auto\", \"vai\": 1, \"#\": 1}]"),
+         "zones[0].vai: unknown key (did you mean \"via\"?)"},
+        {UPSTREAMS("\"domestic\": [{\"address\": \"192.0.2.1\", \"trust\": true}], \"external\": [\"192.0.2.2\"]"),
+         "upstreams.domestic[0].trust: unknown key (did you mean \"trusted\"?)"},
+        {WITH("\"cluster\": {\"redis\": \"localhost\", \"name\": 1}, \"metrics\": {\"listen\": null}"),
+         "cluster.redis: this version does not have it yet\n"
+         "cluster.name: this version does not have it yet\n"
+         "metrics.listen: this version does not have it yet"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_duplicates(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {"{" SERVERS ",\n\"workers\": 1,\n\"workers\": 2}", "workers: given twice (lines 2 and 3)"},
+        {WITH("\"cache\": {\"stale\": \"1s\",\n\"st\\u0061le\": \"2s\"}"), "cache.stale: given twice (lines 1 and 2)"},
+        {WITH("\"presets\": [], \"presets\": [], \"presets\": []"),
+         "presets: given twice (lines 1 and 1)\npresets: given twice (lines 1 and 1)"},
+        {WITH("\"zones\": [\n{\"zone\": \"a\", \"via\": \"auto\"},\n{\"zone\": \"b\", \"via\": \"auto\",\n"
+              "\"via\": \"refuse\"}]"),
+         "zones[1].via: given twice (lines 3 and 4)"},
+        {UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"192.0.2.2\"], \"external\": [\"192.0.2.3\"]"),
+         "upstreams.external: given twice (lines 1 and 1)"},
+        {WITH("\"log\": {\"level\": \"info\"}, \"#\": \"}\\\"\", \"#\": {\"a\": 1, \"a\": 2}, \"log\": {}"),
+         "log: given twice (lines 1 and 1)"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_scalars(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {WITH("\"workers\": 0"), "workers: 0 is out of range (1 to 64)"},
+        {WITH("\"workers\": 65"), "workers: 65 is out of range (1 to 64)"},
+        {WITH("\"workers\": -9223372036854775808"), "workers: -9223372036854775808 is out of range (1 to 64)"},
+        {WITH("\"workers\": 2.0"), "workers: expected a whole number, not a fraction"},
+        {WITH("\"workers\": \"2\""), "workers: expected a whole number, not a string"},
+        {WITH("\"workers\": null"), "workers: expected a whole number, not null"},
+        {WITH("\"user\": \"no-such-user-here\""), "user: no such user: \"no-such-user-here\""},
+        {WITH("\"user\": 0"), "user: expected a user's name, not a number"},
+        {WITH("\"control\": {\"group\": \"no-such-group-here\"}"),
+         "control.group: no such group on this system: \"no-such-group-here\""},
+        {WITH("\"control\": {\"socket\": \"control.sock\"}"), "control.socket: not an absolute path: \"control.sock\""},
+        {WITH("\"control\": []"), "control: expected an object, not a list"},
+        {WITH("\"state\": \"\""), "state: not an absolute path: \"\""},
+        {WITH("\"state\": {}"), "state: expected an absolute path, not an object"},
+        {WITH("\"fallback\": {\"deadline\": \"999ms\"}"), "fallback.deadline: 999ms is out of range (1s to 30s)"},
+        {WITH("\"fallback\": {\"deadline\": \"31s\"}"), "fallback.deadline: 31s is out of range (1s to 30s)"},
+        {WITH("\"fallback\": {\"deadline\": 4500}"), "fallback.deadline: expected " DURATION ", not a number"},
+        {WITH("\"fallback\": {\"deadline\": \"4.5s\"}"),
+         "fallback.deadline: not a duration: \"4.5s\" (expected " DURATION ")"},
+        {WITH("\"fallback\": {\"patience\": \"3s\", \"deadline\": \"2s\"}"),
+         "fallback.patience: 3s is out of range (0ms to 2s)"},
+        {WITH("\"fallback\": {\"patience\": \"Auto\"}"),
+         "fallback.patience: not a duration: \"Auto\" (expected " DURATION ")"},
+        {WITH("\"fallback\": {\"patience\": true}"),
+         "fallback.patience: expected \"auto\" or a duration like \"250ms\", not true"},
+        {WITH("\"fallback\": {\"on\": [\"timeout\", \"nxdomain\", \"timeout\", 1]}"),
+         "fallback.on[1]: unknown word: \"nxdomain\" (expected one of \"timeout\", \"servfail\", \"refused\")\n"
+         "fallback.on[2]: \"timeout\" is listed already\n"
+         "fallback.on[3]: expected one of \"timeout\", \"servfail\", \"refused\", not a number"},
+        {WITH("\"fallback\": {\"on\": \"timeout\"}"), "fallback.on: expected a list of outcomes, not a string"},
+        {WITH("\"learning\": {\"mode\": \"maybe\"}"),
+         "learning.mode: unknown word: \"maybe\" (expected one of \"on\", \"observe\", \"off\")"},
+        {WITH("\"learning\": {\"recheck_first\": \"2h\", \"recheck_max\": \"1h\"}"),
+         "learning.recheck_max: must not be shorter than learning.recheck_first"},
+        {WITH("\"learning\": {\"recheck_first\": \"10ms\"}"),
+         "learning.recheck_first: 10ms is out of range (1s to 30d)"},
+        {WITH("\"learning\": {\"recover_after\": 101, \"max_zones\": 999}"),
+         "learning.recover_after: 101 is out of range (1 to 100)\n"
+         "learning.max_zones: 999 is out of range (1000 to 10000000)"},
+        {WITH("\"cache\": {\"memory\": \"1MB\"}"), "cache.memory: not a size: \"1MB\" (expected " SIZE ")"},
+        {WITH("\"cache\": {\"memory\": \"1023KiB\"}"), "cache.memory: 1023KiB is out of range (1MiB to 1024GiB)"},
+        {WITH("\"cache\": {\"memory\": \"1025GiB\"}"), "cache.memory: 1025GiB is out of range (1MiB to 1024GiB)"},
+        {WITH("\"cache\": {\"memory\": 67108864}"), "cache.memory: expected " SIZE ", not a number"},
+        {WITH("\"cache\": {\"min_ttl\": \"2h\", \"max_ttl\": \"1h\"}"),
+         "cache.max_ttl: must not be shorter than cache.min_ttl"},
+        {WITH("\"cache\": {\"min_ttl\": \"500ms\", \"stale\": \"366d\"}"),
+         "cache.min_ttl: 500ms is not a whole number of seconds\n"
+         "cache.stale: 366d is out of range (0ms to 365d)"},
+        {WITH("\"log\": {\"level\": \"loud\", \"format\": \"xml\"}"),
+         "log.level: unknown word: \"loud\" (expected one of \"error\", \"warning\", \"info\", \"debug\")\n"
+         "log.format: unknown word: \"xml\" (expected one of \"text\", \"json\")"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_addresses(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {WITH("\"listen\": []"), "listen: expected one address at least"},
+        {WITH("\"listen\": \"127.0.0.1\""), "listen: expected a list of addresses, not a string"},
+        {WITH("\"listen\": [\"localhost\", \"127.0.0.1:0\", \"127.0.0.1\", \"127.0.0.1:53\", 53]"),
+         "listen[0]: not an address: \"localhost\" (expected an address like \"127.0.0.1:53\" or \"[::1]:53\")\n"
+         "listen[1]: not an address: \"127.0.0.1:0\" (expected an address like \"127.0.0.1:53\" or \"[::1]:53\")\n"
+         "listen[3]: \"127.0.0.1:53\" is listed already\n"
+         "listen[4]: expected an address like \"127.0.0.1:53\" or \"[::1]:53\", not a number"},
+        {WITH("\"allow\": []"), "allow: expected one block at least, or nobody may ask"},
+        {WITH("\"allow\": [\"10.0.0.1/8\"]"),
+         "allow[0]: not a CIDR block: \"10.0.0.1/8\" (expected a block like \"192.0.2.0/24\" or \"2001:db8::/32\", "
+         "without bits behind the prefix)"},
+        {"{}", "upstreams.external: missing (expected a list of upstreams beyond the border)"},
+        {UPSTREAMS(""), "upstreams.external: missing (expected a list of upstreams beyond the border)"},
+        {"{\"upstreams\": []}", "upstreams: expected an object, not a list"},
+        {UPSTREAMS("\"external\": [], \"domestic\": \"192.0.2.1\""),
+         "upstreams.domestic: expected a list of upstreams, not a string\n"
+         "upstreams.external: 0 upstreams are out of range (1 to 8)"},
+        {UPSTREAMS("\"external\": [" EIGHT(", ") ", \"192.0.2.9\"]"),
+         "upstreams.external: 9 upstreams are out of range (1 to 8)"},
+        {UPSTREAMS("\"external\": [\"198.51.100.1\", \"1.2.3\", 4, {\"address\": \"tcp://x\", \"trusted\": 1}, {}]"),
+         "upstreams.external[1]: not an address: \"1.2.3\" " FORM "\n"
+         "upstreams.external[2]: expected an upstream's address as a string, or an object with \"address\", not a "
+         "number\n"
+         "upstreams.external[3].trusted: expected true or false\n"
+         "upstreams.external[3].address: not an address: \"tcp://x\" " FORM "\n"
+         "upstreams.external[4].address: missing " FORM},
+        {UPSTREAMS("\"external\": [\"tls://192.0.2.1:853#dns.example.net\", \"udp://192.0.2.1\"]"),
+         "upstreams.external[0]: DNS over TLS is not there yet in this version: "
+         "\"tls://192.0.2.1:853#dns.example.net\" " FORM "\n"
+         "upstreams.external[1]: not an address: \"udp://192.0.2.1\" " FORM},
+        {UPSTREAMS("\"external\": [\"0.0.0.0\", \"192.0.2.1:0\", \"[::]:53\"]"),
+         "upstreams.external[0]: nobody can be asked at \"0.0.0.0\"\n"
+         "upstreams.external[1]: nobody can be asked at \"192.0.2.1:0\"\n"
+         "upstreams.external[2]: nobody can be asked at \"[::]:53\""},
+        {UPSTREAMS("\"domestic\": [\"127.0.0.1\"], \"external\": [\"tcp://::1\"], \"office\": [\"127.0.0.1:53\"]"),
+         "upstreams.domestic[0]: 127.0.0.1:53 is an address this server listens on: it would ask itself\n"
+         "upstreams.external[0]: [::1]:53 is an address this server listens on: it would ask itself\n"
+         "upstreams.office[0]: 127.0.0.1:53 is an address this server listens on: it would ask itself"},
+        {"{\"listen\": [\"0.0.0.0:5300\"], \"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": "
+         "[\"127.0.0.2:5300\", \"127.0.0.2:5301\", \"192.0.2.9:5300\"]}}",
+         "upstreams.external[0]: 127.0.0.2:5300 is an address this server listens on: it would ask itself"},
+        {UPSTREAMS("\"domestic\": [\"192.0.2.1\", \"tcp://192.0.2.1\", \"192.0.2.1:53\"], "
+                   "\"external\": [\"tcp://192.0.2.1\", \"192.0.2.1:54\"]"),
+         "upstreams.domestic[2]: 192.0.2.1:53 is in this group already\n"
+         "upstreams.external[0]: 192.0.2.1:53 is a domestic upstream too: an upstream is on one side of the border"},
+        {UPSTREAMS("\"external\": [\"198.51.100.1\"], \"auto\": [\"192.0.2.5\"], \"refuse\": [], \"a b\": []"),
+         "upstreams.auto: a group cannot have this name: \"via\" gives it another meaning\n"
+         "upstreams.refuse: a group cannot have this name: \"via\" gives it another meaning\n"
+         "upstreams[\"a b\"]: not a group's name (1 to 32 letters, digits, '.', '_' or '-')"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_zones(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {WITH("\"zones\": {}"), "zones: expected a list of objects with \"zone\" and \"via\", not an object"},
+        {WITH("\"zones\": [\"a.example\", {}, {\"zone\": 1, \"via\": 2}]"),
+         "zones[0]: expected an object, not a string\n"
+         "zones[1].zone: missing (expected a zone's name)\n"
+         "zones[1].via: missing (expected \"auto\", \"refuse\" or a group's name)\n"
+         "zones[2].zone: expected a zone's name, not a number\n"
+         "zones[2].via: expected \"auto\", \"refuse\" or a group's name, not a number"},
+        {WITH("\"zones\": [{\"zone\": \"a..b\", \"via\": \"office\"}]"),
+         "zones[0].zone: not a domain name: \"a..b\"\n"
+         "zones[0].via: no such group: \"office\" (expected \"auto\", \"refuse\" or a key of upstreams)"},
+        {WITH("\"zones\": [{\"zone\": \"A.example\", \"via\": \"auto\"}, {\"zone\": \"b\", \"via\": \"refuse\"}, "
+              "{\"zone\": \"a.EXAMPLE.\", \"via\": \"refuse\"}]"),
+         "zones[2].zone: \"a.example.\" is listed already, at zones[0]"},
+        {WITH("\"presets\": \"dnsbl\""), "presets: expected a list of presets' names, not a string"},
+        {WITH("\"presets\": [\"dnsbll\", \"../presets/dnsbl\", 1, \"dnsbl\", \"dnsbl\", \"\"]"),
+         "presets[0]: no such preset: \"dnsbll\" (presets has: \"bad\", \"dnsbl\", \"empty\", \"folder\", \"nul\")\n"
+         "presets[1]: not a preset's name: \"../presets/dnsbl\"\n"
+         "presets[2]: expected a preset's name, not a number\n"
+         "presets[4]: \"dnsbl\" is listed already\n"
+         "presets[5]: not a preset's name: \"\""},
+        {WITH("\"presets\": [\"bad\", \"empty\", \"folder\", \"nul\"]"),
+         "presets[0]: presets/bad.zones:2: not a domain name: \"b..example\"\n"
+         "presets[1]: presets/empty.zones: names no zone\n"
+         "presets[2]: presets/folder.zones: not a regular file\n"
+         "presets[3]: presets/nul.zones: not a text file (it holds a NUL byte)"},
+        /* A bad group is told once, not again at every zone that goes there. */
+        {UPSTREAMS(
+             "\"external\": [\"198.51.100.1\"], \"office\": 1}, \"zones\": [{\"zone\": \"a\", \"via\": \"office\"}"
+             "], \"log\": {"),
+         "upstreams.office: expected a list of upstreams, not a number"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_all_errors_at_once(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {"{\"workers\": \"x\", \"workers\": 99, \"lisen\": 1, \"cache\": {\"memory\": 1}, \"log\": 3}",
+         "workers: given twice (lines 1 and 1)\n"
+         "lisen: unknown key (did you mean \"listen\"?)\n"
+         "log: expected an object, not a number\n"
+         "workers: 99 is out of range (1 to 64)\n"
+         "upstreams.external: missing (expected a list of upstreams beyond the border)\n"
+         "cache.memory: expected " SIZE ", not a number"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_sources(void **state)
+{
+    (void) state;
+    struct told             told = {""};
+    struct settings_sources other;
+
+    assert_null(settings_read("nowhere.json", &sources, hear, &told));
+    assert_string_equal(told.text, "nowhere.json: No such file or directory");
+
+    told.text[0] = '\0';
+    assert_null(settings_read("presets", &sources, hear, &told));
+    assert_string_equal(told.text, "presets: not a regular file");
+
+    told.text[0] = '\0';
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_null(settings_read("fifo", &sources, hear, &told));
+    assert_string_equal(told.text, "fifo: not a regular file");
+
+    told.text[0] = '\0';
+    put("nul.json", "{}\0{}", 5);
+    assert_null(settings_read("nul.json", &sources, hear, &told));
+    assert_string_equal(told.text, "nul.json:1:3: end of file expected near end of file");
+
+    told.text[0] = '\0';
+    put_text("large.json", "{}");
+    assert_int_equal(truncate("large.json", (16 << 20) + 1), 0);
+    assert_null(settings_read("large.json", &sources, hear, &told));
+    assert_string_equal(told.text, "large.json: larger than 16 MiB");
+
+    told.text[0] = '\0';
+    put_text("byway.json", UPSTREAMS("\"external\": [\"198.51.100.1\"]"));
+    other = (struct settings_sources){.resolv_conf = "nowhere.conf", .presets = "no-presets"};
+    assert_null(settings_read("byway.json", &other, hear, &told));
+    assert_string_equal(told.text, "upstreams.domestic: missing, and nowhere.conf cannot stand in for it: No such file "
+                                   "or directory\n"
+                                   "presets[0]: no such preset: \"dnsbl\" (no-presets has: none)");
+
+    told.text[0] = '\0';
+    put_text("own.conf", "nameserver 127.0.0.1\nnameserver ::1\n");
+    other = (struct settings_sources){.resolv_conf = "own.conf", .presets = "presets"};
+    assert_null(settings_read("byway.json", &other, hear, &told));
+    assert_string_equal(told.text, "upstreams.domestic: missing, and own.conf names no server but this one");
+
+    told.text[0] = '\0';
+    put_text("own.conf", "nameserver 198.51.100.1\n");
+    assert_null(settings_read("byway.json", &other, hear, &told));
+    assert_string_equal(told.text, "upstreams.external[0]: 198.51.100.1:53 is a domestic upstream too: an upstream is "
+                                   "on one side of the border");
+}
+
+static void assert_address(const struct address *address, const char *expected)
+{
+    char text[ADDRESS_TEXT_MAX];
+    assert_string_equal(address_format(address, text), expected);
+}
+
+static void assert_rule(const struct rule *rule, const char *zone, enum via via, unsigned group, bool preset)
+{
+    char text[NAME_TEXT_MAX];
+    assert_string_equal(name_format(name_view(&rule->zone), text), zone);
+    assert_int_equal(rule->via, via);
+    assert_int_equal(rule->group, group);
+    assert_int_equal(rule->preset, preset);
+}
+
+/* Also the nameservers of resolv.conf: ours left out, twice the same taken once, no option mistaken for one. */
+static void test_defaults(void **state)
+{
+    (void) state;
+    struct settings *s = good(UPSTREAMS("\"external\": [\"198.51.100.1\"]"));
+    assert_string_equal(s->path, "byway.json");
+    assert_true(s->listen_default);
+    assert_int_equal(s->listen_count, 2);
+    assert_address(&s->listen[0], "127.0.0.1:53");
+    assert_address(&s->listen[1], "[::1]:53");
+    assert_int_equal(s->allow.count, 2);
+    assert_in_range(s->workers, 1, LIMIT_WORKERS);
+    assert_null(s->user);
+
+    assert_int_equal(s->group_count, 2);
+    assert_string_equal(s->groups[GROUP_DOMESTIC].name, "domestic");
+    assert_int_equal(s->groups[GROUP_DOMESTIC].count, 2);
+    assert_address(&s->groups[GROUP_DOMESTIC].upstreams[0].address, "192.0.2.53:53");
+    assert_address(&s->groups[GROUP_DOMESTIC].upstreams[1].address, "[2001:db8::53]:53");
+    assert_string_equal(s->groups[GROUP_EXTERNAL].name, "external");
+    assert_int_equal(s->groups[GROUP_EXTERNAL].count, 1);
+    assert_false(s->groups[GROUP_EXTERNAL].upstreams[0].trusted);
+    assert_int_equal(s->groups[GROUP_EXTERNAL].upstreams[0].scheme, SCHEME_UDP);
+
+    assert_int_equal(s->rule_count, 2);
+    assert_rule(&s->rules[0], "bl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
+    assert_rule(&s->rules[1], "dnswl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
+
+    assert_true(s->fall_on_timeout && s->fall_on_servfail && s->fall_on_refused);
+    assert_int_equal(s->patience, 0);
+    assert_int_equal(s->deadline, 4500);
+    assert_int_equal(s->learning, LEARNING_ON);
+    assert_int_equal(s->recheck_first, 600000);
+    assert_int_equal(s->recheck_max, 86400000);
+    assert_int_equal(s->recover_after, 2);
+    assert_int_equal(s->max_zones, 100000);
+    assert_int_equal(s->cache_memory, 64 << 20);
+    assert_int_equal(s->min_ttl, 0);
+    assert_int_equal(s->max_ttl, 86400);
+    assert_int_equal(s->stale, 86400);
+    assert_string_equal(s->control_socket, "/run/byway/control.sock");
+    assert_null(s->control_group);
+    assert_string_equal(s->state, "/var/lib/byway");
+    assert_int_equal(s->log_level, LOG_LEVEL_INFO);
+    assert_int_equal(s->log_format, LOG_FORMAT_TEXT);
+    settings_destroy(s);
+}
+
+static void test_everything_set(void **state)
+{
+    (void) state;
+    struct settings *s = good(
+        "{\"#\": \"a comment\", \"#\": {\"x\": 1, \"x\": 2},\n"
+        "\"listen\": [\"192.0.2.80\", \"[2001:db8::80]:5300\"], \"allow\": [\"10.0.0.0/8\", \"2001:db8::/32\"],\n"
+        "\"workers\": 64, \"user\": \"root\",\n"
+        "\"upstreams\": {\"#\": 1, \"office\": [\"10.1.1.1\"], \"external\": [\"tcp://198.51.100.1:5353\",\n"
+        "  {\"address\": \"2001:db8::9\", \"trusted\": true, \"#\": 1}], \"domestic\": [" EIGHT(
+            ", ") "]},\n"
+                  "\"zones\": [{\"zone\": \"Corp.Example\", \"via\": \"office\", \"#\": 1}, {\"zone\": \".\", \"via\": "
+                  "\"auto\"},\n"
+                  "  {\"zone\": \"bl.example\", \"via\": \"external\"}, {\"zone\": \"no.example.\", \"via\": "
+                  "\"refuse\"}],\n"
+                  "\"presets\": [], \"fallback\": {\"on\": [], \"patience\": \"0ms\", \"deadline\": \"30s\"},\n"
+                  "\"learning\": {\"mode\": \"off\", \"recheck_first\": \"1s\", \"recheck_max\": \"1s\", "
+                  "\"recover_after\": 1,\n"
+                  "  \"max_zones\": 10000000},\n"
+                  "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\"},\n"
+                  "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
+                  "\"metrics\": {},\n"
+                  "\"log\": {\"level\": \"debug\", \"format\": \"json\"}}\n");
+    assert_false(s->listen_default);
+    assert_address(&s->listen[0], "192.0.2.80:53");
+    assert_address(&s->listen[1], "[2001:db8::80]:5300");
+    assert_int_equal(s->workers, 64);
+    assert_string_equal(s->user, "root");
+    assert_int_equal(s->group_count, 3);
+    assert_string_equal(s->groups[2].name, "office");
+    assert_int_equal(s->groups[GROUP_DOMESTIC].count, 8);
+    assert_int_equal(s->groups[GROUP_EXTERNAL].count, 2);
+    assert_int_equal(s->groups[GROUP_EXTERNAL].upstreams[0].scheme, SCHEME_TCP);
+    assert_address(&s->groups[GROUP_EXTERNAL].upstreams[0].address, "198.51.100.1:5353");
+    assert_address(&s->groups[GROUP_EXTERNAL].upstreams[1].address, "[2001:db8::9]:53");
+    assert_true(s->groups[GROUP_EXTERNAL].upstreams[1].trusted);
+    assert_int_equal(s->rule_count, 4);
+    assert_rule(&s->rules[0], "corp.example.", VIA_GROUP, 2, false);
+    assert_rule(&s->rules[1], ".", VIA_AUTO, 0, false);
+    assert_rule(&s->rules[2], "bl.example.", VIA_GROUP, GROUP_EXTERNAL, false);
+    assert_rule(&s->rules[3], "no.example.", VIA_REFUSE, 0, false);
+    assert_false(s->fall_on_timeout || s->fall_on_servfail || s->fall_on_refused);
+    assert_int_equal(s->patience, 1); /* 0 would be auto */
+    assert_int_equal(s->learning, LEARNING_OFF);
+    assert_int_equal(s->max_ttl, 3600);
+    assert_int_equal(s->stale, 0);
+    assert_string_equal(s->control_group, "root");
+    assert_int_equal(s->log_format, LOG_FORMAT_JSON);
+    settings_destroy(s);
+}
+
+static void test_warnings(void **state)
+{
+    (void) state;
+    struct told      told;
+    struct settings *s = read_text(
+        UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"domesitc\": [\"192.0.2.2\"]"),
+        &told);
+    assert_non_null(s);
+    assert_string_equal(told.text, "warning: upstreams.domesitc: no zone goes via this group");
+    settings_destroy(s);
+
+    const struct settings_sources other = {.resolv_conf = "many.conf", .presets = "presets"};
+    put_text("many.conf", "nameserver dns.example\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n"
+                          "nameserver 10.0.0.4\nnameserver 10.0.0.5\nnameserver 10.0.0.6\nnameserver 10.0.0.7\n"
+                          "nameserver 10.0.0.8\nnameserver 10.0.0.9\n");
+    put_text("byway.json", UPSTREAMS("\"external\": [\"198.51.100.1\"]"));
+    told.text[0] = '\0';
+    s            = settings_read("byway.json", &other, hear, &told);
+    assert_non_null(s);
+    assert_string_equal(
+        told.text, "warning: upstreams.domestic: many.conf: not a server's address: \"dns.example\"\n"
+                   "warning: upstreams.domestic: many.conf: 10.0.0.9 is left out, a group has 8 upstreams at most");
+    assert_int_equal(s->groups[GROUP_DOMESTIC].count, LIMIT_GROUP);
+    settings_destroy(s);
+}
+
+/* Every allocation of ours fails once: that is told, and nothing is lost (the sanitizer looks). */
+static void test_out_of_memory(void **state)
+{
+    (void) state;
+    static const char text[] =
+        "{\"listen\": [\"192.0.2.80\"], \"user\": \"root\", \"upstreams\": {\"external\": [\"198.51.100.1\"], "
+        "\"office\": [\"10.1.1.1\"]}, \"zones\": [{\"zone\": \"a\", \"via\": \"office\"}], \"control\": {\"group\": "
+        "\"root\"}}";
+    struct told told   = {""};
+    size_t      before = heap_count();
+    settings_destroy(good(text));
+    size_t count = heap_count() - before;
+    assert_in_range(count, 10, 100);
+    for (size_t i = 0; i < count; i++) {
+        told.text[0] = '\0';
+        heap_fail_at(i);
+        struct settings *settings = settings_read("byway.json", &sources, hear, &told);
+        assert_true(heap_restore());
+        if (settings || !strstr(told.text, "out of memory"))
+            fail_msg("allocation %zu: %s", i, told.text);
+    }
+}
+
+static const struct shipped {
+    const char *path;
+} shipped[] = {{"config/byway.json"},
+               {"config/examples/mail-server.json"},
+               {"config/examples/office.json"},
+               {"config/examples/zones.json"}};
+
+static void test_shipped_files(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(shipped); i++) {
+        char        path[PATH_MAX];
+        struct told told = {""};
+        assert_in_range(snprintf(path, sizeof(path), "%s/%s", source_root, shipped[i].path), 1, sizeof(path) - 1);
+        struct settings *s = settings_read(path, &sources, hear, &told);
+        if (!s || told.text[0] != '\0')
+            fail_msg("%s", told.text);
+        settings_destroy(s);
+    }
+}
+
+struct listed {
+    const char *path, *absent;
+};
+static const struct listed listed[] = {
+#define SETTING(name_, path_, ...) {path_, #__VA_ARGS__},
+#include "settings/settings.def"
+#undef SETTING
+};
+
+/* "properties" of the schema at `path`; NULL: not there. */
+static const json_t *schema_of(const json_t *schema, const char *path)
+{
+    char        copy[64], *rest = copy;
+    const char *word;
+    assert_in_range(snprintf(copy, sizeof(copy), "%s", path), 1, sizeof(copy) - 1);
+    while ((word = strsep(&rest, ".")))
+        schema = json_object_get(json_object_get(schema, "properties"), word);
+    return schema;
+}
+
+static size_t count_leaves(const json_t *schema)
+{
+    size_t      count = 0;
+    const char *word;
+    json_t     *value;
+    json_object_foreach(json_object_get(schema, "properties"), word, value)
+    {
+        count += strcmp(word, "upstreams") == 0 || !json_object_get(value, "properties") ? 1 : count_leaves(value);
+    }
+    return count;
+}
+
+static void test_schema_lists_the_same_keys(void **state)
+{
+    (void) state;
+    char path[PATH_MAX];
+    assert_in_range(snprintf(path, sizeof(path), "%s/config/byway.schema.json", source_root), 1, sizeof(path) - 1);
+    json_t *schema = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(schema);
+    for (size_t i = 0; i < ARRAY_LEN(listed); i++) {
+        const json_t *key    = schema_of(schema, listed[i].path);
+        json_t       *absent = json_loads(listed[i].absent, JSON_DECODE_ANY, NULL);
+        if (!key)
+            fail_msg("%s is not in the schema", listed[i].path);
+        if (absent && !json_equal(absent, json_object_get(key, "default")))
+            fail_msg("%s: the schema has another default", listed[i].path);
+        json_decref(absent);
+    }
+    assert_int_equal(count_leaves(schema), ARRAY_LEN(listed));
+    json_decref(schema);
+}
+
+static void test_manual_names_every_key(void **state)
+{
+    (void) state;
+    static char text[65536];
+    char        path[PATH_MAX], wanted[128];
+    assert_in_range(snprintf(path, sizeof(path), "%s/docs/man/byway.json.5", source_root), 1, sizeof(path) - 1);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t len = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(listed); i++) {
+        snprintf(wanted, sizeof(wanted), ".It Cm %s", listed[i].path);
+        if (!strstr(text, wanted))
+            fail_msg("%s is not in the manual", listed[i].path);
+    }
+}
+
+static char directory[] = "/tmp/test_settings.XXXXXX";
+
+static int set_up(void **state)
+{
+    (void) state;
+    /* The files that ship stand beside this one; a relative name of it counts from where the build runs. */
+    char here[PATH_MAX];
+    snprintf(here, sizeof(here), "%.*s/../..", (int) (strrchr(__FILE__, '/') - __FILE__), __FILE__);
+    if (!realpath(here, source_root) || !mkdtemp(directory) || chdir(directory) < 0 || mkdir("presets", 0700) < 0 ||
+        mkdir("presets/folder.zones", 0700) < 0)
+        return -1;
+    put_text("resolv.conf", "# nameserver 192.0.2.99\nsearch example\nnameserver 127.0.0.1\nnameserver 192.0.2.53\n"
+                            "  nameserver\t2001:db8::53 # second\nnameserver ::1\nnameserver 192.0.2.53\n"
+                            "nameservers 192.0.2.98\nnameserver\noptions timeout:1");
+    put_text("presets/dnsbl.zones", "# lists\n\nBL.example. # the first\r\n\tdnswl.example");
+    put_text("presets/bad.zones", "a.example\nb..example\n");
+    put_text("presets/empty.zones", "# nothing\n");
+    put("presets/nul.zones", "a.example\n\0b.example\n", 21);
+    put_text("presets/README", "no preset\n");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    char command[64];
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_shipped_files),
+        cmocka_unit_test(test_schema_lists_the_same_keys),
+        cmocka_unit_test(test_manual_names_every_key),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
