@@ -34,28 +34,29 @@ static inline bool is_barred(const uint8_t *barred, size_t pos)
     return barred != NULL && (barred[pos / 8] >> pos % 8 & 1) != 0;
 }
 
-/* A pointer must lead before the run of labels it ends: what lies between would only lead to it again. So runs start
- * ever earlier, and the walk ends. */
+/* A pointer leads to a run of labels that ends before the run it stands in began. So the walk only goes back, and what
+ * follows a name can be cut off without changing it. */
 static inline bool walk(struct view message, size_t offset, const uint8_t *barred, struct name *ret_name,
                         size_t *ret_end)
 {
-    size_t   pos = offset, run = offset, end = 0, len = 0;
+    size_t   pos = offset, run = offset, limit = message.len, end = 0, len = 0;
     unsigned pointers = 0;
 
-    while (pos < message.len && !is_barred(barred, pos)) {
+    while (pos < limit && !is_barred(barred, pos)) {
         uint8_t label = message.data[pos];
         if (label >= POINTER_BITS) {
-            if (message.len - pos < 2 || is_barred(barred, pos + 1) || ++pointers > POINTERS_MAX)
+            if (limit - pos < 2 || is_barred(barred, pos + 1) || ++pointers > POINTERS_MAX)
                 return false;
             size_t target = (size_t) (label & ~POINTER_BITS) << 8 | message.data[pos + 1];
             if (target < POINTER_MIN || target >= run)
                 return false;
             if (end == 0)
                 end = pos + 2;
+            limit = run;
             pos = run = target;
             continue;
         }
-        if (label > LABEL_MAX || message.len - pos < 1u + label || len + 1 + label > NAME_WIRE_MAX)
+        if (label > LABEL_MAX || limit - pos < 1u + label || len + 1 + label > NAME_WIRE_MAX)
             return false;
         if (ret_name != NULL)
             memcpy(ret_name->wire + len, message.data + pos, 1u + label);

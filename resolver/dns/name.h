@@ -25,8 +25,8 @@ static inline struct view name_view(const struct name *name) { return (struct vi
 size_t name_check(struct view bytes);
 
 /* Reads the name at `offset` of `message` (a whole one, header included), following compression pointers, each of
- * which must point behind the header and before the labels it ends; more than 127 are refused. On success *ret_end is
- * the offset after the name where it stands. */
+ * which must point behind the header, to labels that end before those that it continues; more than 127 are refused. On
+ * success *ret_end is the offset after the name where it stands. */
 bool name_unpack(struct view message, size_t offset, struct name *ret, size_t *ret_end);
 /* As name_unpack(), without the copy. */
 bool name_skip(struct view message, size_t offset, size_t *ret_end);

@@ -73,6 +73,7 @@ static void compressed_names_are_unpacked(void **state)
         {"............\0\xc0\x0c", 15, 13, 15, "", 1},
         {"............\xc0\x0c", 14, 12, 0, NULL, 0},                    /* itself */
         {"............\1a\xc0\x0c", 16, 12, 0, NULL, 0},                 /* its own labels */
+        {"............\4a\xc0\x0cx", 18, 14, 0, NULL, 0},                /* labels that run over it */
         {"............\xc0\x0e\xc0\x0c", 16, 12, 0, NULL, 0},            /* forward */
         {"............\xc0\x0e\xc0\x0c", 16, 14, 0, NULL, 0},            /* back, then forward again */
         {"............\1a\1b\xc0\x0e\xc0\x0c", 20, 16, 0, NULL, 0},      /* a loop through labels */

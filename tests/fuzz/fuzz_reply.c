@@ -1,0 +1,77 @@
+/* An upstream's packet: judged, stored, and written for a client who asked in another case, a while later. */
+#include "base/bytes.h"
+#include "dns/compose.h"
+#include "dns/kind.h"
+#include "fuzz.h"
+
+#include <string.h>
+
+static uint8_t packed[STORED_MAX], out[65535];
+
+static void check_kind(const struct message *reply)
+{
+    struct kind kind;
+
+    kind_judge(reply, &kind);
+    CHECK(kind.outcome <= OUTCOME_REFUSED || kind.outcome == OUTCOME_MALFORMED);
+    CHECK(kind.has_soa || kind.negative_ttl == 0);
+    if (kind.has_alias)
+        CHECK(name_check(name_view(&kind.alias)) == kind.alias.len);
+    if (kind.has_soa)
+        CHECK(name_check(name_view(&kind.zone)) == kind.zone.len);
+}
+
+/* Each TTL less the age, and nothing else changed in number or kind. */
+static void check_records(const struct message *answer, const struct message *before, uint32_t age, bool stale)
+{
+    struct record mine = {0}, theirs = {0};
+
+    while (message_next(before, &theirs)) {
+        CHECK(message_next(answer, &mine) && mine.type == theirs.type && mine.section == theirs.section);
+        CHECK(mine.ttl_at == theirs.ttl_at && mine.end == theirs.end);
+        CHECK(mine.ttl == (stale ? STALE_TTL : theirs.ttl > age ? theirs.ttl - age : 0));
+    }
+    if (message_next(answer, &mine))
+        CHECK(mine.type == TYPE_OPT && !message_next(answer, &mine));
+}
+
+static void check_answer(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale)
+{
+    struct message answer, before;
+    size_t         len = answer_write(asked, stored, age, stale, EDE_STALE_ANSWER, out, sizeof out);
+
+    CHECK(len > 0 && len <= asked->limit);
+    CHECK(message_parse((struct view){out, len}, &answer));
+    CHECK(message_parse(stored->message, &before));
+    CHECK(memcmp(answer.question.name.data, asked->name.wire, asked->name.len) == 0);
+    CHECK(answer.edns.present == asked->edns && answer.rcode == before.rcode);
+    if ((answer.flags & FLAG_TC) == 0)
+        check_records(&answer, &before, age, stale);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct store_rules rules = {.min_ttl = 1, .max_ttl = 86400, .authentic = size % 2 != 0};
+    struct message           reply;
+    struct asked             asked;
+    size_t                   split, len;
+    uint32_t                 ttl;
+
+    if (!message_parse((struct view){data, size}, &reply))
+        return 0;
+    check_kind(&reply);
+    len = answer_pack(&reply, &rules, packed, sizeof packed, &split, &ttl);
+    if (len == 0)
+        return 0;
+    CHECK(ttl >= rules.min_ttl && ttl <= rules.max_ttl);
+
+    struct stored stored = {{packed, split}, {packed + split, len - split}};
+    asked_from(&reply, 0, &asked);
+    name_mix_case(asked.name.wire, asked.name.len, 0x5555555555555555);
+    check_answer(&asked, &stored, 17, false);
+    name_mix_case(asked.name.wire, asked.name.len, UINT64_MAX);
+    check_answer(&asked, &stored, 0x3f3f3f, false);
+    asked_from(&reply, 1232, &asked);
+    check_answer(&asked, &stored, 1, true);
+    return 0;
+}
