@@ -94,34 +94,44 @@ const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX])
 {
     char *known = ldns_rr_class2str(class);
 
-    snprintf(text, TYPE_TEXT_MAX, "%s", known != NULL ? known : "?");
+    if (known != NULL && strlen(known) < TYPE_TEXT_MAX)
+        strcpy(text, known);
+    else
+        snprintf(text, TYPE_TEXT_MAX, "CLASS%u", class);
     free(known);
     return text;
 }
 
-static void give_record(ldns_rr *rr, int64_t ttl, records_each_fn each, void *context)
+/* ldns reads one record at a time: it refuses a whole message for one rdata that it does not like. A few types it reads
+ * on from elsewhere than their end, so the end is compared. */
+static void give_record(struct view wire, const struct record *record, int64_t ttl, records_each_fn each, void *context)
 {
-    ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
-    char *line = ldns_rr2str(rr);
+    ldns_rr *rr   = NULL;
+    size_t   pos  = record->owner;
+    char    *line = NULL;
 
-    if (line == NULL)
+    if (ldns_wire2rr(&rr, wire.data, wire.len, &pos, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
         return;
-    line[strcspn(line, "\n")] = '\0';
-    each(context, line);
+    if (pos == record->end) {
+        ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
+        line = ldns_rr2str(rr);
+    }
+    if (line != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        each(context, line);
+    }
     free(line);
+    ldns_rr_free(rr);
 }
 
-void records_format(struct view message, int64_t ttl, records_each_fn each, void *context)
+void records_format(struct view wire, int64_t ttl, records_each_fn each, void *context)
 {
-    ldns_pkt *packet = NULL;
+    struct message message;
+    struct record  record = {0};
 
-    if (ldns_wire2pkt(&packet, message.data, message.len) != LDNS_STATUS_OK)
+    if (!message_parse(wire, &message))
         return;
-    ldns_rr_list *answer = ldns_pkt_answer(packet), *authority = ldns_pkt_authority(packet);
-    for (size_t i = 0; i < ldns_rr_list_rr_count(answer); i++)
-        give_record(ldns_rr_list_rr(answer, i), ttl, each, context);
-    for (size_t i = 0; ldns_rr_list_rr_count(answer) == 0 && i < ldns_rr_list_rr_count(authority); i++)
-        if (ldns_rr_get_type(ldns_rr_list_rr(authority, i)) == LDNS_RR_TYPE_SOA)
-            give_record(ldns_rr_list_rr(authority, i), ttl, each, context);
-    ldns_pkt_free(packet);
+    while (message_next(&message, &record) && record.section != SECTION_ADDITIONAL)
+        if (record.section == SECTION_ANSWER || (message.count[SECTION_ANSWER] == 0 && record.type == TYPE_SOA))
+            give_record(wire, &record, ttl, each, context);
 }

@@ -4,7 +4,7 @@
 #ifndef DNS_TEXT_H
 #define DNS_TEXT_H
 
-#include "dns/name.h"
+#include "dns/message.h"
 
 #define NAME_TEXT_MAX 1016 /* 255 bytes, each \DDD at worst, with dots and NUL */
 #define TYPE_TEXT_MAX 16
@@ -21,9 +21,10 @@ bool        type_parse(const char *text, uint16_t *ret); /* any case; "TYPEnnn" 
 /* "IN", or "CLASS42". `text` holds TYPE_TEXT_MAX. */
 const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX]);
 
-/* Gives the records of the answer section as zone file lines with the TTL `ttl`, s (0 where it is negative); without any, the SOA of the authority section. `message` was accepted by message_parse().
- * A record that ldns cannot read is left out. */
+/* Gives the records of the answer section as zone file lines with the TTL `ttl`, s (0 where it is negative); where it
+ * is empty, the SOA of the authority section. Nothing for what message_parse() refuses. A record that ldns cannot read
+ * is left out. */
 typedef void (*records_each_fn)(void *context, const char *line);
-void records_format(struct view message, int64_t ttl, records_each_fn each, void *context);
+void records_format(struct view wire, int64_t ttl, records_each_fn each, void *context);
 
 #endif

@@ -1,4 +1,5 @@
 /* Names and types as text: both ways, and what is no name. ldns is the judge of the form. */
+#include "../lib/packet.h"
 #include "dns/text.h"
 
 #include <ldns/ldns.h>
@@ -166,12 +167,61 @@ static void wrong_types_are_refused(void **state)
     assert_int_equal(type, 7);
 }
 
+static void classes_have_names(void **state)
+{
+    char text[TYPE_TEXT_MAX];
+
+    (void) state;
+    assert_string_equal(class_format(CLASS_IN, text), "IN");
+    assert_string_equal(class_format(3, text), "CH");
+    assert_string_equal(class_format(65280, text), "CLASS65280");
+}
+
+static void append(void *context, const char *line)
+{
+    strcat(context, line);
+    strcat(context, "|");
+}
+
+static void records_are_lines(void **state)
+{
+    static struct packet packet;
+    char                 lines[1000] = "";
+
+    (void) state;
+    packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_A);
+    packet_record_here(&packet, 0, TYPE_A, 300, "\300\0\2\1", 4);
+    packet_record_here(&packet, 0, TYPE_A, 300, "\300\0\2", 3); /* no address: left out */
+    packet_record_here(&packet, 0, 108, 300, "0123456789", 10); /* an EUI48 that is too long */
+    packet_record_here(&packet, 0, TYPE_TXT, 300, "\4a\"\n\xc3", 5);
+    packet_name_record(&packet, 0, "example.com", TYPE_MX, 300, 2, "mx.example.com");
+    packet_soa(&packet, 1, "example.com", 300, 60);
+    packet_record(&packet, 2, "mx.example.com", TYPE_A, 300, "1234", 4);
+    records_format(packet_view(&packet), 42, append, lines);
+    assert_string_equal(lines, "example.com.\t42\tIN\tA\t192.0.2.1|"
+                               "example.com.\t42\tIN\tTXT\t\"a\\\"\\010\\195\"|"
+                               "example.com.\t42\tIN\tMX\t0 mx.example.com.|");
+
+    lines[0] = '\0';
+    packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_A);
+    packet_name_record(&packet, 1, "example.com", TYPE_NS, 300, 0, "ns.example.com");
+    packet_soa(&packet, 1, "example.com", 300, 60);
+    records_format(packet_view(&packet), -5, append, lines);
+    assert_string_equal(lines, "example.com.\t0\tIN\tSOA\tns.example. hostmaster.example. 3600 3600 3600 3600 60|");
+
+    lines[0] = '\0';
+    packet.len--;
+    records_format(packet_view(&packet), 1, append, lines);
+    assert_string_equal(lines, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_have_one_text), cmocka_unit_test(every_byte_survives),
         cmocka_unit_test(names_are_read),      cmocka_unit_test(long_texts_are_refused),
         cmocka_unit_test(types_have_names),    cmocka_unit_test(wrong_types_are_refused),
+        cmocka_unit_test(classes_have_names),  cmocka_unit_test(records_are_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
