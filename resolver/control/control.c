@@ -19,6 +19,7 @@
 #include "control/peer.h"
 #include "control/request.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct control {
     uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows */
     uv_timer_t             stall; /* runs while output waits */
     bool                   closing;
+    struct client         *running; /* its method runs right now */
     struct list            clients; /* idlest first */
     size_t                 client_count;
     size_t                 output; /* bytes that wait for all clients */
@@ -280,7 +282,9 @@ static void call_run(struct client *client, const struct control_method *method,
     *call = (struct control_call){.client = client, .id = request->id ? json_incref(request->id) : NULL};
     client->calls++;
     client->refs++;
+    client->control->running = client;
     method->run(client->control->options.context, call, params);
+    client->control->running = NULL;
     json_decref(params);
 }
 
@@ -376,7 +380,7 @@ static void client_pump(struct client *client)
 {
     struct view line;
 
-    while (client->state != CLIENT_CLOSED && client_has_caught_up(client) &&
+    while (client->state != CLIENT_CLOSED && !client->control->closing && client_has_caught_up(client) &&
            lines_next(&client->input, client->state == CLIENT_ENDED, &line)) {
         if (is_blank(line))
             continue;
@@ -384,6 +388,8 @@ static void client_pump(struct client *client)
         list_append(&client->control->clients, &client->link);
         client_on_line(client, line);
     }
+    if (client->control->closing)
+        client_close(client);
     if (client->state == CLIENT_CLOSED)
         return;
 
@@ -490,25 +496,38 @@ struct control *control_start(uv_loop_t *loop, int fd, const struct control_opti
     return control;
 }
 
-/* While the old socket still listens nobody else can have taken its path, so what is removed is ours. */
-static void control_remove_file(struct control *control)
+/* While the socket listens nobody else can have taken its path, so the file there is ours. False: it has none. */
+static bool control_path(struct control *control, struct sockaddr_un *ret)
 {
-    struct sockaddr_un address = {0};
-    socklen_t          len     = sizeof(address);
-    int                fd      = -1;
+    socklen_t len = sizeof(*ret);
+    int       fd  = -1;
 
-    if (uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
-        getsockname(fd, (struct sockaddr *) &address, &len) == 0 && address.sun_family == AF_UNIX &&
-        address.sun_path[0] == '/')
-        unlink(address.sun_path);
+    *ret = (struct sockaddr_un){0};
+    return uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
+           getsockname(fd, (struct sockaddr *) ret, &len) == 0 && ret->sun_family == AF_UNIX && ret->sun_path[0] == '/';
+}
+
+int control_set_group(struct control *control, gid_t group)
+{
+    struct sockaddr_un address;
+
+    if (group != (gid_t) -1 && control_path(control, &address) && chown(address.sun_path, (uid_t) -1, group) != 0)
+        return -errno;
+    control->options.group = group;
+    return 0;
 }
 
 void control_close(struct control *control)
 {
+    struct sockaddr_un address;
+
     control->closing = true;
-    control_remove_file(control);
+    if (control_path(control, &address))
+        unlink(address.sun_path);
     LIST_EACH (link, next, &control->clients) {
-        client_close(CONTAINER_OF(link, struct client, link));
+        struct client *client = CONTAINER_OF(link, struct client, link);
+        if (client != control->running) /* closed when its method returns: it shall hear how it went */
+            client_close(client);
     }
     uv_close((uv_handle_t *) &control->listener, control_on_closed);
     uv_close((uv_handle_t *) &control->wake, control_on_closed);

@@ -44,8 +44,14 @@ void control_reply(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Who else may change things, from the next connection on; the socket file gets that group. For a reload that keeps the
+ * path, on which control_bind() would find the old socket alive. -errno: the file's group cannot be changed, and
+ * nothing is. With (gid_t)-1 the file keeps its group. */
+int control_set_group(struct control *control, gid_t group);
+
 /* Stops listening, removes the socket file where it may, and closes clients; calls that wait must still be answered (to
- * nobody). Freed when the last one is and libuv is done. */
+ * nobody, but for a call whose method closes the control itself and answers before it returns). Freed when the last one
+ * is and libuv is done. */
 void control_close(struct control *control);
 
 #endif

@@ -605,7 +605,8 @@ static void test_connections(void **state)
     bench_close(&bench);
 }
 
-/* A method may close the whole socket, with calls and lines still waiting. */
+/* A method may close the whole socket, with calls and lines still waiting, and its caller hears how it went: so does a
+ * reload that moves the socket. */
 static void test_closed_by_a_method(void **state)
 {
     struct bench bench;
@@ -616,6 +617,7 @@ static void test_closed_by_a_method(void **state)
     say(&bench, neighbour, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"later\"}\n");
     turns(&bench, 5);
     say(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\"}\n" MARK);
+    hear_this(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":true}");
     assert_null(hear(&bench, fd));
     assert_null(hear(&bench, neighbour));
     close(fd);
@@ -700,6 +702,36 @@ static void test_denied(void **state)
     bench_close(&bench);
 }
 
+static void test_set_group(void **state)
+{
+    struct bench bench;
+    struct stat  status;
+
+    (void) state;
+    if (getuid() != 0)
+        skip();
+    bench_open(&bench);
+    assert_int_equal(0, chmod(bench.directory, 0711));
+    for (int member = 0; member < 2; member++) {
+        assert_int_equal(0, control_set_group(bench.control, member ? 4321 : 1234));
+        assert_int_equal(0, stat(bench.path, &status));
+        assert_int_equal(member ? 4321 : 1234, status.st_gid);
+        assert_int_equal(0, chmod(bench.path, member ? 0660 : 0666)); /* a stranger needs it open to be judged at all */
+        assert_int_equal(0, setegid(4321));
+        assert_int_equal(0, seteuid(65534));
+        int fd = dial(&bench);
+        assert_int_equal(0, seteuid(0));
+        assert_int_equal(0, setegid(0));
+        say(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"change\"}\n");
+        if (member)
+            hear_this(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+        else
+            hear_error(&bench, fd, CONTROL_DENIED, "1");
+        close(fd);
+    }
+    bench_close(&bench);
+}
+
 static void test_bind(void **state)
 {
     struct bench bench;
@@ -753,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_peer_may_change),
         cmocka_unit_test(test_peer_read),
         cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_set_group),
         cmocka_unit_test(test_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
