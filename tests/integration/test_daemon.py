@@ -49,12 +49,12 @@ def test_notices_to_systemd(domestic, external):
 
 
 def test_the_watchdog_is_fed(domestic, external, monkeypatch):
-    monkeypatch.setenv("WATCHDOG_USEC", "600000")
+    monkeypatch.setenv("WATCHDOG_USEC", "2500000")
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
     daemon = Daemon([domestic], [external])
     try:
         daemon.start()
-        time.sleep(1.5)
+        time.sleep(2.6)
         assert sum("WATCHDOG=1" in notice for notice in daemon.read_notices()) >= 2
     finally:
         daemon.close()

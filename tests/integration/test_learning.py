@@ -445,7 +445,9 @@ def test_an_import_is_judged_entry_by_entry(forwarder, fresh, tmp_path):
     path.write_text(json.dumps({"version": 1, "zones": [
         {"zone": f"{zone}.", "state": "blocked"}, {"zone": "fenced.test.", "state": "blocked"},
         {"zone": "co.uk.", "state": "blocked"}, {"zone": "suspect.test.", "state": "suspect"}, {"nonsense": 1}]}))
-    result = daemon.control("zones", "import", str(path))
+    done = daemon.ctl("--json", "zones", "import", str(path))
+    result = json.loads(done.stdout)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, "some were refused"
     assert (result["imported"], result["skipped"], result["refused"]) == (1, 1, 3)
     assert set(daemon.zones()) == {f"{zone}."}
     path.write_text("{ no JSON")
@@ -469,8 +471,8 @@ def test_max_zones_bounds_the_table_but_pins_stay(forwarder, domestic, external,
     pinned = fresh("pinned")
     daemon.control("zones", "pin", pinned, "external")
     path = tmp_path / "zones.json"
-    path.write_text(json.dumps({"zones": [{"zone": f"full{n}.test.", "state": "blocked"} for n in range(1500)]}))
-    result = daemon.control("zones", "import", str(path))
+    path.write_text(json.dumps({"version": 1, "zones": [{"zone": f"full{n}.test.", "state": "blocked"} for n in range(1500)]}))
+    result = json.loads(daemon.ctl("--json", "zones", "import", str(path)).stdout)
     assert result["imported"] <= 1000 and result["imported"] + result["refused"] == 1500
     learn(daemon, domestic, fresh("blocked"), Servfail())  # an older one gives way
     zones = daemon.zones()

@@ -152,7 +152,7 @@ def test_the_lock_goes_with_its_holder(forwarder):
 def test_a_lost_disk_disturbs_no_dns(forwarder, domestic, external, fresh):
     """The state directory is taken away under it."""
     daemon = forwarder()
-    shutil.rmtree(daemon.state)
+    daemon.state.rename(daemon.directory / "elsewhere")
     zone = fresh("blocked")
     learn(daemon, domestic, zone, Servfail())
     for n in range(5):

@@ -7,6 +7,7 @@ All servers of a Stage share one thread. Arrival times are the kernel's, so that
 
 import asyncio
 import contextlib
+import copy
 import random
 import socket
 import struct
@@ -195,6 +196,7 @@ class Asked(Seen):
 
     def reply(self, rcode=dns.rcode.NOERROR, edns=True):
         reply = dns.message.make_response(self.message, recursion_available=True, our_payload=1232)
+        reply.question = copy.deepcopy(reply.question)  # or a behaviour that changes it would change what was asked
         reply.set_rcode(rcode)
         if not edns:
             reply.use_edns(False)
