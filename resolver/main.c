@@ -1,20 +1,22 @@
+/* clang-format off */
 /*
  * main.c: bywayd. In the order a query travels:
  *
- *   net/udp_listen, net/tcp_listen   listen: datagrams and frames with the client's address
- *   dns/message                      parse: validate once, remember offsets
- *   policy/                          policy: may this client ask; which `via` has this name
- *   cache/                           cache: hit, copy and patch (dns/edit), done
- *   query/engine, query/flight       join: someone already asks this
- *   query/route                      route: policy + verdict (learn/table) + health (upstream/) → whom to ask, when the
- * next query/query, upstream/exchange   ask: one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask dns/kind
- * judge: outcome → health of the upstream, observation for the keeper query/query                      answer: store,
- * answer the asker and all who joined
+ *   listen   net/udp_listen, net/tcp_listen   datagrams and frames with the client's address
+ *   parse    dns/message                      validate once, remember offsets
+ *   policy   policy/                          may this client ask; which `via` has this name
+ *   cache    cache/                           hit: copy and patch (dns/edit), done
+ *   join     query/engine, query/flight       someone already asks this: wait with them
+ *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
+ *   ask      query/query, upstream/exchange   one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
+ *   judge    dns/kind                         outcome: health of the upstream, observation for the keeper
+ *   answer   query/query                      store, answer the asker and all who joined
  *
  * Beside it, on the keeper's thread: query/prober and query/study find out about zones, learn/ remembers them, store/
  * keeps them, control/ and server/commands show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
  * reads the configuration; ctl/ is bywayctl.
  */
+/* clang-format on */
 #include "base/log.h"
 #include "server/daemon.h"
 

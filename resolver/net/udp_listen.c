@@ -23,6 +23,7 @@ enum {
     UDP_LISTEN_BUFFER = 4 << 20, /* bytes: some 5,000 queries, a pause of 50 ms at 100,000 a second */
     BATCH             = 32,      /* datagrams a system call: the cost of the call is spread thin by then */
     BATCHES           = 4,       /* a wakeup, so that the loop's other handles have their turn */
+    DISCARD_PORT      = 9,       /* nothing comes from there */
     DRAIN_BATCHES     = 256,     /* on stop: more than UDP_LISTEN_BUFFER holds */
     DATAGRAM          = 2048,    /* no query is longer; one that is arrives cut and is malformed */
     LATE              = 64,      /* answers that wait for room in the socket's buffer */
@@ -53,7 +54,7 @@ struct udp_listen {
     int            fd; /* -1: stopped */
     struct address address;
     bool           wildcard; /* the address a query came to has to be asked for, and named in the answer */
-    bool           serving, closed, freed;
+    bool           serving, deaf;
     udp_listen_fn  handle;
     void (*begin)(void *context);
     void                   *context;
@@ -331,43 +332,58 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
 
 void udp_listen_send(struct udp_listen *listen, const struct path *path, struct view answer)
 {
-    if (listen->fd < 0 || answer.len == 0)
+    if (answer.len == 0)
         return;
     if (list_empty(&listen->late) && send_one(listen, path, answer))
         return;
+    if (listen->deaf) { /* nobody watches for room in its buffer any more */
+        listen->stats.send_failed++;
+        return;
+    }
     keep_late(listen, path, answer);
     watch(listen);
 }
 
-static void on_closed(uv_handle_t *handle)
+/* Connected to a peer that never sends, the socket drops out of its SO_REUSEPORT group, so that the others get what
+ * comes from now on; sendmsg() to any address still works on it. */
+static void turn_deaf(struct udp_listen *listen)
 {
-    struct udp_listen *listen = handle->data;
-    listen->closed            = true;
-    if (listen->freed)
-        free(listen);
+    struct address nobody = listen->address;
+    if (nobody.any.sa_family == AF_INET) {
+        nobody.in.sin_port = htons(DISCARD_PORT);
+        if (listen->wildcard)
+            nobody.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else {
+        nobody.in6.sin6_port = htons(DISCARD_PORT);
+        if (listen->wildcard)
+            nobody.in6.sin6_addr = in6addr_loopback;
+    }
+    (void) connect(listen->fd, &nobody.any, nobody.len);
 }
 
 void udp_listen_stop(struct udp_listen *listen)
 {
     assert(!listen->serving);
-    if (listen->fd < 0)
+    if (listen->deaf)
         return;
-    /* Nobody else reads what this socket's queue holds: of a SO_REUSEPORT group each member has its own. */
+    /* What came before and while the socket turns deaf is in its queue, which nobody else reads. */
+    serve(listen, DRAIN_BATCHES);
+    turn_deaf(listen);
     serve(listen, DRAIN_BATCHES);
     send_waiting(listen);
+    uv_poll_stop(&listen->poll);
+    listen->deaf = true;
+}
+
+static void on_closed(uv_handle_t *handle) { free(handle->data); }
+
+void udp_listen_free(struct udp_listen *listen)
+{
+    assert(listen->deaf);
     LIST_EACH (link, next, &listen->late)
         drop_late(listen, CONTAINER_OF(link, struct late, link));
     uv_close((uv_handle_t *) &listen->poll, on_closed);
     close(listen->fd);
-    listen->fd = -1;
-}
-
-void udp_listen_free(struct udp_listen *listen)
-{
-    assert(listen->fd < 0);
-    listen->freed = true;
-    if (listen->closed)
-        free(listen);
 }
 
 const struct udp_listen_stats *udp_listen_read_stats(const struct udp_listen *listen) { return &listen->stats; }

@@ -31,10 +31,10 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
 /* Sends a late answer (nothing if it is empty). Best effort: a full socket buffer queues up to 64 answers, then drops
  * and counts. */
 void udp_listen_send(struct udp_listen *listen, const struct path *path, struct view answer);
-/* Reads and handles what is queued, then closes; not from inside the handler. Late answers through paths of it are
- * dropped silently afterwards: the memory stays until udp_listen_free(). */
+/* Reads and handles what is queued, then receives no more, so that other sockets on that address get what comes; not
+ * from inside the handler. Late answers through paths of it still go out until udp_listen_free(). */
 void udp_listen_stop(struct udp_listen *listen);
-/* After stop and after the last path that names it is gone. */
+/* Closes the socket, after stop and after the last path that names it is gone. Freed when libuv is done. */
 void                           udp_listen_free(struct udp_listen *listen);
 const struct udp_listen_stats *udp_listen_read_stats(const struct udp_listen *listen);
 struct address                 udp_listen_address(const struct udp_listen *listen);

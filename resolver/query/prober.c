@@ -113,7 +113,6 @@ static void ask_control(struct prober *prober, struct watch *watch, msec_t now)
     prober->stats.controls++;
     watch->control = (struct errand){
         .life    = CONTROL_LIFE,
-        .resend  = STUDY_RESEND,
         .done    = on_control_done,
         .owner   = watch,
         .inquiry = {.type = TYPE_A, .class = CLASS_IN},

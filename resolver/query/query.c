@@ -39,7 +39,8 @@ static void exchange_failed(struct query *query, struct desk *desk, struct excha
     struct side *side = side_of(query, exchange);
     release(desk, exchange);
     side->failed++;
-    side->hurry = true;
+    side->hurry       = true;
+    side->last_failed = side->last == exchange;
 }
 
 static bool send_query(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
@@ -86,11 +87,13 @@ static void ask(struct query *query, struct desk *desk, struct side *side, unsig
         if (exchange->state != EXCHANGE_UNUSED)
             continue;
         exchange_open(exchange, server, &query->inquiry, TRANSPORT_UDP, &desk->rng, now);
-        exchange->owner  = query;
-        exchange->part   = side == &query->sides[1];
-        side->hurry      = false;
-        side->last_asked = now;
-        side->wait       = clamp_wait(side, rtt_timeout(&server->rtt[TRANSPORT_UDP], HEDGE_MAX));
+        exchange->owner   = query;
+        exchange->part    = side == &query->sides[1];
+        side->hurry       = false;
+        side->last_failed = false;
+        side->last        = exchange;
+        side->last_asked  = now;
+        side->wait        = clamp_wait(side, rtt_timeout(&server->rtt[TRANSPORT_UDP], HEDGE_MAX));
         send_query(query, desk, exchange, now);
         return;
     }
@@ -198,7 +201,9 @@ static msec_t failure_over(const struct query *query)
 {
     const struct side *first = &query->sides[0];
     bool               all   = group_pick(group_of(query, first), first->tried, TRANSPORT_UDP, query->started) < 0;
-    return first->failed && all ? first->last_asked + HEDGE_FAILED : MSEC_NEVER;
+    if (!first->failed || !all)
+        return MSEC_NEVER;
+    return first->last_failed ? query->started : first->last_asked + HEDGE_FAILED;
 }
 
 static bool wants_second(const struct query *query, msec_t now)

@@ -53,15 +53,17 @@ struct asker { /* a client that waits */
 };
 
 struct side { /* one group's part in it */
-    uint8_t  group;
-    bool     begun;
-    bool     exhausted; /* every upstream was asked and has failed */
-    unsigned tried;     /* bit mask */
-    unsigned failed;    /* exchanges that failed */
-    bool     hurry;     /* one failed: the next is asked without waiting for those that are open */
-    msec_t   begun_at;
-    msec_t   last_asked; /* when the last upstream or resend was sent */
-    msec_t   wait;       /* of that one, before the next is asked */
+    uint8_t                group;
+    bool                   begun;
+    bool                   exhausted;   /* every upstream was asked and has failed */
+    unsigned               tried;       /* bit mask */
+    unsigned               failed;      /* exchanges that failed */
+    bool                   hurry;       /* one failed: the next is asked without waiting for those that are open */
+    const struct exchange *last;        /* the upstream asked last */
+    bool                   last_failed; /* the upstream asked last is among those that failed */
+    msec_t                 begun_at;
+    msec_t                 last_asked; /* when the last upstream or resend was sent */
+    msec_t                 wait;       /* of that one, before the next is asked */
 };
 
 enum query_state {

@@ -71,7 +71,7 @@ static void send_to_group(struct study *study, enum study_part part, struct view
     struct setup *setup  = study->errands->desk->setup;
     struct group *group  = &setup->groups[external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
     unsigned      wanted = external || study->kind == STUDY_BROKEN ? 1 : STUDY_SERVERS, tried = 0;
-    bool          alone = wanted == 1 || group->count == 1;
+    bool          alone = study->kind != STUDY_BROKEN && (wanted == 1 || group->count == 1);
     for (unsigned i = 0; i < wanted; i++) {
         int pick = group_pick(group, tried, TRANSPORT_UDP, now);
         if (pick < 0)

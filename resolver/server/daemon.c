@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -140,9 +141,18 @@ static const char *immovable(const struct settings *now, const struct settings *
     return NULL;
 }
 
-static bool control_changed(const struct settings *now, const struct settings *next)
+static bool move_control(struct daemon *daemon, const struct settings *next, int *ret_fd,
+                         char ret_error[ERROR_TEXT_MAX])
 {
-    return !same_text(now->control_socket, next->control_socket) || !same_text(now->control_group, next->control_group);
+    if (!same_text(daemon->settings->control_socket, next->control_socket) || !daemon->control)
+        return open_control(next, ret_fd, ret_error);
+    if (same_text(daemon->settings->control_group, next->control_group))
+        return true;
+    int error = control_set_group(daemon->control, privileges_control_group(next));
+    if (error != 0)
+        snprintf(ret_error, ERROR_TEXT_MAX, "control.group: cannot give %s to it: %s", next->control_socket,
+                 strerror(-error));
+    return error == 0;
 }
 
 /* Everything that can fail has been done: from here on the new settings are in force. */
@@ -179,9 +189,7 @@ static bool apply(struct daemon *daemon, struct settings *next, char ret_error[E
         return false;
     if (!listeners_bind(next, daemon->settings, workers, &bound, ret_error))
         goto undo;
-    if (control_changed(daemon->settings, next) && !open_control(next, &control_fd, ret_error))
-        goto undo;
-    if (!add_workers(daemon, next->workers)) {
+    if (!add_workers(daemon, next->workers) || !move_control(daemon, next, &control_fd, ret_error)) {
         stop_workers(daemon, workers);
         goto undo;
     }
@@ -252,8 +260,19 @@ static void on_pulse(uv_timer_t *timer)
         sd_notify(0, "WATCHDOG=1");
 }
 
+/* A socket for each question that waits: the soft limit is made for programs that use select(). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void init_loop(struct daemon *daemon)
 {
+    raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&daemon->loop);
     uv_signal_init(&daemon->loop, &daemon->sigterm);
@@ -265,7 +284,10 @@ static void init_loop(struct daemon *daemon)
     uv_signal_start(&daemon->sigint, on_stop, SIGINT);
     uv_signal_start(&daemon->sighup, on_reload, SIGHUP);
     sd_watchdog_enabled(0, &daemon->watchdog_us);
-    uv_timer_start(&daemon->pulse, on_pulse, PULSE, PULSE);
+    uint64_t pulse = PULSE;
+    if (daemon->watchdog_us && daemon->watchdog_us / 2000 < pulse)
+        pulse = daemon->watchdog_us / 2000;
+    uv_timer_start(&daemon->pulse, on_pulse, pulse, pulse);
 }
 
 static void close_handle(uv_handle_t *handle, void *argument)

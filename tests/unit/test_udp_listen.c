@@ -157,7 +157,7 @@ static void test_wildcard_answers_from_the_address_asked(void **state)
     }
 }
 
-static void test_stop_serves_the_queue_and_survives_late_answers(void **state)
+static void test_stop_serves_the_queue_and_lets_late_answers_out(void **state)
 {
     (void) state;
     struct server server;
@@ -167,13 +167,41 @@ static void test_stop_serves_the_queue_and_survives_late_answers(void **state)
         assert_int_equal(send(client, "x", 1, 0), 1);
     udp_listen_stop(server.listen);
     assert_int_equal(server.handled, 200);
-    assert_true(can_read(client));
+    char bytes[16];
+    for (unsigned i = 0; i < 200; i++)
+        assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 1);
     udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "late", 4});
-    uv_run(&loop, UV_RUN_DEFAULT);
-    udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "late", 4});
+    assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "late", 4);
     udp_listen_free(server.listen);
     close(client);
     finish_loop(&loop);
+}
+
+/* Of two sockets on one address, the one that was stopped gets none of what comes, whoever sends it. */
+static void test_stop_leaves_the_others_all_that_comes(void **state)
+{
+    (void) state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct server server;
+        start(&server, i == 0 ? "127.0.0.1" : "0.0.0.0");
+        int other = udp_listen_bind(&server.address);
+        assert_true(other >= 0);
+        udp_listen_stop(server.listen);
+        struct address to = loopback_at("127.0.0.1", address_port(&server.address));
+        for (unsigned j = 0; j < 64; j++) {
+            int client = connected_socket(&to, SOCK_DGRAM);
+            assert_int_equal(send(client, "x", 1, 0), 1);
+            close(client);
+        }
+        char bytes[16];
+        for (unsigned j = 0; j < 64; j++)
+            assert_int_equal(recv(other, bytes, sizeof(bytes), MSG_DONTWAIT), 1);
+        assert_int_equal(server.handled, 0);
+        close(other);
+        udp_listen_free(server.listen);
+        finish_loop(&loop);
+    }
 }
 
 /* Answers that find the socket's buffer full wait, up to a bound, and leave when there is room. */
@@ -290,7 +318,8 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_odd_datagrams),
         cmocka_unit_test(test_wildcard_answers_from_the_address_asked),
-        cmocka_unit_test(test_stop_serves_the_queue_and_survives_late_answers),
+        cmocka_unit_test(test_stop_serves_the_queue_and_lets_late_answers_out),
+        cmocka_unit_test(test_stop_leaves_the_others_all_that_comes),
         cmocka_unit_test(test_full_buffer),
         cmocka_unit_test(test_send_error_costs_one_answer),
         cmocka_unit_test(test_bad_destination_in_a_batch),
