@@ -226,6 +226,19 @@ static int teardown(void **state)
     return nftw(owner->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* fork() whose child never hangs, and ends where an assertion fails instead of going on with the tests. */
+static pid_t fork_child(void)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        setenv("CMOCKA_TEST_ABORT", "1", 1);
+    }
+    return child;
+}
+
 /* A snapshot with the records 1–3 and a journal with 4–8, as a killed process leaves them. */
 static void leave_files(struct owner *owner, struct content *ret_snapshot, struct content *ret_journal)
 {
@@ -289,7 +302,7 @@ static void test_one_process_at_a_time(void **state)
     pid_t         child;
 
     owner_open(owner);
-    child = fork();
+    child = fork_child();
     if (child == 0) {
         struct store *second;
 
@@ -298,7 +311,7 @@ static void test_one_process_at_a_time(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     owner_close(owner, PATIENCE_MS);
-    child = fork();
+    child = fork_child();
     if (child == 0) {
         struct store *second;
 
@@ -343,7 +356,9 @@ static void test_a_torn_journal_is_built_upon(void **state)
     static struct content snapshot, journal;
 
     leave_files(owner, &snapshot, &journal);
-    journal.len -= 3;
+    journal.bytes[journal.len - 3] ^= 1;
+    memset(journal.bytes + journal.len, 0, 1000);
+    journal.len += 1000;
     put_files(owner, &snapshot, &journal);
     owner_open(owner);
     assert_int_equal(owner->replayed, 7);
@@ -352,6 +367,7 @@ static void test_a_torn_journal_is_built_upon(void **state)
     assert_true(run_until(owner, all_synced));
     assert_int_equal(stats(owner).snapshots, 0);
     load(owner, "journal", &journal);
+    assert_int_equal(journal.len, 20 + 6 * (8 + owner->record_size));
     owner_close(owner, PATIENCE_MS);
     put_files(owner, &snapshot, &journal); /* as a kill would leave them */
     owner_read(owner);
@@ -636,17 +652,112 @@ static void test_a_failing_compaction_does_not_stop_the_journal(void **state)
     owner_forget(owner);
 }
 
+static void run_for(struct owner *owner, unsigned ms)
+{
+    uint64_t end = uv_hrtime() + (uint64_t) ms * 1000000;
+
+    while (uv_hrtime() < end)
+        uv_run(&owner->loop, UV_RUN_NOWAIT), usleep(1000);
+}
+
+/* The snapshot is in place, its journal is not: what the old journal would still take does not count. */
+static void compaction_fails_halfway(struct owner *owner)
+{
+    assert_int_equal(mkdir(path(owner, "journal.tmp"), 0700), 0);
+    for (int i = 0; i < 200; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    owner_append(owner);
+    run_for(owner, 300);
+}
+
+static bool journal_is_large(const struct owner *owner) { return stats(owner).journal_bytes > 3500000; }
+static bool failed_twice(const struct owner *owner) { return stats(owner).failures >= 2; }
+
+/* Records were dropped because a compaction hung for long; then it fails, and the next one too. */
+static void compaction_hangs_then_fails(struct owner *owner)
+{
+    int reader;
+
+    assert_int_equal(mkfifo(path(owner, "snapshot.tmp"), 0600), 0);
+    for (int i = 0; i < 500; i++)
+        owner_append(owner);
+    assert_true(run_until(owner, journal_is_large));
+    run_for(owner, 200);
+    for (int i = 0; i < 700; i++)
+        owner_append(owner);
+    reader = open(path(owner, "snapshot.tmp"), O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    usleep(100000);
+    close(reader);
+    while (mkdir(path(owner, "snapshot.tmp"), 0700) < 0) /* until the hanging one has failed and removed it */
+        usleep(1000);
+    assert_true(run_until(owner, failed_twice));
+    owner_append(owner);
+    run_for(owner, 300);
+}
+
+static void test_killed_after_a_failed_compaction(void **state)
+{
+    static void (*const failures[])(struct owner * owner) = {compaction_fails_halfway, compaction_hangs_then_fails};
+    struct owner *owner                                   = *state;
+
+    owner->record_size = 8000;
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        uint32_t synced = 0;
+        int      pipes[2], status;
+        pid_t    child;
+
+        assert_int_equal(pipe(pipes), 0);
+        child = fork_child();
+        if (child == 0) {
+            owner_open(owner);
+            owner_append(owner);
+            assert_true(run_until(owner, all_synced));
+            failures[i](owner);
+            synced = owner->replayed + (uint32_t) stats(owner).synced;
+            if (write(pipes[1], &synced, sizeof(synced)) == sizeof(synced))
+                pause();
+            _exit(1);
+        }
+        close(pipes[1]);
+        assert_int_equal(read(pipes[0], &synced, sizeof(synced)), sizeof(synced));
+        close(pipes[0]);
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        rmdir(path(owner, "snapshot.tmp"));
+        rmdir(path(owner, "journal.tmp"));
+        owner_read(owner);
+        assert_true(synced > 100 && owner->replayed >= synced);
+        assert_int_equal(owner->reports, 0);
+        owner_forget(owner);
+    }
+}
+
+static size_t resident_bytes(void)
+{
+    size_t pages = 0, resident = 0;
+    FILE  *file = fopen("/proc/self/statm", "r");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &pages, &resident), 2);
+    fclose(file);
+    return resident * (size_t) sysconf(_SC_PAGESIZE);
+}
+
 /* Opening a FIFO that nobody reads hangs like a dead disk. */
 static void test_a_hanging_disk_blocks_nobody(void **state)
 {
     struct owner *owner = *state;
     uint64_t      before, took;
+    size_t        memory;
     int           reader;
 
     assert_int_equal(mkfifo(path(owner, "snapshot.tmp"), 0600), 0);
     owner->record_size = 4096;
     owner_open(owner);
     before = uv_hrtime();
+    memory = resident_bytes();
     for (int i = 0; i < 20000; i++) { /* 80 MB: must not be kept */
         owner_append(owner);
         if (i % 100 == 0)
@@ -654,6 +765,7 @@ static void test_a_hanging_disk_blocks_nobody(void **state)
     }
     took = (uv_hrtime() - before) / 1000000;
     assert_true(took < 5000);
+    assert_true(resident_bytes() < memory + (48 << 20));
     took = owner_close(owner, 300);
     assert_in_range(took, 250, 2000);
     assert_non_null(strstr(owner->last_report, "before the end"));
@@ -737,7 +849,7 @@ static void test_killed_at_any_time(void **state)
         pid_t    child;
 
         assert_int_equal(pipe(pipes), 0);
-        child = fork();
+        child = fork_child();
         if (child == 0) {
             close(pipes[0]);
             child_run(owner, pipes[1]);
@@ -795,7 +907,7 @@ static void test_a_small_disk(void **state)
 {
     struct owner *owner = *state;
     int           status;
-    pid_t         child = fork();
+    pid_t         child = fork_child();
 
     if (child == 0) {
         if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -827,6 +939,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_while_the_disk_is_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_snapshot_that_fails_at_each_step, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failing_compaction_does_not_stop_the_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_after_a_failed_compaction, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
