@@ -156,7 +156,7 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
                          uint8_t *out, size_t cap)
 {
     struct desk      *desk = &engine->desk;
-    struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_OTHER};
+    struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
     struct cache_hit  hit;
     enum cache_answer found = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
     if (found == CACHE_FRESH && via_allows(rule, hit.origin)) {

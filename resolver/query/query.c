@@ -254,7 +254,7 @@ static int failure_ede(const struct query *query)
 static void give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
 {
     const struct cache_read read = {
-        .now = now, .allow_stale = true, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_OTHER};
+        .now = now, .allow_stale = true, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
     struct cache_hit hit;
     switch (cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit)) {
     case CACHE_STALE:
@@ -404,7 +404,7 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
 
     const struct stored stored = {.message = {desk->packed, message_len},
                                   .ttls    = {desk->packed + message_len, len - message_len}};
-    int                 ede    = side->group == SETUP_EXTERNAL ? EDE_OTHER : EDE_NONE;
+    int                 ede    = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
     LIST_EACH (item, next, &query->askers) {
         struct asker *asker  = CONTAINER_OF(item, struct asker, link);
         size_t        length = answer_write(&asker->asked, &stored, 0, false, ede, desk->out, sizeof(desk->out));

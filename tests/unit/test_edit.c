@@ -177,6 +177,24 @@ static void packing_keeps_to_its_room(void **state)
     }
 }
 
+/* The one EDE that needs words: no code says that an answer came the external way. */
+static void external_is_said_in_words(void **state)
+{
+    struct asked      asked  = asked_by(&(struct form){FLAG_RD, "Example.com", TYPE_MX, true, 1232, true, 1232});
+    static const char text[] = "answered by an external upstream";
+    struct message    message;
+
+    (void) state;
+    mx_reply(PACKET_REPLY);
+    struct stored stored = stored_packet();
+    size_t        len    = answer_write(&asked, &stored, 0, false, EDE_EXTERNAL, out, sizeof out);
+    assert_int_equal(len, stored.message.len + 17 + sizeof text - 1);
+    parse_out(len, &message);
+    assert_int_equal(message.edns.ede, EDE_OTHER);
+    assert_false(message.edns.garbled);
+    assert_memory_equal(out + len - (sizeof text - 1), text, sizeof text - 1);
+}
+
 static void an_answer_is_the_clients(void **state)
 {
     struct asked   asked = asked_by(&(struct form){FLAG_RD | FLAG_CD, "Example.com", TYPE_MX, true, 1232, true, 1232});
@@ -370,19 +388,13 @@ static void the_largest_message_is_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stored_answer_is_bare),
-        cmocka_unit_test(ttls_are_clamped),
-        cmocka_unit_test(records_behind_the_opt_go),
-        cmocka_unit_test(what_is_not_final_is_not_stored),
-        cmocka_unit_test(packing_keeps_to_its_room),
-        cmocka_unit_test(an_answer_is_the_clients),
-        cmocka_unit_test(answers_differ_by_what_was_asked),
-        cmocka_unit_test(a_stale_answer_is_short_lived),
-        cmocka_unit_test(limits_follow_the_query),
-        cmocka_unit_test(a_large_txt_passes_unchanged),
-        cmocka_unit_test(the_limit_is_kept),
-        cmocka_unit_test(writing_keeps_to_its_room),
-        cmocka_unit_test(the_largest_message_is_packed),
+        cmocka_unit_test(a_stored_answer_is_bare),       cmocka_unit_test(ttls_are_clamped),
+        cmocka_unit_test(records_behind_the_opt_go),     cmocka_unit_test(what_is_not_final_is_not_stored),
+        cmocka_unit_test(packing_keeps_to_its_room),     cmocka_unit_test(an_answer_is_the_clients),
+        cmocka_unit_test(external_is_said_in_words),     cmocka_unit_test(answers_differ_by_what_was_asked),
+        cmocka_unit_test(a_stale_answer_is_short_lived), cmocka_unit_test(limits_follow_the_query),
+        cmocka_unit_test(a_large_txt_passes_unchanged),  cmocka_unit_test(the_limit_is_kept),
+        cmocka_unit_test(writing_keeps_to_its_room),     cmocka_unit_test(the_largest_message_is_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
