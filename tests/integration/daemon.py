@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from client import Flood, ask, udp_exchange
@@ -84,7 +85,6 @@ class Daemon:
         }
         self.set(config or {})
         self.process = None
-        self.stops = 0
         self._notify = None
         self._log_path = self.directory / "log"
 
@@ -115,32 +115,37 @@ class Daemon:
         return self
 
     def spawn(self, *arguments):
-        if self._notify:
-            self._notify.close()
+        self._stop_listening()
         path = self.directory / "notify.sock"
         path.unlink(missing_ok=True)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(path))
         path.chmod(0o666)
-        self._notify.setblocking(False)
         self.notices = []
+        threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
         with open(self._log_path, "ab") as log:
             self.process = subprocess.Popen([program("bywayd"), "-c", str(self.path), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment(NOTIFY_SOCKET=str(path)))
         return self.process
 
-    def read_notices(self):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.notices.append(self._notify.recv(4096).decode())
-        return self.notices
+    @staticmethod
+    def _listen(notify, notices):
+        """As systemd does: at once, for a full socket blocks who notifies."""
+        while data := notify.recv(4096):
+            notices.append(data.decode())
+        notify.close()
+
+    def _stop_listening(self):
+        if self._notify:
+            self._notify.shutdown(socket.SHUT_RD)
+            self._notify = None
 
     def wait_notice(self, word, seconds=10.0, after=0):
         """Waits for the systemd notice `word` among those after the first `after`."""
         def came():
             assert self.process.poll() is None, f"bywayd ended with {self.process.returncode}:\n{self.log()[-4000:]}"
-            return any(word in notice.split("\n") for notice in self.read_notices()[after:])
+            return any(word in notice.split("\n") for notice in self.notices[after:])
         try:
             wait_for(came, seconds, f"{word} from bywayd", every=0.005)
         except AssertionError as error:
@@ -174,7 +179,7 @@ class Daemon:
 
     def hang_up(self):
         """SIGHUP, and waits until what was asked is applied."""
-        before = len(self.read_notices())
+        before = len(self.notices)
         self.process.send_signal(signal.SIGHUP)
         self.wait_notice("READY=1", after=before)
 
@@ -182,8 +187,7 @@ class Daemon:
         try:
             self.stop()
         finally:
-            if self._notify:
-                self._notify.close()
+            self._stop_listening()
             if self._own_directory:
                 shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -11,7 +11,7 @@ import pytest
 
 from client import ask, question
 from conftest import DOMESTIC, GOOD
-from daemon import Daemon, has_sanitizers
+from daemon import Daemon, has_sanitizers, wait_for
 from upstream import Silent, endpoint
 
 release_only = pytest.mark.skipif("has_sanitizers()", reason="a sanitizer's build says nothing of size and speed")
@@ -39,7 +39,8 @@ def test_notices_to_systemd(domestic, external):
         assert daemon.process.wait(10) == 0
         daemon.process = None
         daemon.check_log()
-        words = [notice.split("\n")[0] for notice in daemon.read_notices()]
+        wait_for(lambda: any("STOPPING=1" in notice for notice in daemon.notices), 2, "STOPPING=1")
+        words = [notice.split("\n")[0] for notice in daemon.notices]
         states = [word for word in words if re.match(r"(READY|RELOADING|STOPPING)=1", word)]
         assert states == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"], words
         reloading = next(n for n in daemon.notices if "RELOADING=1" in n)
@@ -55,7 +56,7 @@ def test_the_watchdog_is_fed(domestic, external, monkeypatch):
     try:
         daemon.start()
         time.sleep(2.6)
-        assert sum("WATCHDOG=1" in notice for notice in daemon.read_notices()) >= 2
+        assert sum("WATCHDOG=1" in notice for notice in daemon.notices) >= 2
     finally:
         daemon.close()
 

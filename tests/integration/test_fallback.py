@@ -185,13 +185,13 @@ def test_one_failing_domestic_upstream_is_covered_by_the_other(forwarder, domest
 
 def test_a_silent_second_upstream_delays_external_a_little(forwarder, domestic, second, external, fresh):
     daemon = forwarder(domestics=[domestic, second])
-    for failing, silent in ((domestic, second), (second, domestic)):
+    for failing, silent in [(domestic, second), (second, domestic)] * 2:
         zone = fresh("half")
         failing.set(zone, Servfail())
         silent.set(zone, Silent())
-        reply = daemon.ask(zone)
-        assert reply.addresses == [EXTERNAL]
-        assert reply.elapsed < 0.4 + 0.25 + NOISE
+        assert daemon.ask(zone).addresses == [EXTERNAL]
+        wait = gap(failing.seen(zone)[0], external.seen(zone)[0])
+        assert wait < 0.25 + quick(), wait
 
 
 def test_the_second_domestic_is_asked_before_patience_ends(forwarder, domestic, second, external, fresh):
