@@ -7,6 +7,9 @@
 #include "policy/policy.h"
 #include "policy/suffix.h"
 
+/* True if no fence forbids one of the two sides to `name`: a question of byway's own may go to both. */
+bool is_open(const struct policy *policy, struct view name);
+
 /* The zone that may carry what is learned from a failure of `name`: `shown` (owner of the SOA that external showed;
  * empty: unknown), unless that is a public suffix or above one, or not at or above the name: then the registrable
  * domain. Never one with a fence at or below it: then the closest tail of the name that has none. A tail of `name`;

@@ -395,7 +395,7 @@ static void strike(struct prober *prober, const struct observation *observation,
     struct view    zone    = attributed(prober, observation);
     struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
     if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
-        domestic_down(prober))
+        domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
         return;
     prober->stats.strikes++;
     if (zone.len > 0) {
@@ -446,7 +446,7 @@ static void fine(struct prober *prober, const struct observation *observation, m
 static void sample(struct prober *prober, const struct observation *observation)
 {
     struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&observation->name));
-    if (domain.len == 0)
+    if (domain.len == 0 || !is_open(prober->desk.setup->policy, domain))
         return;
     for (unsigned i = 0; i < prober->candidate_count; i++)
         if (name_equal(name_view(&prober->candidates[i]), domain))
@@ -500,8 +500,9 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
         return false;
     struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
     name_set_lower(&study->zone, zone);
-    name_set_lower(&study->name, entry && entry->asked_len ? zone_asked(entry) : zone);
-    study->type   = entry && entry->asked_len ? entry->asked_type : TYPE_SOA;
+    bool asked = entry && entry->asked_len && is_open(prober->desk.setup->policy, zone_asked(entry));
+    name_set_lower(&study->name, asked ? zone_asked(entry) : zone);
+    study->type   = asked ? entry->asked_type : TYPE_SOA;
     study->cookie = cookie;
     study_start(study, now);
     tend(prober, now);
@@ -526,8 +527,19 @@ void prober_disregard(struct prober *prober, struct view zone)
 
 /* ---- rechecks ---- */
 
+/* A reload may have put a fence where something was learned. */
+static bool is_fenced(const struct prober *prober, const struct zone *zone)
+{
+    const struct policy *policy = prober->desk.setup->policy;
+    return !is_open(policy, zone_name(zone)) || (zone->asked_len && !is_open(policy, zone_asked(zone)));
+}
+
 static void recheck(struct prober *prober, struct zone *zone, msec_t now)
 {
+    if (is_fenced(prober, zone)) {
+        learner_forget(prober->learner, zone_name(zone), now);
+        return;
+    }
     if (domestic_down(prober)) {
         learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
         return;
@@ -639,6 +651,7 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
     drop_watches(prober);
     prober->desk.setup = setup_take(setup);
     setup_drop(before);
+    prober->candidate_count = 0; /* a fence may stand there now */
     /* without memory for them health and control stand still until the next reload */
     count_watches(prober);
     look_at_health(prober, now);

@@ -100,7 +100,9 @@ static void close_step(struct study *study, msec_t now)
 static void identify(struct study *study, struct view name, msec_t now) /* [1] */
 {
     open_step(study, STUDY_IDENTIFY);
-    send_to_group(study, PART_IDENTIFY, name, TYPE_SOA, true, now);
+    /* what stands above a name that may be asked can itself be fenced */
+    if (is_open(study->errands->desk->setup->policy, name))
+        send_to_group(study, PART_IDENTIFY, name, TYPE_SOA, true, now);
     close_step(study, now);
 }
 
@@ -174,14 +176,15 @@ static void found(struct study *study, enum zone_scope scope)
 
 static void after_identify(struct study *study, msec_t now)
 {
-    const struct desk   *desk   = study->errands->desk;
-    const struct errand *errand = &study->errand[study->count - 1];
-    struct view          shown  = {0};
-    bool                 again  = study->question_failed;
-    if (usable(errand) && errand->kind.has_alias && !again) {
+    const struct desk   *desk              = study->errands->desk;
+    const struct errand *errand            = study->count ? &study->errand[study->count - 1] : NULL;
+    struct view          shown             = {0};
+    bool                 again             = study->question_failed;
+    bool                 shown_by_external = errand && part_of(errand) == PART_IDENTIFY && usable(errand);
+    if (shown_by_external && errand->kind.has_alias && !again) {
         study->by_alias = true;
         study->alias    = errand->kind.alias;
-    } else if (usable(errand) && errand->kind.has_soa) {
+    } else if (shown_by_external && errand->kind.has_soa) {
         shown = name_view(&errand->kind.zone);
     }
     struct view zone = attribute(desk->setup->policy, desk->shared.suffix, name_view(&study->name), shown);
