@@ -74,7 +74,7 @@ static void next_listed(struct condition *zone, enum evidence evidence, enum zon
     case EVIDENCE_RECHECK_BAD:
         fail(zone, reason, now);
         if (zone->state == ZONE_BLOCKED) /* [5] */
-            zone->interval = msec_min(2 * zone->interval, limits->recheck_max);
+            zone->interval = msec_clamp(2 * zone->interval, limits->recheck_first, limits->recheck_max);
         enter(zone, ZONE_BLOCKED, now); /* [7] */
         zone->next = now + jittered(zone->interval, jitter);
         break;

@@ -2,25 +2,32 @@
  * zone.h: the state chart of one zone, as a pure function.
  *
  * CONSTANTS
- *   ZONE_SUSPECT_LIFE 60 s     a suspicion that was neither confirmed nor renewed is dropped: strikes of different
- * weather do not add up ZONE_BROKEN_LIFE  10 min   a broken zone is looked at afresh after that: its owner may have
- * repaired it ZONE_RETRY        60 s     from a first good recheck to the next one (or recheck_first, if that is
- * shorter) ZONE_IDLE         30 days  a blocked zone that nobody asked for is forgotten instead of rechecked
- *   ZONE_POSTPONE     60 s     a recheck that could not be judged (domestic down) is tried again after that
- *   recheck_first, recheck_max, recover_after: settings
+ *   ZONE_SUSPECT_LIFE 60 s
+ *     a suspicion that was neither confirmed nor renewed is dropped: strikes of different weather do not add up
+ *   ZONE_BROKEN_LIFE 10 min
+ *     a broken zone is looked at afresh after that: its owner may have repaired it
+ *   ZONE_RETRY 60 s
+ *     from a first good recheck to the next one (or recheck_first, if that is shorter)
+ *   ZONE_IDLE 30 days
+ *     a blocked zone that nobody asked for is forgotten instead of rechecked
+ *   ZONE_POSTPONE 60 s
+ *     a recheck that could not be judged (domestic down) is tried again after that
+ *   recheck_first, recheck_max, recover_after
+ *     settings
  *
  * STATES AND EVIDENCE
- *   1. clear, broken: a STRIKE makes it suspect with one strike; another one within the suspect's life counts up to
- * 255.
+ *   1. clear, broken: a STRIKE makes it suspect with one strike;
+ *      another one within the suspect's life counts up to 255.
  *   2. suspect, broken, clear: CONFIRMED makes it blocked, next recheck after recheck_first.
  *   3. suspect, broken: FINE makes it clear.
  *   4. clear, suspect, broken: BROKEN makes it broken (again).
- *   5. blocked: RECHECK_BAD doubles the interval up to recheck_max.
+ *   5. blocked: RECHECK_BAD doubles the interval, from recheck_first up to recheck_max.
  *   6. blocked: RECHECK_GOOD makes it recovering, next recheck after ZONE_RETRY; it keeps its old interval.
- *   7. recovering: RECHECK_GOOD counts; at recover_after in a row it is clear. RECHECK_BAD falls back to blocked with
- * the old interval.
- *   8. blocked, recovering: POSTPONED moves the recheck and changes nothing else; FINE (a client's query found domestic
- * well) brings the recheck forward to now, since one answer may have come from a cache.
+ *   7. recovering: RECHECK_GOOD counts; at recover_after in a row it is clear.
+ *      RECHECK_BAD falls back to blocked with the old interval.
+ *   8. blocked, recovering: POSTPONED moves the recheck and changes nothing else.
+ *      blocked: FINE (a client's query found domestic well) brings the recheck forward to now: that one answer may have
+ *      come from a cache. A recovering zone's rechecks keep their distance.
  *   9. every other pair: nothing.
  * Intervals are jittered by -10 % … +10 %, so that zones learned together are not rechecked together.
  */
