@@ -1,0 +1,137 @@
+/*
+ * test_good.c: domains are known for a day from their last mark, whatever their case, and others are not.
+ */
+#include "learn/good.h"
+
+#include "dns/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static const struct hash_key key = {1, 2};
+
+static struct name named(const char *text)
+{
+    struct name name;
+    if (!name_parse(text, &name))
+        fail_msg("not a name: %s", text);
+    return name;
+}
+
+static void a_mark_lives_a_day(void **state)
+{
+    (void) state;
+    static const struct {
+        msec_t marked, asked;
+        bool   known;
+    } cases[] = {
+        {0, 0, true},
+        {0, GOOD_LIFE - 1, true},
+        {0, GOOD_LIFE, false},
+        {5000, 5000, true},
+        {5999, 5999 + GOOD_LIFE - 1000, true},
+        {5000, 5000 + GOOD_LIFE, false},
+        {5000, 4000, true}, /* marked by a thread whose clock was read later */
+        {(msec_t) 400 * GOOD_LIFE, (msec_t) 401 * GOOD_LIFE - 1, true},
+        {(msec_t) 400 * GOOD_LIFE, (msec_t) 401 * GOOD_LIFE, false},
+    };
+    struct name example = named("example.com");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct good *good = good_create(key);
+        assert_non_null(good);
+        assert_false(good_known(good, name_view(&example), cases[i].asked));
+        good_mark(good, name_view(&example), cases[i].marked);
+        if (good_known(good, name_view(&example), cases[i].asked) != cases[i].known)
+            fail_msg("row %zu", i);
+        good_destroy(good);
+    }
+}
+
+static void a_new_mark_renews_it(void **state)
+{
+    (void) state;
+    struct good *good    = good_create(key);
+    struct name  example = named("example.com");
+    good_mark(good, name_view(&example), 0);
+    good_mark(good, name_view(&example), GOOD_LIFE);
+    assert_true(good_known(good, name_view(&example), 2 * GOOD_LIFE - 1));
+    good_destroy(good);
+}
+
+static void case_does_not_matter(void **state)
+{
+    (void) state;
+    struct good *good = good_create(key);
+    struct name  low = named("example.com"), high = low;
+    high.wire[1] = 'E';
+    good_mark(good, name_view(&high), 0);
+    assert_true(good_known(good, name_view(&low), 0));
+    good_unmark(good, name_view(&low));
+    assert_false(good_known(good, name_view(&high), 0));
+    good_destroy(good);
+}
+
+/* Of many marked domains most are known; of as many others none is, since 32 bits of the hash tell them apart. */
+static void others_are_not_taken_for_it(void **state)
+{
+    (void) state;
+    enum {
+        COUNT = 4000
+    };
+    struct good *good  = good_create(key);
+    unsigned     known = 0;
+    for (unsigned i = 0; i < 2 * COUNT; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "domain-%u.example", i);
+        struct name name = named(text);
+        if (i < COUNT)
+            good_mark(good, name_view(&name), 0);
+        else
+            assert_false(good_known(good, name_view(&name), 0));
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "domain-%u.example", i);
+        struct name name = named(text);
+        known += good_known(good, name_view(&name), 0);
+    }
+    assert_true(known > COUNT * 9 / 10);
+    good_destroy(good);
+}
+
+static void unmarking_one_that_lost_its_slot_harms_nobody(void **state)
+{
+    (void) state;
+    struct good *good    = good_create(key);
+    struct name  example = named("example.com");
+    unsigned     i       = 0;
+    struct name  other   = example;
+    do {
+        char text[32];
+        snprintf(text, sizeof(text), "domain-%u.example", i++);
+        other = named(text);
+    } while (name_hash(key, name_view(&other)) % GOOD_SLOTS != name_hash(key, name_view(&example)) % GOOD_SLOTS);
+    good_mark(good, name_view(&other), 0);
+    good_mark(good, name_view(&example), 0);
+    assert_false(good_known(good, name_view(&other), 0));
+    good_unmark(good, name_view(&other));
+    assert_true(good_known(good, name_view(&example), 0));
+    good_destroy(good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mark_lives_a_day),
+        cmocka_unit_test(a_new_mark_renews_it),
+        cmocka_unit_test(case_does_not_matter),
+        cmocka_unit_test(others_are_not_taken_for_it),
+        cmocka_unit_test(unmarking_one_that_lost_its_slot_harms_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
