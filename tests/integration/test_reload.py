@@ -81,7 +81,7 @@ def test_a_listener_that_goes_leaves_nobody_waiting(forwarder, domestic, fresh):
         load.stop_asking()
         daemon.set({"listen": [moved]})
         daemon.control("reload")
-        check_load(load, 10)
+        check_load(load, 8)
         assert client.receive() is not None
     assert ask(moved, f"moved.{zone}").addresses == [DOMESTIC]
 
