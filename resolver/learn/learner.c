@@ -11,7 +11,7 @@
 
 enum {
     EVICTION_SAMPLE = 16
-}; /* zones looked at to find one that was not used for long */
+}; /* blocked zones looked at to find one that was not used for long */
 
 struct learner {
     struct table         *table;
@@ -50,10 +50,9 @@ struct table *learner_table(struct learner *learner) { return learner->table; }
 
 struct learner_counts learner_count(const struct learner *learner) { return learner->counts; }
 
-static bool is_listed(const struct zone *zone)
-{
-    return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-}
+static bool is_listed_state(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
+
+static bool is_listed(const struct zone *zone) { return is_listed_state(zone->condition.state); }
 
 static void count(struct learner *learner, const struct zone *zone, size_t one)
 {
@@ -99,34 +98,44 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
     return true;
 }
 
-/* Of some zones drawn by chance, the one that was not used for the longest time; pins never, suspicions first. NULL:
- * found none. */
+/* Of some blocked zones that lie together, beginning anywhere, the one that was not used for the longest time; pins
+ * never. NULL: there is none. Every blocked zone has a timer. */
 static struct zone *victim(struct learner *learner)
 {
-    struct zone *found = NULL;
-    for (unsigned i = 0; i < EVICTION_SAMPLE && learner->timers.count; i++) {
-        struct timer *timer = learner->timers.heap[rng_below(&learner->rng, (uint32_t) learner->timers.count)];
-        struct zone  *zone  = CONTAINER_OF(timer, struct zone, timer);
-        if (zone->pin != PIN_NONE || zone->study)
+    const struct timers *timers = &learner->timers;
+    struct zone         *found  = NULL;
+    size_t               at     = timers->count ? rng_below(&learner->rng, (uint32_t) timers->count) : 0;
+    unsigned             sample = 0;
+    for (size_t i = 0; i < timers->count && sample < EVICTION_SAMPLE; i++) {
+        struct zone *zone = CONTAINER_OF(timers->heap[(at + i) % timers->count], struct zone, timer);
+        if (!is_listed(zone) || zone->pin != PIN_NONE)
             continue;
-        if (!found || is_listed(zone) < is_listed(found) ||
-            (is_listed(zone) == is_listed(found) && atomic_load(&zone->last_used) < atomic_load(&found->last_used)))
+        sample++;
+        if (!found || atomic_load(&zone->last_used) < atomic_load(&found->last_used))
             found = zone;
     }
     return found;
 }
 
+static bool is_full(const struct learner *learner)
+{
+    const size_t *states = learner->counts.states;
+    return states[ZONE_BLOCKED] + states[ZONE_RECOVERING] >= learner->limits.max_zones;
+}
+
+/* For one more blocked zone, or else one more that is not confirmed. The cap may have been lowered: evicts as many as
+ * are too many. */
 static bool make_room(struct learner *learner, bool confirmed)
 {
     const size_t *states = learner->counts.states;
     if (!confirmed)
         return states[ZONE_SUSPECT] + states[ZONE_BROKEN] < LIMIT_SUSPECTS;
-    if (states[ZONE_BLOCKED] + states[ZONE_RECOVERING] < learner->limits.max_zones)
-        return true;
-    struct zone *zone = victim(learner);
-    if (!zone)
-        return false;
-    take_out(learner, zone, zone->condition.state, "evicted: learning.max_zones");
+    while (is_full(learner)) {
+        struct zone *zone = victim(learner);
+        if (!zone)
+            return false;
+        take_out(learner, zone, zone->condition.state, "evicted: learning.max_zones");
+    }
     return true;
 }
 
@@ -287,6 +296,22 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now)
     return forgetting.count;
 }
 
+/* Nothing of it lies further off than if it had just been learned: the calendar may have been set back since, and the
+ * settings changed. */
+static struct condition in_bounds(const struct condition *condition, const struct zone_limits *limits, msec_t now)
+{
+    struct condition is = *condition;
+    if (is_listed_state(is.state)) {
+        is.interval = msec_clamp(is.interval, limits->recheck_first, limits->recheck_max);
+        is.next     = msec_min(is.next, now + is.interval + is.interval / 10);
+    } else if (is.state == ZONE_CLEAR) {
+        is.next = MSEC_NEVER;
+    } else {
+        is.next = msec_min(is.next, now + (is.state == ZONE_BROKEN ? ZONE_BROKEN_LIFE : ZONE_SUSPECT_LIFE));
+    }
+    return is;
+}
+
 struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
                              enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
                              struct view asked, uint16_t asked_type, msec_t last_used, msec_t now)
@@ -294,15 +319,19 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
     struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
     if (!zone && !(zone = add(learner, id, asked, asked_type, now)))
         return NULL;
+    struct condition is = in_bounds(condition, &learner->limits.zone, now);
+    /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
+    if (is_listed_state(is.state) && !is_listed(zone))
+        make_room(learner, true);
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
-    zone->condition = *condition;
+    zone->condition = is;
     zone->source    = source;
     if (pin != PIN_NONE && set_note(zone, note)) {
         zone->pin       = pin;
         zone->pin_until = pin_until;
     }
-    atomic_store(&zone->last_used, last_used);
+    atomic_store(&zone->last_used, msec_min(last_used, now));
     return settle(learner, zone, from, "restored", now) ? zone : NULL;
 }
 

@@ -55,7 +55,8 @@ bool learner_unpin(struct learner *learner, struct view name, msec_t now);
 size_t learner_forget(struct learner *learner, struct view name, msec_t now);
 
 /* A zone as it was (from disk or import), times already in this clock. Replaces the condition of one that is there; a
- * pin of this node stays unless `pin` is given. */
+ * pin of this node stays unless `pin` is given. Its next recheck, or end, is not left further off than the settings
+ * allow; over max_zones another one gives way. */
 struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
                              enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
                              struct view asked, uint16_t asked_type, msec_t last_used, msec_t now);

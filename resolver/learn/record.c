@@ -24,9 +24,10 @@ msec_t clocks_msec(const struct clocks *clocks, wall_t when)
     if (when == WALL_NEVER)
         return MSEC_NEVER;
     const wall_t century = (wall_t) 100 * 365 * 86400; /* what lies further off is nonsense; no overflow then */
-    wall_t       apart   = when - clocks->wall;
-    apart                = apart > century ? century : apart < -century ? -century : apart;
-    return clocks->now + apart * 1000;
+    wall_t       near    = when > clocks->wall + century   ? clocks->wall + century
+                           : when < clocks->wall - century ? clocks->wall - century
+                                                           : when;
+    return clocks->now + (near - clocks->wall) * 1000;
 }
 
 static void write_time(struct writer *writer, const struct clocks *clocks, msec_t when)
@@ -131,7 +132,8 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     uint16_t    asked_type = cursor_u16(&cursor);
     struct view asked      = read_text(&cursor);
     if (cursor.failed || kind != RECORD_ZONE || state >= ZONE_STATE_COUNT || reason >= REASON_COUNT ||
-        source >= SOURCE_COUNT || pin > PIN_EXTERNAL || note.len > LIMIT_NOTE || is.interval < 0 || !is_name(asked))
+        source >= SOURCE_COUNT || pin > PIN_EXTERNAL || (pin != PIN_NONE && id.scope != SCOPE_ZONE) ||
+        note.len > LIMIT_NOTE || is.interval < 0 || !is_name(asked))
         return false;
 
     char text[LIMIT_NOTE + 1] = "";

@@ -63,7 +63,6 @@ struct zone {
     msec_t           pin_until; /* MSEC_NEVER: until unpinned */
     char            *note;      /* of the pin, or NULL */
     struct dossier  *dossier;   /* or NULL */
-    void            *study;     /* who is studying it now, or NULL */
     struct zone     *retired;   /* next in the list of those to free */
     uint16_t         asked_type;
     enum zone_scope  scope;

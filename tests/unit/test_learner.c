@@ -1,0 +1,625 @@
+/*
+ * test_learner.c: what becomes of evidence: who is told, which caps hold, what is due when, what an operator's word
+ * does; in virtual time.
+ */
+#include "learn/learner.h"
+
+#include "base/limits.h"
+#include "dns/text.h"
+#include "lib/heap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    FIRST = 600 * 1000,
+    MAX   = 86400 * 1000,
+    ZONES = 8 /* max_zones */
+};
+
+struct world {
+    struct table   *table;
+    struct learner *learner;
+    unsigned        changes;
+    /* the last change */
+    enum zone_state from, to;
+    bool            removed;
+    struct name     name;
+    char            why[80];
+};
+
+static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+{
+    struct world *world = context;
+    world->changes++;
+    world->from    = from;
+    world->to      = zone->condition.state;
+    world->removed = removed;
+    name_set(&world->name, zone_name(zone));
+    snprintf(world->why, sizeof(world->why), "%s", why);
+}
+
+static const struct learner_limits limits = {.zone = {.recheck_first = FIRST, .recheck_max = MAX, .recover_after = 2},
+                                             .max_zones = ZONES};
+
+static int open_world(void **state)
+{
+    static const uint8_t       seed[RNG_SEED_BYTES] = {1};
+    struct world              *world                = calloc(1, sizeof(*world));
+    const struct learner_hooks hooks                = {.changed = on_changed, .context = world};
+    world->table                                    = table_create(64, (struct hash_key){1, 2});
+    world->learner                                  = learner_create(world->table, &limits, &hooks, seed);
+    *state                                          = world;
+    return world->table && world->learner ? 0 : -1;
+}
+
+/* Whatever was done, the counts must be what the table holds, and all that was removed can be freed. */
+struct tally {
+    struct learner_counts counts;
+};
+
+static void tally_one(void *context, struct zone *zone)
+{
+    struct tally *tally = context;
+    tally->counts.states[zone->condition.state]++;
+    tally->counts.pins += zone->pin != PIN_NONE;
+}
+
+static int close_world(void **state)
+{
+    struct world         *world  = *state;
+    struct tally          tally  = {0};
+    struct learner_counts counts = learner_count(world->learner);
+    table_each(world->table, tally_one, &tally);
+    int wrong = memcmp(&counts, &tally.counts, sizeof(counts));
+    learner_reclaim(world->learner);
+    learner_destroy(world->learner);
+    table_destroy(world->table);
+    free(world);
+    return wrong;
+}
+
+static struct name named(const char *text)
+{
+    struct name name;
+    if (!name_parse(text, &name))
+        fail_msg("not a name: %s", text);
+    return name;
+}
+
+static struct zone *apply(struct world *world, const char *text, enum evidence evidence, msec_t now)
+{
+    struct name          name = named(text);
+    const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
+    return learner_apply(world->learner, &id, evidence, REASON_TIMEOUT, name_view(&name), TYPE_SOA, now);
+}
+
+static struct zone *get(struct world *world, const char *text)
+{
+    struct name name = named(text);
+    return table_get(world->table, name_view(&name), SCOPE_ZONE, 0);
+}
+
+static struct zone *pin(struct world *world, const char *text, enum pin way, msec_t until, msec_t now)
+{
+    struct name name = named(text);
+    return learner_pin(world->learner, name_view(&name), way, until, "by hand", now);
+}
+
+static size_t in_state(struct world *world, enum zone_state state)
+{
+    return learner_count(world->learner).states[state];
+}
+
+static void check_told(struct world *world, enum zone_state from, enum zone_state to, bool removed)
+{
+    assert_int_equal(world->changes, 1);
+    assert_int_equal(world->from, from);
+    assert_int_equal(world->to, to);
+    assert_int_equal(world->removed, removed);
+    world->changes = 0;
+}
+
+/* ---- the life of a zone ---- */
+
+static void a_zone_is_learned_and_recovers(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_STRIKE, 1000);
+    assert_non_null(zone);
+    check_told(world, ZONE_CLEAR, ZONE_SUSPECT, false);
+    assert_int_equal(learner_next(world->learner), 1000 + ZONE_SUSPECT_LIFE);
+    assert_ptr_equal(apply(world, "example.com", EVIDENCE_CONFIRMED, 2000), zone);
+    check_told(world, ZONE_SUSPECT, ZONE_BLOCKED, false);
+    assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
+    assert_int_equal(in_state(world, ZONE_SUSPECT), 0);
+
+    msec_t due = learner_next(world->learner);
+    assert_in_range(due, 2000 + FIRST / 10 * 9, 2000 + FIRST / 10 * 11);
+    assert_null(learner_due(world->learner, due - 1));
+    assert_ptr_equal(learner_due(world->learner, due), zone);
+    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
+    check_told(world, ZONE_BLOCKED, ZONE_RECOVERING, false);
+    due = learner_next(world->learner);
+    assert_ptr_equal(learner_due(world->learner, due), zone);
+    assert_int_equal(zone->dossier->history_count, 3);
+    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
+    check_told(world, ZONE_RECOVERING, ZONE_CLEAR, true);
+    assert_null(get(world, "example.com"));
+    assert_int_equal(learner_next(world->learner), MSEC_NEVER);
+    assert_int_equal(table_count(world->table), 0);
+}
+
+static void only_failures_list_a_zone(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        enum evidence   evidence;
+        enum zone_state becomes; /* CLEAR: not listed */
+    } cases[] = {
+        {EVIDENCE_STRIKE, ZONE_SUSPECT},  {EVIDENCE_CONFIRMED, ZONE_BLOCKED},  {EVIDENCE_FINE, ZONE_CLEAR},
+        {EVIDENCE_BROKEN, ZONE_BROKEN},   {EVIDENCE_RECHECK_GOOD, ZONE_CLEAR}, {EVIDENCE_RECHECK_BAD, ZONE_CLEAR},
+        {EVIDENCE_POSTPONED, ZONE_CLEAR},
+    };
+    assert_int_equal(ARRAY_LEN(cases), EVIDENCE_COUNT);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "zone-%zu.example", i);
+        struct zone *zone = apply(world, text, cases[i].evidence, 0);
+        assert_ptr_equal(zone, get(world, text));
+        assert_int_equal(zone ? zone->condition.state : ZONE_CLEAR, cases[i].becomes);
+    }
+}
+
+static void what_changes_nothing_tells_nobody(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    world->changes      = 0;
+    assert_ptr_equal(apply(world, "example.com", EVIDENCE_STRIKE, 10), zone);
+    assert_ptr_equal(apply(world, "example.com", EVIDENCE_CONFIRMED, 10), zone);
+    assert_int_equal(world->changes, 0);
+}
+
+static void readers_see_each_change_at_once(void **state)
+{
+    struct world *world = *state;
+    struct name   below = named("mx.example.com");
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_CLEAR);
+    apply(world, "example.com", EVIDENCE_STRIKE, 0);
+    apply(world, "example.com", EVIDENCE_STRIKE, 0);
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_SUSPECT);
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).strikes, 2);
+    apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
+    pin(world, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).pin, PIN_DOMESTIC);
+}
+
+/* ---- what is due ---- */
+
+static void a_suspicion_ends_by_itself(void **state)
+{
+    struct world *world = *state;
+    apply(world, "suspect.example", EVIDENCE_STRIKE, 0);
+    apply(world, "suspect.example", EVIDENCE_STRIKE, 30000);
+    apply(world, "broken.example", EVIDENCE_BROKEN, 0);
+    assert_null(learner_due(world->learner, 30000 + ZONE_SUSPECT_LIFE - 1));
+    assert_non_null(get(world, "suspect.example"));
+    world->changes = 0;
+    assert_null(learner_due(world->learner, 30000 + ZONE_SUSPECT_LIFE));
+    check_told(world, ZONE_SUSPECT, ZONE_CLEAR, true);
+    assert_null(get(world, "suspect.example"));
+    assert_null(learner_due(world->learner, ZONE_BROKEN_LIFE - 1));
+    assert_non_null(get(world, "broken.example"));
+    assert_null(learner_due(world->learner, ZONE_BROKEN_LIFE));
+    assert_null(get(world, "broken.example"));
+}
+
+static void a_due_zone_is_not_returned_again_at_once(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    msec_t        due   = learner_next(world->learner);
+    assert_ptr_equal(learner_due(world->learner, due), zone);
+    assert_null(learner_due(world->learner, due));
+    assert_null(learner_due(world->learner, due + ZONE_POSTPONE - 1));
+    assert_ptr_equal(learner_due(world->learner, due + ZONE_POSTPONE), zone); /* the recheck was lost */
+    learner_apply_zone(world->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, due + ZONE_POSTPONE);
+    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+    assert_int_equal(zone->condition.interval, FIRST);
+    assert_int_equal(zone->condition.failures, 1);
+    assert_in_range(learner_next(world->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
+}
+
+static void a_fine_answer_brings_the_recheck_forward(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    assert_null(learner_due(world->learner, 5000));
+    apply(world, "example.com", EVIDENCE_FINE, 5000);
+    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+    assert_ptr_equal(learner_due(world->learner, 5000), zone);
+    assert_null(learner_due(world->learner, 5000));
+}
+
+static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
+{
+    struct world *world = *state;
+    struct zone  *used  = apply(world, "used.example", EVIDENCE_CONFIRMED, 0);
+    apply(world, "idle.example", EVIDENCE_CONFIRMED, 0);
+    pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
+    apply(world, "pinned.example", EVIDENCE_CONFIRMED, 0);
+    atomic_store(&used->last_used, 1000);
+    assert_ptr_equal(learner_due(world->learner, ZONE_IDLE + 1), used);
+    assert_null(learner_due(world->learner, ZONE_IDLE + 1));
+    assert_null(get(world, "idle.example"));
+    assert_non_null(get(world, "pinned.example"));
+    assert_int_equal(get(world, "pinned.example")->condition.state, ZONE_CLEAR);
+    assert_int_equal(get(world, "pinned.example")->pin, PIN_EXTERNAL);
+}
+
+/* ---- caps ---- */
+
+static void strike_all(struct world *world, unsigned count, msec_t now)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "random-%u.example", i);
+        assert_non_null(apply(world, text, EVIDENCE_STRIKE, now));
+    }
+}
+
+static void random_names_fill_only_their_share(void **state)
+{
+    struct world *world = *state;
+    strike_all(world, LIMIT_SUSPECTS, 0);
+    assert_null(apply(world, "one-more.example", EVIDENCE_STRIKE, 0));
+    assert_null(apply(world, "one-more.example", EVIDENCE_BROKEN, 0));
+    assert_null(get(world, "one-more.example"));
+    assert_int_equal(table_count(world->table), LIMIT_SUSPECTS);
+    assert_non_null(apply(world, "random-7.example", EVIDENCE_STRIKE, 0));
+    /* what is confirmed has a share of its own */
+    assert_non_null(apply(world, "one-more.example", EVIDENCE_CONFIRMED, 0));
+    assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
+    assert_null(learner_due(world->learner, ZONE_SUSPECT_LIFE));
+    assert_int_equal(table_count(world->table), 1);
+}
+
+static void block_all(struct world *world, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "blocked-%u.example", i);
+        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, 0);
+        assert_non_null(zone);
+        atomic_store(&zone->last_used, 1000 + i);
+    }
+}
+
+static void the_least_recently_used_gives_way(void **state)
+{
+    struct world *world = *state;
+    block_all(world, ZONES);
+    atomic_store(&get(world, "blocked-0.example")->last_used, 2000);
+    world->changes = 0;
+    assert_non_null(apply(world, "new.example", EVIDENCE_CONFIRMED, 3000));
+    assert_int_equal(world->changes, 2);
+    assert_null(get(world, "blocked-1.example"));
+    assert_non_null(get(world, "blocked-0.example"));
+    assert_non_null(get(world, "new.example"));
+    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
+}
+
+/* The one that is being confirmed is in the table itself, and so may be thousands of suspects. */
+static void confirming_suspects_at_the_cap_evicts_blocked_zones(void **state)
+{
+    struct world *world = *state;
+    block_all(world, ZONES);
+    strike_all(world, 200, 5000);
+    for (unsigned i = 0; i < 200; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "random-%u.example", i);
+        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, 6000);
+        assert_non_null(zone);
+        assert_ptr_equal(get(world, text), zone);
+        assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+        assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
+        assert_int_equal(in_state(world, ZONE_SUSPECT), 199 - i);
+        learner_reclaim(world->learner);
+    }
+}
+
+static void pins_are_never_evicted(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i < ZONES; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "blocked-%u.example", i);
+        pin(world, text, PIN_EXTERNAL, i % 2 ? MSEC_NEVER : 1000000, 0);
+        assert_non_null(apply(world, text, EVIDENCE_CONFIRMED, 0));
+    }
+    struct zone *suspect = apply(world, "new.example", EVIDENCE_STRIKE, 0);
+    assert_ptr_equal(apply(world, "new.example", EVIDENCE_CONFIRMED, 0), suspect);
+    assert_int_equal(suspect->condition.state, ZONE_SUSPECT);
+    assert_null(apply(world, "newer.example", EVIDENCE_CONFIRMED, 0));
+    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
+    assert_int_equal(learner_count(world->learner).pins, ZONES);
+}
+
+static void a_lowered_cap_holds_with_the_next_zone(void **state)
+{
+    struct world         *world = *state;
+    struct learner_limits lower = limits;
+    lower.max_zones             = 3;
+    block_all(world, ZONES);
+    learner_set_limits(world->learner, &lower);
+    assert_non_null(apply(world, "new.example", EVIDENCE_CONFIRMED, 3000));
+    assert_int_equal(in_state(world, ZONE_BLOCKED), 3);
+    assert_non_null(get(world, "new.example"));
+    assert_non_null(get(world, "blocked-7.example"));
+    assert_non_null(get(world, "blocked-6.example"));
+}
+
+/* ---- the operator ---- */
+
+static void a_pin_ends_when_its_time_is_over(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = pin(world, "example.com", PIN_EXTERNAL, 5000, 0);
+    check_told(world, ZONE_CLEAR, ZONE_CLEAR, false);
+    assert_string_equal(zone->note, "by hand");
+    assert_int_equal(learner_next(world->learner), 5000);
+    assert_null(learner_due(world->learner, 4999));
+    assert_int_equal(learner_count(world->learner).pins, 1);
+    assert_null(learner_due(world->learner, 5000));
+    check_told(world, ZONE_CLEAR, ZONE_CLEAR, true);
+    assert_null(get(world, "example.com"));
+    assert_int_equal(learner_count(world->learner).pins, 0);
+}
+
+static void a_pin_that_ends_leaves_what_was_learned(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(world, "example.com", PIN_DOMESTIC, 5000, 0);
+    assert_null(learner_due(world->learner, 5000));
+    assert_ptr_equal(get(world, "example.com"), zone);
+    assert_int_equal(zone->pin, PIN_NONE);
+    assert_null(zone->note);
+    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+    assert_int_equal(learner_next(world->learner), zone->condition.next);
+}
+
+/* Both at the same moment: the pin ends, and the recheck is not lost. */
+static void a_pin_and_a_recheck_may_fall_due_together(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(world, "example.com", PIN_DOMESTIC, zone->condition.next, 0);
+    assert_ptr_equal(learner_due(world->learner, zone->condition.next), zone);
+    assert_int_equal(zone->pin, PIN_NONE);
+}
+
+static void a_pinned_zone_is_rechecked_too(void **state)
+{
+    struct world *world = *state;
+    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    msec_t due = learner_next(world->learner);
+    assert_ptr_equal(learner_due(world->learner, due), zone);
+    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
+    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
+    assert_ptr_equal(get(world, "example.com"), zone);
+    assert_int_equal(zone->condition.state, ZONE_CLEAR);
+    assert_int_equal(zone->pin, PIN_EXTERNAL);
+}
+
+static void a_new_pin_replaces_the_old_one(void **state)
+{
+    struct world *world = *state;
+    struct name   name  = named("example.com");
+    struct zone  *zone  = pin(world, "example.com", PIN_EXTERNAL, 5000, 0);
+    assert_ptr_equal(learner_pin(world->learner, name_view(&name), PIN_DOMESTIC, MSEC_NEVER, NULL, 1), zone);
+    assert_int_equal(zone->pin, PIN_DOMESTIC);
+    assert_null(zone->note);
+    assert_int_equal(learner_next(world->learner), MSEC_NEVER);
+    assert_int_equal(learner_count(world->learner).pins, 1);
+    assert_true(learner_unpin(world->learner, name_view(&name), 2));
+    assert_false(learner_unpin(world->learner, name_view(&name), 3));
+    assert_null(get(world, "example.com"));
+}
+
+static void a_note_is_copied_up_to_its_limit(void **state)
+{
+    struct world *world = *state;
+    struct name   name  = named("example.com");
+    char          note[LIMIT_NOTE + 50];
+    memset(note, 'n', sizeof(note) - 1);
+    note[sizeof(note) - 1] = '\0';
+    struct zone *zone      = learner_pin(world->learner, name_view(&name), PIN_EXTERNAL, MSEC_NEVER, note, 0);
+    memset(note, 'x', sizeof(note) - 1);
+    assert_int_equal(strlen(zone->note), LIMIT_NOTE);
+    assert_int_equal(zone->note[0], 'n');
+}
+
+static void a_pinned_name_may_be_suspected(void **state)
+{
+    struct world *world = *state;
+    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    struct zone *zone = apply(world, "example.com", EVIDENCE_STRIKE, 0);
+    assert_int_equal(zone->condition.state, ZONE_SUSPECT);
+    assert_int_equal(zone->source, SOURCE_LEARNED);
+    assert_null(learner_due(world->learner, ZONE_SUSPECT_LIFE));
+    assert_ptr_equal(get(world, "example.com"), zone);
+    assert_int_equal(zone->condition.state, ZONE_CLEAR);
+}
+
+static void forgetting_drops_all_scopes_but_no_pin(void **state)
+{
+    struct world        *world = *state;
+    struct name          name  = named("example.com");
+    const struct zone_id whole = {.name = name_view(&name), .scope = SCOPE_NAME};
+    const struct zone_id mx    = {.name = name_view(&name), .scope = SCOPE_TYPE, .type = TYPE_MX};
+    learner_apply(world->learner, &whole, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_A, 0);
+    learner_apply(world->learner, &mx, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_MX, 0);
+    apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    apply(world, "www.example.com", EVIDENCE_CONFIRMED, 0);
+    assert_int_equal(learner_forget(world->learner, name_view(&name), 0), 3);
+    assert_int_equal(table_count(world->table), 2);
+    assert_int_equal(get(world, "example.com")->condition.state, ZONE_CLEAR);
+    assert_int_equal(get(world, "example.com")->pin, PIN_EXTERNAL);
+    assert_non_null(get(world, "www.example.com"));
+    assert_int_equal(learner_forget(world->learner, name_view(&name), 0), 0);
+}
+
+/* ---- as it was ---- */
+
+static struct zone *restore(struct world *world, const char *text, const struct condition *condition, enum pin way,
+                            msec_t last_used, msec_t now)
+{
+    struct name          name = named(text);
+    const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
+    return learner_restore(world->learner, &id, condition, SOURCE_IMPORTED, way, MSEC_NEVER, "note", name_view(&name),
+                           TYPE_SOA, last_used, now);
+}
+
+static void a_restored_zone_keeps_to_the_bounds(void **state)
+{
+    struct world *world = *state;
+    enum {
+        NOW = 1000000
+    };
+    static const struct {
+        enum zone_state state;
+        msec_t          next, interval;
+        msec_t          expected_next, expected_interval;
+    } cases[] = {
+        {ZONE_BLOCKED, NOW + 500, FIRST, NOW + 500, FIRST},
+        {ZONE_BLOCKED, NOW - 500, 4 * FIRST, NOW - 500, 4 * FIRST},
+        {ZONE_BLOCKED, MSEC_NEVER, FIRST, NOW + FIRST / 10 * 11, FIRST},
+        {ZONE_BLOCKED, NOW + (msec_t) 5 * MAX, FIRST, NOW + FIRST / 10 * 11, FIRST},
+        {ZONE_BLOCKED, NOW, 0, NOW, FIRST},
+        {ZONE_BLOCKED, NOW, INT64_MAX, NOW, MAX},
+        {ZONE_RECOVERING, MSEC_NEVER, INT64_MAX, NOW + (msec_t) MAX / 10 * 11, MAX},
+        {ZONE_BROKEN, MSEC_NEVER, 0, NOW + ZONE_BROKEN_LIFE, 0},
+        {ZONE_SUSPECT, MSEC_NEVER, 0, NOW + ZONE_SUSPECT_LIFE, 0},
+        {ZONE_CLEAR, NOW + 1, 0, MSEC_NEVER, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct condition is   = {.state = cases[i].state, .next = cases[i].next, .interval = cases[i].interval};
+        struct zone           *zone = restore(world, "example.com", &is, PIN_EXTERNAL, NOW + MAX, NOW);
+        assert_non_null(zone);
+        assert_int_equal(zone->condition.state, cases[i].state);
+        assert_int_equal(zone->condition.next, cases[i].expected_next);
+        assert_int_equal(zone->condition.interval, cases[i].expected_interval);
+        assert_int_equal(atomic_load(&zone->last_used), NOW);
+        assert_int_equal(learner_next(world->learner), cases[i].expected_next);
+    }
+}
+
+static void a_restored_zone_leaves_a_pin_alone(void **state)
+{
+    struct world          *world   = *state;
+    const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
+    const struct condition clear   = {.state = ZONE_CLEAR, .next = MSEC_NEVER};
+    pin(world, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
+    struct zone *zone = restore(world, "example.com", &blocked, PIN_NONE, 0, 0);
+    assert_int_equal(zone->pin, PIN_DOMESTIC);
+    assert_string_equal(zone->note, "by hand");
+    assert_int_equal(zone->source, SOURCE_IMPORTED);
+    zone = restore(world, "example.com", &blocked, PIN_EXTERNAL, 0, 0);
+    assert_int_equal(zone->pin, PIN_EXTERNAL);
+    assert_string_equal(zone->note, "note");
+    assert_non_null(restore(world, "example.com", &clear, PIN_NONE, 0, 0));
+    assert_null(restore(world, "other.example", &clear, PIN_NONE, 0, 0));
+    assert_int_equal(table_count(world->table), 1);
+}
+
+static void restoring_keeps_to_the_cap_but_loses_no_pin(void **state)
+{
+    struct world          *world   = *state;
+    const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
+    for (int i = 0; i < 2 * ZONES; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "blocked-%d.example", i);
+        assert_non_null(restore(world, text, &blocked, PIN_NONE, 100 + i, 1000));
+    }
+    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
+    assert_null(get(world, "blocked-0.example"));
+    for (int i = 0; i < 2 * ZONES; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "pinned-%d.example", i);
+        assert_non_null(restore(world, text, &blocked, PIN_EXTERNAL, 100, 1000));
+    }
+    assert_int_equal(learner_count(world->learner).pins, 2 * ZONES);
+    assert_int_equal(in_state(world, ZONE_BLOCKED), 2 * ZONES);
+}
+
+/* ---- no memory ---- */
+
+static void without_memory_nothing_is_left_half_done(void **state)
+{
+    struct world          *world   = *state;
+    const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
+    bool                   pinned  = false;
+    for (size_t n = 0; !pinned; n++) {
+        heap_fail_at(n);
+        pinned = pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
+        heap_restore();
+        assert_int_equal(pinned, get(world, "pinned.example") != NULL);
+        assert_int_equal(learner_count(world->learner).pins, pinned);
+        assert_int_equal(in_state(world, ZONE_CLEAR), pinned);
+    }
+    heap_fail_at(0);
+    assert_null(apply(world, "new.example", EVIDENCE_STRIKE, 0));
+    heap_fail_at(0);
+    assert_null(restore(world, "new.example", &blocked, PIN_NONE, 0, 0));
+    heap_fail_at(1); /* the dossier */
+    struct zone *zone = apply(world, "new.example", EVIDENCE_STRIKE, 0);
+    assert_true(heap_restore());
+    assert_ptr_equal(get(world, "new.example"), zone);
+    assert_null(zone->dossier);
+}
+
+#define LEARNER_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LEARNER_TEST(a_zone_is_learned_and_recovers),
+        LEARNER_TEST(only_failures_list_a_zone),
+        LEARNER_TEST(what_changes_nothing_tells_nobody),
+        LEARNER_TEST(readers_see_each_change_at_once),
+        LEARNER_TEST(a_suspicion_ends_by_itself),
+        LEARNER_TEST(a_due_zone_is_not_returned_again_at_once),
+        LEARNER_TEST(a_fine_answer_brings_the_recheck_forward),
+        LEARNER_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
+        LEARNER_TEST(random_names_fill_only_their_share),
+        LEARNER_TEST(the_least_recently_used_gives_way),
+        LEARNER_TEST(confirming_suspects_at_the_cap_evicts_blocked_zones),
+        LEARNER_TEST(pins_are_never_evicted),
+        LEARNER_TEST(a_lowered_cap_holds_with_the_next_zone),
+        LEARNER_TEST(a_pin_ends_when_its_time_is_over),
+        LEARNER_TEST(a_pin_that_ends_leaves_what_was_learned),
+        LEARNER_TEST(a_pin_and_a_recheck_may_fall_due_together),
+        LEARNER_TEST(a_pinned_zone_is_rechecked_too),
+        LEARNER_TEST(a_new_pin_replaces_the_old_one),
+        LEARNER_TEST(a_note_is_copied_up_to_its_limit),
+        LEARNER_TEST(a_pinned_name_may_be_suspected),
+        LEARNER_TEST(forgetting_drops_all_scopes_but_no_pin),
+        LEARNER_TEST(a_restored_zone_keeps_to_the_bounds),
+        LEARNER_TEST(a_restored_zone_leaves_a_pin_alone),
+        LEARNER_TEST(restoring_keeps_to_the_cap_but_loses_no_pin),
+        LEARNER_TEST(without_memory_nothing_is_left_half_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

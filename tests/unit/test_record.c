@@ -1,0 +1,436 @@
+/*
+ * test_record.c: what is written comes back, on a clock that began elsewhere; what is cut, corrupt or of another
+ * version is refused and changes nothing.
+ */
+#include "learn/record.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "dns/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    FIRST = 600 * 1000,
+    DAY   = 86400
+};
+
+struct node {
+    struct table   *table;
+    struct learner *learner;
+    unsigned        changes;
+};
+
+static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+{
+    (void) zone, (void) from, (void) why, (void) removed;
+    ((struct node *) context)->changes++;
+}
+
+static void open_node(struct node *node)
+{
+    static const uint8_t        seed[RNG_SEED_BYTES] = {1};
+    const struct learner_hooks  hooks                = {.changed = on_changed, .context = node};
+    const struct learner_limits limits               = {
+                      .zone      = {.recheck_first = FIRST, .recheck_max = (msec_t) DAY * 1000, .recover_after = 2},
+                      .max_zones = 100,
+    };
+    *node         = (struct node){.table = table_create(64, (struct hash_key){1, 2})};
+    node->learner = learner_create(node->table, &limits, &hooks, seed);
+    assert_true(node->table && node->learner);
+}
+
+static void close_node(struct node *node)
+{
+    learner_reclaim(node->learner);
+    learner_destroy(node->learner);
+    table_destroy(node->table);
+}
+
+static struct name named(const char *text)
+{
+    struct name name;
+    if (!name_parse(text, &name))
+        fail_msg("not a name: %s", text);
+    return name;
+}
+
+/* The writer's clock has run for an hour, the reader's for a second; times are whole seconds, so that none is lost. */
+static const struct clocks written = {.now = 3600 * 1000, .wall = 1700000000};
+static const struct clocks same    = {.now = 1000, .wall = 1700000000};
+
+#define SHIFT (same.now - written.now)
+
+struct saved {
+    const char      *name, *asked, *note;
+    enum zone_scope  scope;
+    uint16_t         type, asked_type;
+    struct condition is;
+    enum zone_source source;
+    enum pin         pin;
+    msec_t           pin_until, last_used;
+    uint64_t         answered;
+};
+
+static const struct saved saves[] = {
+    {
+        .name       = "example.com",
+        .asked      = "mx1.example.com",
+        .asked_type = TYPE_MX,
+        .is         = {.state        = ZONE_BLOCKED,
+                       .reason       = REASON_SERVFAIL,
+                       .failures     = 70000,
+                       .since        = 1000000,
+                       .last_failure = 2000000,
+                       .next         = 3700000,
+                       .interval     = 4 * FIRST},
+        .source     = SOURCE_IMPORTED,
+        .pin_until  = MSEC_NEVER,
+        .last_used  = 3599000,
+        .answered   = (uint64_t) 1 << 40,
+    },
+    {
+        .name       = "a.example.com",
+        .asked      = "a.example.com",
+        .scope      = SCOPE_NAME,
+        .asked_type = TYPE_A,
+        .is         = {.state        = ZONE_RECOVERING,
+                       .reason       = REASON_FORGED,
+                       .good         = 1,
+                       .failures     = 1,
+                       .since        = -5000,
+                       .last_failure = -90000,
+                       .next         = 3500000,
+                       .interval     = FIRST},
+        .source     = SOURCE_CLUSTER,
+        .pin_until  = MSEC_NEVER,
+    },
+    {
+        .name       = "a.example.com",
+        .asked      = "a.example.com",
+        .scope      = SCOPE_TYPE,
+        .type       = 65280,
+        .asked_type = 65280,
+        .is = {.state = ZONE_SUSPECT, .reason = REASON_TIMEOUT, .strikes = 255, .failures = 255, .next = 3610000},
+        .pin_until = MSEC_NEVER,
+    },
+    {
+        .name       = ".",
+        .asked      = ".",
+        .note       = "all of it, by order of \xc3\xa9",
+        .asked_type = TYPE_SOA,
+        .is         = {.state = ZONE_CLEAR, .next = MSEC_NEVER},
+        .source     = SOURCE_LEARNED,
+        .pin        = PIN_DOMESTIC,
+        .pin_until  = 7200000,
+    },
+    {
+        .name       = "pinned.example",
+        .asked      = "pinned.example",
+        .asked_type = TYPE_SOA,
+        .is         = {.state = ZONE_BROKEN, .reason = REASON_REFUSED, .failures = 2, .next = 3700000},
+        .pin        = PIN_EXTERNAL,
+        .pin_until  = MSEC_NEVER,
+    },
+};
+
+static size_t write_saved(const struct saved *saved, bool removed, uint8_t out[RECORD_MAX])
+{
+    struct table *table = table_create(1, (struct hash_key){0});
+    struct name   name = named(saved->name), asked = named(saved->asked);
+    struct zone  *zone =
+        table_add(table, name_view(&name), saved->scope, saved->type, name_view(&asked), saved->asked_type);
+    zone->condition = saved->is;
+    zone->source    = saved->source;
+    zone->pin       = saved->pin;
+    zone->pin_until = saved->pin_until;
+    zone->note      = saved->note ? strdup(saved->note) : NULL;
+    atomic_store(&zone->last_used, saved->last_used);
+    atomic_store(&zone->answered, saved->answered);
+    size_t len = record_write(zone, removed, &written, out);
+    table_destroy(table);
+    return len;
+}
+
+static msec_t shifted(msec_t when) { return when == MSEC_NEVER ? MSEC_NEVER : when + SHIFT; }
+
+static void check_zone(const struct zone *zone, const struct saved *saved)
+{
+    struct name asked = named(saved->asked);
+    assert_non_null(zone);
+    assert_int_equal(zone->type, saved->type);
+    assert_true(name_equal(zone_asked(zone), name_view(&asked)));
+    assert_int_equal(zone->asked_type, saved->asked_type);
+    assert_int_equal(zone->condition.state, saved->is.state);
+    assert_int_equal(zone->condition.reason, saved->is.reason);
+    assert_int_equal(zone->condition.strikes, saved->is.strikes);
+    assert_int_equal(zone->condition.good, saved->is.good);
+    assert_int_equal(zone->condition.failures, saved->is.failures);
+    assert_int_equal(zone->condition.since, shifted(saved->is.since));
+    assert_int_equal(zone->condition.last_failure, shifted(saved->is.last_failure));
+    assert_int_equal(zone->condition.next, shifted(saved->is.next));
+    assert_int_equal(zone->condition.interval, saved->is.interval);
+    assert_int_equal(zone->source, saved->source);
+    assert_int_equal(zone->pin, saved->pin);
+    assert_int_equal(zone->pin_until, shifted(saved->pin_until));
+    assert_int_equal(atomic_load(&zone->last_used), shifted(saved->last_used));
+    assert_int_equal(atomic_load(&zone->answered), saved->answered);
+    assert_string_equal(zone->note ? zone->note : "", saved->note ? saved->note : "");
+}
+
+static struct zone *get(struct node *node, const struct saved *saved)
+{
+    struct name name = named(saved->name);
+    return table_get(node->table, name_view(&name), saved->scope, saved->type);
+}
+
+static void every_field_comes_back(void **state)
+{
+    (void) state;
+    struct node node;
+    open_node(&node);
+    for (size_t i = 0; i < ARRAY_LEN(saves); i++) {
+        uint8_t bytes[RECORD_MAX];
+        size_t  len = write_saved(&saves[i], false, bytes);
+        assert_true(record_apply((struct view){bytes, len}, &same, node.learner));
+        check_zone(get(&node, &saves[i]), &saves[i]);
+        /* once more over itself */
+        assert_true(record_apply((struct view){bytes, len}, &same, node.learner));
+        check_zone(get(&node, &saves[i]), &saves[i]);
+    }
+    assert_int_equal(table_count(node.table), ARRAY_LEN(saves));
+    close_node(&node);
+}
+
+static void the_longest_record_fits(void **state)
+{
+    (void) state;
+    struct table *table = table_create(1, (struct hash_key){0});
+    struct name   name  = {.len = 1};
+    uint8_t       bytes[RECORD_MAX];
+    while (name.len + 2 <= NAME_WIRE_MAX)
+        name_prepend(&name, "a", 1, name_view(&name));
+    struct zone *zone = table_add(table, name_view(&name), SCOPE_ZONE, 0, name_view(&name), TYPE_A);
+    char         note[LIMIT_NOTE + 1];
+    memset(note, 'n', LIMIT_NOTE);
+    note[LIMIT_NOTE] = '\0';
+    zone->note       = strdup(note);
+    zone->pin        = PIN_EXTERNAL;
+    size_t      len  = record_write(zone, false, &written, bytes);
+    struct node node;
+    open_node(&node);
+    assert_true(record_apply((struct view){bytes, len}, &same, node.learner));
+    assert_string_equal(table_get(node.table, name_view(&name), SCOPE_ZONE, 0)->note, note);
+    close_node(&node);
+    table_destroy(table);
+}
+
+static void a_removed_zone_goes_with_its_pin(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(saves); i++) {
+        struct node node;
+        uint8_t     bytes[RECORD_MAX];
+        open_node(&node);
+        for (size_t j = 0; j < ARRAY_LEN(saves); j++)
+            assert_true(record_apply((struct view){bytes, write_saved(&saves[j], false, bytes)}, &same, node.learner));
+        size_t len = write_saved(&saves[i], true, bytes);
+        assert_true(record_apply((struct view){bytes, len}, &same, node.learner));
+        assert_null(get(&node, &saves[i]));
+        assert_int_equal(table_count(node.table), ARRAY_LEN(saves) - 1);
+        assert_true(record_apply((struct view){bytes, len}, &same, node.learner)); /* it is not there: nothing */
+        close_node(&node);
+    }
+}
+
+static void a_record_without_pin_ends_the_pin(void **state)
+{
+    (void) state;
+    struct node  node;
+    struct saved pinned = saves[0];
+    uint8_t      bytes[RECORD_MAX];
+    open_node(&node);
+    pinned.pin  = PIN_DOMESTIC;
+    pinned.note = "note";
+    assert_true(record_apply((struct view){bytes, write_saved(&pinned, false, bytes)}, &same, node.learner));
+    assert_int_equal(get(&node, &pinned)->pin, PIN_DOMESTIC);
+    assert_true(record_apply((struct view){bytes, write_saved(&saves[0], false, bytes)}, &same, node.learner));
+    check_zone(get(&node, &saves[0]), &saves[0]);
+    close_node(&node);
+}
+
+static void check_refused(struct node *node, const uint8_t *bytes, size_t len, size_t where)
+{
+    uint8_t exact[RECORD_MAX]; /* ends where the record ends, for ASan */
+    memcpy(exact + RECORD_MAX - len, bytes, len);
+    if (record_apply((struct view){exact + RECORD_MAX - len, len}, &same, node->learner))
+        fail_msg("accepted: %zu", where);
+    assert_int_equal(node->changes, 0);
+    assert_int_equal(table_count(node->table), 0);
+}
+
+static void cut_records_are_refused(void **state)
+{
+    (void) state;
+    struct node node;
+    uint8_t     bytes[RECORD_MAX];
+    open_node(&node);
+    for (size_t i = 0; i < ARRAY_LEN(saves); i++) {
+        size_t len = write_saved(&saves[i], false, bytes);
+        for (size_t cut = 0; cut < len; cut++)
+            check_refused(&node, bytes, cut, cut);
+        len = write_saved(&saves[i], true, bytes);
+        for (size_t cut = 0; cut < len; cut++)
+            check_refused(&node, bytes, cut, cut);
+    }
+    close_node(&node);
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+    (void) state;
+    enum {
+        NAME     = 7,
+        NAME_LEN = 13,
+        AFTER    = NAME + NAME_LEN
+    }; /* example.com */
+    static const struct {
+        size_t  at;
+        uint8_t value;
+    } cases[] = {
+        {0, 0}, /* version */
+        {0, 2},
+        {1, 0}, /* kind */
+        {1, 3},
+        {2, SCOPE_COUNT}, /* scope */
+        {2, 255},
+        {5, 255}, /* length of the name */
+        {6, 0},
+        {6, NAME_LEN - 1},
+        {6, NAME_LEN + 1},
+        {NAME, 0}, /* its labels */
+        {NAME, 64},
+        {NAME, 0xc0},
+        {AFTER, ZONE_STATE_COUNT},
+        {AFTER + 1, REASON_COUNT},
+        {AFTER + 2, SOURCE_COUNT},
+        {AFTER + 33, 0x80}, /* interval below 0 */
+        {AFTER + 57, PIN_EXTERNAL + 1},
+        {AFTER + 66, 2},   /* length of the note */
+        {AFTER + 70, 255}, /* length of the question's name */
+    };
+    struct node node;
+    uint8_t     bytes[RECORD_MAX];
+    open_node(&node);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = write_saved(&saves[0], false, bytes);
+        assert_int_not_equal(bytes[cases[i].at], cases[i].value);
+        bytes[cases[i].at] = cases[i].value;
+        check_refused(&node, bytes, len, i);
+    }
+    /* a pin covers a subtree */
+    size_t len            = write_saved(&saves[1], false, bytes);
+    bytes[NAME + 15 + 57] = PIN_EXTERNAL;
+    check_refused(&node, bytes, len, 1000);
+    close_node(&node);
+}
+
+/* Whatever the bytes are: no undefined behaviour, and what is accepted does not stay for ever without a recheck. */
+static void any_byte_may_be_any_value(void **state)
+{
+    (void) state;
+    static const uint8_t values[] = {0, 1, 2, 0x7f, 0x80, 0xff};
+    for (size_t i = 0; i < ARRAY_LEN(saves); i++) {
+        struct node node;
+        uint8_t     bytes[RECORD_MAX], changed[RECORD_MAX];
+        size_t      len = write_saved(&saves[i], false, bytes);
+        open_node(&node);
+        for (size_t at = 0; at < len; at++)
+            for (size_t j = 0; j < ARRAY_LEN(values); j++) {
+                memcpy(changed, bytes, len);
+                changed[at] = values[j];
+                record_apply((struct view){changed, len}, &same, node.learner);
+                memset(changed + at, values[j], len - at < 8 ? len - at : 8);
+                record_apply((struct view){changed, len}, &same, node.learner);
+            }
+        struct zone *zone;
+        msec_t       month = same.now + (msec_t) 31 * DAY * 1000;
+        for (int n = 0; n < 1000 && (zone = learner_due(node.learner, month)); n++)
+            learner_apply_zone(node.learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, month);
+        learner_reclaim(node.learner);
+        close_node(&node);
+    }
+}
+
+/* The state comes back on a node whose calendar has jumped: nothing is lost, no recheck is put off beyond its
+ * interval. */
+static void the_calendar_may_jump_by_a_day(void **state)
+{
+    (void) state;
+    static const struct {
+        wall_t jump;
+        msec_t next; /* of saves[0], from the reader's now; it was 100 s */
+    } cases[] = {
+        {0, 100000},
+        {30, 70000},
+        {DAY, -(msec_t) DAY * 1000 + 100000},
+        {-30, 130000},
+        {-DAY, 4 * FIRST / 10 * 11},
+        {-1700000000, 4 * FIRST / 10 * 11}, /* no battery: it is 1970 */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct node         node;
+        uint8_t             bytes[RECORD_MAX];
+        size_t              len    = write_saved(&saves[0], false, bytes);
+        const struct clocks jumped = {.now = same.now, .wall = same.wall + cases[i].jump};
+        open_node(&node);
+        assert_true(record_apply((struct view){bytes, len}, &jumped, node.learner));
+        struct zone *zone = get(&node, &saves[0]);
+        assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+        assert_int_equal(zone->condition.next, jumped.now + cases[i].next);
+        assert_true(atomic_load(&zone->last_used) <= jumped.now);
+        assert_ptr_equal(learner_due(node.learner, msec_max(jumped.now + cases[i].next, jumped.now)), zone);
+        close_node(&node);
+    }
+}
+
+static void clocks_turn_into_each_other(void **state)
+{
+    (void) state;
+    static const struct {
+        msec_t when;
+        wall_t wall;
+    } cases[] = {
+        {3600000, 1700000000}, {3601000, 1700000001},    {0, 1699996400},
+        {-1000, 1699996399},   {MSEC_NEVER, WALL_NEVER}, {3600000 + (msec_t) DAY * 1000, 1700086400},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(clocks_wall(&written, cases[i].when), cases[i].wall);
+        assert_int_equal(clocks_msec(&written, cases[i].wall), cases[i].when);
+    }
+    static const wall_t far[] = {INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX - 1};
+    for (size_t i = 0; i < ARRAY_LEN(far); i++) {
+        msec_t when = clocks_msec(&written, far[i]);
+        assert_true(when != MSEC_NEVER);
+        assert_int_equal(when < written.now, far[i] < written.wall);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_comes_back),           cmocka_unit_test(the_longest_record_fits),
+        cmocka_unit_test(a_removed_zone_goes_with_its_pin), cmocka_unit_test(a_record_without_pin_ends_the_pin),
+        cmocka_unit_test(cut_records_are_refused),          cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(any_byte_may_be_any_value),        cmocka_unit_test(the_calendar_may_jump_by_a_day),
+        cmocka_unit_test(clocks_turn_into_each_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
