@@ -203,7 +203,7 @@ static msec_t failure_over(const struct query *query)
     bool               all   = group_pick(group_of(query, first), first->tried, TRANSPORT_UDP, query->started) < 0;
     if (!first->failed || !all)
         return MSEC_NEVER;
-    return first->last_failed ? query->started : first->last_asked + HEDGE_FAILED;
+    return first->last_failed ? query->started : first->last->started + HEDGE_FAILED;
 }
 
 static bool wants_second(const struct query *query, msec_t now)
