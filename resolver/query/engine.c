@@ -98,7 +98,7 @@ static void settle(struct engine *engine, struct query *query)
 {
     LIST_EACH (item, next, &query->answered)
         asker_drop(engine, CONTAINER_OF(item, struct asker, link));
-    if (query->state != QUERY_ASKING)
+    if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
         flights_remove(&engine->flights, &query->flight);
     if (query->state == QUERY_FINISHED)
         query_drop(engine, query);

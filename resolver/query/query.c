@@ -469,7 +469,7 @@ static bool nobody_left(const struct query *query)
     return !query->sides[1].begun || query->sides[1].exhausted;
 }
 
-static void run(struct query *query, struct desk *desk, msec_t now)
+static void run_asking(struct query *query, struct desk *desk, msec_t now)
 {
     expire_exchanges(query, desk, now);
     if (query->state == QUERY_ASKING) {
@@ -485,11 +485,11 @@ static void run(struct query *query, struct desk *desk, msec_t now)
         finish(query, desk);
 }
 
-void query_start(struct query *query, struct desk *desk, msec_t now)
+static void begin_asking(struct query *query, struct desk *desk, msec_t now)
 {
-    query->setup = setup_take(desk->setup);
+    query->state   = QUERY_ASKING;
+    query->started = now;
     query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
-    query->started        = now;
     query->sides[0].group = query->route.first;
     query->sides[1].group = query->route.second;
     if (query->route.would)
@@ -499,6 +499,65 @@ void query_start(struct query *query, struct desk *desk, msec_t now)
     else if (external_first(query) && query->route.reason != ROUTE_FENCE)
         COUNT(desk->counters.external_by_verdict);
     begin_side(query, desk, &query->sides[0], now);
+}
+
+static bool take_claim(struct query *query, struct desk *desk, msec_t now)
+{
+    return !desk->shared.claims || claims_take(desk->shared.claims, query->claim, now, &query->claimed);
+}
+
+/* Nothing in the cache and nobody asks any more: the answer could not be stored. */
+static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
+{
+    const struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
+    LIST_EACH (item, next, &query->askers) {
+        struct asker     *asker = CONTAINER_OF(item, struct asker, link);
+        struct cache_hit  hit;
+        enum cache_answer found =
+            cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+        if (found == CACHE_FRESH)
+            give(query, desk, asker, (struct view){desk->out, hit.len});
+        else if (found == CACHE_FAILURE || asker->deadline <= now)
+            give_failure(query, desk, asker, now);
+        else
+            break;
+    }
+    if (list_empty(&query->askers))
+        query->state = QUERY_FINISHED;
+    else if (take_claim(query, desk, now))
+        begin_asking(query, desk, now);
+    else
+        query->look_at = now + CLAIM_LOOK;
+}
+
+static void release_claim(struct query *query, struct desk *desk)
+{
+    if (query->claimed)
+        claims_release(desk->shared.claims, query->claim);
+    query->claimed = false;
+}
+
+static void run(struct query *query, struct desk *desk, msec_t now)
+{
+    if (query->state == QUERY_WAITING && now >= query->look_at)
+        look(query, desk, now);
+    run_asking(query, desk, now);
+    if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
+        release_claim(query, desk);
+}
+
+void query_start(struct query *query, struct desk *desk, msec_t now)
+{
+    query->setup = setup_take(desk->setup);
+    if (desk->shared.claims)
+        query->claim = claims_hash(desk->shared.claims, &query->inquiry);
+    if (take_claim(query, desk, now)) {
+        begin_asking(query, desk, now);
+    } else {
+        query->state   = QUERY_WAITING;
+        query->look_at = now + CLAIM_LOOK;
+        COUNT(desk->counters.joined);
+    }
     run(query, desk, now);
 }
 
@@ -602,11 +661,12 @@ void query_on_time(struct query *query, struct desk *desk, msec_t now) { run(que
 
 void query_cancel(struct query *query, struct desk *desk, msec_t now)
 {
-    if (query->state == QUERY_ASKING) {
+    if (query->state == QUERY_ASKING || query->state == QUERY_WAITING) {
         query->failure_told = true; /* we give up, not the zone */
         fail(query, desk, now);
     }
     finish(query, desk);
+    release_claim(query, desk);
 }
 
 static msec_t side_deadline(const struct query *query, const struct side *side)
@@ -625,6 +685,8 @@ static msec_t side_deadline(const struct query *query, const struct side *side)
 msec_t query_deadline(const struct query *query)
 {
     msec_t due = MSEC_NEVER;
+    if (query->state == QUERY_WAITING)
+        return query->look_at;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         if (query->exchanges[i].state == EXCHANGE_OPEN)
             due = msec_min(due, query->exchanges[i].sent + EXCHANGE_LIFE);

@@ -9,6 +9,8 @@
  *            └────────┘                                  └──────────┘                              └──────────┘
  *
  * STEPS, in each of which `run` looks at everything afresh, so that no order of events matters:
+ *   0. If another worker asks the same, its answer is waited for in the cache; should the claim end without one, this
+ * one asks.
  *   1. The first group's best upstream is asked at once.
  *   2. An upstream that is silent for its hedge time (srtt + 4 rttvar, 250 to 400 ms) is joined by the next one of its
  * group; when all are asked, by a resend, at doubling intervals. It stays open.
@@ -25,6 +27,7 @@
 
 #include "base/list.h"
 #include "base/timers.h"
+#include "query/claims.h"
 #include "query/desk.h"
 #include "query/flight.h"
 #include "query/route.h"
@@ -67,6 +70,7 @@ struct side { /* one group's part in it */
 };
 
 enum query_state {
+    QUERY_WAITING, /* another worker asks: look into the cache now and then */
     QUERY_ASKING,
     QUERY_ANSWERED,
     QUERY_FINISHED
@@ -84,6 +88,9 @@ struct query {
     struct setup    *setup; /* counted */
     struct route     route;
     msec_t           started;
+    uint64_t         claim;   /* hash of the question, for claims.h */
+    bool             claimed; /* and it is held */
+    msec_t           look_at; /* QUERY_WAITING: when to look into the cache */
     struct side      sides[2];
     unsigned         sends; /* datagrams */
     bool             bogus_final, needs_authentic;

@@ -8,12 +8,14 @@
 #include "learn/good.h"
 #include "learn/table.h"
 #include "policy/suffix.h"
+#include "query/claims.h"
 
 struct shared {
     struct cache  *cache;
     struct table  *table;
     struct good   *good;
     struct suffix *suffix;
+    struct claims *claims; /* NULL: there is only one engine */
 };
 
 #endif

@@ -224,9 +224,11 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
     daemon->shared.good              = good_create(random_key());
     daemon->shared.suffix            = suffix_open();
+    daemon->shared.claims            = claims_create(random_key());
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");
-    return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix;
+    return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix &&
+           daemon->shared.claims;
 }
 
 static bool open_logic(struct daemon *daemon)
@@ -293,6 +295,7 @@ void keeper_close(struct daemon *daemon)
     table_destroy(daemon->shared.table);
     cache_destroy(daemon->shared.cache);
     good_destroy(daemon->shared.good);
+    claims_destroy(daemon->shared.claims);
     if (daemon->shared.suffix)
         suffix_close(daemon->shared.suffix);
 }
