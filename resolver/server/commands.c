@@ -68,6 +68,55 @@ static void fail_not_found(struct control_call *call, const struct name *name)
     control_fail(call, CONTROL_NOT_FOUND, "nothing is known of %s", name_format(name_view(name), text));
 }
 
+/* ---- replies that tell of zones: what was told survives kill -9, so they wait until it is on disk ---- */
+
+enum {
+    KEPT_LOOK = 10,   /* ms between looks at the disk's progress */
+    KEPT_WAIT = 2000, /* ms that a slow disk may hold a reply back; a failing one does not */
+};
+
+struct kept_reply {
+    struct list          link;
+    struct control_call *call;
+    json_t              *result;
+    uint64_t             records; /* that were queued when it was made */
+    msec_t               deadline;
+};
+
+static bool is_on_disk(const struct daemon *daemon, uint64_t records)
+{
+    struct store_stats stats;
+    store_read_stats(daemon->store, &stats);
+    return stats.synced >= records || stats.failing;
+}
+
+static void reply_when_kept(struct daemon *daemon, struct control_call *call, json_t *result)
+{
+    struct store_stats stats;
+    store_read_stats(daemon->store, &stats);
+    struct kept_reply *reply = is_on_disk(daemon, stats.appended) ? NULL : malloc(sizeof(*reply));
+    if (!reply) {
+        control_reply(call, result);
+        return;
+    }
+    *reply = (struct kept_reply){
+        .call = call, .result = result, .records = stats.appended, .deadline = daemon->now + KEPT_WAIT};
+    list_append(&daemon->kept, &reply->link);
+}
+
+msec_t commands_on_time(struct daemon *daemon)
+{
+    LIST_EACH (item, next, &daemon->kept) {
+        struct kept_reply *reply = CONTAINER_OF(item, struct kept_reply, link);
+        if (daemon->now < reply->deadline && daemon->control && !is_on_disk(daemon, reply->records))
+            continue;
+        list_remove(item);
+        control_reply(reply->call, reply->result);
+        free(reply);
+    }
+    return list_empty(&daemon->kept) ? MSEC_NEVER : daemon->now + KEPT_LOOK;
+}
+
 /* ---- zones ---- */
 
 /* The entries of one name, the widest scope first; there is at most one for the zone, one for the name and one for each
@@ -140,7 +189,7 @@ static void zones_list(void *context, struct control_call *call, json_t *params)
         return;
     }
     find_entries(context, &entries);
-    control_reply(call, present_entries(&entries, 0));
+    reply_when_kept(context, call, present_entries(&entries, 0));
     free(entries.zones);
 }
 
@@ -158,7 +207,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
     struct clocks clocks = clock_both();
     json_t       *object = present_zone_whole(entries.zones[0], &clocks);
     json_object_set_new(object, "others", present_entries(&entries, 1));
-    control_reply(call, object);
+    reply_when_kept(context, call, object);
     free(entries.zones);
 }
 
@@ -207,7 +256,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     }
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
-    control_reply(call, present_zone(zone, &clocks));
+    reply_when_kept(daemon, call, present_zone(zone, &clocks));
 }
 
 static void zones_unpin(void *context, struct control_call *call, json_t *params)
@@ -223,8 +272,9 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
     }
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
-    control_reply(call, json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
-                                  zone ? present_zone(zone, &clocks) : json_null()));
+    reply_when_kept(daemon, call,
+                    json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
+                              zone ? present_zone(zone, &clocks) : json_null()));
 }
 
 static void zones_forget(void *context, struct control_call *call, json_t *params)
@@ -240,8 +290,9 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
     }
     prober_disregard(daemon->prober, name_view(&name));
     size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
-    control_reply(call, json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",
-                                  (json_int_t) forgotten, "flushed", (json_int_t) flushed));
+    reply_when_kept(daemon, call,
+                    json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",
+                              (json_int_t) forgotten, "flushed", (json_int_t) flushed));
 }
 
 static void zones_probe(void *context, struct control_call *call, json_t *params)
@@ -443,8 +494,9 @@ static void zones_import(void *context, struct control_call *call, json_t *param
     }
     import.refusals = json_array();
     json_array_foreach(zones, index, zone) import_one(&import, zone);
-    control_reply(call, json_pack("{s:I, s:I, s:I, s:o}", "imported", import.imported, "skipped", import.skipped,
-                                  "refused", import.refused, "refusals", import.refusals));
+    reply_when_kept(context, call,
+                    json_pack("{s:I, s:I, s:I, s:o}", "imported", import.imported, "skipped", import.skipped, "refused",
+                              import.refused, "refusals", import.refusals));
 }
 
 /* ---- cache ---- */

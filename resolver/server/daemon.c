@@ -357,6 +357,7 @@ static void stop(struct daemon *daemon)
     stop_workers(daemon, 0);
     if (daemon->control)
         control_close(daemon->control);
+    daemon->control = NULL;
     keeper_close(daemon);
     close_loop(daemon);
     setup_drop(daemon->setup);
@@ -372,11 +373,12 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         return EXIT_FAILURE;
     }
     struct reports reports = {0};
-    daemon->config_path    = config_path;
-    daemon->sources        = *sources;
-    daemon->started        = clock_now();
-    daemon->read_at        = clock_wall();
-    daemon->settings       = read_settings(daemon, &reports);
+    list_init(&daemon->kept);
+    daemon->config_path = config_path;
+    daemon->sources     = *sources;
+    daemon->started     = clock_now();
+    daemon->read_at     = clock_wall();
+    daemon->settings    = read_settings(daemon, &reports);
     if (!daemon->settings) {
         free(daemon);
         return EXIT_FAILURE;

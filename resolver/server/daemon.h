@@ -5,6 +5,7 @@
 #ifndef SERVER_DAEMON_H
 #define SERVER_DAEMON_H
 
+#include "base/list.h"
 #include "control/control.h"
 #include "query/prober.h"
 #include "server/outlet.h"
@@ -39,6 +40,7 @@ struct daemon {
     struct outlet    outlet;
     struct store    *store;
     struct control  *control;
+    struct list      kept; /* replies that wait for the disk, see commands.c */
     struct worker   *workers[LIMIT_WORKERS];
     unsigned         worker_count;
     struct counters  ended; /* counters of workers that were stopped */
