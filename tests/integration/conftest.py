@@ -142,3 +142,7 @@ def learn(daemon, domestic, zone, failure):
     for n in range(3):
         assert daemon.ask(f"learn{n}.{zone}").addresses == [EXTERNAL]
     return daemon.wait_state(f"{zone}.", "blocked")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "release: only for a release build: size and speed")

@@ -14,7 +14,7 @@ from conftest import DOMESTIC, GOOD
 from daemon import Daemon, has_sanitizers, wait_for
 from upstream import Silent, endpoint
 
-release_only = pytest.mark.skipif("has_sanitizers()", reason="a sanitizer's build says nothing of size and speed")
+release_only = pytest.mark.release  # a sanitizer's build says nothing of size and speed
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
