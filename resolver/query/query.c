@@ -132,10 +132,11 @@ static void advance(struct query *query, struct desk *desk, struct side *side, m
     tell_silence(query, side, now);
     for (;;) {
         struct exchange *open = last_open(query, side);
-        int              next = group_pick(group_of(query, side), side->tried, TRANSPORT_UDP, now);
+        bool             may  = side_may_send(query, side);
+        int              next = may ? group_pick(group_of(query, side), side->tried, TRANSPORT_UDP, now) : -1;
         if (open && !(side->hurry && next >= 0) && now < side->last_asked + side->wait)
             return;
-        if (next >= 0 && side_may_send(query, side)) {
+        if (next >= 0) {
             ask(query, desk, side, (unsigned) next, now);
             continue;
         }
@@ -145,7 +146,7 @@ static void advance(struct query *query, struct desk *desk, struct side *side, m
         }
         side->last_asked = now;
         side->wait *= 2;
-        if (open->transport == TRANSPORT_UDP && side_may_send(query, side))
+        if (may && open->transport == TRANSPORT_UDP)
             send_query(query, desk, open, now);
     }
 }

@@ -1,0 +1,173 @@
+/*
+ * world.h: a small censored country in virtual time, around the logic of ranks 0 to 3: workers, one prober and learner,
+ * upstream servers that behave as they are told, and a network between them. No socket, no sleep; the same seed gives
+ * the same course of events.
+ *
+ * A test is a transcript: say how servers behave, ask, let time pass, look. Whatever else a test looks at, each world
+ * checks in world_end() that every question was answered once and by its deadline, that no packet crossed a fence, that
+ * no public suffix was learned, that no question cost more datagrams than it may, and that every ticket was given back.
+ */
+#ifndef LIB_WORLD_H
+#define LIB_WORLD_H
+
+#include "learn/learner.h"
+#include "query/engine.h"
+#include "query/prober.h"
+
+enum { /* servers, as bits */
+    WORLD_GROUP_BITS = 8,
+    DOMESTIC         = 0x0000ff,
+    EXTERNAL         = 0x00ff00,
+    OFFICE           = 0xff0000,
+    DOMESTIC_1       = 0x000001,
+    DOMESTIC_2       = 0x000002,
+    EXTERNAL_1       = 0x000100,
+    EXTERNAL_2       = 0x000200,
+    EVERYBODY        = 0xffffff,
+};
+
+enum { /* groups of the setup */
+    GROUP_OFFICE = 2,
+    WORLD_GROUPS = 3,
+};
+
+enum { /* ms from a question to its reply, unless a way says otherwise */
+    DOMESTIC_DELAY = 5,
+    EXTERNAL_DELAY = 60,
+    OFFICE_DELAY   = 10,
+};
+
+enum way {
+    ANSWERS,
+    SILENT,
+    SERVFAILS,
+    REFUSES,
+    FORMERRS,  /* whatever the question's EDNS */
+    NO_EDNS,   /* FORMERR to a question with EDNS, answers one without */
+    TRUNCATES, /* over UDP; answers over TCP */
+    GARBLES,   /* the right header, then noise */
+    MISLEADS,  /* a reply to another id */
+    UNREACHABLE,
+    NXDOMAINS,
+    HAS_NO_DATA,
+    CHAOS, /* any of those, drawn for each packet */
+    WAYS
+};
+
+struct manner { /* how a server treats a question */
+    enum way       way;
+    msec_t         after; /* ms until the reply; 0: the server's usual delay */
+    enum transport over;  /* only that transport, if `only_over` */
+    bool           only_over;
+    uint16_t       type;      /* only that type; 0: all */
+    int            ede;       /* sent with the reply; 0: none */
+    bool           authentic; /* AD set */
+};
+
+struct world_fence {
+    const char *zone;
+    enum via    via;
+    uint8_t     group;
+};
+
+enum {
+    WORLD_FENCES = 4
+};
+
+struct world_options { /* zero means the default */
+    uint64_t            seed;
+    unsigned            workers;                    /* 1 */
+    unsigned            domestic, external, office; /* 2, 2, 0 servers */
+    unsigned            trusted, tcp_only;          /* bits of servers */
+    unsigned            loss;                       /* packets lost of a thousand, each way */
+    struct world_fence  fences[WORLD_FENCES];
+    enum setup_learning learning;
+    bool                not_on_timeout, not_on_servfail, not_on_refused;
+    msec_t              patience, deadline;         /* auto, 4500 */
+    msec_t              recheck_first, recheck_max; /* 10 m, 1 d */
+    unsigned            recover_after;              /* 2 */
+};
+
+struct world;
+
+struct world *world_create(const struct world_options *options); /* NULL: no memory */
+/* Cancels what is under way, checks what holds in every world, frees it. */
+void world_end(struct world *world);
+/* A reload; fences, learning, patience and deadline count. */
+void world_reload(struct world *world, const struct world_options *options);
+
+/* From now on these servers treat `zone` and all below so; what was said last counts. */
+void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);
+/* There is a cut at `zone`: its SOA stands there. Without one it stands at the last two labels. */
+void world_cut(struct world *world, const char *zone);
+void world_alias(struct world *world, const char *name, const char *target);
+void world_lose(struct world *world, unsigned thousandths);
+
+struct ask {
+    unsigned answers; /* how often it was answered */
+    msec_t   asked, answered, deadline;
+    unsigned rcode;
+    int      ede;
+    unsigned records; /* in the answer section */
+    int      group;   /* that the answer's data came from; -1: none */
+    bool     truncated, authentic;
+};
+
+struct world_question {
+    const char *name;
+    uint16_t    type;
+    unsigned    worker;
+    bool        plain; /* no EDNS */
+    bool        checking_disabled, dnssec_ok, tcp;
+};
+
+struct ask *world_ask(struct world *world, const char *name, uint16_t type);
+struct ask *world_ask_by(struct world *world, const struct world_question *question);
+/* Lets time pass until it is answered; ms that it took. */
+msec_t world_wait(struct world *world, const struct ask *ask);
+/* The two at once. */
+struct ask *world_resolve(struct world *world, const char *name, uint16_t type);
+void        world_run(struct world *world, msec_t ms);
+msec_t      world_now(const struct world *world);
+
+struct sending { /* one packet from byway to a server */
+    msec_t         at;
+    unsigned       server; /* its bit */
+    bool           probe;  /* by the prober, else for a client */
+    enum transport transport;
+    struct name    name;
+    uint16_t       type;
+    const void    *owner; /* the query or errand */
+    msec_t         owner_started;
+};
+
+size_t                world_sendings(const struct world *world);
+const struct sending *world_sending(const struct world *world, size_t index);
+
+enum {
+    BY_CLIENTS = 1,
+    BY_PROBER  = 2,
+    BY_ALL     = 3
+};
+/* Packets sent so far to any of the servers with a name at or below `zone`. */
+size_t world_count(const struct world *world, unsigned servers, const char *zone, unsigned by);
+
+struct verdict world_verdict(const struct world *world, const char *name, uint16_t type);
+/* Of the entry that stands at `zone` itself with scope `zone`; ZONE_CLEAR: none. */
+enum zone_state world_state(const struct world *world, const char *zone);
+struct zone    *world_zone(const struct world *world, const char *zone, enum zone_scope scope, uint16_t type);
+/* Blocked and recovering zones. */
+size_t world_blocked(const struct world *world);
+/* Makes `zone` blocked by asking until it is confirmed; domestic must fail it, external not. */
+void world_learn(struct world *world, const char *name, uint16_t type);
+/* Domestic answers for a few zones, so that control questions have something to stand on. */
+void world_warm_up(struct world *world);
+
+struct server  *world_server(const struct world *world, unsigned server);
+struct prober  *world_prober(const struct world *world);
+struct learner *world_learner(const struct world *world);
+struct shared   world_shared(const struct world *world);
+struct engine  *world_engine(const struct world *world, unsigned worker);
+uint32_t        world_random(struct world *world, uint32_t bound);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * world_reply.c: see world_reply.h. It writes bytes by itself: nothing of dns/ that is under test but the parser.
+ */
+#include "lib/world_reply.h"
+
+#include "base/bytes.h"
+
+#include <string.h>
+
+enum {
+    TTL  = 300,
+    HERE = 0xc00c /* a pointer to the question's name */
+};
+
+struct writing {
+    uint8_t *out;
+    size_t   len;
+    unsigned counts[3];
+};
+
+static void bytes(struct writing *w, const void *data, size_t len)
+{
+    memcpy(w->out + w->len, data, len);
+    w->len += len;
+}
+
+static void u16(struct writing *w, unsigned value)
+{
+    put_u16(w->out + w->len, (uint16_t) value);
+    w->len += 2;
+}
+
+static void u32(struct writing *w, uint32_t value)
+{
+    put_u32(w->out + w->len, value);
+    w->len += 4;
+}
+
+static size_t begin_record(struct writing *w, unsigned section, const struct view *owner, unsigned type)
+{
+    if (owner)
+        bytes(w, owner->data, owner->len);
+    else
+        u16(w, HERE);
+    u16(w, type);
+    u16(w, CLASS_IN);
+    u32(w, TTL);
+    u16(w, 0);
+    w->counts[section]++;
+    return w->len;
+}
+
+static void end_record(struct writing *w, size_t at) { put_u16(w->out + at - 2, (uint16_t) (w->len - at)); }
+
+static void soa(struct writing *w, unsigned section, struct view owner)
+{
+    size_t at = begin_record(w, section, &owner, TYPE_SOA);
+    bytes(w, "\2ns\0\4root\0", 10);
+    for (unsigned i = 0; i < 5; i++)
+        u32(w, 60);
+    end_record(w, at);
+}
+
+/* Data that tell who answered. */
+static void data(struct writing *w, const struct view *owner, uint16_t type, const struct world_facts *facts)
+{
+    uint8_t who[16] = {10, (uint8_t) facts->group, (uint8_t) facts->server, 1};
+    size_t  at      = begin_record(w, 0, owner, type);
+    switch (type) {
+    case TYPE_MX:
+        u16(w, facts->group);
+        bytes(w, "\4mail\0", 6);
+        break;
+    case TYPE_NS:
+    case TYPE_PTR:
+        bytes(w, "\2ns\0", 4);
+        break;
+    case TYPE_TXT:
+        bytes(w, (uint8_t[]){3, 't', (uint8_t) facts->group, 't'}, 4);
+        break;
+    case TYPE_SRV:
+        bytes(w, who, 6);
+        bytes(w, "\2ns\0", 4);
+        break;
+    default:
+        bytes(w, who, type == TYPE_AAAA ? 16 : 4);
+    }
+    end_record(w, at);
+}
+
+static void answer(struct writing *w, const struct message *question, const struct world_facts *facts)
+{
+    uint16_t           type  = question->question.type;
+    const struct view *owner = NULL;
+    bool               apex  = name_equal(question->question.name, facts->soa);
+    if (facts->target.len > 0) {
+        size_t at = begin_record(w, 0, NULL, TYPE_CNAME);
+        bytes(w, facts->target.data, facts->target.len);
+        end_record(w, at);
+        owner = &facts->target;
+        if (type == TYPE_CNAME)
+            return;
+    } else if (type == TYPE_SOA && apex) {
+        soa(w, 0, facts->soa);
+        return;
+    } else if (type == TYPE_SOA || type == TYPE_CNAME) {
+        soa(w, 1, facts->soa);
+        return;
+    }
+    data(w, owner, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
+}
+
+static void opt(struct writing *w, const struct manner *manner)
+{
+    bytes(w, "\0", 1);
+    u16(w, TYPE_OPT);
+    u16(w, 1232);
+    u32(w, 0);
+    u16(w, manner->ede ? 6 : 0);
+    if (manner->ede) {
+        u16(w, 15);
+        u16(w, 2);
+        u16(w, (unsigned) manner->ede);
+    }
+    w->counts[2]++;
+}
+
+static unsigned rcode_of(enum way way, bool edns)
+{
+    switch (way) {
+    case SERVFAILS:
+        return RCODE_SERVFAIL;
+    case REFUSES:
+        return RCODE_REFUSED;
+    case FORMERRS:
+        return RCODE_FORMERR;
+    case NO_EDNS:
+        return edns ? RCODE_FORMERR : RCODE_NOERROR;
+    case NXDOMAINS:
+        return RCODE_NXDOMAIN;
+    default:
+        return RCODE_NOERROR;
+    }
+}
+
+size_t world_reply(const struct message *question, const struct manner *manner, enum transport transport,
+                   const struct world_facts *facts, uint8_t out[WORLD_REPLY_MAX])
+{
+    bool           cut   = manner->way == TRUNCATES && transport == TRANSPORT_UDP;
+    unsigned       rcode = rcode_of(manner->way, question->edns.present);
+    struct writing w     = {.out = out};
+    u16(&w, manner->way == MISLEADS ? question->id ^ 1u : question->id);
+    u16(&w, FLAG_QR | FLAG_RD | FLAG_RA | rcode | (cut ? FLAG_TC : 0) | (manner->authentic ? FLAG_AD : 0));
+    u16(&w, 1);
+    for (unsigned i = 0; i < 3; i++)
+        u16(&w, 0);
+    bytes(&w, question->question.name.data, question->question.name.len);
+    u16(&w, question->question.type);
+    u16(&w, question->question.class);
+    if (manner->way == GARBLES) {
+        bytes(&w, "\377\377\377\377\377\377\377", 7);
+        put_u16(out + 6, 1);
+        return w.len;
+    }
+    if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
+        answer(&w, question, facts);
+    else if (manner->way == NXDOMAINS || manner->way == HAS_NO_DATA)
+        soa(&w, 1, facts->soa);
+    if (question->edns.present && manner->way != NO_EDNS && manner->way != FORMERRS)
+        opt(&w, manner);
+    for (unsigned i = 0; i < 3; i++)
+        put_u16(out + 6 + 2 * i, (uint16_t) w.counts[i]);
+    return w.len;
+}
