@@ -118,6 +118,8 @@ static void give_record(struct view wire, const struct record *record, int64_t t
     }
     if (line != NULL) {
         line[strcspn(line, "\n")] = '\0';
+        for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
+            *tab = ' ';
         each(context, line);
     }
     free(line);
