@@ -58,23 +58,29 @@ void exchange_on_sent(struct exchange *exchange, msec_t now)
     server_on_sent(exchange->server, exchange->transport);
 }
 
-/* Letter case must come back as sent once the server was seen to keep it; until then its first reply tells. */
-static bool case_acceptable(struct exchange *exchange, struct view name)
+/* Letter case must come back as sent once the server was seen to keep it; until then its first reply tells. Over TCP
+ * nobody else can answer: there a server that keeps it no longer tells so. */
+static bool case_acceptable(struct exchange *exchange, const struct message *message)
 {
     struct name sent;
+    if (!message->has_question)
+        return true;
     mixed_name(exchange, &sent);
-    bool kept = memcmp(sent.wire, name.data, name.len) == 0;
-    int  seen = atomic_load_explicit(&exchange->server->case_memory, memory_order_relaxed);
+    _Atomic int *memory = &exchange->server->case_memory;
+    bool         kept   = memcmp(sent.wire, message->question.name.data, sent.len) == 0;
+    int          seen   = atomic_load_explicit(memory, memory_order_relaxed);
     if (seen == CASE_UNKNOWN) {
-        struct name lower = exchange->inquiry->name;
-        if (memcmp(lower.wire, sent.wire, lower.len) != 0)
-            atomic_store_explicit(&exchange->server->case_memory, kept ? CASE_KEPT : CASE_LOST, memory_order_relaxed);
+        const struct name *lower = &exchange->inquiry->name;
+        if (memcmp(lower->wire, sent.wire, lower->len) != 0)
+            atomic_store_explicit(memory, kept ? CASE_KEPT : CASE_LOST, memory_order_relaxed);
         return true;
     }
-    return kept || seen == CASE_LOST;
+    if (!kept && seen == CASE_KEPT && exchange->transport == TRANSPORT_TCP)
+        atomic_store_explicit(memory, CASE_LOST, memory_order_relaxed);
+    return kept || seen == CASE_LOST || exchange->transport == TRANSPORT_TCP;
 }
 
-static bool is_reply(struct exchange *exchange, const struct message *message)
+static bool is_reply(const struct exchange *exchange, const struct message *message)
 {
     const struct inquiry *inquiry = exchange->inquiry;
     if (!(message->flags & FLAG_QR) || message->id != exchange->id || (message->flags & FLAG_OPCODE))
@@ -82,8 +88,7 @@ static bool is_reply(struct exchange *exchange, const struct message *message)
     if (!message->has_question) /* allowed to servers that could not or would not read the query */
         return message->rcode == RCODE_FORMERR || message->rcode == RCODE_NOTIMP;
     return message->question.type == inquiry->type && message->question.class == inquiry->class &&
-           name_equal(message->question.name, name_view(&inquiry->name)) &&
-           case_acceptable(exchange, message->question.name);
+           name_equal(message->question.name, name_view(&inquiry->name));
 }
 
 enum exchange_step exchange_on_packet(struct exchange *exchange, struct view packet, msec_t now,
@@ -95,6 +100,10 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, struct view pac
         !(parsed || (ret_message->flags & FLAG_TC && exchange->transport == TRANSPORT_UDP))) {
         atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
         return EXCHANGE_IGNORE;
+    }
+    if (!case_acceptable(exchange, ret_message)) {
+        atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
+        return EXCHANGE_ASK_TCP;
     }
     if (!parsed) /* cut in the middle of a record */
         return EXCHANGE_ASK_TCP;

@@ -55,7 +55,7 @@ void exchange_on_sent(struct exchange *exchange, msec_t now);
 
 enum exchange_step {
     EXCHANGE_IGNORE,    /* not the reply: keep waiting */
-    EXCHANGE_ASK_TCP,   /* truncated: ask again over TCP */
+    EXCHANGE_ASK_TCP,   /* truncated, or in another letter case by a server that kept it: ask again over TCP */
     EXCHANGE_ASK_PLAIN, /* EDNS refused: ask again without */
     EXCHANGE_REPLY,     /* the reply: ret_message, ret_kind are set, outcome is set, state is DONE */
 };

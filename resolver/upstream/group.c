@@ -24,6 +24,12 @@ static int badness(const struct server *server, enum transport transport, msec_t
     return 2 * (int) server_health(server) + doubtful;
 }
 
+/* By the transport that most of its questions take. */
+static msec_t speed(const struct server *server)
+{
+    return rtt_smoothed(&server->rtt[server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP]);
+}
+
 int group_pick(const struct group *group, unsigned tried, enum transport transport, msec_t now)
 {
     int    least   = -1;
@@ -32,7 +38,7 @@ int group_pick(const struct group *group, unsigned tried, enum transport transpo
         if (tried & 1u << i)
             continue;
         int    bad  = badness(group->servers[i], transport, now);
-        msec_t srtt = rtt_smoothed(&group->servers[i]->rtt[TRANSPORT_UDP]);
+        msec_t srtt = speed(group->servers[i]);
         if (least < 0 || bad < least) {
             least   = bad;
             fastest = srtt;
@@ -42,7 +48,7 @@ int group_pick(const struct group *group, unsigned tried, enum transport transpo
     }
     for (unsigned i = 0; i < group->count; i++)
         if (!(tried & 1u << i) && badness(group->servers[i], transport, now) == least &&
-            rtt_smoothed(&group->servers[i]->rtt[TRANSPORT_UDP]) <= fastest * NEAR_FACTOR + NEAR_SLACK)
+            speed(group->servers[i]) <= fastest * NEAR_FACTOR + NEAR_SLACK)
             return (int) i;
     /* health is shared between threads and may have changed since it was read above */
     for (unsigned i = 0; i < group->count; i++)

@@ -107,6 +107,11 @@ bool server_on_probe(struct server *server, bool answered, msec_t now)
         server->probe_next     = 0;
         return was_down;
     }
+    if (GET(server->last_answer) >= server->probe_failed) { /* it lived since: this failure is the first of a row */
+        server->probes_failed  = 0;
+        server->probe_interval = 0;
+    }
+    server->probe_failed = now;
     server->probes_failed++;
     if (server->probes_failed < SERVER_PROBES_TO_DOWN) {
         /* an ICMP error fails a probe at once; three in the same millisecond would be one fact */
@@ -116,10 +121,6 @@ bool server_on_probe(struct server *server, bool answered, msec_t now)
     server->probe_interval =
         server->probe_interval ? msec_min(2 * server->probe_interval, SERVER_PROBE_MAX) : SERVER_PROBE_FIRST;
     server->probe_next = now + server->probe_interval;
-    if (server->probes_failed == SERVER_PROBES_TO_DOWN) {
-        SET(server->health, HEALTH_DOWN);
-        return true;
-    }
     SET(server->health, HEALTH_DOWN);
-    return false;
+    return server->probes_failed == SERVER_PROBES_TO_DOWN;
 }

@@ -51,7 +51,7 @@ struct server {
 
     /* of the thread that probes */
     unsigned probes_failed;
-    msec_t   probe_next, probe_interval;
+    msec_t   probe_next, probe_interval, probe_failed; /* when the next may go, the last failed */
 };
 
 /* Returns a zeroed server with that identity, or NULL: no memory. */

@@ -1,0 +1,261 @@
+/*
+ * test_server.c: what the facts mean for an upstream's health. Silence of zones never takes it down, three failed
+ * probes in a row do, and any reply brings it back whole.
+ */
+#include "upstream/server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct server *udp_server(void)
+{
+    struct address address;
+    assert_true(address_parse("192.0.2.1", 53, &address));
+    struct server *server = server_create(&address, false, false);
+    assert_non_null(server);
+    return server;
+}
+
+/* ---- transcripts: one fact a line ---- */
+
+enum fact {
+    END,
+    REPLY, /* of a question sent over UDP */
+    REPLY_TCP,
+    REFUSING, /* a reply that is a failure */
+    SILENCE,  /* of a question sent at `at`; told one second later */
+    SILENCE_TCP,
+    ICMP,
+    ICMP_TCP,
+    PROBE_BAD,
+    PROBE_GOOD,
+};
+
+struct line {
+    enum fact   fact;
+    msec_t      at;
+    enum health health; /* after it */
+    bool        told;   /* the probe took it down or brought it back */
+};
+
+static bool play(struct server *server, const struct line *line)
+{
+    switch (line->fact) {
+    case REPLY:
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, line->at);
+        return false;
+    case REPLY_TCP:
+        server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, line->at);
+        return false;
+    case REFUSING:
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_SERVFAIL, 10, line->at);
+        return false;
+    case SILENCE:
+    case SILENCE_TCP:
+        server_on_silence(server, line->fact == SILENCE ? TRANSPORT_UDP : TRANSPORT_TCP, line->at, line->at + 1000);
+        return false;
+    case ICMP:
+    case ICMP_TCP:
+        server_on_unreachable(server, line->fact == ICMP ? TRANSPORT_UDP : TRANSPORT_TCP, line->at);
+        return false;
+    case PROBE_GOOD:
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, line->at);
+        return server_on_probe(server, true, line->at);
+    case PROBE_BAD:
+        return server_on_probe(server, false, line->at);
+    case END:
+        break;
+    }
+    return false;
+}
+
+static const struct {
+    bool        tcp_only;
+    struct line lines[12];
+} transcripts[] = {
+    /* it answered another question after the silent one was sent: that zone's own trouble */
+    {false, {{REPLY, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
+    {false, {{REFUSING, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
+    {false, {{REPLY, 1000, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
+    /* nothing was heard since: suspect, however often, never down */
+    {false, {{REPLY, 999, HEALTH_UP}, {SILENCE, 1000, HEALTH_SUSPECT}}},
+    {false,
+     {{SILENCE, 1000, HEALTH_SUSPECT},
+      {SILENCE, 1001, HEALTH_SUSPECT},
+      {SILENCE, 1002, HEALTH_SUSPECT},
+      {SILENCE, 1003, HEALTH_SUSPECT},
+      {ICMP, 1004, HEALTH_SUSPECT},
+      {ICMP, 1005, HEALTH_SUSPECT}}},
+    {false, {{ICMP, 1000, HEALTH_SUSPECT}, {REPLY, 1001, HEALTH_UP}}},
+    /* three failed probes take it down, told once; one reply, even a failing one, heals it */
+    {false,
+     {{SILENCE, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_BAD, 3100, HEALTH_SUSPECT},
+      {PROBE_BAD, 3700, HEALTH_DOWN, true},
+      {PROBE_BAD, 5200, HEALTH_DOWN},
+      {SILENCE, 5000, HEALTH_DOWN},
+      {PROBE_GOOD, 7700, HEALTH_UP, true}}},
+    {false,
+     {{ICMP, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 1001, HEALTH_SUSPECT},
+      {PROBE_BAD, 1101, HEALTH_SUSPECT},
+      {PROBE_BAD, 1201, HEALTH_DOWN, true},
+      {REFUSING, 1300, HEALTH_UP}}},
+    /* a good probe after two bad ones is no news */
+    {false,
+     {{SILENCE, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_BAD, 3100, HEALTH_SUSPECT},
+      {PROBE_GOOD, 3700, HEALTH_UP},
+      {SILENCE, 4000, HEALTH_SUSPECT},
+      {PROBE_BAD, 5500, HEALTH_SUSPECT},
+      {PROBE_BAD, 6100, HEALTH_SUSPECT},
+      {PROBE_BAD, 6700, HEALTH_DOWN, true}}},
+    /* a client's answer between the probes begins the row anew */
+    {false,
+     {{SILENCE, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_BAD, 3100, HEALTH_SUSPECT},
+      {REPLY, 3200, HEALTH_UP},
+      {SILENCE, 3300, HEALTH_SUSPECT},
+      {PROBE_BAD, 4400, HEALTH_SUSPECT},
+      {PROBE_BAD, 5000, HEALTH_SUSPECT},
+      {PROBE_BAD, 5600, HEALTH_DOWN, true}}},
+    {false,
+     {{SILENCE, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_BAD, 3100, HEALTH_SUSPECT},
+      {PROBE_BAD, 3700, HEALTH_DOWN, true},
+      {REPLY, 3800, HEALTH_UP},
+      {SILENCE, 3900, HEALTH_SUSPECT},
+      {PROBE_BAD, 5000, HEALTH_SUSPECT}}},
+    {false, {{SILENCE, 1000, HEALTH_SUSPECT}, {REPLY, 2400, HEALTH_UP}, {PROBE_BAD, 2500, HEALTH_UP}}},
+    /* TCP that fails says nothing about UDP, unless there is no UDP */
+    {false, {{SILENCE_TCP, 1000, HEALTH_UP}, {ICMP_TCP, 1000, HEALTH_UP}}},
+    {true, {{SILENCE_TCP, 1000, HEALTH_SUSPECT}, {REPLY_TCP, 3000, HEALTH_UP}}},
+    {true, {{ICMP_TCP, 1000, HEALTH_SUSPECT}}},
+};
+
+static void health_follows_the_facts(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(transcripts); i++) {
+        struct server *server = udp_server();
+        server->tcp_only      = transcripts[i].tcp_only;
+        for (size_t j = 0; transcripts[i].lines[j].fact != END; j++) {
+            const struct line *line = &transcripts[i].lines[j];
+            bool               told = play(server, line);
+            if (server_health(server) != line->health)
+                fail_msg("transcript %zu, line %zu: health is %d", i, j, (int) server_health(server));
+            if (told != line->told)
+                fail_msg("transcript %zu, line %zu: told %d", i, j, told);
+        }
+        server_destroy(server);
+    }
+}
+
+static void a_healthy_server_is_not_probed(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    assert_false(server_wants_probe(server, 1000));
+    server_on_silence(server, TRANSPORT_UDP, 1000, 2000);
+    assert_true(server_wants_probe(server, 2000));
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, -1, 2001);
+    assert_false(server_wants_probe(server, 2001));
+    server_destroy(server);
+}
+
+/* Two more at once, then 1, 2, 4, 4 … s: one that returns is back within 5 s. */
+static void probes_of_a_dead_server_become_rarer(void **state)
+{
+    (void) state;
+    static const msec_t waits[] = {100, 100, 1000, 2000, 4000, 4000, 4000};
+    struct server      *server  = udp_server();
+    msec_t              now     = 10000;
+    server_on_unreachable(server, TRANSPORT_UDP, now);
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        assert_true(server_wants_probe(server, now));
+        server_on_probe(server, false, now);
+        assert_false(server_wants_probe(server, now + waits[i] - 1));
+        now += waits[i];
+    }
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, now);
+    server_on_probe(server, true, now);
+    server_on_silence(server, TRANSPORT_UDP, now + 1, now + 1001);
+    assert_true(server_wants_probe(server, now + 1001));
+    server_destroy(server);
+}
+
+static void tcp_is_doubted_for_a_while(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    assert_false(server_tcp_doubtful(server, 0));
+    server_on_silence(server, TRANSPORT_TCP, 1000, 2000);
+    assert_true(server_tcp_doubtful(server, 2000 + SERVER_TCP_RETRY - 1));
+    assert_false(server_tcp_doubtful(server, 2000 + SERVER_TCP_RETRY));
+    server_on_unreachable(server, TRANSPORT_TCP, 20000);
+    assert_true(server_tcp_doubtful(server, 20001));
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, 20002);
+    assert_true(server_tcp_doubtful(server, 20003));
+    server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, 20004);
+    assert_false(server_tcp_doubtful(server, 20005));
+    server_destroy(server);
+}
+
+static void edns_is_tried_again_later(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    assert_true(server_edns(server, 0));
+    server_on_plain(server, 5000);
+    assert_false(server_edns(server, 5000));
+    assert_false(server_edns(server, 5000 + SERVER_PLAIN_RETRY - 1));
+    assert_true(server_edns(server, 5000 + SERVER_PLAIN_RETRY));
+    server_destroy(server);
+}
+
+static void each_fact_is_counted_once(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    server_on_sent(server, TRANSPORT_UDP);
+    server_on_sent(server, TRANSPORT_UDP);
+    server_on_sent(server, TRANSPORT_TCP);
+    server_on_silence(server, TRANSPORT_UDP, 0, 1000);
+    server_on_timeout(server, TRANSPORT_UDP);
+    server_on_unreachable(server, TRANSPORT_TCP, 1000);
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        server_on_reply(server, TRANSPORT_TCP, (enum outcome) i, 5, 1000);
+    assert_int_equal(server->sent, 2);
+    assert_int_equal(server->tcp_sent, 1);
+    for (int i = 0; i < OUTCOME_COUNT; i++) {
+        assert_int_equal(server->outcomes[TRANSPORT_UDP][i], i == OUTCOME_TIMEOUT);
+        assert_int_equal(server->outcomes[TRANSPORT_TCP][i], i == OUTCOME_UNREACHABLE ? 2 : 1);
+    }
+    assert_true(rtt_known(&server->rtt[TRANSPORT_TCP]));
+    assert_false(rtt_known(&server->rtt[TRANSPORT_UDP]));
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, -1, 2000); /* it was sent twice */
+    assert_false(rtt_known(&server->rtt[TRANSPORT_UDP]));
+    server_destroy(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(health_follows_the_facts),
+        cmocka_unit_test(a_healthy_server_is_not_probed),
+        cmocka_unit_test(probes_of_a_dead_server_become_rarer),
+        cmocka_unit_test(tcp_is_doubted_for_a_while),
+        cmocka_unit_test(edns_is_tried_again_later),
+        cmocka_unit_test(each_fact_is_counted_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
