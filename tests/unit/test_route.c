@@ -1,0 +1,359 @@
+/*
+ * test_route.c: policy, verdict and health in; whom to ask first, whom next, and when, out.
+ */
+#include "query/route.h"
+
+#include "dns/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    NOW    = 1000000,
+    OFFICE = 2, /* a group of its own */
+    NOBODY = SETUP_NO_GROUP
+};
+
+static struct name named(const char *text)
+{
+    struct name name;
+    if (!name_parse(text, &name))
+        fail_msg("not a name: %s", text);
+    return name;
+}
+
+struct world {
+    struct setup   setup;
+    struct shared  shared;
+    struct group   groups[3];
+    struct server *servers[2]; /* of domestic */
+};
+
+static struct policy *office_policy(void)
+{
+    const struct rule rules[] = {
+        {.zone = named("corp.example"), .via = VIA_GROUP, .group = OFFICE},
+        {.zone = named("open.corp.example"), .via = VIA_AUTO},
+        {.zone = named("home.example"), .via = VIA_GROUP, .group = SETUP_DOMESTIC},
+    };
+    return policy_create(rules, ARRAY_LEN(rules));
+}
+
+static int open_world(void **state)
+{
+    struct world  *world = calloc(1, sizeof(*world));
+    struct address address;
+    address_parse("192.0.2.1", 53, &address);
+    for (size_t i = 0; i < 2; i++)
+        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&address, false, false);
+    world->groups[SETUP_DOMESTIC].count = 2;
+    world->setup                        = (struct setup){
+                               .policy           = office_policy(),
+                               .groups           = world->groups,
+                               .group_count      = 3,
+                               .fall_on_timeout  = true,
+                               .fall_on_servfail = true,
+                               .fall_on_refused  = true,
+    };
+    world->shared = (struct shared){.table  = table_create(64, (struct hash_key){1, 2}),
+                                    .good   = good_create((struct hash_key){1, 2}),
+                                    .suffix = suffix_open()};
+    *state        = world;
+    return world->setup.policy && world->shared.table && world->shared.good && world->shared.suffix ? 0 : -1;
+}
+
+static int close_world(void **state)
+{
+    struct world *world = *state;
+    policy_destroy(world->setup.policy);
+    table_destroy(world->shared.table);
+    good_destroy(world->shared.good);
+    suffix_close(world->shared.suffix);
+    for (size_t i = 0; i < 2; i++)
+        server_destroy(world->servers[i]);
+    free(world);
+    return 0;
+}
+
+static struct zone *list_zone(struct world *world, const char *text, enum zone_state is, uint8_t strikes, enum pin pin)
+{
+    struct name  name = named(text);
+    struct zone *zone = table_get(world->shared.table, name_view(&name), SCOPE_ZONE, 0);
+    if (!zone)
+        zone = table_add(world->shared.table, name_view(&name), SCOPE_ZONE, 0, name_view(&name), TYPE_SOA);
+    zone->condition.state   = is;
+    zone->condition.strikes = strikes;
+    zone->pin               = pin;
+    atomic_store(&zone->last_used, 0);
+    atomic_store(&zone->answered, 0);
+    table_publish(zone);
+    return zone;
+}
+
+static void set_health(struct world *world, bool down)
+{
+    for (size_t i = 0; i < 2; i++)
+        atomic_store(&world->servers[i]->health, down ? HEALTH_DOWN : HEALTH_SUSPECT);
+}
+
+static struct route choose(struct world *world, const char *text)
+{
+    struct name name = named(text);
+    return route_choose(&world->setup, &world->shared, name_view(&name), TYPE_MX, NOW);
+}
+
+/* ---- the table ---- */
+
+#define STRIKES(n) .state = ZONE_SUSPECT, .strikes = (n)
+
+static const struct {
+    /* given */
+    enum setup_learning learning;
+    enum zone_state     state; /* of example.com */
+    uint8_t             strikes;
+    enum pin            pin;
+    bool                good, down, no_fall;
+    msec_t              fixed; /* fallback.patience; 0: auto */
+    /* expected */
+    enum route_reason reason;
+    uint8_t           first, second;
+    msec_t            patience;
+    bool              learn, listed, would;
+    unsigned          answered;
+} rows[] = {
+#define D SETUP_DOMESTIC
+#define E SETUP_EXTERNAL
+    /* nothing is known, or only that it was good */
+    {.reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN, .learn = true},
+    {.fixed = 300, .reason = ROUTE_UNKNOWN, D, E, 300, .learn = true},
+    {.learning = SETUP_LEARN_NOTHING, .reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN},
+    {.learning = SETUP_OBSERVE, .reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN, .learn = true},
+    {.good = true, .reason = ROUTE_GOOD, D, E, PATIENCE_GOOD, .learn = true},
+    {.good = true, .fixed = 300, .reason = ROUTE_GOOD, D, E, 300, .learn = true},
+
+    /* a suspicion shortens patience, whatever was good before */
+    {STRIKES(1), .reason = ROUTE_SUSPECT, D, E, PATIENCE_SUSPECT, .learn = true, .listed = true},
+    {STRIKES(2), .reason = ROUTE_SUSPECT, D, E, 0, .learn = true, .listed = true},
+    {STRIKES(200), .reason = ROUTE_SUSPECT, D, E, 0, .learn = true, .listed = true},
+    {STRIKES(1), .good = true, .reason = ROUTE_SUSPECT, D, E, PATIENCE_SUSPECT, .learn = true, .listed = true},
+    {STRIKES(1), .fixed = 100, .reason = ROUTE_SUSPECT, D, E, 100, .learn = true, .listed = true},
+    {STRIKES(1), .fixed = 2000, .reason = ROUTE_SUSPECT, D, E, PATIENCE_SUSPECT, .learn = true, .listed = true},
+    {STRIKES(2), .fixed = 2000, .reason = ROUTE_SUSPECT, D, E, 0, .learn = true, .listed = true},
+    {.learning = SETUP_OBSERVE,
+     STRIKES(2),
+     .reason = ROUTE_UNKNOWN,
+     D,
+     E,
+     PATIENCE_UNKNOWN,
+     .learn  = true,
+     .listed = true},
+    {.learning = SETUP_LEARN_NOTHING, STRIKES(2), .reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN, .listed = true},
+
+    /* broken is nobody's reason to go elsewhere sooner */
+    {.state = ZONE_BROKEN, .reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN, .learn = true, .listed = true},
+    {.state  = ZONE_BROKEN,
+     .good   = true,
+     .reason = ROUTE_UNKNOWN,
+     D,
+     E,
+     PATIENCE_UNKNOWN,
+     .learn  = true,
+     .listed = true},
+
+    /* blocked, and on its way back */
+    {.state = ZONE_BLOCKED, .reason = ROUTE_BLOCKED, E, D, PATIENCE_EXTERNAL, .listed = true, .answered = 1},
+    {.state = ZONE_RECOVERING, .reason = ROUTE_BLOCKED, E, D, PATIENCE_EXTERNAL, .listed = true, .answered = 1},
+    {.state  = ZONE_BLOCKED,
+     .good   = true,
+     .fixed  = 300,
+     .reason = ROUTE_BLOCKED,
+     E,
+     D,
+     PATIENCE_EXTERNAL,
+     .listed   = true,
+     .answered = 1},
+    {.state  = ZONE_BLOCKED,
+     .down   = true,
+     .reason = ROUTE_BLOCKED,
+     E,
+     D,
+     PATIENCE_EXTERNAL,
+     .listed   = true,
+     .answered = 1},
+    {.learning = SETUP_OBSERVE,
+     .state    = ZONE_BLOCKED,
+     .reason   = ROUTE_UNKNOWN,
+     D,
+     E,
+     PATIENCE_UNKNOWN,
+     .learn  = true,
+     .listed = true,
+     .would  = true},
+    {.learning = SETUP_OBSERVE,
+     .state    = ZONE_RECOVERING,
+     .good     = true,
+     .reason   = ROUTE_UNKNOWN,
+     D,
+     E,
+     PATIENCE_UNKNOWN,
+     .learn  = true,
+     .listed = true,
+     .would  = true},
+
+    /* domestic is down: nothing is learned of anybody */
+    {.down = true, .reason = ROUTE_OUTAGE, E, D, PATIENCE_EXTERNAL},
+    {.down = true, .good = true, .reason = ROUTE_OUTAGE, E, D, PATIENCE_EXTERNAL},
+    {STRIKES(2), .down = true, .reason = ROUTE_OUTAGE, E, D, PATIENCE_EXTERNAL},
+    {.learning = SETUP_LEARN_NOTHING, .down = true, .reason = ROUTE_OUTAGE, E, D, PATIENCE_EXTERNAL},
+    {.learning = SETUP_OBSERVE, .down = true, .reason = ROUTE_OUTAGE, E, D, PATIENCE_EXTERNAL},
+    {.down = true, .no_fall = true, .reason = ROUTE_UNKNOWN, D, E, PATIENCE_UNKNOWN, .learn = true},
+
+    /* the operator's word is above all that is learned, and above the mode */
+    {.pin = PIN_DOMESTIC, .reason = ROUTE_PIN, D, NOBODY, MSEC_NEVER},
+    {.pin = PIN_DOMESTIC, .state = ZONE_BLOCKED, .down = true, .reason = ROUTE_PIN, D, NOBODY, MSEC_NEVER},
+    {.pin = PIN_EXTERNAL, .reason = ROUTE_PIN, E, D, PATIENCE_EXTERNAL, .answered = 1},
+    {.pin      = PIN_EXTERNAL,
+     .good     = true,
+     .learning = SETUP_LEARN_NOTHING,
+     .reason   = ROUTE_PIN,
+     E,
+     D,
+     PATIENCE_EXTERNAL,
+     .answered = 1},
+    {.pin = PIN_EXTERNAL, .learning = SETUP_OBSERVE, .reason = ROUTE_PIN, E, D, PATIENCE_EXTERNAL, .answered = 1},
+#undef D
+#undef E
+};
+
+static void the_way_of_each(void **state)
+{
+    struct world *world   = *state;
+    struct name   example = named("example.com");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct zone *zone            = list_zone(world, "example.com", rows[i].state, rows[i].strikes, rows[i].pin);
+        world->setup.learning        = rows[i].learning;
+        world->setup.patience        = rows[i].fixed;
+        world->setup.fall_on_timeout = !rows[i].no_fall;
+        set_health(world, rows[i].down);
+        if (rows[i].good)
+            good_mark(world->shared.good, name_view(&example), NOW - 1000);
+        else
+            good_unmark(world->shared.good, name_view(&example));
+
+        struct route route = choose(world, "mail.example.com");
+        if (route.reason != rows[i].reason || route.first != rows[i].first || route.second != rows[i].second ||
+            route.patience != rows[i].patience)
+            fail_msg("row %zu: reason %d, %u then %u after %lld ms", i, (int) route.reason, route.first, route.second,
+                     (long long) route.patience);
+        if (route.learn != rows[i].learn || route.listed != rows[i].listed || route.would != rows[i].would)
+            fail_msg("row %zu: learn %d, listed %d, would %d", i, route.learn, route.listed, route.would);
+        if (zone->answered != rows[i].answered)
+            fail_msg("row %zu: answered %llu", i, (unsigned long long) zone->answered);
+        bool met = rows[i].state != ZONE_CLEAR || rows[i].pin != PIN_NONE;
+        assert_int_equal(zone->last_used, met ? NOW : 0);
+    }
+}
+
+/* What no verdict, pin or outage may open. */
+static void a_fence_is_above_everything(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        const char *name;
+        uint8_t     group; /* NOBODY: no fence */
+    } cases[] = {
+        {"corp.example", OFFICE},         {"mail.corp.example", OFFICE},        {"MAIL.CORP.example", OFFICE},
+        {"home.example", SETUP_DOMESTIC}, {"a.b.home.example", SETUP_DOMESTIC}, {"open.corp.example", NOBODY},
+        {"a.open.corp.example", NOBODY},  {"corp.example.com", NOBODY},         {"acorp.example", NOBODY},
+    };
+    set_health(world, true);
+    for (enum pin pin = PIN_NONE; pin <= PIN_EXTERNAL; pin++) {
+        list_zone(world, ".", ZONE_BLOCKED, 0, pin);
+        list_zone(world, "example", ZONE_BLOCKED, 0, pin);
+        list_zone(world, "mail.corp.example", ZONE_BLOCKED, 0, pin);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct route route = choose(world, cases[i].name);
+            if (cases[i].group == NOBODY) {
+                assert_int_not_equal(route.reason, ROUTE_FENCE);
+                continue;
+            }
+            assert_int_equal(route.reason, ROUTE_FENCE);
+            assert_int_equal(route.first, cases[i].group);
+            assert_int_equal(route.second, NOBODY);
+            assert_int_equal(route.patience, MSEC_NEVER);
+            assert_false(route.learn || route.listed || route.would);
+        }
+        assert_int_equal(list_zone(world, "mail.corp.example", ZONE_BLOCKED, 0, pin)->answered, 0);
+    }
+}
+
+static void the_closest_pin_decides(void **state)
+{
+    struct world *world = *state;
+    list_zone(world, "example.com", ZONE_BLOCKED, 0, PIN_EXTERNAL);
+    list_zone(world, "in.example.com", ZONE_CLEAR, 0, PIN_DOMESTIC);
+    list_zone(world, "out.in.example.com", ZONE_CLEAR, 0, PIN_EXTERNAL);
+    assert_int_equal(choose(world, "example.com").first, SETUP_EXTERNAL);
+    assert_int_equal(choose(world, "a.in.example.com").first, SETUP_DOMESTIC);
+    assert_int_equal(choose(world, "a.out.in.example.com").first, SETUP_EXTERNAL);
+    assert_int_equal(choose(world, "a.example.com").first, SETUP_EXTERNAL);
+}
+
+static void patience_follows_the_slow_answers(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        msec_t took, patience;
+    } cases[] = {{220, PATIENCE_UNKNOWN_MIN}, {720, 750}, {1700, PATIENCE_UNKNOWN}};
+    assert_int_equal(choose(world, "example.com").patience, PATIENCE_UNKNOWN);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct group *domestic = &world->groups[SETUP_DOMESTIC];
+        memset(domestic->slow, 0, sizeof(domestic->slow));
+        for (int n = 0; n < 40; n++)
+            group_on_answer(domestic, cases[i].took);
+        assert_int_equal(choose(world, "example.com").patience, cases[i].patience);
+    }
+}
+
+static void good_is_known_of_the_registrable_domain(void **state)
+{
+    struct world *world   = *state;
+    struct name   example = named("example.co.uk");
+    good_mark(world->shared.good, name_view(&example), NOW);
+    assert_int_equal(choose(world, "a.b.example.co.uk").reason, ROUTE_GOOD);
+    assert_int_equal(choose(world, "other.co.uk").reason, ROUTE_UNKNOWN);
+    assert_int_equal(choose(world, "co.uk").reason, ROUTE_UNKNOWN);
+    assert_int_equal(choose(world, ".").reason, ROUTE_UNKNOWN);
+}
+
+static void one_living_upstream_is_no_outage(void **state)
+{
+    struct world *world = *state;
+    set_health(world, true);
+    atomic_store(&world->servers[1]->health, HEALTH_SUSPECT);
+    assert_int_equal(choose(world, "example.com").reason, ROUTE_UNKNOWN);
+    atomic_store(&world->servers[1]->health, HEALTH_DOWN);
+    assert_int_equal(choose(world, "example.com").reason, ROUTE_OUTAGE);
+}
+
+#define ROUTE_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROUTE_TEST(the_way_of_each),
+        ROUTE_TEST(a_fence_is_above_everything),
+        ROUTE_TEST(the_closest_pin_decides),
+        ROUTE_TEST(patience_follows_the_slow_answers),
+        ROUTE_TEST(good_is_known_of_the_registrable_domain),
+        ROUTE_TEST(one_living_upstream_is_no_outage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
