@@ -1,0 +1,168 @@
+/*
+ * test_fence.c: what a zone's `via` forbids never goes there, not even as a question of byway's own. The world itself
+ * fails the test with the packet that crosses; the transcripts lead it into temptation.
+ */
+#include "lib/world.h"
+
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const struct world_options fenced = {
+    .seed   = 1,
+    .office = 2,
+    .fences = {{"corp.example", VIA_GROUP, GROUP_OFFICE},
+               {"open.corp.example", VIA_AUTO, 0},
+               {"home.example", VIA_GROUP, SETUP_DOMESTIC},
+               {"never.example", VIA_REFUSE, 0}},
+};
+
+static void a_fence_holds_whatever_fails(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {SILENT, SERVFAILS, REFUSES, FORMERRS, TRUNCATES, GARBLES, UNREACHABLE};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&fenced);
+        world_say(world, DOMESTIC | OFFICE, "example", (struct manner){.way = ways[i]});
+        const struct ask *office = world_ask(world, "mx.corp.example", TYPE_MX);
+        const struct ask *home   = world_ask(world, "mx.home.example", TYPE_MX);
+        world_run(world, 20000);
+        assert_int_equal(office->rcode, ways[i] == TRUNCATES ? RCODE_NOERROR : RCODE_SERVFAIL);
+        assert_int_equal(home->rcode, ways[i] == TRUNCATES ? RCODE_NOERROR : RCODE_SERVFAIL);
+        assert_int_equal(world_count(world, EXTERNAL | DOMESTIC, "corp.example", BY_ALL), 0);
+        assert_int_equal(world_count(world, EXTERNAL, "home.example", BY_ALL), 0);
+        assert_int_equal(table_count(world_shared(world).table), 0);
+        world_end(world);
+    }
+}
+
+static void a_refused_zone_is_asked_of_nobody(void **state)
+{
+    (void) state;
+    struct world     *world = world_create(&fenced);
+    const struct ask *ask   = world_resolve(world, "a.never.example", TYPE_A);
+    assert_int_equal(ask->rcode, RCODE_REFUSED);
+    assert_int_equal(ask->ede, EDE_PROHIBITED);
+    assert_int_equal(world_sendings(world), 0);
+    world_end(world);
+}
+
+/* An island of `auto` in a fence: what is learned of it must not touch what is round it. */
+static void an_island_is_studied_alone(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&fenced);
+    world_warm_up(world);
+    world_cut(world, "corp.example");
+    world_say(world, DOMESTIC, "open.corp.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mx.open.corp.example", TYPE_MX);
+    assert_int_equal(world_count(world, EXTERNAL, "open.corp.example", BY_ALL),
+                     world_count(world, EXTERNAL, "corp.example", BY_ALL));
+    world_end(world);
+}
+
+/* Its registrable domain is fenced: a control question must not be asked below it. */
+static void an_island_gives_no_control_name(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&fenced);
+    world_resolve(world, "mx.open.corp.example", TYPE_MX);
+    world_run(world, 2000);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "shut.example", TYPE_MX);
+    world_run(world, 12000);
+    world_end(world);
+}
+
+/* The alias stands outside, its target inside. */
+static void an_alias_into_a_fence(void **state)
+{
+    (void) state;
+    static const char *const targets[] = {"x.corp.example", "x.home.example", "x.never.example"};
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        struct world *world = world_create(&fenced);
+        world_warm_up(world);
+        world_alias(world, "www.outside.example", targets[i]);
+        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+        world_resolve(world, "www.outside.example", TYPE_A);
+        world_run(world, 20000);
+        assert_non_null(world_zone(world, "www.outside.example", SCOPE_NAME, 0));
+        assert_null(world_zone(world, targets[i], SCOPE_NAME, 0));
+        world_end(world);
+    }
+}
+
+/* An alias on the shore of an island, whose own zone fails: the SOA above it is behind the fence. */
+static void an_alias_at_the_fence(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&fenced);
+    world_warm_up(world);
+    world_alias(world, "open.corp.example", "elsewhere.example");
+    world_say(world, DOMESTIC, "open.corp.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "open.corp.example", TYPE_A);
+    world_run(world, 20000);
+    world_end(world);
+}
+
+/* Learned before a reload, fenced by it. */
+static void a_new_fence_holds_at_once(void **state)
+{
+    (void) state;
+    struct world *world =
+        world_create(&(struct world_options){.seed = 1, .recheck_first = 30000, .recheck_max = 60000});
+    world_warm_up(world);
+    world_resolve(world, "well.home.example", TYPE_MX);
+    world_resolve(world, "well.corp.example", TYPE_MX);
+    world_run(world, 2000);
+    world_say(world, DOMESTIC, "a.corp.example", (struct manner){.way = SERVFAILS});
+    world_cut(world, "a.corp.example");
+    world_learn(world, "a.corp.example", TYPE_MX);
+    struct world_options options = {
+        .fences = {{"corp.example", VIA_GROUP, SETUP_EXTERNAL}, {"example", VIA_GROUP, SETUP_EXTERNAL}}};
+    world_reload(world, &options);
+    world_say(world, DOMESTIC, "other.test", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "other.test", TYPE_MX);
+    world_run(world, 200000);
+    world_end(world);
+}
+
+static void pins_are_obeyed(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    struct name   name;
+    world_warm_up(world);
+    name_prepend(&name, "pinned", 6, (struct view){(const uint8_t *) "\7example", 9});
+    learner_pin(world_learner(world), name_view(&name), PIN_DOMESTIC, MSEC_NEVER, "", world_now(world));
+    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SERVFAILS});
+    const struct ask *ask = world_resolve(world, "a.pinned.example", TYPE_MX);
+    assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+    world_run(world, 20000);
+    assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), 0);
+
+    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, MSEC_NEVER, "", world_now(world));
+    ask = world_ask(world, "b.pinned.example", TYPE_MX);
+    assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
+    assert_int_equal(world_count(world, DOMESTIC, "b.pinned.example", BY_ALL), 0);
+    world_run(world, 20000);
+    assert_int_equal(world_state(world, "pinned.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fence_holds_whatever_fails), cmocka_unit_test(a_refused_zone_is_asked_of_nobody),
+        cmocka_unit_test(an_island_is_studied_alone),   cmocka_unit_test(an_island_gives_no_control_name),
+        cmocka_unit_test(an_alias_into_a_fence),        cmocka_unit_test(an_alias_at_the_fence),
+        cmocka_unit_test(a_new_fence_holds_at_once),    cmocka_unit_test(pins_are_obeyed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

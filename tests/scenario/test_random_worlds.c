@@ -1,0 +1,140 @@
+/*
+ * test_random_worlds.c: hundreds of small countries drawn by chance. What must hold in all of them is checked by the
+ * world itself (lib/world.h); on failure the seed is
+ * printed, and WORLD_SEED=n repeats that one alone.
+ */
+#include "lib/world.h"
+
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+    WORLDS    = 300,
+    QUESTIONS = 60
+};
+
+static const char *const names[] = {
+    "a.example",
+    "www.a.example",
+    "b.example",
+    "deep.er.b.example",
+    "co.uk",
+    "x.co.uk",
+    "com",
+    "c.com",
+    "mail.c.com",
+    "corp.c.com",
+    "in.corp.c.com",
+    "out.in.corp.c.com",
+    "home.example",
+    "x.home.example",
+    "1.2.0.192.in-addr.arpa",
+    "0.192.in-addr.arpa",
+    "github.io",
+    "me.github.io",
+};
+
+static const char *any_name(struct world *world) { return names[world_random(world, ARRAY_LEN(names))]; }
+
+static void draw(struct world *world)
+{
+    static const uint16_t types[] = {0, 0, TYPE_A, TYPE_MX, TYPE_SOA};
+    unsigned              servers = 1u << world_random(world, 4) | 1u << (8 + world_random(world, 4));
+    if (world_random(world, 3) == 0)
+        servers = EVERYBODY;
+    if (world_random(world, 3) == 0)
+        servers = DOMESTIC;
+    struct manner manner = {.way  = (enum way) world_random(world, WAYS),
+                            .type = types[world_random(world, ARRAY_LEN(types))],
+                            .ede  = world_random(world, 8) ? 0 : (int) world_random(world, 14)};
+    if (world_random(world, 6) == 0) {
+        manner.only_over = true;
+        manner.over      = world_random(world, 2) ? TRANSPORT_TCP : TRANSPORT_UDP;
+    }
+    if (world_random(world, 4) == 0)
+        manner.after = 1 + world_random(world, 6000);
+    world_say(world, servers, world_random(world, 12) ? any_name(world) : ".", manner);
+}
+
+static void ask(struct world *world, unsigned workers)
+{
+    static const uint16_t types[]  = {TYPE_A, TYPE_MX, TYPE_TXT, TYPE_SOA, TYPE_NS, TYPE_ANY, TYPE_CNAME};
+    struct world_question question = {.name              = any_name(world),
+                                      .type              = types[world_random(world, ARRAY_LEN(types))],
+                                      .worker            = world_random(world, workers),
+                                      .plain             = world_random(world, 2),
+                                      .checking_disabled = world_random(world, 10) == 0,
+                                      .tcp               = world_random(world, 5) == 0};
+    world_ask_by(world, &question);
+}
+
+static void one_world(uint64_t seed)
+{
+    struct world_options options = {
+        .seed           = seed,
+        .workers        = 1 + (unsigned) (seed % 3),
+        .domestic       = 1 + (unsigned) (seed / 3 % 5),
+        .external       = 1 + (unsigned) (seed / 15 % 4),
+        .office         = 1,
+        .loss           = seed % 4 == 0 ? 100 : 0,
+        .trusted        = seed % 5 == 0 ? EXTERNAL : 0,
+        .fences         = {{"corp.c.com", VIA_GROUP, GROUP_OFFICE},
+                           {"in.corp.c.com", VIA_AUTO, 0},
+                           {"home.example", seed % 2 ? VIA_GROUP : VIA_REFUSE, SETUP_DOMESTIC}},
+        .learning       = (enum setup_learning)(seed % 7 == 0   ? SETUP_OBSERVE
+                                                : seed % 7 == 1 ? SETUP_LEARN_NOTHING
+                                                                : SETUP_LEARN),
+        .not_on_timeout = seed % 11 == 0,
+        .patience       = seed % 13 == 0 ? 100 : 0,
+        .recheck_first  = 5000,
+        .recheck_max    = 20000,
+    };
+    struct world *world = world_create(&options);
+    world_alias(world, "www.a.example", "mail.c.com");
+    world_alias(world, "x.co.uk", "x.home.example");
+    world_alias(world, "in.corp.c.com", "b.example");
+    world_cut(world, "er.b.example");
+    for (unsigned i = 0; i < QUESTIONS; i++) {
+        if (world_random(world, 4) == 0)
+            draw(world);
+        ask(world, options.workers);
+        if (world_random(world, 3) == 0)
+            world_run(world, world_random(world, world_random(world, 8) ? 300 : 8000));
+        if (world_random(world, 200) == 0)
+            world_reload(world, &options);
+    }
+    world_run(world, world_random(world, 2) ? 30000 : 100);
+    world_end(world);
+}
+
+static uint64_t drawn; /* for the report of a failure */
+
+static void what_holds_in_all_worlds(void **state)
+{
+    (void) state;
+    const char *only = getenv("WORLD_SEED");
+    if (only) {
+        one_world(strtoull(only, NULL, 10));
+        return;
+    }
+    for (uint64_t seed = 0; seed < WORLDS; seed++) {
+        drawn = seed;
+        one_world(seed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_holds_in_all_worlds)};
+    int                     failed  = cmocka_run_group_tests(tests, NULL, NULL);
+    if (failed)
+        print_error("seed %u\n", (unsigned) drawn);
+    return failed;
+}
