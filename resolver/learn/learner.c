@@ -335,6 +335,25 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
     return settle(learner, zone, from, "restored", now) ? zone : NULL;
 }
 
+struct dropping {
+    struct learner *learner;
+    msec_t          now;
+};
+
+static void drop_if_suspect(void *context, struct zone *zone)
+{
+    struct dropping *dropping = context;
+    if (zone->condition.state == ZONE_SUSPECT)
+        forget(dropping->learner, zone, "domestic is down", dropping->now);
+}
+
+void learner_drop_suspicions(struct learner *learner, msec_t now)
+{
+    struct dropping dropping = {.learner = learner, .now = now};
+    if (learner->counts.states[ZONE_SUSPECT] > 0)
+        table_each(learner->table, drop_if_suspect, &dropping);
+}
+
 msec_t learner_next(const struct learner *learner) { return timers_next(&learner->timers); }
 
 struct zone *learner_due(struct learner *learner, msec_t now)
@@ -344,10 +363,6 @@ struct zone *learner_due(struct learner *learner, msec_t now)
         struct zone *zone = CONTAINER_OF(timer, struct zone, timer);
         if (zone->pin != PIN_NONE && zone->pin_until <= now) {
             unpin(learner, zone, "the pin's time is over", now);
-            continue;
-        }
-        if (zone->condition.next > now) {
-            set_timer(learner, zone);
             continue;
         }
         if (!is_listed(zone)) {

@@ -79,12 +79,15 @@ static const struct {
     {"a.b.intra.fenced.com", "fenced.com", NULL},
     {"a.b.intra.fenced.com", "b.intra.fenced.com", NULL},
     {"deep.open.fenced.com", NULL, NULL},
-    /* an opening in a fence: corp.org via office, but lab.corp.org auto */
+    /* openings in a fence: corp.org via office, but lab.corp.org and far.in.corp.org auto */
     {"a.b.lab.corp.org", "corp.org", "lab.corp.org"},
     {"a.b.lab.corp.org", NULL, "lab.corp.org"},
     {"a.b.lab.corp.org", "b.lab.corp.org", "b.lab.corp.org"},
     {"lab.corp.org", "corp.org", "lab.corp.org"},
     {"a.corp.org", "corp.org", NULL},
+    {"a.far.in.corp.org", "corp.org", "far.in.corp.org"},
+    {"a.far.in.corp.org", "in.corp.org", "far.in.corp.org"},
+    {"a.in.corp.org", "in.corp.org", NULL},
     /* a fence in a reverse zone */
     {"4.1.0.10.in-addr.arpa", "1.0.10.in-addr.arpa", NULL},
     {"4.3.2.172.in-addr.arpa", "2.172.in-addr.arpa", "3.2.172.in-addr.arpa"},
@@ -100,6 +103,7 @@ static struct policy *fences(void)
         {.zone = named("deep.open.fenced.com"), .via = VIA_REFUSE},
         {.zone = named("corp.org"), .via = VIA_GROUP, .group = 2},
         {.zone = named("lab.corp.org"), .via = VIA_AUTO},
+        {.zone = named("far.in.corp.org"), .via = VIA_AUTO},
         {.zone = named("10.in-addr.arpa"), .via = VIA_GROUP, .group = 0},
         {.zone = named("9.2.172.in-addr.arpa"), .via = VIA_GROUP, .group = 2},
     };

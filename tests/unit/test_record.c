@@ -335,6 +335,12 @@ static void what_cannot_be_is_refused(void **state)
         bytes[cases[i].at] = cases[i].value;
         check_refused(&node, bytes, len, i);
     }
+    char         note[LIMIT_NOTE + 2];
+    struct saved longer = saves[3];
+    memset(note, 'n', LIMIT_NOTE + 1);
+    note[LIMIT_NOTE + 1] = '\0';
+    longer.note          = note;
+    check_refused(&node, bytes, write_saved(&longer, false, bytes), 999);
     /* a pin covers a subtree */
     size_t len            = write_saved(&saves[1], false, bytes);
     bytes[NAME + 15 + 57] = PIN_EXTERNAL;
