@@ -39,6 +39,18 @@ bool errand_start(struct errands *errands, struct errand *errand, struct server 
     return true;
 }
 
+bool errand_again(struct errands *errands, struct errand *errand, msec_t life, msec_t now)
+{
+    if (!errand->running) {
+        errand->life = life;
+        return errand_start(errands, errand, errand->exchange.server, now);
+    }
+    errand->life = msec_max(errand->life, now + life - errand->exchange.started);
+    if (errand->exchange.transport == TRANSPORT_UDP)
+        send_errand(errands, errand, now);
+    return true;
+}
+
 void errand_cancel(struct errands *errands, struct errand *errand)
 {
     struct effects *effects = &errands->desk->effects;

@@ -33,6 +33,9 @@ struct errands {
 /* Begins; `errand` has its inquiry, life, resend, done and owner set, all else zero. done() is called once, maybe
  * before this returns. False: no memory; done() is not called. */
 bool errand_start(struct errands *errands, struct errand *errand, struct server *server, msec_t now);
+/* Sends a running one once more, and lets it live `life` ms from now at least; begins one that has ended anew, with
+ * that life. False as for errand_start(). */
+bool errand_again(struct errands *errands, struct errand *errand, msec_t life, msec_t now);
 /* done() is not called any more. Harmless when it has ended. */
 void errand_cancel(struct errands *errands, struct errand *errand);
 

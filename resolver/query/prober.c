@@ -163,8 +163,7 @@ static void tend_controls(struct prober *prober, msec_t now)
             if (idle && rested && control_of(prober, server, study->asked_at) == CONTROL_PENDING)
                 ask_control(prober, watch, now);
         }
-        if (study->step == STUDY_CONTROL)
-            study_on_control(study, control_of, prober, now);
+        study_on_control(study, control_of, prober, now);
     }
 }
 

@@ -33,8 +33,9 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
 {
     struct study *study = owner;
     study->running--;
-    if (study->step == STUDY_ASK && study->kind != STUDY_PROBE && part_of(errand) == PART_QUESTION &&
-        !at_external(errand) && usable(errand) && study->kind != STUDY_RECHECK) {
+    bool decides = study->step == STUDY_AGAIN || (study->step == STUDY_ASK && part_of(errand) == PART_QUESTION);
+    if (decides && study->kind != STUDY_PROBE && !at_external(errand) && usable(errand) &&
+        study->kind != STUDY_RECHECK) {
         study->result = (struct study_result){.decided = true, .fine = true};
         conclude(study, now);
         return;
@@ -259,6 +260,9 @@ static void next_step(struct study *study, msec_t now)
     case STUDY_NARROW:
         found(study, any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME);
         break;
+    case STUDY_AGAIN:
+        study->step = STUDY_CONTROL;
+        break;
     case STUDY_CONTROL:
     case STUDY_DONE:
         break;
@@ -282,8 +286,45 @@ void study_cancel(struct study *study)
     study->step = STUDY_DONE;
 }
 
+static bool was_silent(const struct errand *errand)
+{
+    const struct exchange *exchange = &errand->exchange;
+    return exchange->state == EXCHANGE_OPEN ||
+           (exchange->state == EXCHANGE_DONE &&
+            (exchange->outcome == OUTCOME_TIMEOUT || exchange->outcome == OUTCOME_UNREACHABLE));
+}
+
+static bool is_question(const struct study *study, const struct errand *errand)
+{
+    return !at_external(errand) &&
+           (part_of(errand) == PART_QUESTION || (part_of(errand) == PART_APEX && question_is_apex(study)));
+}
+
+static void ask_again(struct study *study, control_fn control, void *context, msec_t now) /* [5] */
+{
+    for (unsigned i = 0; i < study->count && study->step != STUDY_NARROW && study->step != STUDY_DONE; i++) {
+        struct errand *errand = &study->errand[i];
+        if (study->again & 1u << i || !is_question(study, errand) || !was_silent(errand) ||
+            control(context, errand->exchange.server, study->asked_at) != CONTROL_GOOD)
+            continue;
+        study->again |= 1u << i;
+        if (study->step == STUDY_CONTROL)
+            study->step = STUDY_AGAIN;
+        bool ended = !errand->running;
+        study->running += ended;
+        if (!errand_again(study->errands, errand, STUDY_PATIENT, now))
+            study->running -= ended;
+    }
+    if (study->step == STUDY_AGAIN && study->running == 0)
+        study->step = STUDY_CONTROL;
+}
+
 void study_on_control(struct study *study, control_fn control, void *context, msec_t now) /* [4] */
 {
+    if (study->kind == STUDY_CONFIRM && (study->step != STUDY_ASK || now - study->asked_at >= STUDY_RESEND))
+        ask_again(study, control, context, now);
+    if (study->step != STUDY_CONTROL)
+        return;
     bool domestic = false, external = false;
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];

@@ -6,6 +6,7 @@
  * CONSTANTS
  *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
  *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
+ *   STUDY_PATIENT  3 s    time for the second question of step 5, more than a cold recursion takes
  *   STUDY_SERVERS  2      domestic upstreams asked; with apex and question sent twice that is LIMIT_EXCHANGES
  *
  * STEPS of a confirmation
@@ -15,9 +16,11 @@
  *   3. NARROW: the apex is fine and the question is not: the same name with another type tells scope `name` from
  * `type`.
  *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
- * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned. A zone that fails on both
- * sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all that fails. A recheck: apex
- * and question at domestic, no control: a failure changes nothing but the interval.
+ * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
+ *   5. AGAIN, mostly while step 2 still waits: an upstream that was silent and has answered the control question is
+ * asked the failed question once more: an outage may have ended in between, or a datagram was lost.
+ * A zone that fails on both sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all
+ * that fails. A recheck: apex and question at domestic, no control: a failure changes nothing but the interval.
  */
 #ifndef QUERY_STUDY_H
 #define QUERY_STUDY_H
@@ -28,6 +31,7 @@
 enum {
     STUDY_LIFE    = 5000,
     STUDY_RESEND  = 1500,
+    STUDY_PATIENT = 3000,
     STUDY_SERVERS = 2
 };
 
@@ -42,6 +46,7 @@ enum study_step {
     STUDY_ASK,
     STUDY_NARROW,
     STUDY_CONTROL,
+    STUDY_AGAIN,
     STUDY_DONE
 };
 
@@ -89,6 +94,7 @@ struct study {
     bool                by_alias; /* the apex question is the CNAME at `name` */
     bool                question_failed;
     struct study_result result;
+    unsigned            again; /* bit mask of the errands that were asked once more */
     unsigned            running;
     unsigned            count; /* errands used */
     struct errand       errand[STUDY_ERRANDS];
@@ -105,6 +111,6 @@ enum control_state {
     CONTROL_BAD
 };
 typedef enum control_state (*control_fn)(void *context, const struct server *server, msec_t since);
-/* To be called when the study waits in step CONTROL and something may have changed. */
+/* To be called behind step IDENTIFY, whenever something may have changed. */
 void study_on_control(struct study *study, control_fn control, void *context, msec_t now);
 #endif

@@ -458,7 +458,7 @@ msec_t world_wait(struct world *world, const struct ask *ask)
     return ask->answered - ask->asked;
 }
 
-msec_t world_now(const struct world *world) { return world->now - WORLD_BEGIN; }
+msec_t world_now(const struct world *world) { return world->now; }
 
 /* ---- clients ---- */
 
@@ -653,7 +653,7 @@ static bool make_servers(struct world *world)
 }
 
 /* What no event may do to the table. */
-static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
     const struct world *world = context;
     char                text[NAME_TEXT_MAX];

@@ -128,7 +128,7 @@ msec_t world_wait(struct world *world, const struct ask *ask);
 /* The two at once. */
 struct ask *world_resolve(struct world *world, const char *name, uint16_t type);
 void        world_run(struct world *world, msec_t ms);
-msec_t      world_now(const struct world *world);
+msec_t      world_now(const struct world *world); /* the clock that the logic is told */
 
 struct sending { /* one packet from byway to a server */
     msec_t         at;

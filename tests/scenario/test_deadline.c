@@ -1,0 +1,161 @@
+/*
+ * test_deadline.c: when nobody has an answer: who hears what, and when; what is remembered of it.
+ */
+#include "lib/world.h"
+
+#include "dns/text.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void the_deadline_is_kept(void **state)
+{
+    (void) state;
+    static const msec_t deadlines[] = {0, 1000, 2500, 6000};
+    for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i, .deadline = deadlines[i]});
+        world_say(world, EVERYBODY, ".", (struct manner){.way = SILENT});
+        const struct ask *ask = world_ask(world, "void.example", TYPE_MX);
+        assert_int_equal(world_wait(world, ask), deadlines[i] ? deadlines[i] : 4500);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        assert_int_equal(ask->ede, EDE_NETWORK_ERROR);
+        world_end(world);
+    }
+}
+
+static void when_all_fail_the_client_hears_it_at_once(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {SERVFAILS, REFUSES, FORMERRS, UNREACHABLE};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ways[i]});
+        const struct ask *ask = world_ask(world, "dead.example", TYPE_MX);
+        assert_true(world_wait(world, ask) <= 4 * (DOMESTIC_DELAY + EXTERNAL_DELAY));
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        assert_int_equal(ask->ede, ways[i] == UNREACHABLE ? EDE_NETWORK_ERROR : EDE_NO_REACHABLE_AUTHORITY);
+        world_end(world);
+    }
+}
+
+/* RFC 9520: 5 s, doubling; meanwhile nobody is asked. */
+static void a_failure_is_remembered(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .learning = SETUP_LEARN_NOTHING});
+    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    for (msec_t hold = 5000; hold <= 40000; hold *= 2) {
+        world_resolve(world, "dead.example", TYPE_MX);
+        size_t asked = world_count(world, EVERYBODY, "dead.example", BY_CLIENTS);
+        world_run(world, hold - 1000);
+        const struct ask *ask = world_ask(world, "dead.example", TYPE_MX);
+        assert_int_equal(ask->answers, 1);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        assert_int_equal(world_count(world, EVERYBODY, "dead.example", BY_CLIENTS), asked);
+        world_run(world, 2000);
+    }
+    world_say(world, DOMESTIC, "dead.example", (struct manner){.way = ANSWERS});
+    world_run(world, 80000);
+    assert_int_equal(world_resolve(world, "dead.example", TYPE_MX)->rcode, RCODE_NOERROR);
+    world_end(world);
+}
+
+static void a_stale_answer_is_better_than_none(void **state)
+{
+    (void) state;
+    static const struct {
+        enum way way;
+        msec_t   took;
+    } rows[] = {{SILENT, 4500}, {SERVFAILS, 1000}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_resolve(world, "old.example", TYPE_MX);
+        world_run(world, 400000);
+        world_say(world, EVERYBODY, ".", (struct manner){.way = rows[i].way});
+        const struct ask *ask = world_ask(world, "old.example", TYPE_MX);
+        assert_true(world_wait(world, ask) <= rows[i].took);
+        assert_int_equal(ask->rcode, RCODE_NOERROR);
+        assert_int_equal(ask->ede, EDE_STALE_ANSWER);
+        assert_int_equal(ask->records, 1);
+        /* while the failure is remembered, too */
+        ask = world_ask(world, "old.example", TYPE_MX);
+        assert_int_equal(ask->answers, 1);
+        assert_int_equal(ask->ede, EDE_STALE_ANSWER);
+        world_end(world);
+    }
+}
+
+static void no_stale_denial(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_say(world, EVERYBODY, "old.example", (struct manner){.way = NXDOMAINS});
+    world_resolve(world, "no.old.example", TYPE_MX);
+    world_run(world, 400000);
+    world_say(world, EVERYBODY, ".", (struct manner){.way = SERVFAILS});
+    assert_int_equal(world_resolve(world, "no.old.example", TYPE_MX)->rcode, RCODE_SERVFAIL);
+    world_end(world);
+}
+
+/* Who joins waits his own time, costs no packet, and shares the answer. */
+static void joiners_have_their_own_deadline(void **state)
+{
+    (void) state;
+    struct world     *world = world_create(&(struct world_options){.seed = 1});
+    const struct ask *asks[5];
+    world_say(world, EVERYBODY, "void.example", (struct manner){.way = SILENT});
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+        asks[i] = world_ask(world, i % 2 ? "void.example" : "VOID.example", TYPE_MX);
+        world_run(world, 500);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+        assert_int_equal(world_wait(world, asks[i]), 4500);
+    world_run(world, 5000);
+    assert_true(world_count(world, EVERYBODY, "void.example", BY_CLIENTS) <= LIMIT_UDP_SENDS);
+    world_end(world);
+
+    world = world_create(&(struct world_options){.seed = 2});
+    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 600});
+    const struct ask *first = world_ask(world, "slow.example", TYPE_MX);
+    world_run(world, 100);
+    const struct ask *second = world_ask(world, "slow.example", TYPE_MX);
+    assert_int_equal(world_wait(world, second), 500);
+    assert_int_equal(first->answered, second->answered);
+    world_end(world);
+}
+
+/* The client's next try finds what came too late for the first. */
+static void work_goes_on_behind_the_deadline(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_say(world, EVERYBODY, "late.example", (struct manner){.way = ANSWERS, .after = 4900});
+    const struct ask *ask = world_ask(world, "late.example", TYPE_MX);
+    assert_int_equal(world_wait(world, ask), 4500);
+    assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+    world_run(world, 500);
+    ask = world_ask(world, "late.example", TYPE_MX);
+    assert_int_equal(ask->answers, 1);
+    assert_int_equal(ask->rcode, RCODE_NOERROR);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_deadline_is_kept),
+        cmocka_unit_test(when_all_fail_the_client_hears_it_at_once),
+        cmocka_unit_test(a_failure_is_remembered),
+        cmocka_unit_test(a_stale_answer_is_better_than_none),
+        cmocka_unit_test(no_stale_denial),
+        cmocka_unit_test(joiners_have_their_own_deadline),
+        cmocka_unit_test(work_goes_on_behind_the_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,265 @@
+/*
+ * test_learning.c: what becomes of a failure: what is learned of which zone, what is not, and how a zone comes back.
+ */
+#include "lib/world.h"
+
+#include "dns/text.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static size_t count_type(const struct world *world, unsigned servers, const char *zone, uint16_t type, size_t since)
+{
+    struct name name;
+    size_t      count = 0;
+    assert_true(name_parse(zone, &name));
+    for (size_t i = since; i < world_sendings(world); i++) {
+        const struct sending *sending = world_sending(world, i);
+        count += sending->probe && sending->server & servers && sending->type == type &&
+                 name_equal(name_view(&sending->name), name_view(&name));
+    }
+    return count;
+}
+
+/* Apex and question at each domestic upstream, a control question; the third look-up goes straight abroad. */
+static void a_blocked_zone_is_confirmed(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {SILENT, SERVFAILS, REFUSES};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ways[i]});
+        size_t since = world_sendings(world);
+        world_resolve(world, "mx.shut.example", TYPE_MX);
+        world_run(world, 12000);
+        for (unsigned server = DOMESTIC_1; server <= DOMESTIC_2; server *= 2) {
+            assert_in_range(count_type(world, server, "shut.example", TYPE_SOA, since), 1, 2);
+            assert_in_range(count_type(world, server, "mx.shut.example", TYPE_MX, since), 1, 2);
+        }
+        assert_true(world_count(world, EVERYBODY, "shut.example", BY_PROBER) <= LIMIT_EXCHANGES);
+        assert_true(world_count(world, DOMESTIC, "good.example", BY_PROBER) +
+                        world_count(world, DOMESTIC, "fine.example", BY_PROBER) +
+                        world_count(world, DOMESTIC, "well.example", BY_PROBER) >
+                    0);
+        assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+        const struct zone *zone = world_zone(world, "shut.example", SCOPE_ZONE, 0);
+        assert_int_equal(zone->condition.reason, ways[i] == SERVFAILS ? REASON_SERVFAIL
+                                                 : ways[i] == REFUSES ? REASON_REFUSED
+                                                                      : REASON_TIMEOUT);
+        const struct ask *ask = world_ask(world, "third.shut.example", TYPE_MX);
+        assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        assert_int_equal(world_count(world, DOMESTIC, "third.shut.example", BY_ALL), 0);
+        world_end(world);
+    }
+}
+
+static void learning_can_be_off(void **state)
+{
+    (void) state;
+    for (int mode = SETUP_OBSERVE; mode <= SETUP_LEARN_NOTHING; mode++) {
+        struct world *world = world_create(&(struct world_options){.seed = 1, .learning = (enum setup_learning) mode});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        world_resolve(world, "a.shut.example", TYPE_MX);
+        world_run(world, 12000);
+        assert_int_equal(world_state(world, "shut.example"), mode == SETUP_OBSERVE ? ZONE_BLOCKED : ZONE_CLEAR);
+        const struct ask *ask = world_resolve(world, "b.shut.example", TYPE_MX);
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        assert_true(world_count(world, DOMESTIC, "b.shut.example", BY_CLIENTS) > 0);
+        assert_int_equal(atomic_load(&engine_counters(world_engine(world, 0))->would_reroute), mode == SETUP_OBSERVE);
+        world_end(world);
+    }
+}
+
+/* The apex is fine and only one name, or one type of it, fails. */
+static void the_scope_is_as_narrow_as_the_failure(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "www.part.example", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "txt.part.example", (struct manner){.way = SERVFAILS, .type = TYPE_TXT});
+    world_resolve(world, "www.part.example", TYPE_A);
+    world_run(world, 12000);
+    world_resolve(world, "txt.part.example", TYPE_TXT);
+    world_run(world, 12000);
+    assert_int_equal(world_state(world, "part.example"), ZONE_CLEAR);
+    assert_non_null(world_zone(world, "www.part.example", SCOPE_NAME, 0));
+    assert_non_null(world_zone(world, "txt.part.example", SCOPE_TYPE, TYPE_TXT));
+    assert_int_equal(world_verdict(world, "txt.part.example", TYPE_A).state, ZONE_CLEAR);
+    assert_int_equal(world_verdict(world, "below.www.part.example", TYPE_A).state, ZONE_CLEAR);
+    assert_int_equal(world_verdict(world, "www.part.example", TYPE_AAAA).state, ZONE_BLOCKED);
+    world_end(world);
+}
+
+static void an_alias_and_its_target_stand_apart(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_alias(world, "www.shop.example", "host.cdn.test");
+    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+    world_resolve(world, "www.shop.example", TYPE_A);
+    world_run(world, 25000);
+    assert_non_null(world_zone(world, "www.shop.example", SCOPE_NAME, 0));
+    assert_int_equal(world_state(world, "shop.example"), ZONE_CLEAR);
+    assert_int_equal(world_state(world, "cdn.test"), ZONE_BLOCKED);
+    world_end(world);
+}
+
+static void a_public_suffix_is_never_learned(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_cut(world, "co.uk");
+    world_cut(world, "com");
+    world_say(world, DOMESTIC, "co.uk", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "com", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "a.b.co.uk", TYPE_MX);
+    world_resolve(world, "com", TYPE_MX);
+    world_resolve(world, "deep.er.c.com", TYPE_MX);
+    world_run(world, 25000);
+    assert_int_equal(world_state(world, "b.co.uk"), ZONE_BLOCKED);
+    assert_int_equal(world_state(world, "c.com"), ZONE_BLOCKED);
+    assert_int_equal(world_verdict(world, "other.co.uk", TYPE_MX).state, ZONE_CLEAR);
+    assert_int_equal(world_verdict(world, "other.com", TYPE_MX).state, ZONE_CLEAR);
+    world_end(world);
+}
+
+static void the_zone_is_the_one_external_shows(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_cut(world, "child.big.example");
+    world_cut(world, "big.example");
+    world_say(world, DOMESTIC, "child.big.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "x.child.big.example", TYPE_MX);
+    world_run(world, 12000);
+    assert_int_equal(world_state(world, "child.big.example"), ZONE_BLOCKED);
+    assert_int_equal(world_state(world, "big.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+static void broken_is_not_blocked(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {SILENT, SERVFAILS};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ways[i]});
+        const struct ask *ask = world_resolve(world, "mx.dead.example", TYPE_MX);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        world_run(world, 20000);
+        assert_int_equal(world_state(world, "dead.example"), ZONE_BROKEN);
+        assert_int_equal(world_blocked(world), 0);
+        /* its owner has repaired it: the next good answer clears it */
+        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ANSWERS});
+        ask = world_resolve(world, "again.dead.example", TYPE_MX);
+        assert_int_equal(ask->group, SETUP_DOMESTIC);
+        world_run(world, 10);
+        assert_int_equal(world_state(world, "dead.example"), ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
+static void a_late_answer_clears_the_suspicion(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 1500});
+    const struct ask *ask = world_resolve(world, "slow.example", TYPE_MX);
+    assert_int_equal(ask->group, SETUP_EXTERNAL);
+    world_run(world, 100);
+    assert_int_equal(world_state(world, "slow.example"), ZONE_SUSPECT);
+    world_run(world, 600);
+    assert_int_equal(world_state(world, "slow.example"), ZONE_CLEAR);
+    world_run(world, 20000);
+    assert_int_equal(world_state(world, "slow.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+static void a_zone_recovers(void **state)
+{
+    (void) state;
+    struct world *world = world_create(
+        &(struct world_options){.seed = 1, .recheck_first = 60000, .recheck_max = 200000, .recover_after = 3});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "shut.example", TYPE_MX);
+    static const msec_t intervals[] = {60000, 120000, 200000, 200000};
+    for (size_t i = 0; i < ARRAY_LEN(intervals); i++) {
+        const struct zone *zone     = world_zone(world, "shut.example", SCOPE_ZONE, 0);
+        uint64_t           rechecks = prober_read_stats(world_prober(world))->rechecks;
+        assert_int_equal(zone->condition.interval, intervals[i]);
+        assert_in_range(zone->condition.next - zone->condition.last_failure, intervals[i] * 9 / 10,
+                        intervals[i] * 11 / 10);
+        world_run(world, zone->condition.next - 1 - world_now(world));
+        assert_int_equal(prober_read_stats(world_prober(world))->rechecks, rechecks);
+        world_run(world, 100);
+        assert_int_equal(prober_read_stats(world_prober(world))->rechecks, rechecks + 1);
+    }
+    /* domestic is back: external serves until that was seen three times in a row */
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS});
+    for (unsigned good = 1; good <= 3; good++) {
+        const struct zone *zone = world_zone(world, "shut.example", SCOPE_ZONE, 0);
+        assert_int_equal(zone->condition.state, good > 1 ? ZONE_RECOVERING : ZONE_BLOCKED);
+        world_run(world, zone->condition.next - 100 - world_now(world));
+        assert_int_equal(world_resolve(world, good % 2 ? "x.shut.example" : "y.shut.example", TYPE_A)->group,
+                         SETUP_EXTERNAL);
+        world_run(world, 200);
+    }
+    assert_int_equal(world_state(world, "shut.example"), ZONE_CLEAR);
+    assert_int_equal(world_resolve(world, "z.shut.example", TYPE_MX)->group, SETUP_DOMESTIC);
+    world_end(world);
+}
+
+/* Thirty percent of all packets are lost: everybody is served, no healthy zone is blocked. */
+static void loss_is_no_censorship(void **state)
+{
+    (void) state;
+    struct world *world  = world_create(&(struct world_options){.seed = 7, .workers = 2, .loss = 163});
+    char          name[] = "q000.z00.example";
+    world_lose(world, 0);
+    world_warm_up(world);
+    world_lose(world, 163);
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof(name), "q%03u.z%02u.example", i % 1000, world_random(world, 100));
+        world_ask_by(world, &(struct world_question){.name = name, .type = TYPE_MX, .worker = i % 2});
+        world_run(world, 20 + world_random(world, 60));
+        if (world_blocked(world))
+            fail_msg("after %u questions a healthy zone is blocked", i);
+    }
+    world_run(world, 20000);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_blocked_zone_is_confirmed),
+        cmocka_unit_test(learning_can_be_off),
+        cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),
+        cmocka_unit_test(an_alias_and_its_target_stand_apart),
+        cmocka_unit_test(a_public_suffix_is_never_learned),
+        cmocka_unit_test(the_zone_is_the_one_external_shows),
+        cmocka_unit_test(broken_is_not_blocked),
+        cmocka_unit_test(a_late_answer_clears_the_suspicion),
+        cmocka_unit_test(a_zone_recovers),
+        cmocka_unit_test(loss_is_no_censorship),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

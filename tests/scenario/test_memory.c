@@ -1,0 +1,101 @@
+/*
+ * test_memory.c: every allocation of a few transcripts fails once: nothing crashes, nothing leaks (ASan), and every
+ * question is still answered once and in time.
+ */
+#include "lib/heap.h"
+#include "lib/world.h"
+
+#include "dns/text.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* `nth` < 0: nothing fails. Returns the allocations that it took. */
+static size_t life_of_a_blocked_zone(struct world *world, long nth)
+{
+    size_t before = heap_count();
+    if (nth >= 0)
+        heap_fail_at((size_t) nth);
+    world_warm_up(world);
+    world_alias(world, "www.shut.example", "host.cdn.test");
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
+    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    world_ask(world, "mx.shut.example", TYPE_MX);
+    world_ask(world, "www.shut.example", TYPE_A);
+    world_ask(world, "dead.example", TYPE_MX);
+    world_run(world, 30000);
+    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    world_ask(world, "a.shut.example", TYPE_MX);
+    world_run(world, 200000);
+    world_ask(world, "b.shut.example", TYPE_MX);
+    world_run(world, 10000);
+    heap_restore();
+    return heap_count() - before;
+}
+
+static const struct world_options options = {.seed = 1, .recheck_first = 20000, .recheck_max = 40000};
+
+static void every_allocation_may_fail(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&options);
+    size_t        count = life_of_a_blocked_zone(world, -1);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+    assert_true(count > 20);
+    for (size_t nth = 0; nth < count; nth++) {
+        world = world_create(&options);
+        life_of_a_blocked_zone(world, (long) nth);
+        world_end(world);
+    }
+}
+
+static void no_memory_at_all(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&options);
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    heap_fail_all();
+    for (unsigned i = 0; i < 20; i++) {
+        char name[] = "a.shut.example";
+        name[0]     = (char) ('a' + i);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, i < 10 ? 1 : 5000);
+    }
+    heap_restore();
+    const struct ask *ask = world_resolve(world, "z.shut.example", TYPE_MX);
+    assert_int_equal(ask->rcode, RCODE_NOERROR);
+    world_end(world);
+}
+
+static void a_world_that_cannot_begin(void **state)
+{
+    (void) state;
+    size_t        before = heap_count();
+    struct world *world  = world_create(&options);
+    size_t        count  = heap_count() - before;
+    world_end(world);
+    for (size_t nth = 0; nth < count; nth++) {
+        heap_fail_at(nth);
+        assert_null(world_create(&options));
+        assert_true(heap_restore());
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(no_memory_at_all),
+        cmocka_unit_test(a_world_that_cannot_begin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/*
+ * test_outage.c: domestic goes away as a whole, and comes back: mail flows, nothing is learned, the way home is found.
+ */
+#include "lib/world.h"
+
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void ask_for_a_while(struct world *world, msec_t ms, unsigned *number)
+{
+    char name[] = "q000000.z00.example";
+    for (msec_t until = world_now(world) + ms; world_now(world) < until;) {
+        unsigned n = (*number)++;
+        snprintf(name, sizeof(name), "q%u.z%02u.example", n % 1000000, n % 40);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, 50);
+    }
+}
+
+static const struct {
+    const char *name;
+    enum way    way;
+} outages[] = {{"silent", SILENT}, {"unreachable", UNREACHABLE}};
+
+static void an_outage_teaches_nothing(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++)
+        for (msec_t length = 300; length < 40000; length = length * 3 / 2) {
+            struct world *world  = world_create(&(struct world_options){.seed = (uint64_t) length});
+            unsigned      number = 0;
+            world_warm_up(world);
+            ask_for_a_while(world, 1000, &number);
+            world_say(world, DOMESTIC, ".", (struct manner){.way = outages[i].way});
+            ask_for_a_while(world, length, &number);
+            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+            ask_for_a_while(world, 15000, &number);
+            if (world_blocked(world))
+                fail_msg("%s for %d ms: %zu zones blocked", outages[i].name, (int) length, world_blocked(world));
+            world_end(world);
+        }
+}
+
+static void an_outage_is_seen_and_its_end_too(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++) {
+        struct world *world  = world_create(&(struct world_options){.seed = 1});
+        unsigned      number = 0;
+        world_warm_up(world);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = outages[i].way});
+        ask_for_a_while(world, 4000, &number);
+        assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+        assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
+        const struct ask *ask = world_ask(world, "now.example", TYPE_MX);
+        assert_true(world_wait(world, ask) <= EXTERNAL_DELAY + 20);
+        ask_for_a_while(world, 20000, &number);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        world_run(world, 5000);
+        ask = world_ask(world, "home.example", TYPE_MX);
+        assert_int_equal(world_wait(world, ask), DOMESTIC_DELAY);
+        assert_int_equal(ask->group, SETUP_DOMESTIC);
+        world_end(world);
+    }
+}
+
+/* Many silent zones are no outage: domestic answers for others. */
+static void silent_zones_are_no_outage(void **state)
+{
+    (void) state;
+    struct world *world  = world_create(&(struct world_options){.seed = 1});
+    char          name[] = "q00.shut00.test";
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(name, sizeof(name), "q%02u.shut%02u.test", i, i % 20);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, 500);
+        assert_int_not_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    }
+    assert_int_equal(world_resolve(world, "mail.example", TYPE_MX)->group, SETUP_DOMESTIC);
+    assert_int_equal(world_blocked(world), 20);
+    world_end(world);
+}
+
+/* A fast way out is no reason to forget what is known. */
+static void external_down_changes_no_verdict(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .recheck_first = 600000});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "shut.example", TYPE_MX);
+    world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+    for (unsigned i = 0; i < 5; i++) {
+        const struct ask *ask = world_resolve(world, i % 2 ? "a.shut.example" : "b.shut.example", TYPE_MX);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        world_run(world, 10000);
+    }
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    assert_int_equal(world_resolve(world, "open.example", TYPE_MX)->group, SETUP_DOMESTIC);
+    world_say(world, EXTERNAL, ".", (struct manner){.way = ANSWERS});
+    world_run(world, 5000);
+    const struct ask *ask = world_ask(world, "c.shut.example", TYPE_MX);
+    assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_outage_teaches_nothing),
+        cmocka_unit_test(an_outage_is_seen_and_its_end_too),
+        cmocka_unit_test(silent_zones_are_no_outage),
+        cmocka_unit_test(external_down_changes_no_verdict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
