@@ -540,7 +540,7 @@ static void release_claim(struct query *query, struct desk *desk)
 
 static void run(struct query *query, struct desk *desk, msec_t now)
 {
-    if (query->state == QUERY_WAITING && now >= query->look_at)
+    if (query->state == QUERY_WAITING && now >= query_deadline(query))
         look(query, desk, now);
     run_asking(query, desk, now);
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
@@ -687,7 +687,7 @@ msec_t query_deadline(const struct query *query)
 {
     msec_t due = MSEC_NEVER;
     if (query->state == QUERY_WAITING)
-        return query->look_at;
+        return msec_min(query->look_at, CONTAINER_OF(query->askers.next, struct asker, link)->deadline);
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         if (query->exchanges[i].state == EXCHANGE_OPEN)
             due = msec_min(due, query->exchanges[i].sent + EXCHANGE_LIFE);

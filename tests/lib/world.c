@@ -687,8 +687,10 @@ static bool make_shared(struct world *world)
     world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
                                     .table  = table_create(1024, key),
                                     .good   = good_create(key),
-                                    .suffix = suffix_open()};
-    return world->shared.cache && world->shared.table && world->shared.good && world->shared.suffix &&
+                                    .suffix = suffix_open(),
+                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL};
+    return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
+           world->shared.good && world->shared.suffix &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
 }
 
@@ -729,6 +731,7 @@ static void destroy(struct world *world)
     table_destroy(world->shared.table);
     good_destroy(world->shared.good);
     suffix_close(world->shared.suffix);
+    claims_destroy(world->shared.claims);
     setup_drop(world->setup);
     for (unsigned i = 0; i < WORLD_SERVERS; i++)
         server_destroy(world->servers[i]);

@@ -130,6 +130,31 @@ static void joiners_have_their_own_deadline(void **state)
     world_end(world);
 }
 
+/* Whichever workers the same question reaches, it is asked once, and all have their answer in time. */
+static void workers_share_a_question(void **state)
+{
+    (void) state;
+    static const struct manner manners[] = {
+        {.way = ANSWERS, .after = 300}, {.way = SILENT}, {.way = SERVFAILS}, {.way = ANSWERS, .after = 4900}};
+    for (size_t i = 0; i < ARRAY_LEN(manners); i++) {
+        struct world     *world = world_create(&(struct world_options){.seed = i, .workers = 3});
+        const struct ask *asks[3];
+        world_say(world, EVERYBODY, "same.example", manners[i]);
+        for (unsigned worker = 0; worker < ARRAY_LEN(asks); worker++) {
+            asks[worker] = world_ask_by(
+                world, &(struct world_question){.name = "same.example", .type = TYPE_MX, .worker = worker});
+            world_run(world, 1);
+        }
+        for (unsigned worker = 0; worker < ARRAY_LEN(asks); worker++) {
+            world_wait(world, asks[worker]);
+            assert_int_equal(asks[worker]->rcode, asks[0]->rcode);
+        }
+        world_run(world, 12000);
+        assert_true(world_count(world, EVERYBODY, "same.example", BY_CLIENTS) <= LIMIT_UDP_SENDS);
+        world_end(world);
+    }
+}
+
 /* The client's next try finds what came too late for the first. */
 static void work_goes_on_behind_the_deadline(void **state)
 {
@@ -149,13 +174,10 @@ static void work_goes_on_behind_the_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_deadline_is_kept),
-        cmocka_unit_test(when_all_fail_the_client_hears_it_at_once),
-        cmocka_unit_test(a_failure_is_remembered),
-        cmocka_unit_test(a_stale_answer_is_better_than_none),
-        cmocka_unit_test(no_stale_denial),
-        cmocka_unit_test(joiners_have_their_own_deadline),
-        cmocka_unit_test(work_goes_on_behind_the_deadline),
+        cmocka_unit_test(the_deadline_is_kept),     cmocka_unit_test(when_all_fail_the_client_hears_it_at_once),
+        cmocka_unit_test(a_failure_is_remembered),  cmocka_unit_test(a_stale_answer_is_better_than_none),
+        cmocka_unit_test(no_stale_denial),          cmocka_unit_test(joiners_have_their_own_deadline),
+        cmocka_unit_test(workers_share_a_question), cmocka_unit_test(work_goes_on_behind_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
