@@ -189,3 +189,22 @@ void kind_judge(const struct message *reply, struct kind *ret)
     else
         ret->outcome = judge_records(reply, ret);
 }
+
+enum bogus kind_bogus(const struct kind *kind)
+{
+    if (kind->outcome != OUTCOME_SERVFAIL)
+        return BOGUS_NOT;
+    switch (kind->ede) {
+    case EDE_SIGNATURE_EXPIRED:
+    case EDE_SIGNATURE_NOT_YET_VALID:
+    case EDE_NO_ZONE_KEY:
+        return BOGUS_OWN_FAULT;
+    case EDE_BOGUS:
+    case EDE_DNSKEY_MISSING:
+    case EDE_RRSIGS_MISSING:
+    case EDE_NSEC_MISSING:
+        return BOGUS_DOUBTFUL;
+    default:
+        return BOGUS_NOT;
+    }
+}

@@ -30,6 +30,15 @@ struct kind {
     uint32_t negative_ttl; /* seconds: min(SOA's TTL, its MINIMUM), RFC 2308 */
 };
 
+/* A SERVFAIL that failed validation (RFC 8914): by the zone's own fault, or maybe because its DNSSEC records were
+ * forged or dropped on the way. */
+enum bogus {
+    BOGUS_NOT,
+    BOGUS_OWN_FAULT,
+    BOGUS_DOUBTFUL,
+};
+enum bogus kind_bogus(const struct kind *kind);
+
 /* Judges `reply`, whose question was already matched; without one only a failing rcode counts, and QR=0 is MALFORMED.
  * Records are followed from the question's name through
  * CNAME and DNAME in the answer section, in any order, 32 steps at most: NXDOMAIN by rcode; ANSWER if a record of the

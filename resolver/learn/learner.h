@@ -21,7 +21,7 @@ struct learner_limits {
 /* Called after a zone's state, pin or presence changed. `removed`: it leaves the table after the call. `why`: a
  * literal. */
 struct learner_hooks {
-    void (*changed)(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed);
+    void (*changed)(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed);
     void *context;
 };
 
@@ -60,6 +60,9 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now);
 struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
                              enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
                              struct view asked, uint16_t asked_type, msec_t last_used, msec_t now);
+
+/* Domestic is down: what looked like a failing zone was its silence. Every suspicion is dropped. */
+void learner_drop_suspicions(struct learner *learner, msec_t now);
 
 /* When learner_due() has something to do. */
 msec_t learner_next(const struct learner *learner);

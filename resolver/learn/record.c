@@ -143,7 +143,9 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
         learner_unpin(learner, id.name, clocks->now);
     struct zone *zone = learner_restore(learner, &id, &is, (enum zone_source) source, (enum pin) pin, pin_until, text,
                                         asked, asked_type, last_used, clocks->now);
-    if (zone)
+    if (zone) {
         atomic_store(&zone->answered, answered);
+        zone->stored = true;
+    }
     return true;
 }

@@ -59,6 +59,7 @@ struct zone {
     struct timer     timer; /* the next recheck, end of life or end of pin */
     struct condition condition;
     enum zone_source source;
+    bool             stored; /* the journal has it */
     enum pin         pin;
     msec_t           pin_until; /* MSEC_NEVER: until unpinned */
     char            *note;      /* of the pin, or NULL */

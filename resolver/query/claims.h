@@ -13,9 +13,10 @@
 #include <stdatomic.h>
 
 enum {
-    CLAIM_SLOTS = 1 << 14,
-    CLAIM_LIFE  = 12000, /* ms: longer than any query, so that none is lost while it is needed */
-    CLAIM_LOOK  = 10,    /* ms between looks into the cache while another worker asks */
+    CLAIM_SLOTS    = 1 << 14,
+    CLAIM_LIFE     = 12000, /* ms: longer than any query, so that none is lost while it is needed */
+    CLAIM_LOOK_MAX = 40,    /* the same after doubling: a silent zone is looked for less often */
+    CLAIM_LOOK     = 10,    /* ms between looks into the cache while another worker asks */
 };
 
 struct claims {

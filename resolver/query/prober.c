@@ -42,13 +42,21 @@ struct prober {
 
 /* ---- servers: health probes and control questions ---- */
 
+static bool domestic_down(const struct prober *prober)
+{
+    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
+}
+
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
 {
-    struct watch  *watch  = owner;
-    enum outcome   out    = errand->exchange.outcome;
-    bool           alive  = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
-    struct prober *prober = watch->prober;
-    if (server_on_probe(watch->server, alive, now) && prober->hooks.server_changed)
+    struct watch  *watch   = owner;
+    enum outcome   out     = errand->exchange.outcome;
+    bool           alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
+    struct prober *prober  = watch->prober;
+    bool           changed = server_on_probe(watch->server, alive, now);
+    if (changed && !alive && domestic_down(prober))
+        learner_drop_suspicions(prober->learner, now);
+    if (changed && prober->hooks.server_changed)
         prober->hooks.server_changed(prober->hooks.context, watch->server, alive);
 }
 
@@ -92,20 +100,39 @@ static void on_control_done(void *owner, struct errand *errand, msec_t now)
     }
 }
 
-/* A name that no cache holds: a random label below a zone that domestic answered lately; below the root where there is
- * none, and for external, to which our own good zones are nobody's business. */
-static void control_name(struct prober *prober, const struct watch *watch, struct name *ret)
+static bool is_studied_below(const struct prober *prober, struct view zone)
+{
+    LIST_EACH (item, next, &prober->studies)
+        if (name_is_at_or_below(name_view(&CONTAINER_OF(item, struct study, link)->name), zone))
+            return true;
+    return false;
+}
+
+/* A zone that domestic answered lately and that nobody doubts now; it is searched from a random place on. NULL: none.
+ */
+static const struct name *control_zone(struct prober *prober)
+{
+    unsigned from = prober->candidate_count ? rng_below(&prober->desk.rng, prober->candidate_count) : 0;
+    for (unsigned i = 0; i < prober->candidate_count; i++) {
+        const struct name *zone = &prober->candidates[(from + i) % prober->candidate_count];
+        if (!is_studied_below(prober, name_view(zone)))
+            return zone;
+    }
+    return NULL;
+}
+
+/* A name that no cache holds: a random label below a zone that domestic answered lately. For external, to which our own
+ * good zones are nobody's business, below the root; never so for domestic, which may deny such a name from its cache of
+ * the root though its link is cut. False: there is nothing to ask. */
+static bool control_name(struct prober *prober, const struct watch *watch, struct name *ret)
 {
     static const char        letters[] = "abcdefghijklmnopqrstuvwxyz";
     static const struct name root      = {.len = 1};
+    const struct name       *below     = watch->external ? &root : control_zone(prober);
     char                     label[LABEL_LEN];
     for (size_t i = 0; i < LABEL_LEN; i++)
         label[i] = letters[rng_below(&prober->desk.rng, sizeof(letters) - 1)];
-    struct view below = name_view(&root);
-    if (!watch->external && prober->candidate_count > 0)
-        below = name_view(&prober->candidates[rng_below(&prober->desk.rng, prober->candidate_count)]);
-    if (!name_prepend(ret, label, LABEL_LEN, below))
-        name_prepend(ret, label, LABEL_LEN, name_view(&root));
+    return below && name_prepend(ret, label, LABEL_LEN, name_view(below));
 }
 
 static void ask_control(struct prober *prober, struct watch *watch, msec_t now)
@@ -117,7 +144,10 @@ static void ask_control(struct prober *prober, struct watch *watch, msec_t now)
         .owner   = watch,
         .inquiry = {.type = TYPE_A, .class = CLASS_IN},
     };
-    control_name(prober, watch, &watch->control.inquiry.name);
+    if (!control_name(prober, watch, &watch->control.inquiry.name)) {
+        watch->control_failed = now;
+        return;
+    }
     watch->control_asked = now;
     errand_start(&prober->errands, &watch->control, watch->server, now);
 }
@@ -198,9 +228,13 @@ static void drop_watches(struct prober *prober)
 
 /* ---- studies ---- */
 
-static bool domestic_down(const struct prober *prober)
+/* A failure alone ends no service as a control: in an outage all would be gone when they are needed. */
+static void drop_candidate(struct prober *prober, struct view zone)
 {
-    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
+    for (unsigned i = 0; i < prober->candidate_count; i++)
+        if (name_is_at_or_below(name_view(&prober->candidates[i]), zone) ||
+            name_is_at_or_below(zone, name_view(&prober->candidates[i])))
+            prober->candidates[i--] = prober->candidates[--prober->candidate_count];
 }
 
 static void note_evidence(struct zone *zone, const struct study *study)
@@ -255,6 +289,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     if (!zone)
         return;
     prober->stats.confirmed++;
+    drop_candidate(prober, id.name);
     note_evidence(zone, study);
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
@@ -455,15 +490,6 @@ static void sample(struct prober *prober, const struct observation *observation)
     name_set_lower(&prober->candidates[place], domain);
 }
 
-/* What ends a zone's innocence ends its service as a control too. */
-static void drop_candidate(struct prober *prober, struct view zone)
-{
-    for (unsigned i = 0; i < prober->candidate_count; i++)
-        if (name_is_at_or_below(name_view(&prober->candidates[i]), zone) ||
-            name_is_at_or_below(zone, name_view(&prober->candidates[i])))
-            prober->candidates[i--] = prober->candidates[--prober->candidate_count];
-}
-
 /* After every event. */
 static void tend(struct prober *prober, msec_t now)
 {
@@ -475,11 +501,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
 {
     switch (observation->what) {
     case OBSERVED_STRIKE:
-        drop_candidate(prober, name_view(&observation->name));
         strike(prober, observation, now);
         break;
     case OBSERVED_BOTH_FAILED:
-        drop_candidate(prober, name_view(&observation->name));
         both_failed(prober, observation, now);
         break;
     case OBSERVED_FINE:
@@ -543,6 +567,8 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
         learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
         return;
     }
+    if (studied(prober, STUDY_RECHECK, zone_name(zone), zone_name(zone)))
+        return;
     struct study *study = study_new(prober, STUDY_RECHECK, now);
     if (!study)
         return;

@@ -69,7 +69,10 @@ static bool side_may_send(const struct query *query, const struct side *side)
 {
     const struct side *other = &query->sides[side == &query->sides[0]];
     bool               spare = side == &query->sides[0] && query->route.second != SETUP_NO_GROUP && !other->begun;
-    return query->sends + (spare ? 2 : 0) < LIMIT_UDP_SENDS;
+    unsigned           used  = 0;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
+        used += query->exchanges[i].state != EXCHANGE_UNUSED;
+    return (query->sends > used ? query->sends : used) + (spare ? 2 : 0) < LIMIT_UDP_SENDS;
 }
 
 static msec_t clamp_wait(const struct side *side, msec_t timeout)
@@ -256,15 +259,16 @@ static void give_failure(struct query *query, struct desk *desk, struct asker *a
 {
     const struct cache_read read = {
         .now = now, .allow_stale = true, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
-    struct cache_hit hit;
-    switch (cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit)) {
-    case CACHE_STALE:
-        COUNT(desk->counters.cache_stale); /* fallthrough */
-    case CACHE_FRESH:
+    struct cache_hit  hit;
+    enum cache_answer found =
+        query->bogus_final ? CACHE_MISS
+                           : cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+    if ((found == CACHE_STALE || found == CACHE_FRESH) &&
+        route_allows(desk->setup, name_view(&query->inquiry.name), hit.origin)) {
+        if (found == CACHE_STALE)
+            COUNT(desk->counters.cache_stale);
         give(query, desk, asker, (struct view){desk->out, hit.len});
         return;
-    default:
-        break;
     }
     size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_ede(query), desk->out);
     give(query, desk, asker, (struct view){desk->out, len});
@@ -317,6 +321,18 @@ static enum zone_reason domestic_reason(const struct query *query)
             reason = REASON_REFUSED;
     }
     return reason;
+}
+
+/* Where the network says that no domestic upstream is there, their silence tells nothing of the zone. */
+static bool domestic_was_reached(const struct query *query)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (is_domestic(query, exchange) &&
+            (exchange->state == EXCHANGE_OPEN || exchange->outcome != OUTCOME_UNREACHABLE))
+            return true;
+    }
+    return false;
 }
 
 static void domestic_was_fine(struct query *query, struct desk *desk, msec_t now)
@@ -418,12 +434,14 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
         finish(query, desk);
         return true;
     }
-    if (side == &query->sides[1] && is_evidence(query))
+    if (side == &query->sides[1] && is_evidence(query) && domestic_was_reached(query))
         observe(query, desk, OBSERVED_STRIKE, domestic_reason(query), kind);
     query->state = QUERY_ANSWERED;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (!is_domestic(query, &query->exchanges[i]))
+        if (!is_domestic(query, &query->exchanges[i])) {
             release(desk, &query->exchanges[i]);
+            query->exchanges[i].state = EXCHANGE_UNUSED; /* not waited for: no timeout */
+        }
     return true;
 }
 
@@ -516,7 +534,7 @@ static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
         struct cache_hit  hit;
         enum cache_answer found =
             cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
-        if (found == CACHE_FRESH)
+        if (found == CACHE_FRESH && route_allows(desk->setup, name_view(&query->inquiry.name), hit.origin))
             give(query, desk, asker, (struct view){desk->out, hit.len});
         else if (found == CACHE_FAILURE || asker->deadline <= now)
             give_failure(query, desk, asker, now);
@@ -528,7 +546,7 @@ static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
     else if (take_claim(query, desk, now))
         begin_asking(query, desk, now);
     else
-        query->look_at = now + CLAIM_LOOK;
+        query->look_at = now + (query->look_wait = msec_min(2 * query->look_wait, CLAIM_LOOK_MAX));
 }
 
 static void release_claim(struct query *query, struct desk *desk)
@@ -555,8 +573,9 @@ void query_start(struct query *query, struct desk *desk, msec_t now)
     if (take_claim(query, desk, now)) {
         begin_asking(query, desk, now);
     } else {
-        query->state   = QUERY_WAITING;
-        query->look_at = now + CLAIM_LOOK;
+        query->state     = QUERY_WAITING;
+        query->look_wait = CLAIM_LOOK;
+        query->look_at   = now + CLAIM_LOOK;
         COUNT(desk->counters.joined);
     }
     run(query, desk, now);
@@ -571,23 +590,10 @@ void query_join(struct query *query, struct asker *asker)
 /* Bogus by whose fault? RFC 8914 codes; asked with CD=1 nothing is validated. */
 static void judge_bogus(struct query *query, const struct exchange *exchange, const struct kind *kind)
 {
-    if (kind->outcome != OUTCOME_SERVFAIL || !is_domestic(query, exchange) || query->inquiry.checking_disabled)
+    if (!is_domestic(query, exchange) || query->inquiry.checking_disabled)
         return;
-    switch (kind->ede) {
-    case EDE_SIGNATURE_EXPIRED:
-    case EDE_SIGNATURE_NOT_YET_VALID:
-    case EDE_NO_ZONE_KEY:
-        query->bogus_final = true;
-        break;
-    case EDE_BOGUS:
-    case EDE_DNSKEY_MISSING:
-    case EDE_RRSIGS_MISSING:
-    case EDE_NSEC_MISSING:
-        query->needs_authentic = true;
-        break;
-    default:
-        break;
-    }
+    query->bogus_final |= kind_bogus(kind) == BOGUS_OWN_FAULT;
+    query->needs_authentic |= kind_bogus(kind) == BOGUS_DOUBTFUL;
 }
 
 static bool acceptable(const struct query *query, const struct exchange *exchange, const struct message *reply)
@@ -619,6 +625,8 @@ static void on_reply(struct query *query, struct desk *desk, struct exchange *ex
         if (is_domestic(query, exchange) && outcome_usable(exchange->outcome)) {
             COUNT(desk->counters.late);
             domestic_was_fine(query, desk, now);
+        } else if (is_domestic(query, exchange) && kind_bogus(kind) != BOGUS_NOT) {
+            observe(query, desk, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
         }
         return;
     }

@@ -91,6 +91,7 @@ struct query {
     uint64_t         claim;   /* hash of the question, for claims.h */
     bool             claimed; /* and it is held */
     msec_t           look_at; /* QUERY_WAITING: when to look into the cache */
+    msec_t           look_wait;
     struct side      sides[2];
     unsigned         sends; /* datagrams */
     bool             bogus_final, needs_authentic;

@@ -72,6 +72,12 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     return route;
 }
 
+bool route_allows(const struct setup *setup, struct view name, uint8_t origin)
+{
+    const struct rule *rule = policy_find(setup->policy, name);
+    return rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == origin);
+}
+
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now)
 {

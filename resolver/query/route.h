@@ -41,6 +41,9 @@ struct route {
     bool              would;    /* learning.mode observe: it would have been external */
 };
 
+/* True unless a fence forbids to answer that name with what the group with index `origin` said. */
+bool route_allows(const struct setup *setup, struct view name, uint8_t origin);
+
 /* The way for that name and type. Counts the use of a listed zone. Reader of the table (see learn/table.h). */
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now);

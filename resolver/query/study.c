@@ -33,6 +33,11 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
 {
     struct study *study = owner;
     study->running--;
+    if (study->kind == STUDY_CONFIRM && !at_external(errand) && study->step != STUDY_DONE &&
+        errand->exchange.outcome == OUTCOME_SERVFAIL && kind_bogus(&errand->kind) != BOGUS_NOT) {
+        conclude(study, now); /* a validation failure says nothing of a block */
+        return;
+    }
     bool decides = study->step == STUDY_AGAIN || (study->step == STUDY_ASK && part_of(errand) == PART_QUESTION);
     if (decides && study->kind != STUDY_PROBE && !at_external(errand) && usable(errand) &&
         study->kind != STUDY_RECHECK) {

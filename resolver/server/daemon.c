@@ -170,6 +170,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
     listeners_hand_over(bound, daemon);
     stop_workers(daemon, next->workers);
     listeners_leave(daemon, before, next);
+    keeper_begin(daemon); /* the workers that ended took their time */
     keeper_set_setup(daemon);
     if (flush) /* a stored answer names its group by index */
         cache_flush_all(daemon->shared.cache);

@@ -76,21 +76,17 @@ static void tell_change(const struct zone *zone, enum zone_state from, const cha
              zone_reason_words[zone->condition.reason], why);
 }
 
-static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
     struct daemon *daemon = context;
     if (daemon->loading)
         return;
     if (from != zone->condition.state)
         tell_change(zone, from, why);
-    bool was_kept = from == ZONE_BLOCKED || from == ZONE_RECOVERING || from == ZONE_BROKEN;
-    if (removed || !is_kept(zone)) {
-        /* a zone that leaves may have been kept for a pin alone */
-        if (was_kept || from == ZONE_CLEAR)
-            write_record(daemon, zone, true, store_append);
-    } else {
-        write_record(daemon, zone, false, store_append);
-    }
+    bool keep = !removed && is_kept(zone);
+    if (keep || zone->stored)
+        write_record(daemon, zone, !keep, store_append);
+    zone->stored = keep;
 }
 
 static void on_server_changed(void *context, const struct server *server, bool up)

@@ -35,7 +35,7 @@ struct world {
     char            why[80];
 };
 
-static void on_changed(void *context, const struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
     struct world *world = context;
     world->changes++;

@@ -198,16 +198,16 @@ static void records_are_lines(void **state)
     packet_soa(&packet, 1, "example.com", 300, 60);
     packet_record(&packet, 2, "mx.example.com", TYPE_A, 300, "1234", 4);
     records_format(packet_view(&packet), 42, append, lines);
-    assert_string_equal(lines, "example.com.\t42\tIN\tA\t192.0.2.1|"
-                               "example.com.\t42\tIN\tTXT\t\"a\\\"\\010\\195\"|"
-                               "example.com.\t42\tIN\tMX\t0 mx.example.com.|");
+    assert_string_equal(lines, "example.com. 42 IN A 192.0.2.1|"
+                               "example.com. 42 IN TXT \"a\\\"\\010\\195\"|"
+                               "example.com. 42 IN MX 0 mx.example.com.|");
 
     lines[0] = '\0';
     packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_A);
     packet_name_record(&packet, 1, "example.com", TYPE_NS, 300, 0, "ns.example.com");
     packet_soa(&packet, 1, "example.com", 300, 60);
     records_format(packet_view(&packet), -5, append, lines);
-    assert_string_equal(lines, "example.com.\t0\tIN\tSOA\tns.example. hostmaster.example. 3600 3600 3600 3600 60|");
+    assert_string_equal(lines, "example.com. 0 IN SOA ns.example. hostmaster.example. 3600 3600 3600 3600 60|");
 
     lines[0] = '\0';
     packet.len--;
