@@ -1,0 +1,102 @@
+/*
+ * world_inside.h: what world.c (time, network, clients) and world_life.c (making, looking, ending) share.
+ */
+#ifndef LIB_WORLD_INSIDE_H
+#define LIB_WORLD_INSIDE_H
+
+#include "lib/world.h"
+#include "lib/world_reply.h"
+
+enum {
+    WORLD_WORKERS   = 4,
+    WORLD_SERVERS   = 24,
+    WORLD_SAYINGS   = 256,
+    WORLD_CUTS      = 64,
+    WORLD_EVENTS    = 8192,
+    WORLD_TICKETS   = 8192,
+    WORLD_SENDINGS  = 60000,
+    WORLD_ASKS      = 6000,
+    WORLD_BEGIN     = 1000000, /* ms: times of the logic are never near 0 */
+    OBSERVE_DELAY   = 1,
+    SEARCH_BACK     = 11000, /* ms: a query lives 10 s */
+    TIMES_IN_SECOND = 2000,  /* wake-ups of one engine or prober; more is a busy loop */
+};
+
+enum event_kind {
+    EVENT_PACKET,
+    EVENT_UNREACHABLE,
+    EVENT_OBSERVATION
+};
+
+struct ticket {
+    bool             open;
+    uint32_t         number; /* of its use: an event of an earlier one is void */
+    struct exchange *exchange;
+    int              by; /* worker; -1: the prober */
+};
+
+struct event {
+    msec_t          at;
+    uint64_t        order;
+    enum event_kind kind;
+    struct ticket  *ticket;
+    uint32_t        number;
+    size_t          len;
+    union {
+        uint8_t            bytes[WORLD_REPLY_MAX];
+        struct observation observation;
+    };
+};
+
+struct saying {
+    unsigned      servers;
+    struct name   zone;
+    struct manner manner;
+};
+
+struct alias {
+    struct name name, target;
+};
+
+struct driver { /* context of one engine's or the prober's effects */
+    struct world *world;
+    int           by;
+    msec_t        second; /* wake-ups are counted in it */
+    unsigned      wakes;
+};
+
+struct world {
+    msec_t               now;
+    struct rng           rng;
+    struct world_options options;
+    struct shared        shared;
+    struct setup        *setup;
+    struct server       *servers[WORLD_SERVERS];
+    struct learner      *learner;
+    struct prober       *prober;
+    struct driver        drivers[WORLD_WORKERS + 1];
+    struct engine       *engines[WORLD_WORKERS];
+    uint64_t             order;
+    size_t               event_count, say_count, cut_count, alias_count, ask_count, sending_count, open;
+    struct event        *heap[WORLD_EVENTS], *spare[WORLD_EVENTS];
+    struct event         events[WORLD_EVENTS];
+    struct ticket        tickets[WORLD_TICKETS];
+    struct saying        sayings[WORLD_SAYINGS];
+    struct name          cuts[WORLD_CUTS];
+    struct alias         aliases[WORLD_CUTS];
+    struct ask           asks[WORLD_ASKS];
+    struct sending       sendings[WORLD_SENDINGS];
+    uint8_t              out[LIMIT_TCP_MESSAGE];
+};
+
+struct name world_name(const char *text);
+
+/* The effects of engines and prober; `context` is a struct driver. */
+bool world_effect_send(void *context, struct exchange *exchange, struct view query);
+void world_effect_release(void *context, struct exchange *exchange);
+void world_effect_answer(void *context, const struct path *path, struct view answer);
+void world_effect_observe(void *context, const struct observation *observation);
+
+static inline unsigned world_group(unsigned place) { return place / WORLD_GROUP_BITS; }
+
+#endif

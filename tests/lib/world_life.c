@@ -1,0 +1,307 @@
+/*
+ * world_life.c: see world.h: how a world is made, looked at, and ended with the checks that hold in every world.
+ */
+#include "base/bytes.h"
+#include "dns/text.h"
+#include "lib/world_inside.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* ---- looking ---- */
+
+size_t world_sendings(const struct world *world) { return world->sending_count; }
+
+const struct sending *world_sending(const struct world *world, size_t index) { return &world->sendings[index]; }
+
+size_t world_count(const struct world *world, unsigned servers, const char *zone, unsigned by)
+{
+    const struct name name  = world_name(zone);
+    size_t            count = 0;
+    for (size_t i = 0; i < world->sending_count; i++) {
+        const struct sending *sending = &world->sendings[i];
+        count += (sending->server & servers) && (by & (sending->probe ? BY_PROBER : BY_CLIENTS)) &&
+                 name_is_at_or_below(name_view(&sending->name), name_view(&name));
+    }
+    return count;
+}
+
+struct verdict world_verdict(const struct world *world, const char *name, uint16_t type)
+{
+    const struct name asked = world_name(name);
+    return table_find(world->shared.table, name_view(&asked), type);
+}
+
+struct zone *world_zone(const struct world *world, const char *zone, enum zone_scope scope, uint16_t type)
+{
+    const struct name name = world_name(zone);
+    return table_get(world->shared.table, name_view(&name), scope, type);
+}
+
+enum zone_state world_state(const struct world *world, const char *zone)
+{
+    const struct zone *found = world_zone(world, zone, SCOPE_ZONE, 0);
+    return found ? found->condition.state : ZONE_CLEAR;
+}
+
+size_t world_blocked(const struct world *world)
+{
+    struct learner_counts counts = learner_count(world->learner);
+    return counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING];
+}
+
+struct server *world_server(const struct world *world, unsigned server)
+{
+    return world->servers[__builtin_ctz(server)];
+}
+
+struct prober  *world_prober(const struct world *world) { return world->prober; }
+struct learner *world_learner(const struct world *world) { return world->learner; }
+struct shared   world_shared(const struct world *world) { return world->shared; }
+struct engine  *world_engine(const struct world *world, unsigned worker) { return world->engines[worker]; }
+
+void world_warm_up(struct world *world)
+{
+    static const char *const zones[] = {"good.example", "fine.example", "well.example"};
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+        world_resolve(world, zones[i], TYPE_MX);
+        world_run(world, SAMPLE_EVERY);
+    }
+}
+
+void world_learn(struct world *world, const char *name, uint16_t type)
+{
+    world_resolve(world, name, type);
+    world_run(world, 12000);
+    enum zone_state state = world_verdict(world, name, type).state;
+    if (state != ZONE_BLOCKED)
+        fail_msg("%s was not learned but is %s", name, zone_state_words[state]);
+}
+
+/* ---- life ---- */
+
+static void destroy_setup(struct setup *setup)
+{
+    policy_destroy(setup->policy);
+    free(setup->clients.blocks);
+    free(setup->groups);
+    free(setup);
+}
+
+static bool fill_policy(struct setup *setup, const struct world_options *options)
+{
+    struct rule rules[WORLD_FENCES];
+    size_t      count = 0;
+    for (; count < WORLD_FENCES && options->fences[count].zone; count++)
+        rules[count] = (struct rule){.zone  = world_name(options->fences[count].zone),
+                                     .via   = options->fences[count].via,
+                                     .group = options->fences[count].group};
+    setup->policy         = policy_create(rules, count);
+    setup->clients.blocks = malloc(sizeof(struct cidr));
+    setup->clients.count  = 1;
+    return setup->policy && setup->clients.blocks && cidr_parse("127.0.0.0/8", setup->clients.blocks);
+}
+
+static void fill_groups(const struct world *world, struct setup *setup)
+{
+    static const char *const names[WORLD_GROUPS] = {"domestic", "external", "office"};
+    for (unsigned i = 0; i < WORLD_SERVERS; i++) {
+        struct group *group = &setup->groups[world_group(i)];
+        group->name         = names[world_group(i)];
+        if (world->servers[i])
+            group->servers[group->count++] = world->servers[i];
+    }
+    setup->group_count = setup->groups[GROUP_OFFICE].count ? WORLD_GROUPS : WORLD_GROUPS - 1;
+}
+
+static struct setup *make_setup(const struct world *world, const struct world_options *options)
+{
+    struct setup *setup = calloc(1, sizeof(*setup));
+    if (!setup)
+        return NULL;
+    setup->references       = 1;
+    setup->destroy          = destroy_setup;
+    setup->fall_on_timeout  = !options->not_on_timeout;
+    setup->fall_on_servfail = !options->not_on_servfail;
+    setup->fall_on_refused  = !options->not_on_refused;
+    setup->patience         = options->patience;
+    setup->deadline         = options->deadline ? options->deadline : 4500;
+    setup->learning         = options->learning;
+    setup->max_ttl          = 86400;
+    setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
+    if (setup->groups && fill_policy(setup, options)) {
+        fill_groups(world, setup);
+        return setup;
+    }
+    destroy_setup(setup);
+    return NULL;
+}
+
+static bool make_servers(struct world *world)
+{
+    const unsigned counts[WORLD_GROUPS] = {world->options.domestic, world->options.external, world->options.office};
+    for (unsigned i = 0; i < WORLD_SERVERS; i++) {
+        struct address address;
+        char           text[] = "192.0.2.1";
+        if (i % WORLD_GROUP_BITS >= counts[world_group(i)])
+            continue;
+        text[6] = (char) ('1' + world_group(i));
+        text[8] = (char) ('1' + i % WORLD_GROUP_BITS);
+        if (!address_parse(text, 53, &address) ||
+            !(world->servers[i] =
+                  server_create(&address, world->options.tcp_only & 1u << i, world->options.trusted & 1u << i)))
+            return false;
+    }
+    return true;
+}
+
+/* What no event may do to the table. */
+static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+{
+    const struct world *world = context;
+    char                text[NAME_TEXT_MAX];
+    (void) from;
+    (void) removed;
+    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
+        fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
+    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && policy_fence_below(world->setup->policy, zone_name(zone)))
+        fail_msg("%s has a fence at or below it and was learned: %s", name_format(zone_name(zone), text), why);
+}
+
+static void on_probed(void *context, void *cookie, const struct study *study)
+{
+    (void) context;
+    *(struct study_result *) cookie = study->result;
+}
+
+static bool make_shared(struct world *world)
+{
+    const struct cache_limits   limits   = {.memory = 8 << 20, .stale = 86400};
+    const struct hash_key       key      = {rng_u64(&world->rng), rng_u64(&world->rng)};
+    const struct learner_limits learning = {
+        .zone      = {.recheck_first = world->options.recheck_first ? world->options.recheck_first : 600000,
+                      .recheck_max   = world->options.recheck_max ? world->options.recheck_max : 86400000,
+                      .recover_after = world->options.recover_after ? world->options.recover_after : 2},
+        .max_zones = 1000,
+    };
+    const struct learner_hooks hooks = {.changed = on_changed, .context = world};
+    uint8_t                    seed[RNG_SEED_BYTES];
+    rng_fill(&world->rng, seed, sizeof(seed));
+    world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
+                                    .table  = table_create(1024, key),
+                                    .good   = good_create(key),
+                                    .suffix = suffix_open(),
+                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL};
+    return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
+           world->shared.good && world->shared.suffix &&
+           (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
+}
+
+static bool make_logic(struct world *world)
+{
+    for (unsigned i = 0; i <= WORLD_WORKERS; i++)
+        world->drivers[i] = (struct driver){.world = world, .by = i < WORLD_WORKERS ? (int) i : -1};
+    struct prober_options prober = {
+        .shared  = world->shared,
+        .setup   = world->setup,
+        .effects = {&world->drivers[WORLD_WORKERS], world_effect_send, world_effect_release, NULL, NULL},
+        .learner = world->learner,
+        .hooks   = {.context = world, .probed = on_probed},
+    };
+    rng_fill(&world->rng, prober.seed, sizeof(prober.seed));
+    if (!(world->prober = prober_create(&prober)))
+        return false;
+    for (unsigned i = 0; i < world->options.workers; i++) {
+        struct engine_options engine = {
+            .shared  = world->shared,
+            .setup   = world->setup,
+            .effects = {&world->drivers[i], world_effect_send, world_effect_release, world_effect_answer,
+                        world_effect_observe},
+        };
+        rng_fill(&world->rng, engine.seed, sizeof(engine.seed));
+        if (!(world->engines[i] = engine_create(&engine)))
+            return false;
+    }
+    return true;
+}
+
+static void destroy(struct world *world)
+{
+    prober_destroy(world->prober);
+    for (unsigned i = 0; i < WORLD_WORKERS; i++)
+        engine_destroy(world->engines[i]);
+    learner_destroy(world->learner);
+    cache_destroy(world->shared.cache);
+    table_destroy(world->shared.table);
+    good_destroy(world->shared.good);
+    suffix_close(world->shared.suffix);
+    claims_destroy(world->shared.claims);
+    setup_drop(world->setup);
+    for (unsigned i = 0; i < WORLD_SERVERS; i++)
+        server_destroy(world->servers[i]);
+    free(world);
+}
+
+struct world *world_create(const struct world_options *options)
+{
+    struct world *world                = calloc(1, sizeof(*world));
+    uint8_t       seed[RNG_SEED_BYTES] = {0};
+    if (!world)
+        return NULL;
+    world->now     = WORLD_BEGIN;
+    world->options = *options;
+    if (!options->workers)
+        world->options.workers = 1;
+    if (!options->domestic)
+        world->options.domestic = 2;
+    if (!options->external)
+        world->options.external = 2;
+    put_u64(seed, options->seed);
+    rng_init(&world->rng, seed);
+    if (make_servers(world) && (world->setup = make_setup(world, options)) && make_shared(world) && make_logic(world))
+        return world;
+    destroy(world);
+    return NULL;
+}
+
+void world_reload(struct world *world, const struct world_options *options)
+{
+    struct setup *before_it = world->setup;
+    struct setup *setup     = make_setup(world, options);
+    assert_non_null(setup);
+    world->setup = setup;
+    for (unsigned i = 0; i < world->options.workers; i++)
+        engine_set_setup(world->engines[i], setup);
+    prober_set_setup(world->prober, setup, world->now);
+    setup_drop(before_it);
+}
+
+static void check_answers(const struct world *world)
+{
+    for (size_t i = 0; i < world->ask_count; i++) {
+        const struct ask *ask = &world->asks[i];
+        if (ask->answers != 1)
+            fail_msg("question %zu was answered %u times", i, ask->answers);
+        if (ask->answered > ask->deadline + 1)
+            fail_msg("question %zu was answered %d ms after its deadline", i, (int) (ask->answered - ask->deadline));
+    }
+}
+
+void world_end(struct world *world)
+{
+    for (unsigned i = 0; i < world->options.workers; i++) {
+        engine_cancel(world->engines[i], world->now);
+        assert_int_equal(engine_flights(world->engines[i]), 0);
+    }
+    check_answers(world);
+    prober_destroy(world->prober);
+    world->prober = NULL;
+    assert_int_equal(world->open, 0);
+    assert_int_equal(atomic_load(&world->setup->references), 1 + world->options.workers);
+    destroy(world);
+}
