@@ -273,8 +273,11 @@ static void strike(struct prober *prober, const struct observation *observation,
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
-    if (!study->result.decided)
+    if (!study->result.decided) {
+        if (study->result.apex)
+            clear_guess(prober, study, now);
         return;
+    }
     bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(&study->guess), name_view(&study->zone));
     if (study->result.fine || !same)
         clear_guess(prober, study, now);

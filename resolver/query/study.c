@@ -205,6 +205,7 @@ static void after_ask_confirm(struct study *study, msec_t now)
 {
     bool apex              = any_usable(study, PART_APEX, false);
     study->question_failed = true;
+    study->result.apex     = apex;
     if (study->by_alias && !apex) { /* not the target: the alias's own zone; it is above the alias */
         study->by_alias  = false;
         study->alias.len = 0;

@@ -62,6 +62,7 @@ enum study_part {
 struct study_result {
     bool             decided;  /* false: nothing may be learned */
     bool             fine;     /* domestic answers */
+    bool             apex;     /* decided or not: domestic answers for the apex (an alias: for its CNAME) */
     bool             external; /* broken check, probe: external answers */
     enum zone_scope  scope;    /* if it fails at domestic */
     enum zone_reason reason;
