@@ -244,6 +244,7 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     zone->pin       = pin;
     zone->pin_until = until;
     settle(learner, zone, zone->condition.state, "pinned", now);
+    table_turn_over(learner->table);
     return zone;
 }
 
@@ -254,6 +255,7 @@ static void unpin(struct learner *learner, struct zone *zone, const char *why, m
     zone->pin_until = MSEC_NEVER;
     set_note(zone, NULL);
     settle(learner, zone, zone->condition.state, why, now);
+    table_turn_over(learner->table);
 }
 
 bool learner_unpin(struct learner *learner, struct view name, msec_t now)
@@ -293,6 +295,7 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now)
 {
     struct forgetting forgetting = {.learner = learner, .name = name, .now = now};
     table_each(learner->table, forget_if_named, &forgetting);
+    table_turn_over(learner->table);
     return forgetting.count;
 }
 
@@ -332,6 +335,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
         zone->pin_until = pin_until;
     }
     atomic_store(&zone->last_used, msec_min(last_used, now));
+    table_turn_over(learner->table);
     return settle(learner, zone, from, "restored", now) ? zone : NULL;
 }
 

@@ -35,6 +35,7 @@ struct table {
     struct hash_key        key;
     size_t                 count;
     struct zone           *retired;
+    _Atomic uint64_t       turn;
     _Atomic uint32_t       depths[4]; /* bit n: some entry has or had n labels, so that a lookup skips the rest */
     _Atomic(struct zone *) buckets[];
 };
@@ -199,6 +200,10 @@ struct zone *table_add(struct table *table, struct view name, enum zone_scope sc
     table->count++;
     return zone;
 }
+
+uint64_t table_turn(const struct table *table) { return atomic_load(&table->turn); }
+
+void table_turn_over(struct table *table) { atomic_fetch_add(&table->turn, 1); }
 
 void table_publish(struct zone *zone)
 {

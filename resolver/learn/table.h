@@ -104,6 +104,10 @@ struct verdict table_find(const struct table *table, struct view name, uint16_t 
 struct zone *table_get(const struct table *table, struct view name, enum zone_scope scope, uint16_t type);
 struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
                        uint16_t asked_type);
+/* Counts what the operator said: after a pin, unpin, forget or import every earlier question was asked in vain. Any
+ * thread reads it, the writer moves it on. */
+uint64_t table_turn(const struct table *table);
+void     table_turn_over(struct table *table);
 /* Publishes condition and pin. */
 void table_publish(struct zone *zone);
 /* Readers no longer find it; the writer may use it until table_reclaim(). */

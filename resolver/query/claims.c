@@ -15,11 +15,10 @@ struct claims *claims_create(struct hash_key key)
 
 void claims_destroy(struct claims *claims) { free(claims); }
 
-uint64_t claims_hash(const struct claims *claims, const struct inquiry *inquiry)
+uint64_t claims_hash(const struct claims *claims, const struct inquiry *inquiry, struct terms terms)
 {
-    uint64_t rest = (uint64_t) inquiry->type << 18 | (uint64_t) inquiry->class << 2 |
-                    (uint64_t) inquiry->dnssec_ok << 1 | (uint64_t) inquiry->checking_disabled;
-    return name_hash(claims->key, name_view(&inquiry->name)) ^ (rest * 0x9e3779b97f4a7c15u);
+    uint64_t hash = inquiry_hash(claims->key, inquiry);
+    return hash ^ (terms.setup << 32 ^ terms.turn) * 0xff51afd7ed558ccdu;
 }
 
 static bool same_question(uint64_t slot, uint64_t hash) { return slot >> 32 == hash >> 32; }

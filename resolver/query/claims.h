@@ -8,6 +8,7 @@
 #ifndef QUERY_CLAIMS_H
 #define QUERY_CLAIMS_H
 
+#include "query/terms.h"
 #include "upstream/exchange.h"
 
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ struct claims {
 struct claims *claims_create(struct hash_key key); /* NULL: no memory */
 void           claims_destroy(struct claims *claims);
 
-uint64_t claims_hash(const struct claims *claims, const struct inquiry *inquiry);
+/* The same question under other terms is another one: nobody waits for what was asked before the operator spoke. */
+uint64_t claims_hash(const struct claims *claims, const struct inquiry *inquiry, struct terms terms);
 /* False: another worker is asking this. True: this one may; *ret_held tells whether a claim is held that must be
  * released. */
 bool claims_take(struct claims *claims, uint64_t hash, msec_t now, bool *ret_held);

@@ -20,4 +20,10 @@ struct desk {
     uint8_t         out[LIMIT_TCP_MESSAGE];
 };
 
+/* The terms of what begins now. */
+static inline struct terms desk_terms(const struct desk *desk)
+{
+    return (struct terms){.setup = desk->setup->serial, .turn = table_turn(desk->shared.table)};
+}
+
 #endif

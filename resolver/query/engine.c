@@ -146,11 +146,6 @@ static size_t decline(const struct message *query, unsigned rcode, int ede, bool
     return failure_write(&asked, rcode, ede, out);
 }
 
-static bool via_allows(const struct rule *rule, uint8_t origin)
-{
-    return rule->via == VIA_AUTO || rule->group == origin;
-}
-
 /* 0: not in the cache. */
 static size_t from_cache(struct engine *engine, const struct asked *asked, const struct rule *rule, msec_t now,
                          uint8_t *out, size_t cap)
@@ -159,7 +154,7 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
     struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
     struct cache_hit  hit;
     enum cache_answer found = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
-    if (found == CACHE_FRESH && via_allows(rule, hit.origin)) {
+    if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
         COUNT(desk->counters.cache_hits);
         return hit.len;
     }
@@ -168,7 +163,7 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
     read.allow_stale        = true;
     int               ede   = hit.ede;
     enum cache_answer stale = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
-    if (stale == CACHE_STALE && via_allows(rule, hit.origin)) {
+    if (stale == CACHE_STALE && rule_allows(rule, hit.origin)) {
         COUNT(desk->counters.cache_stale);
         return hit.len;
     }
@@ -192,6 +187,8 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
     inquiry_from(asked, &inquiry);
     struct flight *flight = flights_find(&engine->flights, &inquiry);
     struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
+    if (query && !terms_equal(query->terms, desk_terms(&engine->desk)))
+        query = NULL;
     if (query && query->asker_count >= LIMIT_ASKERS)
         return false;
     struct asker *asker = asker_new(engine);

@@ -14,13 +14,6 @@ bool flights_init(struct flights *flights, size_t buckets, struct hash_key key)
 
 void flights_fini(struct flights *flights) { free(flights->buckets); }
 
-static uint64_t hash(const struct flights *flights, const struct inquiry *inquiry)
-{
-    uint64_t rest = (uint64_t) inquiry->type << 18 | (uint64_t) inquiry->class << 2 |
-                    (uint64_t) inquiry->dnssec_ok << 1 | (uint64_t) inquiry->checking_disabled;
-    return name_hash(flights->key, name_view(&inquiry->name)) ^ (rest * 0x9e3779b97f4a7c15u);
-}
-
 static bool same(const struct inquiry *a, const struct inquiry *b)
 {
     return a->type == b->type && a->class == b->class && a->dnssec_ok == b->dnssec_ok &&
@@ -30,7 +23,7 @@ static bool same(const struct inquiry *a, const struct inquiry *b)
 
 struct flight *flights_find(const struct flights *flights, const struct inquiry *inquiry)
 {
-    uint64_t       key    = hash(flights, inquiry);
+    uint64_t       key    = inquiry_hash(flights->key, inquiry);
     struct flight *flight = flights->buckets[key & flights->mask];
     while (flight && !(flight->hash == key && same(flight->inquiry, inquiry)))
         flight = flight->next;
@@ -40,7 +33,7 @@ struct flight *flights_find(const struct flights *flights, const struct inquiry 
 void flights_add(struct flights *flights, struct flight *flight, const struct inquiry *inquiry)
 {
     flight->inquiry        = inquiry;
-    flight->hash           = hash(flights, inquiry);
+    flight->hash           = inquiry_hash(flights->key, inquiry);
     struct flight **bucket = &flights->buckets[flight->hash & flights->mask];
     flight->next           = *bucket;
     *bucket                = flight;

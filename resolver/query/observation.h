@@ -6,6 +6,7 @@
 
 #include "dns/name.h"
 #include "learn/words.h"
+#include "query/terms.h"
 
 enum observed {
     OBSERVED_STRIKE,      /* failed or silent at domestic, then answered by external */
@@ -18,10 +19,10 @@ struct observation {
     enum observed    what;
     enum zone_reason reason; /* of the failure */
     uint16_t         type, class;
-    msec_t           sent_at; /* when domestic was asked */
-    struct name      name;    /* lower case */
-    struct name      zone;    /* owner of the SOA that external showed; len 0: it showed none */
-    struct name      alias;   /* the end of the CNAME chain that external showed; len 0: none */
+    struct terms     terms; /* under which it was asked */
+    struct name      name;  /* lower case */
+    struct name      zone;  /* owner of the SOA that external showed; len 0: it showed none */
+    struct name      alias; /* the end of the CNAME chain that external showed; len 0: none */
 };
 
 #endif

@@ -300,12 +300,11 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
             good_unmark(prober->desk.shared.good, domain);
     }
     if (study->by_alias && study->alias.len > 0) {
-        struct observation target = {.what    = OBSERVED_STRIKE,
-                                     .reason  = study->result.reason,
-                                     .type    = study->type,
-                                     .class   = CLASS_IN,
-                                     .sent_at = now,
-                                     .name    = study->alias};
+        struct observation target = {.what   = OBSERVED_STRIKE,
+                                     .reason = study->result.reason,
+                                     .type   = study->type,
+                                     .class  = CLASS_IN,
+                                     .name   = study->alias};
         strike(prober, &target, now);
     }
 }
@@ -502,6 +501,8 @@ static void tend(struct prober *prober, msec_t now)
 
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
 {
+    if (!terms_equal(observation->terms, desk_terms(&prober->desk)))
+        return;
     switch (observation->what) {
     case OBSERVED_STRIKE:
         strike(prober, observation, now);

@@ -39,12 +39,12 @@ void           prober_destroy(struct prober *prober);
 /* Studies under way are given up: they were about the old upstreams and fences. */
 void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
 
-/* From a worker's ring. */
+/* From a worker's ring. What was asked under other terms than those of now is no evidence. */
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
 /* The operator: asks both sides about `zone` now; hooks.probed() is called once, later or before this returns. False:
  * it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now);
-/* Evidence observed before now is not used any more: after a pin, a forget. */
+/* Gives up the studies at or below `zone`: after a pin, a forget. */
 void prober_disregard(struct prober *prober, struct view zone);
 
 void   prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now);

@@ -224,6 +224,11 @@ static bool wants_second(const struct query *query, msec_t now)
 
 static void begin_second(struct query *query, struct desk *desk, msec_t now)
 {
+    /* a reload may have put a fence there since the query began */
+    if (!route_allows(desk->setup, name_view(&query->inquiry.name), query->route.second)) {
+        query->route.second = SETUP_NO_GROUP;
+        return;
+    }
     if (!external_first(query)) {
         if (now >= patience_over(query) && !query->sides[0].exhausted)
             COUNT(desk->counters.external_by_patience);
@@ -287,12 +292,12 @@ static void observe(const struct query *query, struct desk *desk, enum observed 
                     const struct kind *kind)
 {
     struct observation observation = {
-        .what    = what,
-        .reason  = reason,
-        .type    = query->inquiry.type,
-        .class   = query->inquiry.class,
-        .sent_at = query->started,
-        .name    = query->inquiry.name,
+        .what   = what,
+        .reason = reason,
+        .type   = query->inquiry.type,
+        .class  = query->inquiry.class,
+        .terms  = query->terms,
+        .name   = query->inquiry.name,
     };
     if (kind && kind->has_soa)
         observation.zone = kind->zone;
@@ -348,6 +353,14 @@ static void domestic_was_fine(struct query *query, struct desk *desk, msec_t now
     }
 }
 
+/* To be called after something was put into the cache: whoever changes the terms flushes the cache afterwards, so that
+ * one of the two finds it. */
+static void keep_terms(const struct query *query, struct desk *desk)
+{
+    if (!terms_equal(query->terms, desk_terms(desk)))
+        cache_flush_name(desk->shared.cache, name_view(&query->inquiry.name));
+}
+
 /* Nobody had an answer in time. Once for each query: a later good answer replaces the cached failure. */
 static void tell_failure(struct query *query, struct desk *desk, msec_t now)
 {
@@ -356,6 +369,7 @@ static void tell_failure(struct query *query, struct desk *desk, msec_t now)
     query->failure_told        = true;
     const struct cache_key key = key_of(&query->inquiry);
     cache_put_failure(desk->shared.cache, &key, failure_ede(query), now);
+    keep_terms(query, desk);
     COUNT(desk->counters.failed);
     if (is_evidence(query) && !query->bogus_final && query->sides[1].begun)
         observe(query, desk, OBSERVED_BOTH_FAILED, domestic_reason(query), NULL);
@@ -392,6 +406,7 @@ static void store(struct query *query, struct desk *desk, const struct kind *kin
     };
     const struct cache_key key = key_of(&query->inquiry);
     cache_put(desk->shared.cache, &key, &entry, now);
+    keep_terms(query, desk);
 }
 
 static void count_winner(struct desk *desk, uint8_t group)
@@ -520,6 +535,15 @@ static void begin_asking(struct query *query, struct desk *desk, msec_t now)
     begin_side(query, desk, &query->sides[0], now);
 }
 
+static void accept_terms(struct query *query, struct desk *desk)
+{
+    setup_drop(query->setup);
+    query->setup = setup_take(desk->setup);
+    query->terms = desk_terms(desk);
+    if (desk->shared.claims)
+        query->claim = claims_hash(desk->shared.claims, &query->inquiry, query->terms);
+}
+
 static bool take_claim(struct query *query, struct desk *desk, msec_t now)
 {
     return !desk->shared.claims || claims_take(desk->shared.claims, query->claim, now, &query->claimed);
@@ -541,9 +565,13 @@ static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
         else
             break;
     }
-    if (list_empty(&query->askers))
+    if (list_empty(&query->askers)) {
         query->state = QUERY_FINISHED;
-    else if (take_claim(query, desk, now))
+        return;
+    }
+    if (!terms_equal(query->terms, desk_terms(desk)))
+        accept_terms(query, desk);
+    if (take_claim(query, desk, now))
         begin_asking(query, desk, now);
     else
         query->look_at = now + (query->look_wait = msec_min(2 * query->look_wait, CLAIM_LOOK_MAX));
@@ -567,9 +595,7 @@ static void run(struct query *query, struct desk *desk, msec_t now)
 
 void query_start(struct query *query, struct desk *desk, msec_t now)
 {
-    query->setup = setup_take(desk->setup);
-    if (desk->shared.claims)
-        query->claim = claims_hash(desk->shared.claims, &query->inquiry);
+    accept_terms(query, desk);
     if (take_claim(query, desk, now)) {
         begin_asking(query, desk, now);
     } else {

@@ -87,6 +87,7 @@ struct query {
     enum query_state state;
     struct setup    *setup; /* counted */
     struct route     route;
+    struct terms     terms;
     msec_t           started;
     uint64_t         claim;   /* hash of the question, for claims.h */
     bool             claimed; /* and it is held */

@@ -74,8 +74,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
 
 bool route_allows(const struct setup *setup, struct view name, uint8_t origin)
 {
-    const struct rule *rule = policy_find(setup->policy, name);
-    return rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == origin);
+    return rule_allows(policy_find(setup->policy, name), origin);
 }
 
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,

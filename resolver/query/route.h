@@ -41,7 +41,13 @@ struct route {
     bool              would;    /* learning.mode observe: it would have been external */
 };
 
-/* True unless a fence forbids to answer that name with what the group with index `origin` said. */
+/* True unless the rule is a fence that forbids to answer with what the group with index `origin` said. */
+static inline bool rule_allows(const struct rule *rule, uint8_t origin)
+{
+    return rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == origin);
+}
+
+/* The same for that name's rule. */
 bool route_allows(const struct setup *setup, struct view name, uint8_t origin);
 
 /* The way for that name and type. Counts the use of a listed zone. Reader of the table (see learn/table.h). */

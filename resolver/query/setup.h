@@ -27,6 +27,7 @@ enum setup_learning {
 struct setup {
     _Atomic unsigned references;
     void (*destroy)(struct setup *setup); /* called by the last setup_drop() */
+    uint64_t serial;                      /* no other setup of this process has it */
 
     struct policy *policy;
     struct clients clients;

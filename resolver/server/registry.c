@@ -16,6 +16,7 @@ struct entry { /* one upstream and how many setups use it */
 
 struct registry {
     struct list entries;
+    uint64_t    setups; /* made so far */
 };
 
 struct owned_setup {
@@ -141,6 +142,7 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     struct setup *setup     = &owned->setup;
     setup->references       = 1;
     setup->destroy          = destroy_setup;
+    setup->serial           = ++registry->setups;
     setup->fall_on_timeout  = settings->fall_on_timeout;
     setup->fall_on_servfail = settings->fall_on_servfail;
     setup->fall_on_refused  = settings->fall_on_refused;

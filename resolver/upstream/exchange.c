@@ -58,6 +58,13 @@ void exchange_on_sent(struct exchange *exchange, msec_t now)
     server_on_sent(exchange->server, exchange->transport);
 }
 
+uint64_t inquiry_hash(struct hash_key key, const struct inquiry *inquiry)
+{
+    uint64_t rest = (uint64_t) inquiry->type << 18 | (uint64_t) inquiry->class << 2 |
+                    (uint64_t) inquiry->dnssec_ok << 1 | (uint64_t) inquiry->checking_disabled;
+    return name_hash(key, name_view(&inquiry->name)) ^ (rest * 0x9e3779b97f4a7c15u);
+}
+
 /* Letter case must come back as sent once the server was seen to keep it; until then its first reply tells. Over TCP
  * nobody else can answer: there a server that keeps it no longer tells so. */
 static bool case_acceptable(struct exchange *exchange, const struct message *message)
@@ -80,6 +87,14 @@ static bool case_acceptable(struct exchange *exchange, const struct message *mes
     return kept || seen == CASE_LOST || exchange->transport == TRANSPORT_TCP;
 }
 
+/* An id that was never sent on its socket: somebody guesses. Where TCP works nobody can. */
+static bool is_guess(const struct exchange *exchange, struct view packet, msec_t now)
+{
+    if (exchange->transport != TRANSPORT_UDP || server_tcp_doubtful(exchange->server, now))
+        return false;
+    return packet.len < 2 || (packet.data[0] << 8 | packet.data[1]) != exchange->id;
+}
+
 static bool is_reply(const struct exchange *exchange, const struct message *message)
 {
     const struct inquiry *inquiry = exchange->inquiry;
@@ -99,7 +114,7 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, struct view pac
     if (packet.len < MESSAGE_HEADER || !is_reply(exchange, ret_message) ||
         !(parsed || (ret_message->flags & FLAG_TC && exchange->transport == TRANSPORT_UDP))) {
         atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
-        return EXCHANGE_IGNORE;
+        return is_guess(exchange, packet, now) ? EXCHANGE_ASK_TCP : EXCHANGE_IGNORE;
     }
     if (!case_acceptable(exchange, ret_message)) {
         atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);

@@ -19,6 +19,8 @@ struct inquiry {      /* what is asked, whoever is asked */
     bool        dnssec_ok, checking_disabled;
 };
 
+uint64_t inquiry_hash(struct hash_key key, const struct inquiry *inquiry);
+
 enum exchange_state {
     EXCHANGE_UNUSED,
     EXCHANGE_OPEN,
@@ -55,7 +57,8 @@ void exchange_on_sent(struct exchange *exchange, msec_t now);
 
 enum exchange_step {
     EXCHANGE_IGNORE,    /* not the reply: keep waiting */
-    EXCHANGE_ASK_TCP,   /* truncated, or in another letter case by a server that kept it: ask again over TCP */
+    EXCHANGE_ASK_TCP,   /* truncated, in another letter case by a server that kept it, or somebody guesses ids: ask
+                           again over TCP */
     EXCHANGE_ASK_PLAIN, /* EDNS refused: ask again without */
     EXCHANGE_REPLY,     /* the reply: ret_message, ret_kind are set, outcome is set, state is DONE */
 };

@@ -126,6 +126,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
         return NULL;
     setup->references       = 1;
     setup->destroy          = destroy_setup;
+    setup->serial           = world->setup ? world->setup->serial + 1 : 1;
     setup->fall_on_timeout  = !options->not_on_timeout;
     setup->fall_on_servfail = !options->not_on_servfail;
     setup->fall_on_refused  = !options->not_on_refused;

@@ -126,10 +126,10 @@ static void a_stranger_does_not(void **state)
 {
     struct world *world = *state;
     start(world);
-    world->reply.data[0] ^= 1;
+    world->reply.data[MESSAGE_HEADER + 1] ^= 1;
     answer(world, 0, NOW + 10);
     assert_int_equal(world->done, 0);
-    world->reply.data[0] ^= 1;
+    world->reply.data[MESSAGE_HEADER + 1] ^= 1;
     errand_on_packet(&world->errands, &world->errand, packet_view(&world->reply), NOW + 20);
     assert_int_equal(world->done, 1);
 }

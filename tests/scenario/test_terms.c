@@ -1,0 +1,152 @@
+/*
+ * test_terms.c: what the operator says binds the queries that are under way: a pin, a forget and a reload leave nothing
+ * of what began before them.
+ */
+#include "lib/world.h"
+
+#include "dns/text.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void name_of(const char *text, struct name *ret)
+{
+    ret->len = 0;
+    assert_true(name_parse(text, ret));
+}
+
+static void pin(struct world *world, const char *zone, enum pin pin)
+{
+    struct name name;
+    name_of(zone, &name);
+    assert_non_null(learner_pin(world_learner(world), name_view(&name), pin, MSEC_NEVER, NULL, world_now(world)));
+}
+
+/* The answer came the way that the pin forbids: who waits gets it, nobody else does. */
+static void an_answer_from_before_a_pin_is_not_kept(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SERVFAILS});
+    world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = ANSWERS, .after = 500});
+    const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
+    world_run(world, 100);
+    pin(world, "pinned.example", PIN_DOMESTIC);
+    world_wait(world, ask);
+    assert_int_equal(ask->group, SETUP_EXTERNAL);
+
+    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = ANSWERS});
+    ask = world_resolve(world, "a.pinned.example", TYPE_A);
+    assert_int_equal(ask->group, SETUP_DOMESTIC);
+    world_end(world);
+}
+
+/* A failure from before the pin does not stand in the way of the way that works. */
+static void a_failure_from_before_a_pin_is_not_kept(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 2});
+    world_say(world, DOMESTIC | EXTERNAL, "pinned.example", (struct manner){.way = SERVFAILS, .after = 300});
+    const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
+    world_run(world, 100);
+    pin(world, "pinned.example", PIN_EXTERNAL);
+    world_wait(world, ask);
+    assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+
+    world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = ANSWERS});
+    ask = world_resolve(world, "a.pinned.example", TYPE_A);
+    assert_int_equal(ask->rcode, 0);
+    world_end(world);
+}
+
+/* On the same worker it would join the flight, on another one wait for its claim. */
+static void who_asks_after_a_pin_waits_for_nothing_older(void **state)
+{
+    (void) state;
+    for (unsigned worker = 0; worker < 2; worker++) {
+        struct world *world = world_create(&(struct world_options){.seed = 3, .workers = 2});
+        world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SILENT});
+        const struct ask *first = world_ask(world, "a.pinned.example", TYPE_A);
+        world_run(world, 100);
+        pin(world, "pinned.example", PIN_EXTERNAL);
+        const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = worker};
+        const struct ask           *second   = world_ask_by(world, &question);
+        assert_in_range(world_wait(world, second), 0, EXTERNAL_DELAY + 20);
+        assert_int_equal(second->group, SETUP_EXTERNAL);
+        world_wait(world, first);
+        world_end(world);
+    }
+}
+
+/* It waits for another worker's answer when the pin comes. */
+static void who_waits_for_a_claim_starts_anew(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 4, .workers = 2});
+    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SILENT});
+    const struct ask           *first    = world_ask(world, "a.pinned.example", TYPE_A);
+    const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = 1};
+    const struct ask           *second   = world_ask_by(world, &question);
+    world_run(world, 100);
+    pin(world, "pinned.example", PIN_EXTERNAL);
+    assert_in_range(world_wait(world, second), 100, 100 + CLAIM_LOOK_MAX + EXTERNAL_DELAY + 20);
+    world_wait(world, first);
+    world_end(world);
+}
+
+static void evidence_from_before_a_forget_is_dropped(void **state)
+{
+    (void) state;
+    for (int forgets = 0; forgets < 2; forgets++) {
+        struct world *world = world_create(&(struct world_options){.seed = 5});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "gone.example", (struct manner){.way = SERVFAILS});
+        world_say(world, EXTERNAL, "gone.example", (struct manner){.way = ANSWERS, .after = 500});
+        const struct ask *ask = world_ask(world, "gone.example", TYPE_MX);
+        world_run(world, 100);
+        struct name name;
+        name_of("gone.example", &name);
+        if (forgets)
+            learner_forget(world_learner(world), name_view(&name), world_now(world));
+        world_wait(world, ask);
+        world_run(world, 10000);
+        assert_int_equal(world_state(world, "gone.example"), forgets ? ZONE_CLEAR : ZONE_BLOCKED);
+        world_end(world);
+    }
+}
+
+/* The query began when external was allowed; its patience ends behind the reload. */
+static void a_new_fence_binds_a_query_under_way(void **state)
+{
+    (void) state;
+    const struct world_options open   = {.seed = 6};
+    const struct world_options fenced = {.seed = 6, .fences = {{"inner.example", VIA_GROUP, SETUP_DOMESTIC}}};
+    struct world              *world  = world_create(&open);
+    world_say(world, DOMESTIC, "inner.example", (struct manner){.way = SILENT});
+    const struct ask *ask = world_ask(world, "a.inner.example", TYPE_A);
+    world_run(world, 300);
+    world_reload(world, &fenced);
+    world_wait(world, ask);
+    assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+    assert_int_equal(world_count(world, EXTERNAL, "inner.example", BY_ALL), 0);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_from_before_a_pin_is_not_kept),
+        cmocka_unit_test(a_failure_from_before_a_pin_is_not_kept),
+        cmocka_unit_test(who_asks_after_a_pin_waits_for_nothing_older),
+        cmocka_unit_test(who_waits_for_a_claim_starts_anew),
+        cmocka_unit_test(evidence_from_before_a_forget_is_dropped),
+        cmocka_unit_test(a_new_fence_binds_a_query_under_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
