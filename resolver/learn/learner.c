@@ -18,7 +18,7 @@ struct learner {
     struct learner_limits limits;
     struct learner_hooks  hooks;
     struct rng            rng;
-    struct timers         timers;
+    struct timers         rechecks, ends; /* apart, so that no end waits behind rechecks that are overdue */
     struct learner_counts counts;
 };
 
@@ -32,7 +32,8 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     learner->limits = *limits;
     learner->hooks  = *hooks;
     rng_init(&learner->rng, seed);
-    timers_init(&learner->timers);
+    timers_init(&learner->rechecks);
+    timers_init(&learner->ends);
     return learner;
 }
 
@@ -40,7 +41,8 @@ void learner_destroy(struct learner *learner)
 {
     if (!learner)
         return;
-    timers_fini(&learner->timers);
+    timers_fini(&learner->rechecks);
+    timers_fini(&learner->ends);
     free(learner);
 }
 
@@ -61,20 +63,27 @@ static void count(struct learner *learner, const struct zone *zone, size_t one)
         learner->counts.pins += one;
 }
 
-static void set_timer(struct learner *learner, struct zone *zone)
+static void set_timer(struct timers *timers, struct timer *timer, msec_t due)
 {
-    msec_t due = zone->condition.next;
-    if (zone->pin != PIN_NONE)
-        due = msec_min(due, zone->pin_until);
-    timers_cancel(&learner->timers, &zone->timer);
+    timers_cancel(timers, timer);
     if (due != MSEC_NEVER)
-        timers_set(&learner->timers, &zone->timer, due);
+        timers_set(timers, timer, due);
+}
+
+static void set_timers(struct learner *learner, struct zone *zone)
+{
+    msec_t end = is_listed(zone) ? MSEC_NEVER : zone->condition.next;
+    if (zone->pin != PIN_NONE)
+        end = msec_min(end, zone->pin_until);
+    set_timer(&learner->rechecks, &zone->recheck, is_listed(zone) ? zone->condition.next : MSEC_NEVER);
+    set_timer(&learner->ends, &zone->end, end);
 }
 
 static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, const char *why)
 {
     learner->hooks.changed(learner->hooks.context, zone, from, why, true);
-    timers_cancel(&learner->timers, &zone->timer);
+    timers_cancel(&learner->rechecks, &zone->recheck);
+    timers_cancel(&learner->ends, &zone->end);
     count(learner, zone, (size_t) -1);
     table_remove(learner->table, zone);
 }
@@ -93,22 +102,22 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
         const struct change_line line = {.at = now, .from = from, .to = zone->condition.state, .why = why};
         dossier_note_change(zone, &line);
     }
-    set_timer(learner, zone);
+    set_timers(learner, zone);
     learner->hooks.changed(learner->hooks.context, zone, from, why, false);
     return true;
 }
 
 /* Of some blocked zones that lie together, beginning anywhere, the one that was not used for the longest time; pins
- * never. NULL: there is none. Every blocked zone has a timer. */
+ * never. NULL: there is none. Every blocked zone has a recheck. */
 static struct zone *victim(struct learner *learner)
 {
-    const struct timers *timers = &learner->timers;
+    const struct timers *timers = &learner->rechecks;
     struct zone         *found  = NULL;
     size_t               at     = timers->count ? rng_below(&learner->rng, (uint32_t) timers->count) : 0;
     unsigned             sample = 0;
     for (size_t i = 0; i < timers->count && sample < EVICTION_SAMPLE; i++) {
-        struct zone *zone = CONTAINER_OF(timers->heap[(at + i) % timers->count], struct zone, timer);
-        if (!is_listed(zone) || zone->pin != PIN_NONE)
+        struct zone *zone = CONTAINER_OF(timers->heap[(at + i) % timers->count], struct zone, recheck);
+        if (zone->pin != PIN_NONE)
             continue;
         sample++;
         if (!found || atomic_load(&zone->last_used) < atomic_load(&found->last_used))
@@ -181,7 +190,8 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
 static struct zone *add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
                         msec_t now)
 {
-    if (!timers_reserve(&learner->timers, table_count(learner->table) + 1))
+    size_t needed = table_count(learner->table) + 1;
+    if (!timers_reserve(&learner->rechecks, needed) || !timers_reserve(&learner->ends, needed))
         return NULL;
     struct zone *zone = table_add(learner->table, id->name, id->scope, id->type, asked, asked_type);
     if (!zone)
@@ -358,26 +368,32 @@ void learner_drop_suspicions(struct learner *learner, msec_t now)
         table_each(learner->table, drop_if_suspect, &dropping);
 }
 
-msec_t learner_next(const struct learner *learner) { return timers_next(&learner->timers); }
+msec_t learner_next_end(const struct learner *learner) { return timers_next(&learner->ends); }
 
-struct zone *learner_due(struct learner *learner, msec_t now)
+void learner_end_due(struct learner *learner, msec_t now)
 {
     struct timer *timer;
-    while ((timer = timers_pop(&learner->timers, now))) {
-        struct zone *zone = CONTAINER_OF(timer, struct zone, timer);
-        if (zone->pin != PIN_NONE && zone->pin_until <= now) {
+    while ((timer = timers_pop(&learner->ends, now))) {
+        struct zone *zone = CONTAINER_OF(timer, struct zone, end);
+        if (zone->pin != PIN_NONE && zone->pin_until <= now)
             unpin(learner, zone, "the pin's time is over", now);
-            continue;
-        }
-        if (!is_listed(zone)) {
+        else
             forget(learner, zone, "neither confirmed nor renewed", now);
-            continue;
-        }
+    }
+}
+
+msec_t learner_next_recheck(const struct learner *learner) { return timers_next(&learner->rechecks); }
+
+struct zone *learner_recheck_due(struct learner *learner, msec_t now)
+{
+    struct timer *timer;
+    while ((timer = timers_pop(&learner->rechecks, now))) {
+        struct zone *zone = CONTAINER_OF(timer, struct zone, recheck);
         if (now - atomic_load(&zone->last_used) > ZONE_IDLE) {
             forget(learner, zone, "not used for 30 days", now);
             continue;
         }
-        timers_set(&learner->timers, &zone->timer, now + ZONE_POSTPONE);
+        timers_set(&learner->rechecks, &zone->recheck, now + ZONE_POSTPONE);
         return zone;
     }
     return NULL;

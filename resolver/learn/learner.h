@@ -64,11 +64,13 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
 /* Domestic is down: what looked like a failing zone was its silence. Every suspicion is dropped. */
 void learner_drop_suspicions(struct learner *learner, msec_t now);
 
-/* When learner_due() has something to do. */
-msec_t learner_next(const struct learner *learner);
-/* Ends lives and pins that are over, and returns the next zone whose recheck is due; NULL: none. The caller
- * rechecks it and calls learner_apply_zone(); until then it is not returned again for ZONE_POSTPONE. */
-struct zone *learner_due(struct learner *learner, msec_t now);
+/* When the next pin or suspicion ends, and ending those that are over. Not to be kept waiting by rechecks. */
+msec_t learner_next_end(const struct learner *learner);
+void   learner_end_due(struct learner *learner, msec_t now);
+/* When the next recheck is due, and the zone; NULL: none. The caller rechecks it and calls learner_apply_zone(); until
+ * then it is not returned again for ZONE_POSTPONE. Zones that were not used for ZONE_IDLE are forgotten instead. */
+msec_t       learner_next_recheck(const struct learner *learner);
+struct zone *learner_recheck_due(struct learner *learner, msec_t now);
 
 /* Zones by state, and pins. */
 struct learner_counts {

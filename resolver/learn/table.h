@@ -56,7 +56,8 @@ struct zone {
     _Atomic int64_t        last_used; /* msec_t: when a query last met it */
 
     /* the writer's alone */
-    struct timer     timer; /* the next recheck, end of life or end of pin */
+    struct timer     recheck; /* of a blocked or recovering zone */
+    struct timer     end;     /* of the pin, or of the life of a suspicion */
     struct condition condition;
     enum zone_source source;
     bool             stored; /* the journal has it */

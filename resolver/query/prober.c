@@ -590,7 +590,7 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
 static void recheck_due(struct prober *prober, msec_t now)
 {
     struct zone *zone;
-    while (prober->recheck_count < RECHECKS_AT_ONCE && (zone = learner_due(prober->learner, now)))
+    while (prober->recheck_count < RECHECKS_AT_ONCE && (zone = learner_recheck_due(prober->learner, now)))
         recheck(prober, zone, now);
 }
 
@@ -611,8 +611,9 @@ void prober_on_unreachable(struct prober *prober, struct exchange *exchange, mse
 msec_t prober_next(const struct prober *prober)
 {
     msec_t due = msec_min(timers_next(&prober->errands.timers), prober->health_looked + HEALTH_LOOK);
+    due        = msec_min(due, learner_next_end(prober->learner));
     if (prober->recheck_count < RECHECKS_AT_ONCE)
-        due = msec_min(due, learner_next(prober->learner));
+        due = msec_min(due, learner_next_recheck(prober->learner));
     return due;
 }
 
@@ -621,6 +622,7 @@ void prober_on_time(struct prober *prober, msec_t now)
     errands_on_time(&prober->errands, now);
     if (now - prober->health_looked >= HEALTH_LOOK)
         look_at_health(prober, now);
+    learner_end_due(prober->learner, now);
     recheck_due(prober, now);
     tend(prober, now);
 }

@@ -138,6 +138,35 @@ static void a_new_fence_binds_a_query_under_way(void **state)
     world_end(world);
 }
 
+/* More rechecks are due than may run at once, and each waits for a silent upstream. */
+static void a_pin_ends_in_time_whatever_else_is_due(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 7});
+    world_say(world, DOMESTIC, "example", (struct manner){.way = SILENT});
+    msec_t      now = world_now(world);
+    struct name name;
+    for (unsigned i = 0; i < 3 * RECHECKS_AT_ONCE; i++) {
+        char text[] = "zone00.example";
+        text[4]     = (char) ('0' + i / 10);
+        text[5]     = (char) ('0' + i % 10);
+        name_of(text, &name);
+        const struct zone_id   id = {.name = name_view(&name), .scope = SCOPE_ZONE};
+        const struct condition is = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .interval = 600000, .next = now};
+        assert_non_null(learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
+                                        name_view(&name), TYPE_SOA, now, now));
+    }
+    name_of("pinned.test", &name);
+    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, now + 2000, NULL, now);
+    world_run(world, 1900);
+    assert_int_equal(prober_read_stats(world_prober(world))->rechecks, RECHECKS_AT_ONCE);
+    assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_EXTERNAL);
+    world_run(world, 200);
+    assert_int_equal(prober_read_stats(world_prober(world))->rechecks, RECHECKS_AT_ONCE);
+    assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_NONE);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +175,7 @@ int main(void)
         cmocka_unit_test(who_asks_after_a_pin_waits_for_nothing_older),
         cmocka_unit_test(who_waits_for_a_claim_starts_anew),
         cmocka_unit_test(evidence_from_before_a_forget_is_dropped),
+        cmocka_unit_test(a_pin_ends_in_time_whatever_else_is_due),
         cmocka_unit_test(a_new_fence_binds_a_query_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

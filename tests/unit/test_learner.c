@@ -24,6 +24,18 @@ enum {
     ZONES = 8 /* max_zones */
 };
 
+static msec_t next_due(const struct learner *learner)
+{
+    return msec_min(learner_next_end(learner), learner_next_recheck(learner));
+}
+
+/* Whatever is due first, and what the keeper does about it. */
+static struct zone *due_now(struct learner *learner, msec_t now)
+{
+    learner_end_due(learner, now);
+    return learner_recheck_due(learner, now);
+}
+
 struct world {
     struct table   *table;
     struct learner *learner;
@@ -135,25 +147,25 @@ static void a_zone_is_learned_and_recovers(void **state)
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_STRIKE, 1000);
     assert_non_null(zone);
     check_told(world, ZONE_CLEAR, ZONE_SUSPECT, false);
-    assert_int_equal(learner_next(world->learner), 1000 + ZONE_SUSPECT_LIFE);
+    assert_int_equal(next_due(world->learner), 1000 + ZONE_SUSPECT_LIFE);
     assert_ptr_equal(apply(world, "example.com", EVIDENCE_CONFIRMED, 2000), zone);
     check_told(world, ZONE_SUSPECT, ZONE_BLOCKED, false);
     assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
     assert_int_equal(in_state(world, ZONE_SUSPECT), 0);
 
-    msec_t due = learner_next(world->learner);
+    msec_t due = next_due(world->learner);
     assert_in_range(due, 2000 + FIRST / 10 * 9, 2000 + FIRST / 10 * 11);
-    assert_null(learner_due(world->learner, due - 1));
-    assert_ptr_equal(learner_due(world->learner, due), zone);
+    assert_null(due_now(world->learner, due - 1));
+    assert_ptr_equal(due_now(world->learner, due), zone);
     learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
     check_told(world, ZONE_BLOCKED, ZONE_RECOVERING, false);
-    due = learner_next(world->learner);
-    assert_ptr_equal(learner_due(world->learner, due), zone);
+    due = next_due(world->learner);
+    assert_ptr_equal(due_now(world->learner, due), zone);
     assert_int_equal(zone->dossier->history_count, 3);
     learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
     check_told(world, ZONE_RECOVERING, ZONE_CLEAR, true);
     assert_null(get(world, "example.com"));
-    assert_int_equal(learner_next(world->learner), MSEC_NEVER);
+    assert_int_equal(next_due(world->learner), MSEC_NEVER);
     assert_int_equal(table_count(world->table), 0);
 }
 
@@ -211,15 +223,15 @@ static void a_suspicion_ends_by_itself(void **state)
     apply(world, "suspect.example", EVIDENCE_STRIKE, 0);
     apply(world, "suspect.example", EVIDENCE_STRIKE, 30000);
     apply(world, "broken.example", EVIDENCE_BROKEN, 0);
-    assert_null(learner_due(world->learner, 30000 + ZONE_SUSPECT_LIFE - 1));
+    assert_null(due_now(world->learner, 30000 + ZONE_SUSPECT_LIFE - 1));
     assert_non_null(get(world, "suspect.example"));
     world->changes = 0;
-    assert_null(learner_due(world->learner, 30000 + ZONE_SUSPECT_LIFE));
+    assert_null(due_now(world->learner, 30000 + ZONE_SUSPECT_LIFE));
     check_told(world, ZONE_SUSPECT, ZONE_CLEAR, true);
     assert_null(get(world, "suspect.example"));
-    assert_null(learner_due(world->learner, ZONE_BROKEN_LIFE - 1));
+    assert_null(due_now(world->learner, ZONE_BROKEN_LIFE - 1));
     assert_non_null(get(world, "broken.example"));
-    assert_null(learner_due(world->learner, ZONE_BROKEN_LIFE));
+    assert_null(due_now(world->learner, ZONE_BROKEN_LIFE));
     assert_null(get(world, "broken.example"));
 }
 
@@ -227,27 +239,27 @@ static void a_due_zone_is_not_returned_again_at_once(void **state)
 {
     struct world *world = *state;
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    msec_t        due   = learner_next(world->learner);
-    assert_ptr_equal(learner_due(world->learner, due), zone);
-    assert_null(learner_due(world->learner, due));
-    assert_null(learner_due(world->learner, due + ZONE_POSTPONE - 1));
-    assert_ptr_equal(learner_due(world->learner, due + ZONE_POSTPONE), zone); /* the recheck was lost */
+    msec_t        due   = next_due(world->learner);
+    assert_ptr_equal(due_now(world->learner, due), zone);
+    assert_null(due_now(world->learner, due));
+    assert_null(due_now(world->learner, due + ZONE_POSTPONE - 1));
+    assert_ptr_equal(due_now(world->learner, due + ZONE_POSTPONE), zone); /* the recheck was lost */
     learner_apply_zone(world->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, due + ZONE_POSTPONE);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
     assert_int_equal(zone->condition.interval, FIRST);
     assert_int_equal(zone->condition.failures, 1);
-    assert_in_range(learner_next(world->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
+    assert_in_range(next_due(world->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
 }
 
 static void a_fine_answer_brings_the_recheck_forward(void **state)
 {
     struct world *world = *state;
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    assert_null(learner_due(world->learner, 5000));
+    assert_null(due_now(world->learner, 5000));
     apply(world, "example.com", EVIDENCE_FINE, 5000);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-    assert_ptr_equal(learner_due(world->learner, 5000), zone);
-    assert_null(learner_due(world->learner, 5000));
+    assert_ptr_equal(due_now(world->learner, 5000), zone);
+    assert_null(due_now(world->learner, 5000));
 }
 
 static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
@@ -258,8 +270,8 @@ static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
     pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
     apply(world, "pinned.example", EVIDENCE_CONFIRMED, 0);
     atomic_store(&used->last_used, 1000);
-    assert_ptr_equal(learner_due(world->learner, ZONE_IDLE + 1), used);
-    assert_null(learner_due(world->learner, ZONE_IDLE + 1));
+    assert_ptr_equal(due_now(world->learner, ZONE_IDLE + 1), used);
+    assert_null(due_now(world->learner, ZONE_IDLE + 1));
     assert_null(get(world, "idle.example"));
     assert_non_null(get(world, "pinned.example"));
     assert_int_equal(get(world, "pinned.example")->condition.state, ZONE_CLEAR);
@@ -289,7 +301,7 @@ static void random_names_fill_only_their_share(void **state)
     /* what is confirmed has a share of its own */
     assert_non_null(apply(world, "one-more.example", EVIDENCE_CONFIRMED, 0));
     assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
-    assert_null(learner_due(world->learner, ZONE_SUSPECT_LIFE));
+    assert_null(due_now(world->learner, ZONE_SUSPECT_LIFE));
     assert_int_equal(table_count(world->table), 1);
 }
 
@@ -376,10 +388,10 @@ static void a_pin_ends_when_its_time_is_over(void **state)
     struct zone  *zone  = pin(world, "example.com", PIN_EXTERNAL, 5000, 0);
     check_told(world, ZONE_CLEAR, ZONE_CLEAR, false);
     assert_string_equal(zone->note, "by hand");
-    assert_int_equal(learner_next(world->learner), 5000);
-    assert_null(learner_due(world->learner, 4999));
+    assert_int_equal(next_due(world->learner), 5000);
+    assert_null(due_now(world->learner, 4999));
     assert_int_equal(learner_count(world->learner).pins, 1);
-    assert_null(learner_due(world->learner, 5000));
+    assert_null(due_now(world->learner, 5000));
     check_told(world, ZONE_CLEAR, ZONE_CLEAR, true);
     assert_null(get(world, "example.com"));
     assert_int_equal(learner_count(world->learner).pins, 0);
@@ -390,12 +402,12 @@ static void a_pin_that_ends_leaves_what_was_learned(void **state)
     struct world *world = *state;
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
     pin(world, "example.com", PIN_DOMESTIC, 5000, 0);
-    assert_null(learner_due(world->learner, 5000));
+    assert_null(due_now(world->learner, 5000));
     assert_ptr_equal(get(world, "example.com"), zone);
     assert_int_equal(zone->pin, PIN_NONE);
     assert_null(zone->note);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-    assert_int_equal(learner_next(world->learner), zone->condition.next);
+    assert_int_equal(next_due(world->learner), zone->condition.next);
 }
 
 /* Both at the same moment: the pin ends, and the recheck is not lost. */
@@ -404,7 +416,7 @@ static void a_pin_and_a_recheck_may_fall_due_together(void **state)
     struct world *world = *state;
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
     pin(world, "example.com", PIN_DOMESTIC, zone->condition.next, 0);
-    assert_ptr_equal(learner_due(world->learner, zone->condition.next), zone);
+    assert_ptr_equal(due_now(world->learner, zone->condition.next), zone);
     assert_int_equal(zone->pin, PIN_NONE);
 }
 
@@ -413,8 +425,8 @@ static void a_pinned_zone_is_rechecked_too(void **state)
     struct world *world = *state;
     struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
     pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
-    msec_t due = learner_next(world->learner);
-    assert_ptr_equal(learner_due(world->learner, due), zone);
+    msec_t due = next_due(world->learner);
+    assert_ptr_equal(due_now(world->learner, due), zone);
     learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
     learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
     assert_ptr_equal(get(world, "example.com"), zone);
@@ -430,7 +442,7 @@ static void a_new_pin_replaces_the_old_one(void **state)
     assert_ptr_equal(learner_pin(world->learner, name_view(&name), PIN_DOMESTIC, MSEC_NEVER, NULL, 1), zone);
     assert_int_equal(zone->pin, PIN_DOMESTIC);
     assert_null(zone->note);
-    assert_int_equal(learner_next(world->learner), MSEC_NEVER);
+    assert_int_equal(next_due(world->learner), MSEC_NEVER);
     assert_int_equal(learner_count(world->learner).pins, 1);
     assert_true(learner_unpin(world->learner, name_view(&name), 2));
     assert_false(learner_unpin(world->learner, name_view(&name), 3));
@@ -457,7 +469,7 @@ static void a_pinned_name_may_be_suspected(void **state)
     struct zone *zone = apply(world, "example.com", EVIDENCE_STRIKE, 0);
     assert_int_equal(zone->condition.state, ZONE_SUSPECT);
     assert_int_equal(zone->source, SOURCE_LEARNED);
-    assert_null(learner_due(world->learner, ZONE_SUSPECT_LIFE));
+    assert_null(due_now(world->learner, ZONE_SUSPECT_LIFE));
     assert_ptr_equal(get(world, "example.com"), zone);
     assert_int_equal(zone->condition.state, ZONE_CLEAR);
 }
@@ -522,7 +534,7 @@ static void a_restored_zone_keeps_to_the_bounds(void **state)
         assert_int_equal(zone->condition.next, cases[i].expected_next);
         assert_int_equal(zone->condition.interval, cases[i].expected_interval);
         assert_int_equal(atomic_load(&zone->last_used), NOW);
-        assert_int_equal(learner_next(world->learner), cases[i].expected_next);
+        assert_int_equal(next_due(world->learner), cases[i].expected_next);
     }
 }
 
