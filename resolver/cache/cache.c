@@ -287,7 +287,7 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
         failure->ttl = FAILURE_FIRST;
     } else if (now < entry_end(failure)) {
         goto out;
-    } else if (entry_useless(&moment, failure)) {
+    } else if (entry_useless(&moment, failure) || ede == EDE_NETWORK_ERROR) {
         failure->ttl = FAILURE_FIRST;
     } else {
         failure->ttl = failure->ttl * 2 < FAILURE_LONGEST ? failure->ttl * 2 : FAILURE_LONGEST;

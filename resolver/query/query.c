@@ -248,16 +248,26 @@ static void give(struct query *query, struct desk *desk, struct asker *asker, st
     query->asker_count--;
 }
 
-/* A network that is silent is another trouble than a zone that fails. */
+static bool side_replied(const struct query *query, const struct side *side)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (in_side(query, exchange, side) && exchange->state == EXCHANGE_DONE &&
+            exchange->outcome != OUTCOME_TIMEOUT && exchange->outcome != OUTCOME_UNREACHABLE)
+            return true;
+    }
+    return false;
+}
+
+/* A network that is silent, on either side, is another trouble than a zone that fails. */
 static int failure_ede(const struct query *query)
 {
     if (query->bogus_final)
         return EDE_BOGUS;
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (query->exchanges[i].state == EXCHANGE_DONE &&
-            (query->exchanges[i].outcome == OUTCOME_SERVFAIL || query->exchanges[i].outcome == OUTCOME_REFUSED))
-            return EDE_NO_REACHABLE_AUTHORITY;
-    return EDE_NETWORK_ERROR;
+    for (size_t i = 0; i < 2; i++)
+        if (query->sides[i].begun && !side_replied(query, &query->sides[i]))
+            return EDE_NETWORK_ERROR;
+    return EDE_NO_REACHABLE_AUTHORITY;
 }
 
 static void give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
