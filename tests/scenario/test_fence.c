@@ -133,6 +133,60 @@ static void a_new_fence_holds_at_once(void **state)
     world_end(world);
 }
 
+static const struct world_options open_world  = {.seed = 3, .workers = 2};
+static const struct world_options home_fenced = {.fences = {{"home.example", VIA_GROUP, SETUP_DOMESTIC}}};
+
+/* External's answer, kept from before the fence, is no longer given: neither while it is fresh nor when it is stale,
+ * whether domestic fails now or failed a moment ago. */
+static void what_was_kept_stays_behind_a_new_fence(void **state)
+{
+    (void) state;
+    for (int fence = 0; fence < 2; fence++)
+        for (msec_t age = 1000; age <= 401000; age += 400000) {
+            struct world *world = world_create(&open_world);
+            world_say(world, DOMESTIC, "home.example", (struct manner){.way = SERVFAILS});
+            assert_int_equal(world_resolve(world, "a.home.example", TYPE_A)->group, SETUP_EXTERNAL);
+            world_run(world, age);
+            world_say(world, EXTERNAL, "home.example", (struct manner){.way = SERVFAILS});
+            world_reload(world, fence ? &home_fenced : &open_world);
+            for (unsigned again = 0; again < 2; again++) {
+                const struct ask *ask = world_resolve(world, "a.home.example", TYPE_A);
+                assert_int_equal(ask->rcode, fence ? RCODE_SERVFAIL : RCODE_NOERROR);
+                assert_int_equal(ask->group, fence ? -1 : SETUP_EXTERNAL);
+            }
+            world_run(world, 10000);
+            world_say(world, DOMESTIC, "home.example", (struct manner){.way = ANSWERS});
+            if (fence)
+                assert_int_equal(world_resolve(world, "a.home.example", TYPE_A)->group, SETUP_DOMESTIC);
+            world_end(world);
+        }
+}
+
+/* The fence comes while a query waits for what another worker asks, in any of the moments round the answer. */
+static void who_waits_for_a_claim_stays_behind_a_new_fence(void **state)
+{
+    (void) state;
+    bool before = false, behind = false;
+    for (msec_t at = 850; at < 1050; at++) {
+        const struct world_question question = {.name = "a.home.example", .type = TYPE_A, .worker = 1};
+        struct world               *world    = world_create(&open_world);
+        world_say(world, DOMESTIC, "home.example", (struct manner){.way = SILENT});
+        const struct ask *first = world_ask(world, "a.home.example", TYPE_A);
+        world_run(world, 20);
+        const struct ask *second = world_ask_by(world, &question);
+        world_run(world, at - 20);
+        bool waits = second->answers == 0;
+        before |= waits && first->answers == 1;
+        behind |= waits && first->answers == 0;
+        world_reload(world, &home_fenced);
+        world_wait(world, second);
+        assert_int_equal(second->group, waits ? -1 : SETUP_EXTERNAL);
+        world_wait(world, first);
+        world_end(world);
+    }
+    assert_true(before && behind);
+}
+
 static void pins_are_obeyed(void **state)
 {
     (void) state;
@@ -159,10 +213,16 @@ static void pins_are_obeyed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fence_holds_whatever_fails), cmocka_unit_test(a_refused_zone_is_asked_of_nobody),
-        cmocka_unit_test(an_island_is_studied_alone),   cmocka_unit_test(an_island_gives_no_control_name),
-        cmocka_unit_test(an_alias_into_a_fence),        cmocka_unit_test(an_alias_at_the_fence),
-        cmocka_unit_test(a_new_fence_holds_at_once),    cmocka_unit_test(pins_are_obeyed),
+        cmocka_unit_test(a_fence_holds_whatever_fails),
+        cmocka_unit_test(a_refused_zone_is_asked_of_nobody),
+        cmocka_unit_test(an_island_is_studied_alone),
+        cmocka_unit_test(an_island_gives_no_control_name),
+        cmocka_unit_test(an_alias_into_a_fence),
+        cmocka_unit_test(an_alias_at_the_fence),
+        cmocka_unit_test(a_new_fence_holds_at_once),
+        cmocka_unit_test(what_was_kept_stays_behind_a_new_fence),
+        cmocka_unit_test(who_waits_for_a_claim_stays_behind_a_new_fence),
+        cmocka_unit_test(pins_are_obeyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
