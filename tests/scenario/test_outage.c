@@ -71,6 +71,27 @@ static void an_outage_is_seen_and_its_end_too(void **state)
     }
 }
 
+/* What looked like a failing zone was the outage; what was confirmed before it stays. */
+static void an_outage_ends_suspicions_but_no_verdict(void **state)
+{
+    (void) state;
+    struct world *world  = world_create(&(struct world_options){.seed = 1});
+    unsigned      number = 0;
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "shut.example", TYPE_MX);
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    world_resolve(world, "still.example", TYPE_MX);
+    world_run(world, 10);
+    assert_int_equal(world_state(world, "still.example"), ZONE_SUSPECT);
+    ask_for_a_while(world, 4000, &number);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
+    assert_int_equal(learner_count(world_learner(world)).states[ZONE_SUSPECT], 0);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    world_end(world);
+}
+
 /* Many silent zones are no outage: domestic answers for others. */
 static void silent_zones_are_no_outage(void **state)
 {
@@ -118,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_outage_teaches_nothing),
         cmocka_unit_test(an_outage_is_seen_and_its_end_too),
+        cmocka_unit_test(an_outage_ends_suspicions_but_no_verdict),
         cmocka_unit_test(silent_zones_are_no_outage),
         cmocka_unit_test(external_down_changes_no_verdict),
     };
