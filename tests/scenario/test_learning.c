@@ -191,6 +191,55 @@ static void a_late_answer_clears_the_suspicion(void **state)
     world_end(world);
 }
 
+/* Domestic validates slowly: external has answered before it says that the zone itself is at fault. */
+static void a_late_bogus_is_no_block(void **state)
+{
+    (void) state;
+    static const int codes[] = {EDE_SIGNATURE_EXPIRED, EDE_SIGNATURE_NOT_YET_VALID, EDE_NO_ZONE_KEY};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "bogus.example", (struct manner){.way = SERVFAILS, .after = 2500, .ede = codes[i]});
+        const struct ask *ask = world_resolve(world, "bogus.example", TYPE_MX);
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        world_run(world, 100);
+        assert_int_equal(world_state(world, "bogus.example"), ZONE_SUSPECT);
+        /* the client's own question has told it, before the confirmation hears the same */
+        world_run(world, 2600 - (world_now(world) - ask->asked));
+        assert_int_equal(world_state(world, "bogus.example"), ZONE_CLEAR);
+        world_run(world, 20000);
+        assert_int_equal(prober_read_stats(world_prober(world))->confirmations, 1);
+        assert_int_equal(table_count(world_shared(world).table), 0);
+        world_end(world);
+    }
+}
+
+/* Nothing was heard of domestic but that the network does not reach it: no word about the zone. */
+static void unreachable_upstreams_strike_no_zone(void **state)
+{
+    (void) state;
+    static const struct {
+        enum way first, second;
+        bool     strikes;
+    } rows[] = {
+        {UNREACHABLE, UNREACHABLE, false},
+        {UNREACHABLE, SERVFAILS, true},
+        {UNREACHABLE, SILENT, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC_1, "far.example", (struct manner){.way = rows[i].first});
+        world_say(world, DOMESTIC_2, "far.example", (struct manner){.way = rows[i].second});
+        const struct ask *ask = world_resolve(world, "far.example", TYPE_MX);
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        world_run(world, 100);
+        assert_int_equal(prober_read_stats(world_prober(world))->strikes, rows[i].strikes);
+        assert_int_equal(world_state(world, "far.example") != ZONE_CLEAR, rows[i].strikes);
+        world_end(world);
+    }
+}
+
 static void a_zone_recovers(void **state)
 {
     (void) state;
@@ -271,6 +320,8 @@ int main(void)
         cmocka_unit_test(the_zone_is_the_one_external_shows),
         cmocka_unit_test(broken_is_not_blocked),
         cmocka_unit_test(a_late_answer_clears_the_suspicion),
+        cmocka_unit_test(a_late_bogus_is_no_block),
+        cmocka_unit_test(unreachable_upstreams_strike_no_zone),
         cmocka_unit_test(a_zone_recovers),
         cmocka_unit_test(loss_is_no_censorship),
     };
