@@ -57,12 +57,21 @@ def test_kill_9_keeps_what_was_reported(learned, domestic, fresh):
         check_kept(daemon, domestic, zone, pinned)
 
 
-def test_unpin_and_forget_survive_too(learned, domestic):
+def crash(daemon):
+    daemon.kill()
+    daemon.start()
+
+
+@pytest.mark.parametrize("since, end", [(None, Daemon.restart), (None, crash), (crash, crash), (Daemon.restart, crash)])
+def test_unpin_and_forget_survive_too(learned, domestic, since, end):
+    """A stop writes what is there; a crash leaves the journal alone to say what has gone, whoever wrote it first."""
     daemon, zone, pinned = learned
     domestic.clear(zone)
+    if since:
+        since(daemon)
     daemon.control("zones", "unpin", pinned)
     daemon.control("zones", "forget", zone)
-    daemon.restart()
+    end(daemon)
     assert daemon.zones() == {}
     assert daemon.ask(f"x.{zone}").addresses == [DOMESTIC]
 
