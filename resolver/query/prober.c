@@ -262,11 +262,41 @@ static struct zone *listed(struct prober *prober, const struct name *name, enum 
     return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
 }
 
-static void clear_guess(struct prober *prober, const struct study *study, msec_t now)
+/* Where the suspicion that led to this study stands. */
+static const struct name *suspected(const struct study *study) { return study->placed ? &study->zone : &study->guess; }
+
+static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
 {
-    struct zone *zone = listed(prober, &study->guess, SCOPE_ZONE, 0);
+    struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
     if (zone && zone->condition.state == ZONE_SUSPECT)
         learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+static void add_strike(struct prober *prober, struct view zone, const struct study *study, msec_t now)
+{
+    const struct zone_id id = {.name = zone, .scope = SCOPE_ZONE};
+    learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
+}
+
+/* The zone has become known: the suspicion leaves the guess, so that its healthy neighbours are not asked on both
+ * sides, and takes the strikes along that waited. */
+static void place_suspicion(struct prober *prober, struct study *study, msec_t now)
+{
+    bool same = name_equal(name_view(&study->guess), name_view(&study->zone));
+    if (!same)
+        clear_suspicion(prober, study, now);
+    study->placed = true;
+    for (unsigned i = same; i < 1 + study->strikes; i++)
+        add_strike(prober, name_view(&study->zone), study, now);
+}
+
+static void place_suspicions(struct prober *prober, msec_t now)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind == STUDY_CONFIRM && !study->placed && study->guess.len > 0 && study->zone.len > 0)
+            place_suspicion(prober, study, now);
+    }
 }
 
 static void strike(struct prober *prober, const struct observation *observation, msec_t now);
@@ -275,12 +305,12 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
     if (!study->result.decided) {
         if (study->result.apex)
-            clear_guess(prober, study, now);
+            clear_suspicion(prober, study, now);
         return;
     }
-    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(&study->guess), name_view(&study->zone));
+    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
     if (study->result.fine || !same)
-        clear_guess(prober, study, now);
+        clear_suspicion(prober, study, now);
     if (study->result.fine)
         return;
     const struct name   *name = study->result.scope == SCOPE_ZONE ? &study->zone : &study->name;
@@ -400,20 +430,35 @@ static void free_finished(struct prober *prober)
     }
 }
 
-/* Single flight: by the zone it is about, or by the guess or question while that is not known. */
-static bool studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
+/* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
+static struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
 {
     LIST_EACH (item, next, &prober->studies) {
-        const struct study *study = CONTAINER_OF(item, struct study, link);
-        if (study->kind != kind)
-            continue;
-        if (zone.len > 0 && ((study->zone.len && name_equal(name_view(&study->zone), zone)) ||
-                             (study->guess.len && name_equal(name_view(&study->guess), zone))))
-            return true;
-        if (name_equal(name_view(&study->name), name))
-            return true;
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        struct view   about = name_view(study->zone.len ? &study->zone : &study->guess);
+        if (study->kind == kind &&
+            ((zone.len > 0 && about.len > 0 && name_equal(about, zone)) || name_equal(name_view(&study->name), name)))
+            return study;
     }
-    return false;
+    return NULL;
+}
+
+/* The confirmation that a strike of `name` belongs to. While its zone is not known that is all below the guess; then
+ * all below the zone, unless external showed (`known`) that `name` is in another one, `zone`. */
+static struct study *confirmation_of(const struct prober *prober, struct view zone, bool known, struct view name)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind != STUDY_CONFIRM)
+            continue;
+        struct view theirs = name_view(&study->zone);
+        if (theirs.len > 0 ? (known ? name_equal(zone, theirs) : name_is_at_or_below(name, theirs))
+                           : zone.len > 0 && study->guess.len > 0 && name_equal(zone, name_view(&study->guess)))
+            return study;
+        if (name_equal(name_view(&study->name), name))
+            return study;
+    }
+    return NULL;
 }
 
 /* ---- what workers observed ---- */
@@ -425,21 +470,15 @@ static struct view attributed(const struct prober *prober, const struct observat
     return attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name), shown);
 }
 
-static void strike(struct prober *prober, const struct observation *observation, msec_t now)
+/* `zone`: what the failure is attributed to; `known`: external showed it. */
+static void confirm(struct prober *prober, const struct observation *observation, struct view zone, bool known,
+                    msec_t now)
 {
-    struct view    name    = name_view(&observation->name);
-    struct view    zone    = attributed(prober, observation);
-    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
-    if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
-        domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
-        return;
-    prober->stats.strikes++;
+    struct view name = name_view(&observation->name);
     if (zone.len > 0) {
         const struct zone_id id = {.name = zone, .scope = SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
     }
-    if (studied(prober, STUDY_CONFIRM, zone, name))
-        return;
     struct study *study = study_new(prober, STUDY_CONFIRM, now);
     if (!study)
         return;
@@ -451,9 +490,32 @@ static void strike(struct prober *prober, const struct observation *observation,
     study->by_alias = observation->alias.len > 0;
     if (zone.len > 0)
         name_set(&study->guess, zone);
-    if (zone.len > 0 && observation->zone.len > 0 && !study->by_alias)
-        study->zone = study->guess;
+    if (zone.len > 0 && known) {
+        study->zone   = study->guess;
+        study->placed = true;
+    }
     study_start(study, now);
+}
+
+static void strike(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view    name    = name_view(&observation->name);
+    struct view    zone    = attributed(prober, observation);
+    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
+        domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
+        return;
+    prober->stats.strikes++;
+    bool          known = observation->zone.len > 0 && observation->alias.len == 0;
+    struct study *study = confirmation_of(prober, zone, known, name);
+    if (study) {
+        if (study->placed)
+            add_strike(prober, name_view(&study->zone), study, now);
+        else
+            study->strikes++;
+        return;
+    }
+    confirm(prober, observation, zone, known, now);
 }
 
 static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
@@ -495,6 +557,7 @@ static void sample(struct prober *prober, const struct observation *observation)
 /* After every event. */
 static void tend(struct prober *prober, msec_t now)
 {
+    place_suspicions(prober, now);
     tend_controls(prober, now);
     free_finished(prober);
 }

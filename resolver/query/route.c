@@ -36,6 +36,21 @@ static void count_use(const struct verdict *verdict, bool external, msec_t now)
         atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed);
 }
 
+/* fallback.on may have been narrowed since the zone was learned. */
+static bool falls_on(const struct setup *setup, enum zone_reason reason)
+{
+    switch (reason) {
+    case REASON_SERVFAIL:
+        return setup->fall_on_servfail;
+    case REASON_REFUSED:
+        return setup->fall_on_refused;
+    case REASON_TIMEOUT:
+        return setup->fall_on_timeout;
+    default:
+        return true;
+    }
+}
+
 /* VIA_AUTO without a pin */
 static struct route learned(const struct setup *setup, const struct shared *shared, struct view name,
                             const struct verdict *verdict, msec_t now)
@@ -46,7 +61,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .learn    = setup->learning != SETUP_LEARN_NOTHING,
                           .listed   = verdict->zone != NULL,
                           .patience = patience_unknown(setup)};
-    bool         rules = setup->learning == SETUP_LEARN;
+    bool         rules = setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
 
     if (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING) {
         if (rules) {
@@ -55,7 +70,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
             count_use(verdict, true, now);
             return external;
         }
-        route.would = true;
+        route.would = setup->learning == SETUP_OBSERVE;
     }
     if (verdict->zone)
         count_use(verdict, false, now);

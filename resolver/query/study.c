@@ -38,7 +38,8 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
         conclude(study, now); /* a validation failure says nothing of a block */
         return;
     }
-    bool decides = study->step == STUDY_AGAIN || (study->step == STUDY_ASK && part_of(errand) == PART_QUESTION);
+    bool decides = study->step == STUDY_AGAIN ||
+                   ((study->step == STUDY_ASK || study->step == STUDY_NARROW) && part_of(errand) == PART_QUESTION);
     if (decides && study->kind != STUDY_PROBE && !at_external(errand) && usable(errand) &&
         study->kind != STUDY_RECHECK) {
         study->result = (struct study_result){.decided = true, .fine = true};
@@ -141,11 +142,47 @@ static void ask(struct study *study, msec_t now) /* [2] */
     close_step(study, now);
 }
 
+static bool was_silent(const struct errand *errand)
+{
+    const struct exchange *exchange = &errand->exchange;
+    return exchange->state == EXCHANGE_OPEN ||
+           (exchange->state == EXCHANGE_DONE &&
+            (exchange->outcome == OUTCOME_TIMEOUT || exchange->outcome == OUTCOME_UNREACHABLE));
+}
+
+static bool is_question(const struct study *study, const struct errand *errand)
+{
+    return !at_external(errand) &&
+           (part_of(errand) == PART_QUESTION || (part_of(errand) == PART_APEX && question_is_apex(study)));
+}
+
+/* Asks errand number `i` of a question once more; it may have ended. */
+static void ask_once_more(struct study *study, unsigned i, msec_t now)
+{
+    struct errand *errand = &study->errand[i];
+    bool           ended  = !errand->running;
+    study->again |= 1u << i;
+    study->running += ended;
+    if (!errand_again(study->errands, errand, STUDY_PATIENT, now))
+        study->running -= ended;
+}
+
+static bool question_at_apex(const struct study *study)
+{
+    return name_equal(name_view(&study->name), name_view(&study->zone));
+}
+
 static void narrow(struct study *study, msec_t now) /* [3] */
 {
     open_step(study, STUDY_NARROW);
-    send_to_group(study, PART_OTHER_TYPE, name_view(&study->name), study->type == TYPE_A ? TYPE_MX : TYPE_A, false,
-                  now);
+    for (unsigned i = 0; i < study->count && study->step == STUDY_NARROW; i++)
+        if (!(study->again & 1u << i) && is_question(study, &study->errand[i]) && was_silent(&study->errand[i])) {
+            study->errand[i].resend = STUDY_RESEND;
+            ask_once_more(study, i, now);
+        }
+    if (study->step == STUDY_NARROW && !question_at_apex(study))
+        send_to_group(study, PART_OTHER_TYPE, name_view(&study->name), study->type == TYPE_A ? TYPE_MX : TYPE_A, false,
+                      now);
     close_step(study, now);
 }
 
@@ -217,8 +254,6 @@ static void after_ask_confirm(struct study *study, msec_t now)
     } else if (question_is_apex(study)) {
         study->result = (struct study_result){.decided = true, .fine = true};
         conclude(study, now);
-    } else if (name_equal(name_view(&study->name), name_view(&study->zone))) {
-        found(study, SCOPE_TYPE);
     } else {
         narrow(study, now);
     }
@@ -264,7 +299,7 @@ static void next_step(struct study *study, msec_t now)
         after_ask(study, now);
         break;
     case STUDY_NARROW:
-        found(study, any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME);
+        found(study, question_at_apex(study) || any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME);
         break;
     case STUDY_AGAIN:
         study->step = STUDY_CONTROL;
@@ -292,20 +327,6 @@ void study_cancel(struct study *study)
     study->step = STUDY_DONE;
 }
 
-static bool was_silent(const struct errand *errand)
-{
-    const struct exchange *exchange = &errand->exchange;
-    return exchange->state == EXCHANGE_OPEN ||
-           (exchange->state == EXCHANGE_DONE &&
-            (exchange->outcome == OUTCOME_TIMEOUT || exchange->outcome == OUTCOME_UNREACHABLE));
-}
-
-static bool is_question(const struct study *study, const struct errand *errand)
-{
-    return !at_external(errand) &&
-           (part_of(errand) == PART_QUESTION || (part_of(errand) == PART_APEX && question_is_apex(study)));
-}
-
 static void ask_again(struct study *study, control_fn control, void *context, msec_t now) /* [5] */
 {
     for (unsigned i = 0; i < study->count && study->step != STUDY_NARROW && study->step != STUDY_DONE; i++) {
@@ -313,13 +334,9 @@ static void ask_again(struct study *study, control_fn control, void *context, ms
         if (study->again & 1u << i || !is_question(study, errand) || !was_silent(errand) ||
             control(context, errand->exchange.server, study->asked_at) != CONTROL_GOOD)
             continue;
-        study->again |= 1u << i;
         if (study->step == STUDY_CONTROL)
             study->step = STUDY_AGAIN;
-        bool ended = !errand->running;
-        study->running += ended;
-        if (!errand_again(study->errands, errand, STUDY_PATIENT, now))
-            study->running -= ended;
+        ask_once_more(study, i, now);
     }
     if (study->step == STUDY_AGAIN && study->running == 0)
         study->step = STUDY_CONTROL;

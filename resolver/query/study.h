@@ -7,14 +7,15 @@
  *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
  *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
  *   STUDY_PATIENT  3 s    time for the second question of step 5, more than a cold recursion takes
- *   STUDY_SERVERS  2      domestic upstreams asked; with apex and question sent twice that is LIMIT_EXCHANGES
+ *   STUDY_SERVERS  3      domestic upstreams asked: with apex and question that is 6 of the 8 packets a study may cost
  *
  * STEPS of a confirmation
  *   1. IDENTIFY: if external did not show the zone's SOA with its answer, it is asked for it. (An alias: whether
  * domestic answers for the CNAME itself tells its own zone from that of its target; the target is studied on its own.)
  *   2. ASK: apex SOA and the failed question, at domestic. One usable answer to the question ends it: FINE.
  *   3. NARROW: the apex is fine and the question is not: the same name with another type tells scope `name` from
- * `type`.
+ * `type`. A question that was silent is asked twice more beside it: where the apex answers, a lost datagram is likelier
+ * than a block.
  *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
  * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
  *   5. AGAIN, mostly while step 2 still waits: an upstream that was silent and has answered the control question is
@@ -32,7 +33,7 @@ enum {
     STUDY_LIFE    = 5000,
     STUDY_RESEND  = 1500,
     STUDY_PATIENT = 3000,
-    STUDY_SERVERS = 2
+    STUDY_SERVERS = 3
 };
 
 enum study_kind {
@@ -95,7 +96,9 @@ struct study {
     bool                by_alias; /* the apex question is the CNAME at `name` */
     bool                question_failed;
     struct study_result result;
-    unsigned            again; /* bit mask of the errands that were asked once more */
+    unsigned            again;   /* bit mask of the errands that were asked once more */
+    unsigned            strikes; /* that wait until the zone is known */
+    bool                placed;  /* the suspicion stands at the zone, not at the guess */
     unsigned            running;
     unsigned            count; /* errands used */
     struct errand       errand[STUDY_ERRANDS];

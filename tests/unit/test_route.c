@@ -333,6 +333,23 @@ static void good_is_known_of_the_registrable_domain(void **state)
     assert_int_equal(choose(world, ".").reason, ROUTE_UNKNOWN);
 }
 
+/* What was learned from silence is no reason to go where silence must not lead. */
+static void a_narrower_fallback_binds_what_was_learned(void **state)
+{
+    struct world                 *world     = *state;
+    static const enum zone_reason reasons[] = {REASON_TIMEOUT, REASON_SERVFAIL, REASON_REFUSED};
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        for (size_t j = 0; j < ARRAY_LEN(reasons); j++) {
+            struct zone *zone      = list_zone(world, "example.com", ZONE_BLOCKED, 0, PIN_NONE);
+            zone->condition.reason = reasons[i];
+            table_publish(zone);
+            world->setup.fall_on_timeout  = reasons[j] != REASON_TIMEOUT;
+            world->setup.fall_on_servfail = reasons[j] != REASON_SERVFAIL;
+            world->setup.fall_on_refused  = reasons[j] != REASON_REFUSED;
+            assert_int_equal(choose(world, "a.example.com").first, i == j ? SETUP_DOMESTIC : SETUP_EXTERNAL);
+        }
+}
+
 static void one_living_upstream_is_no_outage(void **state)
 {
     struct world *world = *state;
@@ -352,6 +369,7 @@ int main(void)
         ROUTE_TEST(a_fence_is_above_everything),
         ROUTE_TEST(the_closest_pin_decides),
         ROUTE_TEST(patience_follows_the_slow_answers),
+        ROUTE_TEST(a_narrower_fallback_binds_what_was_learned),
         ROUTE_TEST(good_is_known_of_the_registrable_domain),
         ROUTE_TEST(one_living_upstream_is_no_outage),
     };

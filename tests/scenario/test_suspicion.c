@@ -1,0 +1,86 @@
+/*
+ * test_suspicion.c: where a suspicion stands while its confirmation goes on: at the zone that fails, not at its healthy
+ * neighbours.
+ */
+#include "lib/world.h"
+
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Answers that show no SOA: the cut is known one question later. */
+static struct world *hosting(uint64_t seed)
+{
+    struct world *world = world_create(&(struct world_options){.seed = seed});
+    world_warm_up(world);
+    world_cut(world, "shut.hosting.example");
+    world_say(world, DOMESTIC, "shut.hosting.example", (struct manner){.way = SILENT});
+    return world;
+}
+
+static void a_suspicion_moves_to_the_zone(void **state)
+{
+    (void) state;
+    struct world *world = hosting(1);
+    world_resolve(world, "mail.shut.hosting.example", TYPE_A);
+    world_run(world, 2 * EXTERNAL_DELAY + 20);
+    assert_int_equal(world_state(world, "shut.hosting.example"), ZONE_SUSPECT);
+    assert_int_equal(world_state(world, "hosting.example"), ZONE_CLEAR);
+
+    size_t before = world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL);
+    world_say(world, DOMESTIC, "fine.hosting.example", (struct manner){.way = ANSWERS, .after = 400});
+    world_resolve(world, "mail.fine.hosting.example", TYPE_A);
+    assert_int_equal(world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL), before);
+    world_end(world);
+}
+
+/* Before the zone is known the suspicion is a guess: neighbours have time to answer from a cache. */
+static void a_guess_is_one_strike_however_many_fail(void **state)
+{
+    (void) state;
+    struct world *world = hosting(2);
+    world_say(world, EXTERNAL, "shut.hosting.example", (struct manner){.way = ANSWERS, .type = TYPE_A});
+    world_say(world, EXTERNAL, "hosting.example", (struct manner){.way = SILENT, .type = TYPE_SOA});
+    world_ask(world, "a.shut.hosting.example", TYPE_A);
+    world_ask(world, "b.shut.hosting.example", TYPE_A);
+    world_ask(world, "c.shut.hosting.example", TYPE_A);
+    world_run(world, 900 + EXTERNAL_DELAY + 30);
+    struct verdict verdict = world_verdict(world, "fine.hosting.example", TYPE_A);
+    assert_int_equal(verdict.state, ZONE_SUSPECT);
+    assert_int_equal(verdict.strikes, 1);
+    size_t before = world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL);
+    world_resolve(world, "mail.fine.hosting.example", TYPE_A);
+    assert_int_equal(world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL), before);
+    world_end(world);
+}
+
+/* The third lookup goes straight to the way that works, though each name is another one. */
+static void strikes_of_other_names_count_for_the_zone(void **state)
+{
+    (void) state;
+    struct world *world = hosting(3);
+    world_resolve(world, "a.shut.hosting.example", TYPE_A);
+    world_run(world, 2 * EXTERNAL_DELAY + 20);
+    const struct ask *ask = world_ask(world, "b.shut.hosting.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), PATIENCE_SUSPECT, PATIENCE_SUSPECT + EXTERNAL_DELAY + 20);
+    world_run(world, 20);
+    ask = world_ask(world, "c.shut.hosting.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_suspicion_moves_to_the_zone),
+        cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
+        cmocka_unit_test(strikes_of_other_names_count_for_the_zone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
