@@ -176,7 +176,7 @@ static void narrow(struct study *study, msec_t now) /* [3] */
 {
     open_step(study, STUDY_NARROW);
     for (unsigned i = 0; i < study->count && study->step == STUDY_NARROW; i++)
-        if (!(study->again & 1u << i) && is_question(study, &study->errand[i]) && was_silent(&study->errand[i])) {
+        if (is_question(study, &study->errand[i]) && was_silent(&study->errand[i])) {
             study->errand[i].resend = STUDY_RESEND;
             ask_once_more(study, i, now);
         }
