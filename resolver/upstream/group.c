@@ -4,8 +4,9 @@
 #include "upstream/group.h"
 
 enum {
-    NEAR_FACTOR = 2,  /* as fast as the fastest, if not slower than this many times … */
-    NEAR_SLACK  = 20, /* … plus this, ms: then the configured order decides, which keeps caches warm */
+    NEAR_FACTOR = 2,      /* as fast as the fastest, if not slower than this many times … */
+    NEAR_SLACK  = 20,     /* … plus this, ms: then the configured order decides, which keeps caches warm */
+    SPEED_LIFE  = 600000, /* ms after the last answer in which the speed holds: who was slow once is tried again */
     SLOW_ENOUGH = 20,
     SLOW_HALVE  = 4096,
 };
@@ -24,9 +25,11 @@ static int badness(const struct server *server, enum transport transport, msec_t
     return 2 * (int) server_health(server) + doubtful;
 }
 
-/* By the transport that most of its questions take. */
-static msec_t speed(const struct server *server)
+/* By the transport that most of its questions take; 0: unknown. */
+static msec_t speed(const struct server *server, msec_t now)
 {
+    if (now - atomic_load_explicit(&server->last_answer, memory_order_relaxed) > SPEED_LIFE)
+        return 0;
     return rtt_smoothed(&server->rtt[server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP]);
 }
 
@@ -38,7 +41,7 @@ int group_pick(const struct group *group, unsigned tried, enum transport transpo
         if (tried & 1u << i)
             continue;
         int    bad  = badness(group->servers[i], transport, now);
-        msec_t srtt = speed(group->servers[i]);
+        msec_t srtt = speed(group->servers[i], now);
         if (least < 0 || bad < least) {
             least   = bad;
             fastest = srtt;
@@ -48,7 +51,7 @@ int group_pick(const struct group *group, unsigned tried, enum transport transpo
     }
     for (unsigned i = 0; i < group->count; i++)
         if (!(tried & 1u << i) && badness(group->servers[i], transport, now) == least &&
-            speed(group->servers[i]) <= fastest * NEAR_FACTOR + NEAR_SLACK)
+            speed(group->servers[i], now) <= fastest * NEAR_FACTOR + NEAR_SLACK)
             return (int) i;
     /* health is shared between threads and may have changed since it was read above */
     for (unsigned i = 0; i < group->count; i++)

@@ -97,6 +97,23 @@ static void who_is_asked_when(void **state)
     }
 }
 
+/* Its first answer was slow, and with another one fast nobody asked it again. */
+static void who_was_slow_is_tried_again(void **state)
+{
+    (void) state;
+    const struct member members[] = {{.rtt = 900}, {.rtt = 10}};
+    const msec_t        life      = 600000;
+    struct group        group;
+    open_group(&group, members, 2);
+    atomic_store(&group.servers[0]->last_answer, NOW);
+    atomic_store(&group.servers[1]->last_answer, NOW + life);
+    assert_int_equal(group_pick(&group, 0, TRANSPORT_UDP, NOW + life), 1);
+    assert_int_equal(group_pick(&group, 0, TRANSPORT_UDP, NOW + life + 1), 0);
+    server_on_reply(group.servers[0], TRANSPORT_UDP, OUTCOME_ANSWER, 800, NOW + life + 900);
+    assert_int_equal(group_pick(&group, 0, TRANSPORT_UDP, NOW + life + 900), 1);
+    close_group(&group);
+}
+
 static void a_full_group_is_asked_to_its_end(void **state)
 {
     (void) state;
@@ -176,6 +193,7 @@ int main(void)
         cmocka_unit_test(who_is_asked_when),
         cmocka_unit_test(a_full_group_is_asked_to_its_end),
         cmocka_unit_test(a_group_is_down_when_all_of_it_is),
+        cmocka_unit_test(who_was_slow_is_tried_again),
         cmocka_unit_test(p95_is_of_slow_answers_only),
         cmocka_unit_test(very_slow_answers_share_the_last_bucket),
         cmocka_unit_test(p95_follows_the_times),
