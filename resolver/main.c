@@ -8,9 +8,9 @@
  *   cache    cache/                           hit: copy and patch (dns/edit), done
  *   join     query/engine, query/flight       someone already asks this: wait with them
  *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
- *   ask      query/query, upstream/exchange   one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
+ *   ask      query/asking, upstream/exchange  one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
  *   judge    dns/kind                         outcome: health of the upstream, observation for the keeper
- *   answer   query/query                      store, answer the asker and all who joined
+ *   answer   query/query, query/answering     store, answer the asker and all who joined
  *
  * Beside it, on the keeper's thread: query/prober and query/study find out about zones, learn/ remembers them, store/
  * keeps them, control/ and server/commands show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/

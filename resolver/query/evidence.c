@@ -1,0 +1,71 @@
+/*
+ * evidence.c: see evidence.h.
+ */
+#include "query/evidence.h"
+
+#include "query/asking.h"
+
+void evidence_tell(const struct query *query, struct desk *desk, enum observed what, enum zone_reason reason,
+                   const struct kind *kind)
+{
+    struct observation observation = {
+        .what   = what,
+        .reason = reason,
+        .type   = query->inquiry.type,
+        .class  = query->inquiry.class,
+        .terms  = query->terms,
+        .name   = query->inquiry.name,
+    };
+    if (kind && kind->has_soa)
+        observation.zone = kind->zone;
+    if (kind && kind->has_alias)
+        observation.alias = kind->alias;
+    desk->effects.observe(desk->effects.context, &observation);
+}
+
+/* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. */
+bool evidence_wanted(const struct query *query)
+{
+    return query->route.learn && !query->inquiry.checking_disabled && query->inquiry.type != TYPE_ANY &&
+           query->inquiry.class == CLASS_IN;
+}
+
+enum zone_reason evidence_reason(const struct query *query)
+{
+    enum zone_reason reason = REASON_TIMEOUT;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state != EXCHANGE_DONE || !asking_is_domestic(query, exchange))
+            continue;
+        if (exchange->outcome == OUTCOME_SERVFAIL)
+            return REASON_SERVFAIL;
+        if (exchange->outcome == OUTCOME_REFUSED)
+            reason = REASON_REFUSED;
+    }
+    return reason;
+}
+
+/* Where the network says that no domestic upstream is there, their silence tells nothing of the zone. */
+bool evidence_domestic_reached(const struct query *query)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (asking_is_domestic(query, exchange) &&
+            (exchange->state == EXCHANGE_OPEN || exchange->outcome != OUTCOME_UNREACHABLE))
+            return true;
+    }
+    return false;
+}
+
+void evidence_domestic_fine(struct query *query, struct desk *desk, msec_t now)
+{
+    struct view domain = suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
+    if (domain.len > 0)
+        good_mark(desk->shared.good, domain, now);
+    if (query->route.listed || query->state == QUERY_ANSWERED)
+        evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL);
+    else if (domain.len > 0 && query->route.learn && now - desk->last_sample >= SAMPLE_EVERY) {
+        desk->last_sample = now;
+        evidence_tell(query, desk, OBSERVED_SAMPLE, REASON_NONE, NULL);
+    }
+}
