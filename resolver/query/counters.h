@@ -17,4 +17,10 @@ struct counters {
 #define COUNT(counter)                                                                                                 \
     atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + 1, memory_order_relaxed)
 
+/* The keeper's. */
+struct prober_stats {
+    uint64_t strikes, confirmations, confirmed, rechecks, broken_checks, controls, control_failures, health_probes,
+        skipped;
+};
+
 #endif

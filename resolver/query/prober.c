@@ -4,26 +4,10 @@
 #include "query/prober.h"
 
 #include "query/attribution.h"
+#include "query/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    CANDIDATES   = 16, /* zones that control questions are asked below */
-    WATCHES      = LIMIT_GROUPS * LIMIT_GROUP,
-    CONTROL_LIFE = 5000,
-    LABEL_LEN    = 16,
-};
-
-struct watch { /* of one server: health probe and control question */
-    struct prober *prober;
-    struct server *server;
-    bool           external;
-    struct errand  health, control;
-    msec_t         control_asked;  /* when the last control question was sent; 0: never */
-    msec_t         control_good;   /* sending time of the last good one */
-    msec_t         control_failed; /* sending time of the last failed one */
-};
 
 struct prober {
     struct desk         desk;
@@ -33,209 +17,24 @@ struct prober {
     struct prober_stats stats;
     struct list         studies, finished;
     unsigned            study_count, recheck_count;
-    struct name         candidates[CANDIDATES];
-    unsigned            candidate_count;
-    msec_t              health_looked;
-    struct watch       *watches;
-    unsigned            watch_count;
+    struct watches      watches;
 };
-
-/* ---- servers: health probes and control questions ---- */
 
 static bool domestic_down(const struct prober *prober)
 {
     return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
 }
 
-static void on_health_done(void *owner, struct errand *errand, msec_t now)
+static void on_server_changed(void *owner, const struct server *server, bool up, msec_t now)
 {
-    struct watch  *watch   = owner;
-    enum outcome   out     = errand->exchange.outcome;
-    bool           alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
-    struct prober *prober  = watch->prober;
-    bool           changed = server_on_probe(watch->server, alive, now);
-    if (changed && !alive && domestic_down(prober))
+    struct prober *prober = owner;
+    if (!up && domestic_down(prober))
         learner_drop_suspicions(prober->learner, now);
-    if (changed && prober->hooks.server_changed)
-        prober->hooks.server_changed(prober->hooks.context, watch->server, alive);
-}
-
-static void probe_health(struct prober *prober, struct watch *watch, msec_t now)
-{
-    prober->stats.health_probes++;
-    watch->health = (struct errand){
-        .life    = SERVER_PROBE_TIMEOUT,
-        .done    = on_health_done,
-        .owner   = watch,
-        .inquiry = {.name = {.len = 1}, .type = TYPE_NS, .class = CLASS_IN},
-    };
-    errand_start(&prober->errands, &watch->health, watch->server, now);
-}
-
-/* Workers heal and suspect servers by themselves; what they cannot do is ask. */
-static void look_at_health(struct prober *prober, msec_t now)
-{
-    prober->health_looked = now;
-    for (unsigned i = 0; i < prober->watch_count; i++) {
-        struct watch *watch = &prober->watches[i];
-        if (watch->health.running)
-            continue;
-        if (server_wants_probe(watch->server, now))
-            probe_health(prober, watch, now);
-        else if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
-                 server_on_probe(watch->server, true, now) && prober->hooks.server_changed)
-            prober->hooks.server_changed(prober->hooks.context, watch->server, true);
-    }
-}
-
-static void on_control_done(void *owner, struct errand *errand, msec_t now)
-{
-    struct watch *watch = owner;
-    (void) now;
-    if (outcome_usable(errand->exchange.outcome)) {
-        watch->control_good = errand->exchange.started;
-    } else {
-        watch->control_failed = errand->exchange.started;
-        watch->prober->stats.control_failures++;
-    }
-}
-
-static bool is_studied_below(const struct prober *prober, struct view zone)
-{
-    LIST_EACH (item, next, &prober->studies)
-        if (name_is_at_or_below(name_view(&CONTAINER_OF(item, struct study, link)->name), zone))
-            return true;
-    return false;
-}
-
-/* A zone that domestic answered lately and that nobody doubts now; it is searched from a random place on. NULL: none.
- */
-static const struct name *control_zone(struct prober *prober)
-{
-    unsigned from = prober->candidate_count ? rng_below(&prober->desk.rng, prober->candidate_count) : 0;
-    for (unsigned i = 0; i < prober->candidate_count; i++) {
-        const struct name *zone = &prober->candidates[(from + i) % prober->candidate_count];
-        if (!is_studied_below(prober, name_view(zone)))
-            return zone;
-    }
-    return NULL;
-}
-
-/* A name that no cache holds: a random label below a zone that domestic answered lately. For external, to which our own
- * good zones are nobody's business, below the root; never so for domestic, which may deny such a name from its cache of
- * the root though its link is cut. False: there is nothing to ask. */
-static bool control_name(struct prober *prober, const struct watch *watch, struct name *ret)
-{
-    static const char        letters[] = "abcdefghijklmnopqrstuvwxyz";
-    static const struct name root      = {.len = 1};
-    const struct name       *below     = watch->external ? &root : control_zone(prober);
-    char                     label[LABEL_LEN];
-    for (size_t i = 0; i < LABEL_LEN; i++)
-        label[i] = letters[rng_below(&prober->desk.rng, sizeof(letters) - 1)];
-    return below && name_prepend(ret, label, LABEL_LEN, name_view(below));
-}
-
-static void ask_control(struct prober *prober, struct watch *watch, msec_t now)
-{
-    prober->stats.controls++;
-    watch->control = (struct errand){
-        .life    = CONTROL_LIFE,
-        .done    = on_control_done,
-        .owner   = watch,
-        .inquiry = {.type = TYPE_A, .class = CLASS_IN},
-    };
-    if (!control_name(prober, watch, &watch->control.inquiry.name)) {
-        watch->control_failed = now;
-        return;
-    }
-    watch->control_asked = now;
-    errand_start(&prober->errands, &watch->control, watch->server, now);
-}
-
-static struct watch *watch_of(struct prober *prober, const struct server *server)
-{
-    for (unsigned i = 0; i < prober->watch_count; i++)
-        if (prober->watches[i].server == server)
-            return &prober->watches[i];
-    return NULL;
-}
-
-static enum control_state control_of(void *context, const struct server *server, msec_t since)
-{
-    const struct watch *watch = watch_of(context, server);
-    if (!watch)
-        return CONTROL_BAD;
-    if (watch->control_good >= since && watch->control_good > 0)
-        return CONTROL_GOOD;
-    if (watch->control_failed >= since && watch->control_failed > 0)
-        return CONTROL_BAD;
-    return CONTROL_PENDING;
-}
-
-static bool wants_control(const struct study *study)
-{
-    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_IDENTIFY &&
-           study->step != STUDY_DONE;
-}
-
-/* Starts the control questions that studies wait for, and tells those that wait. */
-static void tend_controls(struct prober *prober, msec_t now)
-{
-    LIST_EACH (item, next, &prober->studies) {
-        struct study *study = CONTAINER_OF(item, struct study, link);
-        if (!wants_control(study))
-            continue;
-        for (unsigned i = 0; i < study->count; i++) {
-            const struct server *server = study->errand[i].exchange.server;
-            struct watch        *watch  = watch_of(prober, server);
-            bool                 idle   = watch && !watch->control.running;
-            bool rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
-            if (idle && rested && control_of(prober, server, study->asked_at) == CONTROL_PENDING)
-                ask_control(prober, watch, now);
-        }
-        study_on_control(study, control_of, prober, now);
-    }
-}
-
-static bool count_watches(struct prober *prober)
-{
-    const struct setup *setup = prober->desk.setup;
-    unsigned            total = 0;
-    for (unsigned i = 0; i < setup->group_count; i++)
-        total += setup->groups[i].count;
-    prober->watches     = calloc(total, sizeof(*prober->watches));
-    prober->watch_count = 0;
-    if (!prober->watches)
-        return false;
-    for (unsigned i = 0; i < setup->group_count; i++)
-        for (unsigned j = 0; j < setup->groups[i].count; j++)
-            if (!watch_of(prober, setup->groups[i].servers[j]))
-                prober->watches[prober->watch_count++] = (struct watch){
-                    .prober = prober, .server = setup->groups[i].servers[j], .external = i == SETUP_EXTERNAL};
-    return true;
-}
-
-static void drop_watches(struct prober *prober)
-{
-    for (unsigned i = 0; i < prober->watch_count; i++) {
-        errand_cancel(&prober->errands, &prober->watches[i].health);
-        errand_cancel(&prober->errands, &prober->watches[i].control);
-    }
-    free(prober->watches);
-    prober->watches     = NULL;
-    prober->watch_count = 0;
+    if (prober->hooks.server_changed)
+        prober->hooks.server_changed(prober->hooks.context, server, up);
 }
 
 /* ---- studies ---- */
-
-/* A failure alone ends no service as a control: in an outage all would be gone when they are needed. */
-static void drop_candidate(struct prober *prober, struct view zone)
-{
-    for (unsigned i = 0; i < prober->candidate_count; i++)
-        if (name_is_at_or_below(name_view(&prober->candidates[i]), zone) ||
-            name_is_at_or_below(zone, name_view(&prober->candidates[i])))
-            prober->candidates[i--] = prober->candidates[--prober->candidate_count];
-}
 
 static void note_evidence(struct zone *zone, const struct study *study)
 {
@@ -322,7 +121,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     if (!zone)
         return;
     prober->stats.confirmed++;
-    drop_candidate(prober, id.name);
+    watches_withdraw(&prober->watches, id.name);
     note_evidence(zone, study);
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
@@ -544,21 +343,15 @@ static void fine(struct prober *prober, const struct observation *observation, m
 static void sample(struct prober *prober, const struct observation *observation)
 {
     struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&observation->name));
-    if (domain.len == 0 || !is_open(prober->desk.setup->policy, domain))
-        return;
-    for (unsigned i = 0; i < prober->candidate_count; i++)
-        if (name_equal(name_view(&prober->candidates[i]), domain))
-            return;
-    unsigned place =
-        prober->candidate_count < CANDIDATES ? prober->candidate_count++ : rng_below(&prober->desk.rng, CANDIDATES);
-    name_set_lower(&prober->candidates[place], domain);
+    if (domain.len > 0 && is_open(prober->desk.setup->policy, domain))
+        watches_offer(&prober->watches, domain);
 }
 
 /* After every event. */
 static void tend(struct prober *prober, msec_t now)
 {
     place_suspicions(prober, now);
-    tend_controls(prober, now);
+    watches_tend(&prober->watches, now);
     free_finished(prober);
 }
 
@@ -673,7 +466,7 @@ void prober_on_unreachable(struct prober *prober, struct exchange *exchange, mse
 
 msec_t prober_next(const struct prober *prober)
 {
-    msec_t due = msec_min(timers_next(&prober->errands.timers), prober->health_looked + HEALTH_LOOK);
+    msec_t due = msec_min(timers_next(&prober->errands.timers), prober->watches.looked + HEALTH_LOOK);
     due        = msec_min(due, learner_next_end(prober->learner));
     if (prober->recheck_count < RECHECKS_AT_ONCE)
         due = msec_min(due, learner_next_recheck(prober->learner));
@@ -683,8 +476,8 @@ msec_t prober_next(const struct prober *prober)
 void prober_on_time(struct prober *prober, msec_t now)
 {
     errands_on_time(&prober->errands, now);
-    if (now - prober->health_looked >= HEALTH_LOOK)
-        look_at_health(prober, now);
+    if (now - prober->watches.looked >= HEALTH_LOOK)
+        watches_look(&prober->watches, now);
     learner_end_due(prober->learner, now);
     recheck_due(prober, now);
     tend(prober, now);
@@ -721,7 +514,12 @@ struct prober *prober_create(const struct prober_options *options)
     list_init(&prober->finished);
     timers_init(&prober->errands.timers);
     rng_init(&prober->desk.rng, options->seed);
-    if (count_watches(prober))
+    prober->watches = (struct watches){.errands = &prober->errands,
+                                       .studies = &prober->studies,
+                                       .stats   = &prober->stats,
+                                       .changed = on_server_changed,
+                                       .owner   = prober};
+    if (watches_open(&prober->watches))
         return prober;
     prober_destroy(prober);
     return NULL;
@@ -732,7 +530,7 @@ void prober_destroy(struct prober *prober)
     if (!prober)
         return;
     drop_studies(prober);
-    drop_watches(prober);
+    watches_close(&prober->watches);
     timers_fini(&prober->errands.timers);
     setup_drop(prober->desk.setup);
     free(prober);
@@ -742,13 +540,12 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 {
     struct setup *before = prober->desk.setup;
     drop_studies(prober);
-    drop_watches(prober);
+    watches_close(&prober->watches);
     prober->desk.setup = setup_take(setup);
     setup_drop(before);
-    prober->candidate_count = 0; /* a fence may stand there now */
     /* without memory for them health and control stand still until the next reload */
-    count_watches(prober);
-    look_at_health(prober, now);
+    watches_open(&prober->watches);
+    watches_look(&prober->watches, now);
 }
 
 const struct prober_stats *prober_read_stats(const struct prober *prober) { return &prober->stats; }

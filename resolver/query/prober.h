@@ -7,13 +7,12 @@
 #define QUERY_PROBER_H
 
 #include "learn/learner.h"
+#include "query/counters.h"
 #include "query/study.h"
 
 struct prober;
 
-enum {                       /* ms */
-    CONTROL_EVERY    = 5000, /* at most one control question to a server in that time */
-    HEALTH_LOOK      = 100,  /* how often the servers' health is looked at: workers only set a flag */
+enum { /* ms */
     RECHECKS_AT_ONCE = 16,
 };
 
@@ -52,10 +51,6 @@ void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, m
 msec_t prober_next(const struct prober *prober);
 void   prober_on_time(struct prober *prober, msec_t now);
 
-struct prober_stats {
-    uint64_t strikes, confirmations, confirmed, rechecks, broken_checks, controls, control_failures, health_probes,
-        skipped;
-};
 const struct prober_stats *prober_read_stats(const struct prober *prober);
 struct rng                *prober_rng(struct prober *prober);
 

@@ -1,0 +1,215 @@
+/*
+ * watch.c: see watch.h.
+ */
+#include "query/watch.h"
+
+#include <stdlib.h>
+
+enum {
+    CONTROL_LIFE = 5000, /* ms */
+    LABEL_LEN    = 16,
+};
+
+struct watch { /* of one server: health probe and control question */
+    struct watches *watches;
+    struct server  *server;
+    bool            external;
+    struct errand   health, control;
+    msec_t          control_asked;  /* when the last control question was sent; 0: never */
+    msec_t          control_good;   /* sending time of the last good one */
+    msec_t          control_failed; /* sending time of the last failed one */
+};
+
+static void on_health_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch   *watch   = owner;
+    struct watches *watches = watch->watches;
+    enum outcome    out     = errand->exchange.outcome;
+    bool            alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
+    if (server_on_probe(watch->server, alive, now))
+        watches->changed(watches->owner, watch->server, alive, now);
+}
+
+static void probe_health(struct watches *watches, struct watch *watch, msec_t now)
+{
+    watches->stats->health_probes++;
+    watch->health = (struct errand){
+        .life    = SERVER_PROBE_TIMEOUT,
+        .done    = on_health_done,
+        .owner   = watch,
+        .inquiry = {.name = {.len = 1}, .type = TYPE_NS, .class = CLASS_IN},
+    };
+    errand_start(watches->errands, &watch->health, watch->server, now);
+}
+
+void watches_look(struct watches *watches, msec_t now)
+{
+    watches->looked = now;
+    for (unsigned i = 0; i < watches->count; i++) {
+        struct watch *watch = &watches->list[i];
+        if (watch->health.running)
+            continue;
+        if (server_wants_probe(watch->server, now))
+            probe_health(watches, watch, now);
+        else if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
+                 server_on_probe(watch->server, true, now))
+            watches->changed(watches->owner, watch->server, true, now);
+    }
+}
+
+static void on_control_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch *watch = owner;
+    (void) now;
+    if (outcome_usable(errand->exchange.outcome)) {
+        watch->control_good = errand->exchange.started;
+    } else {
+        watch->control_failed = errand->exchange.started;
+        watch->watches->stats->control_failures++;
+    }
+}
+
+static bool is_studied_below(const struct watches *watches, struct view zone)
+{
+    LIST_EACH (item, next, watches->studies)
+        if (name_is_at_or_below(name_view(&CONTAINER_OF(item, struct study, link)->name), zone))
+            return true;
+    return false;
+}
+
+/* A zone that domestic answered lately and that nobody doubts now; it is searched from a random place on. NULL: none.
+ */
+static const struct name *control_zone(struct watches *watches)
+{
+    unsigned from = watches->candidate_count ? rng_below(&watches->errands->desk->rng, watches->candidate_count) : 0;
+    for (unsigned i = 0; i < watches->candidate_count; i++) {
+        const struct name *zone = &watches->candidates[(from + i) % watches->candidate_count];
+        if (!is_studied_below(watches, name_view(zone)))
+            return zone;
+    }
+    return NULL;
+}
+
+/* A name that no cache holds: a random label below a zone that domestic answered lately. For external, to which our own
+ * good zones are nobody's business, below the root; never so for domestic, which may deny such a name from its cache of
+ * the root though its link is cut. False: there is nothing to ask. */
+static bool control_name(struct watches *watches, const struct watch *watch, struct name *ret)
+{
+    static const char        letters[] = "abcdefghijklmnopqrstuvwxyz";
+    static const struct name root      = {.len = 1};
+    const struct name       *below     = watch->external ? &root : control_zone(watches);
+    char                     label[LABEL_LEN];
+    for (size_t i = 0; i < LABEL_LEN; i++)
+        label[i] = letters[rng_below(&watches->errands->desk->rng, sizeof(letters) - 1)];
+    return below && name_prepend(ret, label, LABEL_LEN, name_view(below));
+}
+
+static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
+{
+    watches->stats->controls++;
+    watch->control = (struct errand){
+        .life    = CONTROL_LIFE,
+        .done    = on_control_done,
+        .owner   = watch,
+        .inquiry = {.type = TYPE_A, .class = CLASS_IN},
+    };
+    if (!control_name(watches, watch, &watch->control.inquiry.name)) {
+        watch->control_failed = now;
+        return;
+    }
+    watch->control_asked = now;
+    errand_start(watches->errands, &watch->control, watch->server, now);
+}
+
+static struct watch *watch_of(struct watches *watches, const struct server *server)
+{
+    for (unsigned i = 0; i < watches->count; i++)
+        if (watches->list[i].server == server)
+            return &watches->list[i];
+    return NULL;
+}
+
+static enum control_state control_of(void *context, const struct server *server, msec_t since)
+{
+    const struct watch *watch = watch_of(context, server);
+    if (!watch)
+        return CONTROL_BAD;
+    if (watch->control_good >= since && watch->control_good > 0)
+        return CONTROL_GOOD;
+    if (watch->control_failed >= since && watch->control_failed > 0)
+        return CONTROL_BAD;
+    return CONTROL_PENDING;
+}
+
+static bool wants_control(const struct study *study)
+{
+    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_IDENTIFY &&
+           study->step != STUDY_DONE;
+}
+
+void watches_tend(struct watches *watches, msec_t now)
+{
+    LIST_EACH (item, next, watches->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (!wants_control(study))
+            continue;
+        for (unsigned i = 0; i < study->count; i++) {
+            const struct server *server = study->errand[i].exchange.server;
+            struct watch        *watch  = watch_of(watches, server);
+            bool                 idle   = watch && !watch->control.running;
+            bool rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
+            if (idle && rested && control_of(watches, server, study->asked_at) == CONTROL_PENDING)
+                ask_control(watches, watch, now);
+        }
+        study_on_control(study, control_of, watches, now);
+    }
+}
+
+bool watches_open(struct watches *watches)
+{
+    const struct setup *setup = watches->errands->desk->setup;
+    unsigned            total = 0;
+    for (unsigned i = 0; i < setup->group_count; i++)
+        total += setup->groups[i].count;
+    watches->list  = calloc(total, sizeof(*watches->list));
+    watches->count = 0;
+    if (!watches->list)
+        return false;
+    for (unsigned i = 0; i < setup->group_count; i++)
+        for (unsigned j = 0; j < setup->groups[i].count; j++)
+            if (!watch_of(watches, setup->groups[i].servers[j]))
+                watches->list[watches->count++] = (struct watch){
+                    .watches = watches, .server = setup->groups[i].servers[j], .external = i == SETUP_EXTERNAL};
+    return true;
+}
+
+void watches_close(struct watches *watches)
+{
+    for (unsigned i = 0; i < watches->count; i++) {
+        errand_cancel(watches->errands, &watches->list[i].health);
+        errand_cancel(watches->errands, &watches->list[i].control);
+    }
+    free(watches->list);
+    watches->list            = NULL;
+    watches->count           = 0;
+    watches->candidate_count = 0; /* a fence may stand there when it is opened again */
+}
+
+void watches_offer(struct watches *watches, struct view domain)
+{
+    for (unsigned i = 0; i < watches->candidate_count; i++)
+        if (name_equal(name_view(&watches->candidates[i]), domain))
+            return;
+    unsigned place = watches->candidate_count < WATCH_CANDIDATES
+                         ? watches->candidate_count++
+                         : rng_below(&watches->errands->desk->rng, WATCH_CANDIDATES);
+    name_set_lower(&watches->candidates[place], domain);
+}
+
+void watches_withdraw(struct watches *watches, struct view zone)
+{
+    for (unsigned i = 0; i < watches->candidate_count; i++)
+        if (name_is_at_or_below(name_view(&watches->candidates[i]), zone) ||
+            name_is_at_or_below(zone, name_view(&watches->candidates[i])))
+            watches->candidates[i--] = watches->candidates[--watches->candidate_count];
+}

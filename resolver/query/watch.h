@@ -1,0 +1,52 @@
+/*
+ * watch.h: an eye on each upstream: is it there (health probes), and can it answer at all just now (control questions)?
+ * Knows studies as those who wait for a control question, and nothing of zones. The prober's.
+ */
+#ifndef QUERY_WATCH_H
+#define QUERY_WATCH_H
+
+#include "query/counters.h"
+#include "query/study.h"
+
+enum {                    /* ms */
+    CONTROL_EVERY = 5000, /* at most one control question to a server in that time */
+    HEALTH_LOOK   = 100,  /* how often the servers' health is looked at: workers only set a flag */
+};
+
+enum {
+    WATCH_CANDIDATES = 16 /* zones that control questions are asked below */
+};
+
+struct watch;
+
+struct watches {
+    struct errands      *errands; /* borrowed, and so is what follows */
+    struct list         *studies; /* under way */
+    struct prober_stats *stats;
+    void (*changed)(void *owner, const struct server *server, bool up, msec_t now); /* declared down, or came up */
+    void         *owner;
+    struct watch *list; /* owned */
+    unsigned      count;
+    msec_t        looked;
+    struct name   candidates[WATCH_CANDIDATES];
+    unsigned      candidate_count;
+};
+
+/* For the servers of the desk's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
+ * watched. */
+bool watches_open(struct watches *watches);
+/* Ends what is under way and leaves `watches` ready to be opened anew. */
+void watches_close(struct watches *watches);
+
+/* Workers heal and suspect servers by themselves; what they cannot do is ask. */
+void watches_look(struct watches *watches, msec_t now);
+/* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
+void watches_tend(struct watches *watches, msec_t now);
+
+/* Domestic answered below that domain, so control questions may be asked there. */
+void watches_offer(struct watches *watches, struct view domain);
+/* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage
+ * all would be gone when they are needed. */
+void watches_withdraw(struct watches *watches, struct view zone);
+
+#endif
