@@ -66,14 +66,17 @@ static const struct name *suspected(const struct study *study) { return study->p
 
 static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
 {
-    struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
-    if (zone && zone->condition.state == ZONE_SUSPECT)
-        learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+    struct zone *zones[] = {listed(prober, suspected(study), SCOPE_ZONE, 0),
+                            listed(prober, &study->name, SCOPE_NAME, 0)};
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
+        if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
+            learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
 }
 
-static void add_strike(struct prober *prober, struct view zone, const struct study *study, msec_t now)
+static void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study,
+                       msec_t now)
 {
-    const struct zone_id id = {.name = zone, .scope = SCOPE_ZONE};
+    const struct zone_id id = {.name = name, .scope = scope};
     learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
 }
 
@@ -86,7 +89,7 @@ static void place_suspicion(struct prober *prober, struct study *study, msec_t n
         clear_suspicion(prober, study, now);
     study->placed = true;
     for (unsigned i = same; i < 1 + study->strikes; i++)
-        add_strike(prober, name_view(&study->zone), study, now);
+        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
 }
 
 static void place_suspicions(struct prober *prober, msec_t now)
@@ -296,6 +299,21 @@ static void confirm(struct prober *prober, const struct observation *observation
     study_start(study, now);
 }
 
+/* Of the very name no neighbour is harmed: its strikes count at once. */
+static void add_to_study(struct prober *prober, struct study *study, struct view name, msec_t now)
+{
+    if (study->placed) {
+        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
+        return;
+    }
+    study->strikes++;
+    if (!name_equal(name, name_view(&study->name)))
+        return;
+    if (!listed(prober, &study->name, SCOPE_NAME, 0))
+        add_strike(prober, name, SCOPE_NAME, study, now);
+    add_strike(prober, name, SCOPE_NAME, study, now);
+}
+
 static void strike(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name    = name_view(&observation->name);
@@ -308,10 +326,7 @@ static void strike(struct prober *prober, const struct observation *observation,
     bool          known = observation->zone.len > 0 && observation->alias.len == 0;
     struct study *study = confirmation_of(prober, zone, known, name);
     if (study) {
-        if (study->placed)
-            add_strike(prober, name_view(&study->zone), study, now);
-        else
-            study->strikes++;
+        add_to_study(prober, study, name, now);
         return;
     }
     confirm(prober, observation, zone, known, now);

@@ -75,11 +75,36 @@ static void strikes_of_other_names_count_for_the_zone(void **state)
     world_end(world);
 }
 
+/* The zone of an alias is known late, whether it or its target fails: its own strikes count all the same, and no
+ * neighbour pays for them. */
+static void an_alias_counts_its_own_strikes(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 4});
+    world_warm_up(world);
+    world_alias(world, "shop.fine.example", "www.shut.test");
+    world_say(world, DOMESTIC, "shop.fine.example", (struct manner){.way = SILENT, .type = TYPE_A});
+    world_resolve(world, "shop.fine.example", TYPE_A);
+    world_run(world, 20);
+    cache_flush_all(world_shared(world).cache);
+    const struct ask *ask = world_ask(world, "shop.fine.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), 0, PATIENCE_SUSPECT + EXTERNAL_DELAY + 20);
+    world_run(world, 20);
+    cache_flush_all(world_shared(world).cache);
+    ask = world_ask(world, "shop.fine.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
+    assert_true(world_verdict(world, "www.fine.example", TYPE_A).strikes <= 1);
+    world_run(world, 20000);
+    assert_int_equal(world_state(world, "fine.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
+        cmocka_unit_test(an_alias_counts_its_own_strikes),
         cmocka_unit_test(strikes_of_other_names_count_for_the_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
