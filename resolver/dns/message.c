@@ -15,9 +15,11 @@ enum {
     OPTION_FIXED = 4,
 };
 
-/* Bytes that edit.c may change: TTLs, and letters of the question's name. A name whose shape hangs on one of them would
- * be another name after the edit, or none; nobody who compresses honestly points there. */
+/* Bytes that edit.c may change: TTLs, and letters of the question's name. A name whose shape hangs on one of them, or
+ * whose labels hold a TTL, would be another name after the edit, or none; nobody who compresses honestly points there.
+ */
 struct barred {
+    size_t  question_end;
     uint8_t bits[(MESSAGE_MAX + 1) / 8];
 };
 
@@ -26,6 +28,7 @@ static void bar(struct barred *barred, size_t pos) { barred->bits[pos / 8] |= (u
 static void barred_init(struct barred *barred, const struct message *message)
 {
     memset(barred->bits, 0, (message->wire.len + 7) / 8);
+    barred->question_end = message->start[SECTION_ANSWER];
     if (!message->has_question)
         return;
     for (size_t i = 0; i < message->question.name.len; i++)
@@ -72,7 +75,7 @@ static bool data_fits(struct view wire, const struct record *record, const struc
     if (layout.names == 0)
         return true;
     for (unsigned i = 0; i < layout.names; i++)
-        if (!name_skip_barred(wire, pos, barred->bits, &pos))
+        if (!name_skip_barred(wire, pos, barred->bits, barred->question_end, &pos))
             return false;
     return pos + layout.after == record->end;
 }
@@ -92,7 +95,7 @@ static void read_fixed(struct view wire, size_t pos, struct record *ret)
 static bool read_record(struct view wire, size_t pos, struct barred *barred, struct record *ret)
 {
     ret->owner = pos;
-    if (!name_skip_barred(wire, pos, barred->bits, &pos) || wire.len - pos < RECORD_FIXED)
+    if (!name_skip_barred(wire, pos, barred->bits, barred->question_end, &pos) || wire.len - pos < RECORD_FIXED)
         return false;
     read_fixed(wire, pos, ret);
     if (ret->end > wire.len)

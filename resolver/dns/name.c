@@ -34,9 +34,19 @@ static inline bool is_barred(const uint8_t *barred, size_t pos)
     return barred != NULL && (barred[pos / 8] >> pos % 8 & 1) != 0;
 }
 
+/* A label that meets a run of four covers it: else a length byte stands in it, and is found. So each fourth byte tells.
+ */
+static inline bool covers_barred(const uint8_t *barred, size_t data, size_t pos, uint8_t label)
+{
+    for (size_t at = pos + 4; at <= pos + label; at += 4)
+        if (at >= data && is_barred(barred, at))
+            return true;
+    return false;
+}
+
 /* A pointer leads to a run of labels that ends before the run it stands in began. So the walk only goes back, and what
  * follows a name can be cut off without changing it. */
-static inline bool walk(struct view message, size_t offset, const uint8_t *barred, struct name *ret_name,
+static inline bool walk(struct view message, size_t offset, const uint8_t *barred, size_t data, struct name *ret_name,
                         size_t *ret_end)
 {
     size_t   pos = offset, run = offset, limit = message.len, end = 0, len = 0;
@@ -58,6 +68,8 @@ static inline bool walk(struct view message, size_t offset, const uint8_t *barre
         }
         if (label > LABEL_MAX || limit - pos < 1u + label || len + 1 + label > NAME_WIRE_MAX)
             return false;
+        if (barred != NULL && covers_barred(barred, data, pos, label))
+            return false;
         if (ret_name != NULL)
             memcpy(ret_name->wire + len, message.data + pos, 1u + label);
         len += 1u + label;
@@ -74,17 +86,17 @@ static inline bool walk(struct view message, size_t offset, const uint8_t *barre
 
 bool name_unpack(struct view message, size_t offset, struct name *ret, size_t *ret_end)
 {
-    return walk(message, offset, NULL, ret, ret_end);
+    return walk(message, offset, NULL, 0, ret, ret_end);
 }
 
 bool name_skip(struct view message, size_t offset, size_t *ret_end)
 {
-    return walk(message, offset, NULL, NULL, ret_end);
+    return walk(message, offset, NULL, 0, NULL, ret_end);
 }
 
-bool name_skip_barred(struct view message, size_t offset, const uint8_t *barred, size_t *ret_end)
+bool name_skip_barred(struct view message, size_t offset, const uint8_t *barred, size_t data, size_t *ret_end)
 {
-    return walk(message, offset, barred, NULL, ret_end);
+    return walk(message, offset, barred, data, NULL, ret_end);
 }
 
 void name_set(struct name *ret, struct view name)

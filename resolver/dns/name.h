@@ -30,9 +30,10 @@ size_t name_check(struct view bytes);
 bool name_unpack(struct view message, size_t offset, struct name *ret, size_t *ret_end);
 /* As name_unpack(), without the copy. */
 bool name_skip(struct view message, size_t offset, size_t *ret_end);
-/* As name_skip(), but a name is refused that has a length or pointer byte where `barred` has its bit set; one bit for
- * each byte of `message`, the lowest bit first. */
-bool name_skip_barred(struct view message, size_t offset, const uint8_t *barred, size_t *ret_end);
+/* As name_skip(), but a name is refused that has a length or pointer byte where `barred` has its bit set (one bit for
+ * each byte of `message`, the lowest bit first), or any byte there that lies at or behind `data`: behind it bits stand
+ * in runs of four. */
+bool name_skip_barred(struct view message, size_t offset, const uint8_t *barred, size_t data, size_t *ret_end);
 
 void name_set(struct name *ret, struct view name);       /* copies */
 void name_set_lower(struct name *ret, struct view name); /* copies in lower case */

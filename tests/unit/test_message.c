@@ -117,6 +117,7 @@ static void records_are_checked(void **state)
         {0, TYPE_SRV, 8, "\0\0\0\0\0\0\xc0\x0c", true},
         {0, TYPE_SRV, 8, "\0\0\0\0\0\0\1a", false},
         {1, TYPE_SOA, 24, "\xc0\x0c\xc0\x0c....................", true},
+        {1, TYPE_SOA, 24, "\xc0\x20\xc0\x0c....................", false}, /* the type: a label over class and TTL */
         {1, TYPE_SOA, 23, "\xc0\x0c\xc0\x0c...................", false},
         {0, TYPE_TXT, 2, "\xc0\xff", true}, /* no names there: not looked at */
         {0, 65280, 0, "", true},

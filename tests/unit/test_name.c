@@ -143,15 +143,25 @@ static void barred_bytes_shape_no_name(void **state)
 {
     static const uint8_t bytes[] = "............\7example\0\4mail\xc0\x0c";
     struct view          message = {bytes, 28};
+    size_t               end;
 
     (void) state;
     for (size_t i = 0; i < message.len; i++) {
         uint8_t barred[4] = {0};
         bool    shapes    = i == 12 || i == 20 || i == 21 || i == 26 || i == 27;
-        size_t  end;
 
         barred[i / 8] = (uint8_t) (1u << i % 8);
-        assert_int_equal(name_skip_barred(message, 21, barred, &end), !shapes);
+        assert_int_equal(name_skip_barred(message, 21, barred, message.len, &end), !shapes);
+    }
+    /* a run of four, met by the name or not, in the letters or not */
+    for (size_t i = 8; i <= 24; i++) {
+        uint8_t barred[4] = {0};
+
+        for (size_t at = i; at < i + 4; at++)
+            barred[at / 8] |= (uint8_t) (1u << at % 8);
+        assert_int_equal(name_skip_barred(message, 21, barred, 12, &end), i == 8);
+        assert_int_equal(name_skip_barred(message, 21, barred, message.len, &end),
+                         i == 8 || (i >= 13 && i <= 16) || i == 22);
     }
 }
 
