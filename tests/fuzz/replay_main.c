@@ -1,10 +1,12 @@
 /*
- * replay_main.c: runs a fuzz target over files, without libFuzzer: each as it is, cut at every byte, and with every
- * byte replaced by values that parsers stumble over. Each input lies in memory of its own size, so that a sanitizer
- * sees the first byte read too far.
+ * replay_main.c: runs a fuzz target over the files of a directory, without libFuzzer: each as it is, cut at every byte,
+ * and with every byte replaced by values that parsers stumble over. Each input lies in memory of its own size, so that
+ * a sanitizer sees the first byte read too far.
  */
 #include "fuzz.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -59,9 +61,22 @@ static bool replay(const char *path)
 
 int main(int argc, char **argv)
 {
-    bool ok = argc > 1;
+    char           path[PATH_MAX];
+    DIR           *directory = argc == 2 ? opendir(argv[1]) : NULL;
+    struct dirent *entry;
+    unsigned       count = 0;
+    bool           ok    = true;
 
-    for (int i = 1; i < argc; i++)
-        ok &= replay(argv[i]);
-    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
+        ok &= replay(path);
+        count++;
+    }
+    if (directory != NULL)
+        closedir(directory);
+    if (count == 0)
+        fprintf(stderr, "usage: %s DIRECTORY: one with files in it\n", argv[0]);
+    return ok && count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

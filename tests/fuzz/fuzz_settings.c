@@ -1,0 +1,101 @@
+/* A configuration, and behind a NUL the resolv.conf that it may ask for: an error, or settings whose every bound holds.
+ */
+#include "fuzz.h"
+#include "settings/settings.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct heard {
+    unsigned errors, warnings;
+};
+
+static void hear(void *context, const char *text)
+{
+    static const char warning[] = "warning: ";
+    struct heard     *heard     = context;
+
+    CHECK(*text != '\0');
+    for (const char *at = text; *at != '\0'; at++)
+        CHECK((unsigned char) *at >= ' ' && *at != 0x7f);
+    if (strncmp(text, warning, sizeof(warning) - 1) == 0)
+        heard->warnings++;
+    else
+        heard->errors++;
+}
+
+struct file { /* in memory, with a path of its own */
+    int  fd;
+    char path[32];
+};
+
+static void put(struct file *file, const uint8_t *data, size_t size)
+{
+    if (file->path[0] == '\0') {
+        file->fd = memfd_create("fuzz", MFD_CLOEXEC);
+        CHECK(file->fd >= 0);
+        snprintf(file->path, sizeof(file->path), "/proc/self/fd/%d", file->fd);
+    }
+    CHECK(ftruncate(file->fd, 0) == 0 && pwrite(file->fd, data, size, 0) == (ssize_t) size);
+}
+
+static void check_groups(const struct settings *settings)
+{
+    CHECK(settings->group_count >= GROUP_OTHERS && settings->group_count <= LIMIT_GROUPS);
+    CHECK(strcmp(settings->groups[GROUP_DOMESTIC].name, "domestic") == 0);
+    CHECK(strcmp(settings->groups[GROUP_EXTERNAL].name, "external") == 0);
+    for (size_t i = 0; i < settings->group_count; i++)
+        CHECK(settings->groups[i].count >= 1 && settings->groups[i].count <= LIMIT_GROUP);
+}
+
+/* A fence that is written down stands. */
+static void check_rules(const struct settings *settings)
+{
+    struct policy *policy = policy_create(settings->rules, settings->rule_count);
+
+    CHECK(policy != NULL);
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct rule *rule  = &settings->rules[i];
+        const struct rule *found = policy_find(policy, name_view(&rule->zone));
+        CHECK(name_check(name_view(&rule->zone)) == rule->zone.len);
+        CHECK(name_equal(name_view(&found->zone), name_view(&rule->zone)));
+        CHECK(rule->preset || (found->via == rule->via && found->group == rule->group && !found->preset));
+        CHECK(rule->via != VIA_GROUP || rule->group < settings->group_count);
+    }
+    policy_destroy(policy);
+}
+
+static void check_settings(const struct settings *settings)
+{
+    CHECK(settings->listen_count >= 1 && settings->allow.count >= 1);
+    CHECK(settings->workers >= 1 && settings->workers <= LIMIT_WORKERS);
+    CHECK(settings->deadline >= 1000 && settings->deadline <= 30000);
+    CHECK(settings->patience >= 0 && settings->patience <= settings->deadline);
+    CHECK(settings->recheck_first >= 1000 && settings->recheck_first <= settings->recheck_max);
+    CHECK(settings->recover_after >= 1 && settings->max_zones >= 1);
+    CHECK(settings->min_ttl <= settings->max_ttl && settings->cache_memory >= 1 << 20);
+    CHECK(settings->control_socket[0] == '/' && settings->state[0] == '/');
+    check_groups(settings);
+    check_rules(settings);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct file             config, resolv_conf;
+    static struct settings_sources sources = {.presets = PRESETS};
+    const uint8_t                 *nul     = size > 0 ? memchr(data, '\0', size) : NULL;
+    size_t                         len     = nul != NULL ? (size_t) (nul - data) : size;
+    struct heard                   heard   = {0};
+
+    put(&config, data, len);
+    put(&resolv_conf, nul != NULL ? nul + 1 : data, nul != NULL ? size - len - 1 : 0);
+    sources.resolv_conf       = resolv_conf.path;
+    struct settings *settings = settings_read(config.path, &sources, hear, &heard);
+
+    CHECK((settings == NULL) == (heard.errors > 0));
+    if (settings != NULL)
+        check_settings(settings);
+    settings_destroy(settings);
+    return 0;
+}
