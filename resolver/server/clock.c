@@ -5,6 +5,10 @@
 
 #include <time.h>
 
+enum {
+    STALL = 100 /* ms; a loaded machine is late by less */
+};
+
 msec_t clock_now(void)
 {
     struct timespec now;
@@ -20,3 +24,9 @@ wall_t clock_wall(void)
 }
 
 struct clocks clock_both(void) { return (struct clocks){.now = clock_now(), .wall = clock_wall()}; }
+
+bool clock_stalled(msec_t due, msec_t now, bool *catching_up)
+{
+    *catching_up = !*catching_up && now - due > STALL;
+    return *catching_up;
+}

@@ -7,16 +7,14 @@
 #include "base/units.h"
 #include "dns/text.h"
 #include "policy/suffix.h"
+#include "query/route.h"
 #include "server/clock.h"
+#include "server/import.h"
 #include "server/keeper.h"
 #include "server/present.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    REFUSALS_MAX = 100
-};
 
 /* ---- parameters: each of these has replied when it returns false ---- */
 
@@ -211,12 +209,6 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
     free(entries.zones);
 }
 
-static bool fence_forbids(const struct daemon *daemon, struct view name, unsigned group)
-{
-    const struct rule *rule = policy_find(daemon->setup->policy, name);
-    return rule->via == VIA_REFUSE || (rule->via == VIA_GROUP && rule->group != group);
-}
-
 static void zones_pin(void *context, struct control_call *call, json_t *params)
 {
     struct daemon *daemon = context;
@@ -242,7 +234,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
         control_fail(call, CONTROL_BAD_PARAMS, "note: longer than %d bytes", LIMIT_NOTE);
         return;
     }
-    if (fence_forbids(daemon, name_view(&name), external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
+    if (!route_allows(daemon->setup, name_view(&name), external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
         control_fail(call, CONTROL_FAILED, "%s: the configuration's zones or presets do not allow %s",
                      name_format(name_view(&name), text), via);
         return;
@@ -309,8 +301,8 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
         fail_not_found(call, &name);
         return;
     }
-    if (fence_forbids(daemon, name_view(&name), SETUP_DOMESTIC) ||
-        fence_forbids(daemon, name_view(&name), SETUP_EXTERNAL)) {
+    if (!route_allows(daemon->setup, name_view(&name), SETUP_DOMESTIC) ||
+        !route_allows(daemon->setup, name_view(&name), SETUP_EXTERNAL)) {
         control_fail(call, CONTROL_FAILED,
                      "the configuration's zones or presets fence it: there are no two sides to ask");
         return;
@@ -337,166 +329,16 @@ static void zones_export(void *context, struct control_call *call, json_t *param
     free(entries.zones);
 }
 
-/* ---- import ---- */
-
-struct import {
-    struct daemon *daemon;
-    json_t        *refusals;
-    json_int_t     imported, skipped, refused;
-};
-
-struct imported { /* one zone object, read */
-    struct name      name;
-    enum zone_scope  scope;
-    uint16_t         type;
-    enum zone_state  state;
-    enum zone_reason reason;
-    bool             external, pinned;
-    msec_t           until;
-    const char      *note;
-};
-
-static void refuse(struct import *import, json_t *zone, const char *why)
-{
-    import->refused++;
-    if (json_array_size(import->refusals) < REFUSALS_MAX)
-        json_array_append_new(import->refusals,
-                              json_pack("{s:O, s:s}", "zone", json_is_string(zone) ? zone : json_null(), "why", why));
-}
-
-/* The word of an object's key; `otherwise` where it is absent or null; NULL: not a string. */
-static const char *word_of(json_t *object, const char *key, const char *otherwise)
-{
-    json_t *value = json_object_get(object, key);
-    return !value || json_is_null(value) ? otherwise : json_string_value(value);
-}
-
-static int index_of(json_t *object, const char *key, const char *otherwise, const char *const *words, int count)
-{
-    const char *word = word_of(object, key, otherwise);
-    return word ? word_find(words, count, word) : -1;
-}
-
-/* NULL, or what is wrong with it. */
-static const char *read_imported(json_t *object, struct imported *ret)
-{
-    const char *zone = word_of(object, "zone", NULL), *type = word_of(object, "type", ""),
-               *via      = word_of(object, "via", "external");
-    const char   *until  = word_of(object, "until", "");
-    int           scope  = index_of(object, "scope", "zone", zone_scope_words, SCOPE_COUNT);
-    int           state  = index_of(object, "state", NULL, zone_state_words, ZONE_STATE_COUNT);
-    int           reason = index_of(object, "reason", "", zone_reason_words, REASON_COUNT);
-    int           source = index_of(object, "source", "learned", zone_source_words, SOURCE_COUNT);
-    wall_t        end;
-    struct clocks clocks = clock_both();
-    if (!zone || !name_parse(zone, &ret->name))
-        return "zone: not a domain name";
-    if (scope < 0 || (scope == SCOPE_TYPE && (!type || !type_parse(type, &ret->type))))
-        return "scope and type: expected zone, name, or type with a type";
-    if (state < 0)
-        return "state: expected clear, suspect, blocked, broken or recovering";
-    if (reason < 0 || source < 0)
-        return "reason or source: unknown";
-    if (!via || (strcmp(via, "external") != 0 && strcmp(via, "domestic") != 0))
-        return "via: expected domestic or external";
-    if (!until || (*until && !time_parse(until, &end)))
-        return "until: not a time";
-    ret->scope    = (enum zone_scope) scope;
-    ret->type     = scope == SCOPE_TYPE ? ret->type : 0;
-    ret->state    = (enum zone_state) state;
-    ret->reason   = (enum zone_reason) reason;
-    ret->pinned   = source == SOURCE_PINNED;
-    ret->external = strcmp(via, "external") == 0;
-    ret->until    = *until ? clocks_msec(&clocks, end) : MSEC_NEVER;
-    ret->note     = word_of(object, "note", "");
-    return !ret->note || strlen(ret->note) > LIMIT_NOTE ? "note: not a string of at most 256 bytes" : NULL;
-}
-
-static void import_pin(struct import *import, json_t *label, const struct imported *read)
-{
-    struct daemon *daemon = import->daemon;
-    struct zone   *there  = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
-    if ((there && there->pin != PIN_NONE) || read->until <= daemon->now)
-        import->skipped++;
-    else if (fence_forbids(daemon, name_view(&read->name), read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC))
-        refuse(import, label, "a fence forbids it");
-    else if (!learner_pin(daemon->learner, name_view(&read->name), read->external ? PIN_EXTERNAL : PIN_DOMESTIC,
-                          read->until, read->note, daemon->now))
-        refuse(import, label, "out of memory");
-    else
-        import->imported++;
-}
-
-static void import_blocked(struct import *import, json_t *label, const struct imported *read)
-{
-    struct daemon        *daemon = import->daemon;
-    struct view           name   = name_view(&read->name);
-    const struct zone_id  id     = {.name = name, .scope = read->scope, .type = read->type};
-    struct learner_counts counts = learner_count(daemon->learner);
-    struct zone          *there  = table_get(daemon->shared.table, name, read->scope, read->type);
-    if (there && there->condition.state != ZONE_CLEAR) {
-        import->skipped++;
-        return;
-    }
-    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name)) {
-        refuse(import, label, "a fence forbids external");
-        return;
-    }
-    if (!suffix_learnable(daemon->shared.suffix, name)) {
-        refuse(import, label, "a public suffix, or above one");
-        return;
-    }
-    if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] >= daemon->settings->max_zones) {
-        refuse(import, label, "learning.max_zones is reached");
-        return;
-    }
-    msec_t spread =
-        rng_below(prober_rng(daemon->prober), (uint32_t) msec_min(daemon->settings->recheck_first, INT32_MAX) + 1);
-    const struct condition is = {.state        = ZONE_BLOCKED,
-                                 .reason       = read->reason,
-                                 .failures     = 1,
-                                 .since        = daemon->now,
-                                 .last_failure = daemon->now,
-                                 .interval     = daemon->settings->recheck_first,
-                                 .next         = daemon->now + spread};
-    if (learner_restore(daemon->learner, &id, &is, SOURCE_IMPORTED, PIN_NONE, MSEC_NEVER, NULL, name,
-                        read->type ? read->type : TYPE_SOA, daemon->now, daemon->now))
-        import->imported++;
-    else
-        refuse(import, label, "out of memory");
-}
-
-static void import_one(struct import *import, json_t *object)
-{
-    struct imported read  = {0};
-    json_t         *label = json_object_get(object, "zone");
-    const char     *wrong = json_is_object(object) ? read_imported(object, &read) : "not a zone object";
-    if (wrong)
-        refuse(import, label, wrong);
-    else if (read.pinned)
-        import_pin(import, label, &read);
-    else if (read.state == ZONE_BLOCKED || read.state == ZONE_RECOVERING)
-        import_blocked(import, label, &read);
-    else
-        import->skipped++;
-}
-
 static void zones_import(void *context, struct control_call *call, json_t *params)
 {
-    struct import import = {.daemon = context};
-    json_t       *zones  = json_object_get(params, "zones"), *zone;
-    size_t        index;
+    json_t *zones = json_object_get(params, "zones");
     if (!ONLY_KEYS(call, params, "zones", "version"))
         return;
     if (!json_is_array(zones)) {
         control_fail(call, CONTROL_BAD_PARAMS, zones ? "zones: expected an array" : "zones: missing");
         return;
     }
-    import.refusals = json_array();
-    json_array_foreach(zones, index, zone) import_one(&import, zone);
-    reply_when_kept(context, call,
-                    json_pack("{s:I, s:I, s:I, s:o}", "imported", import.imported, "skipped", import.skipped, "refused",
-                              import.refused, "refusals", import.refusals));
+    reply_when_kept(context, call, import_zones(context, zones));
 }
 
 /* ---- cache ---- */

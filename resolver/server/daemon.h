@@ -29,6 +29,7 @@ struct daemon {
     uv_prepare_t before_sleep;
     msec_t       now;
     msec_t       timer_due;
+    bool         catching_up;
     bool         loading; /* the table is being filled from disk: nothing is written back */
     uint64_t     watchdog_us;
 

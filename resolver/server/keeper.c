@@ -122,8 +122,10 @@ static void on_timer(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
     keeper_begin(daemon);
+    bool stalled      = clock_stalled(daemon->timer_due, daemon->now, &daemon->catching_up);
     daemon->timer_due = MSEC_NEVER;
-    prober_on_time(daemon->prober, daemon->now);
+    if (!stalled)
+        prober_on_time(daemon->prober, daemon->now);
 }
 
 static void on_before_sleep(uv_prepare_t *prepare)

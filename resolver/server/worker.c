@@ -60,7 +60,7 @@ struct worker {
     uv_async_t        *keeper;
     msec_t             now;
     msec_t             timer_due;
-    bool               online, stopping;
+    bool               online, stopping, catching_up;
     msec_t             stop_at;
     _Atomic int64_t    pulse;
     _Atomic uint64_t   kernel_drops;
@@ -185,12 +185,16 @@ bool worker_leave(struct worker *worker, const struct address *address)
     return give_order(worker, &(struct order){.kind = ORDER_LEAVE, .address = *address});
 }
 
-bool worker_set_setup(struct worker *worker, struct setup *setup)
+/* An order that must not be lost for want of 64 bytes. */
+static void insist(struct worker *worker, const struct order *order)
 {
-    if (give_order(worker, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)}))
-        return true;
-    setup_drop(setup);
-    return false;
+    while (!give_order(worker, order))
+        usleep(1000);
+}
+
+void worker_set_setup(struct worker *worker, struct setup *setup)
+{
+    insist(worker, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)});
 }
 
 static void add_listener(struct worker *worker, int udp)
@@ -292,8 +296,10 @@ static void on_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     begin_worker(worker);
+    bool stalled      = clock_stalled(worker->timer_due, worker->now, &worker->catching_up);
     worker->timer_due = MSEC_NEVER;
-    engine_on_time(worker->engine, worker->now);
+    if (!stalled)
+        engine_on_time(worker->engine, worker->now);
 }
 
 static void look_at_listeners(struct worker *worker)
@@ -425,11 +431,7 @@ no_loop:
     return NULL;
 }
 
-void worker_stop(struct worker *worker)
-{
-    while (!give_order(worker, &(struct order){.kind = ORDER_STOP}))
-        usleep(1000); /* a stop must not be lost for want of 64 bytes */
-}
+void worker_stop(struct worker *worker) { insist(worker, &(struct order){.kind = ORDER_STOP}); }
 
 void worker_join(struct worker *worker)
 {

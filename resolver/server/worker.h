@@ -25,7 +25,7 @@ struct worker *worker_start(const struct worker_options *options);
 /* Orders, carried out soon and in this sequence. False: no memory (the descriptors are closed). */
 bool worker_listen(struct worker *worker, int udp, int tcp); /* takes both, from net's bind functions; -1: none */
 bool worker_leave(struct worker *worker, const struct address *address);
-bool worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
+void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 
 /* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end; worker_join() waits for it
  * and frees. */

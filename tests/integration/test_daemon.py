@@ -4,15 +4,16 @@ import json
 import os
 import pwd
 import re
+import signal
 import socket
 import time
 
 import pytest
 
-from client import ask, question
+from client import ask, question, together
 from conftest import DOMESTIC, GOOD
 from daemon import Daemon, has_sanitizers, wait_for
-from upstream import Silent, endpoint
+from upstream import Silent, Slow, endpoint
 
 release_only = pytest.mark.release  # a sanitizer's build says nothing of size and speed
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -251,3 +252,20 @@ def port_is_free(port):
         return True
     except OSError:
         return False
+
+
+def test_a_stall_is_not_the_upstreams_silence(forwarder, domestic, external, fresh):
+    """A reply that came while the process stood still is read before any patience is called over."""
+    daemon = forwarder()
+    zone = fresh("stalled")
+    domestic.set(zone, Slow(0.3))
+
+    def stall():
+        wait_for(lambda: domestic.count(zone), 2, "the question", every=0.01)
+        daemon.process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        daemon.process.send_signal(signal.SIGCONT)
+
+    reply, _ = together([lambda: daemon.ask(zone, timeout=4), stall])
+    assert reply.addresses == [DOMESTIC] and external.count(zone) == 0
+    assert not [line for line in daemon.log().splitlines() if "is down" in line]

@@ -9,7 +9,7 @@ import pytest
 from client import together
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
 from daemon import quick, wait_for
-from upstream import Nxdomain, Refused, Servfail, Silent
+from upstream import Nxdomain, Refused, Resolve, Servfail, Silent
 
 RTT = 0.03
 NOISE = 0.10
@@ -436,6 +436,27 @@ def test_export_seeds_another_node(forwarder, domestic, external, fresh, tmp_pat
     assert zones[f"{pinned}."]["note"] == "from the other node"
     assert zones[f"{own}."]["via"] == "domestic", "its own stays"
     assert taker.ask(f"x.{zone}").addresses == [EXTERNAL] and domestic.count(f"x.{zone}") == 0
+
+
+@pytest.mark.parametrize("others", [0, 10])
+def test_an_imported_word_counts_at_once(forwarder, domestic, external, fresh, tmp_path, others):
+    """What was cached on the other way, an answer or a failure, does not outlive it."""
+    daemon = forwarder()
+    answered, failed = fresh("answered"), fresh("failed")
+    domestic.set(answered, Refused())
+    domestic.set(failed, Servfail())
+    external.set(failed, Servfail())
+    assert daemon.ask(answered).addresses == [EXTERNAL] and daemon.ask(failed).rcode == "SERVFAIL"
+    domestic.set(answered, Resolve())
+    external.set(failed, Resolve())
+    path = tmp_path / "zones.json"
+    path.write_text(json.dumps({"version": 1, "zones": [
+        {"zone": f"{answered}.", "state": "clear", "source": "pinned", "via": "domestic"},
+        {"zone": f"{failed}.", "state": "blocked"},
+        *({"zone": f"{fresh('other')}.", "state": "blocked"} for _ in range(others))]}))
+    assert daemon.control("zones", "import", str(path))["imported"] == 2 + others
+    assert daemon.ask(answered).addresses == [DOMESTIC]
+    assert daemon.ask(failed).addresses == [EXTERNAL]
 
 
 def test_an_import_is_judged_entry_by_entry(forwarder, fresh, tmp_path):
