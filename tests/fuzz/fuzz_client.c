@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct view packet    = {data + 1, size - 1};
     bool              tcp       = data[0] & 1;
     enum reception    reception = message_receive(packet, &query);
-    struct stage     *stage     = stage_begin();
+    struct stage     *stage     = stage_begin(&(struct prober_hooks){0});
 
     ask(stage, packet, tcp, data[0], &first);
     check(&query, reception, tcp, &first);

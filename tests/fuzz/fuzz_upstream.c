@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes               = next_packet(input, &at);
     struct view   wire  = {question, write_question(bytes, question)};
     bool          tcp   = size % 3 == 0;
-    struct stage *stage = stage_begin();
+    struct stage *stage = stage_begin(&(struct prober_hooks){0});
 
     CHECK(message_receive(wire, &asked) == RECEPTION_QUERY);
     warm_up(stage);

@@ -104,8 +104,10 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     const struct stage *stage = context;
 
     (void) from, (void) why, (void) removed;
-    CHECK(zone->scope != SCOPE_ZONE || suffix_learnable(stage->shared.suffix, zone_name(zone)));
-    CHECK(zone->scope != SCOPE_ZONE || !policy_fence_below(stage->setup.policy, zone_name(zone)));
+    if (zone->scope != SCOPE_ZONE || zone->condition.state == ZONE_CLEAR)
+        return;
+    CHECK(suffix_learnable(stage->shared.suffix, zone_name(zone)));
+    CHECK(!policy_fence_below(stage->setup.policy, zone_name(zone)));
 }
 
 /* ---- events ---- */
@@ -263,7 +265,7 @@ static void make_shared(struct stage *stage)
     CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL);
 }
 
-struct stage *stage_begin(void)
+struct stage *stage_begin(const struct prober_hooks *hooks)
 {
     static const uint8_t        seed[RNG_SEED_BYTES] = {1};
     static struct stage         only;
@@ -284,7 +286,8 @@ struct stage *stage_begin(void)
     struct prober_options prober = {.shared  = stage->shared,
                                     .setup   = &stage->setup,
                                     .effects = {stage, send_probe, release, NULL, NULL},
-                                    .learner = stage->learner};
+                                    .learner = stage->learner,
+                                    .hooks   = *hooks};
     struct engine_options engine = {
         .shared = stage->shared, .setup = &stage->setup, .effects = {stage, send_for_client, release, answer, observe}};
     memcpy(prober.seed, seed, sizeof(seed));

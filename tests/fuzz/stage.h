@@ -44,8 +44,8 @@ struct stage {
     uint8_t            out[LIMIT_TCP_MESSAGE];
 };
 
-/* corp.example goes to domestic only, never.example to nobody. */
-struct stage *stage_begin(void);
+/* corp.example goes to domestic only, never.example to nobody. `hooks`: the prober's. */
+struct stage *stage_begin(const struct prober_hooks *hooks);
 /* Cancels what is under way; every ticket must have come back. */
 void stage_end(struct stage *stage);
 
