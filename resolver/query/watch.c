@@ -77,8 +77,8 @@ static bool is_studied_below(const struct watches *watches, struct view zone)
     return false;
 }
 
-/* A zone that domestic answered lately and that nobody doubts now; it is searched from a random place on. NULL: none.
- */
+/* A zone that domestic answered lately, searched from a random place on; rather one that nobody doubts now, but an
+ * answer below any proves that domestic can. NULL: there is none. */
 static const struct name *control_zone(struct watches *watches)
 {
     unsigned from = watches->candidate_count ? rng_below(&watches->errands->desk->rng, watches->candidate_count) : 0;
@@ -87,7 +87,7 @@ static const struct name *control_zone(struct watches *watches)
         if (!is_studied_below(watches, name_view(zone)))
             return zone;
     }
-    return NULL;
+    return watches->candidate_count ? &watches->candidates[from] : NULL;
 }
 
 /* A name that no cache holds: a random label below a zone that domestic answered lately. For external, to which our own

@@ -5,6 +5,7 @@
 #include "lib/world.h"
 
 #include "query/query.h"
+#include "query/watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,11 +100,28 @@ static void an_alias_counts_its_own_strikes(void **state)
     world_end(world);
 }
 
+/* The only zone that domestic is known to answer has a name that fails: it serves as a control all the same. */
+static void a_doubted_zone_is_better_than_no_control(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 5});
+    world_resolve(world, "mail.fine.example", TYPE_A);
+    world_run(world, 2000);
+    world_say(world, DOMESTIC, "shop.fine.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "shop.fine.example", TYPE_A);
+    world_resolve(world, "shut.test", TYPE_MX);
+    world_run(world, CONTROL_EVERY + 2000);
+    assert_int_equal(world_state(world, "shut.test"), ZONE_BLOCKED);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
+        cmocka_unit_test(a_doubted_zone_is_better_than_no_control),
         cmocka_unit_test(an_alias_counts_its_own_strikes),
         cmocka_unit_test(strikes_of_other_names_count_for_the_zone),
     };
