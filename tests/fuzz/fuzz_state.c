@@ -59,6 +59,17 @@ struct sums {
     struct learner_counts counts;
 };
 
+static void check_same(const struct zone *zone, const struct zone *copy)
+{
+    const struct condition *is = &zone->condition, *was = &copy->condition;
+
+    CHECK(is->state == was->state && is->reason == was->reason && is->strikes == was->strikes);
+    CHECK(is->good == was->good && is->failures == was->failures);
+    CHECK(zone->pin == copy->pin && zone->source == copy->source && zone->asked_type == copy->asked_type);
+    CHECK(name_equal(zone_asked(zone), zone_asked(copy)));
+    CHECK(strcmp(zone->note ? zone->note : "", copy->note ? copy->note : "") == 0);
+}
+
 static void check_zone(void *context, struct zone *zone)
 {
     struct sums         *sums = context;
@@ -71,6 +82,7 @@ static void check_zone(void *context, struct zone *zone)
     CHECK(len <= RECORD_MAX && record_apply((struct view){bytes, len}, &clocks, sums->again->learner));
     const struct zone *copy = table_get(sums->again->table, id.name, id.scope, id.type);
     CHECK(copy != NULL && record_write(copy, false, &clocks, twice) == len && memcmp(bytes, twice, len) == 0);
+    check_same(zone, copy);
 }
 
 static void check_node(struct node *node)
