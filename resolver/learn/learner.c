@@ -20,6 +20,7 @@ struct learner {
     struct rng            rng;
     struct timers         rechecks, ends; /* apart, so that no end waits behind rechecks that are overdue */
     struct learner_counts counts;
+    struct dossiers       dossiers;
 };
 
 struct learner *learner_create(struct table *table, const struct learner_limits *limits,
@@ -34,6 +35,7 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     rng_init(&learner->rng, seed);
     timers_init(&learner->rechecks);
     timers_init(&learner->ends);
+    dossiers_init(&learner->dossiers);
     return learner;
 }
 
@@ -43,6 +45,7 @@ void learner_destroy(struct learner *learner)
         return;
     timers_fini(&learner->rechecks);
     timers_fini(&learner->ends);
+    dossiers_fini(&learner->dossiers);
     free(learner);
 }
 
@@ -84,6 +87,7 @@ static void take_out(struct learner *learner, struct zone *zone, enum zone_state
     learner->hooks.changed(learner->hooks.context, zone, from, why, true);
     timers_cancel(&learner->rechecks, &zone->recheck);
     timers_cancel(&learner->ends, &zone->end);
+    dossier_close(&learner->dossiers, zone);
     count(learner, zone, (size_t) -1);
     table_remove(learner->table, zone);
 }
@@ -100,7 +104,7 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
     }
     if (zone->condition.state != from) {
         const struct change_line line = {.at = now, .from = from, .to = zone->condition.state, .why = why};
-        dossier_note_change(zone, &line);
+        dossier_note_change(&learner->dossiers, zone, &line);
     }
     set_timers(learner, zone);
     learner->hooks.changed(learner->hooks.context, zone, from, why, false);
@@ -223,6 +227,11 @@ void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidenc
                         msec_t now)
 {
     apply(learner, zone, evidence, reason, now);
+}
+
+void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line)
+{
+    dossier_note_evidence(&learner->dossiers, zone, line);
 }
 
 static bool set_note(struct zone *zone, const char *note)

@@ -9,6 +9,7 @@
 #define LEARN_LEARNER_H
 
 #include "base/rng.h"
+#include "learn/dossier.h"
 #include "learn/table.h"
 
 struct learner;
@@ -45,6 +46,9 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
 /* The same for a zone in hand; it may be gone after this. */
 void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
                         msec_t now);
+
+/* For the operator's eyes. */
+void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line);
 
 /* The operator. `until`: MSEC_NEVER for ever. `note`: copied, may be NULL. NULL: no memory. */
 struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin, msec_t until, const char *note,

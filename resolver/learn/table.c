@@ -6,6 +6,9 @@
  */
 #include "learn/table.h"
 
+#include "dns/message.h"
+#include "dns/name.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +66,6 @@ struct table *table_create(size_t buckets, struct hash_key key)
 static void zone_free(struct zone *zone)
 {
     free(zone->note);
-    free(zone->dossier);
     free(zone);
 }
 
@@ -175,22 +177,21 @@ struct zone *table_get(const struct table *table, struct view name, enum zone_sc
 struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
                        uint16_t asked_type)
 {
-    struct zone *zone = calloc(1, sizeof(*zone) + name.len + asked.len);
+    bool         below = asked.len > 0 && name_is_at_or_below(asked, name);
+    struct view  whole = below ? asked : name;
+    struct zone *zone  = calloc(1, sizeof(*zone) + whole.len);
     if (!zone)
         return NULL;
     zone->hash           = name_hash(table->key, name);
     zone->scope          = scope;
     zone->type           = type;
-    zone->asked_type     = asked_type;
+    zone->asked_type     = below ? asked_type : TYPE_SOA;
     zone->name_len       = (uint8_t) name.len;
-    zone->asked_len      = (uint8_t) asked.len;
+    zone->asked_len      = (uint8_t) whole.len;
     zone->condition.next = MSEC_NEVER;
     zone->pin_until      = MSEC_NEVER;
-    memcpy(zone->names, name.data, name.len);
-    if (asked.len)
-        memcpy(zone->names + name.len, asked.data, asked.len);
-    name_lower(zone->names, (size_t) name.len);
-    name_lower(zone->names + name.len, asked.len);
+    memcpy(zone->asked, whole.data, whole.len);
+    name_lower(zone->asked, whole.len);
 
     size_t                  labels = name_labels(name);
     _Atomic(struct zone *) *bucket = &table->buckets[zone->hash & table->mask];
@@ -245,25 +246,4 @@ void table_each(struct table *table, void (*visit)(void *context, struct zone *z
             next = atomic_load(&zone->chain);
             visit(context, zone);
         }
-}
-
-static struct dossier *dossier_of(struct zone *zone)
-{
-    if (!zone->dossier)
-        zone->dossier = calloc(1, sizeof(*zone->dossier));
-    return zone->dossier;
-}
-
-void dossier_note_evidence(struct zone *zone, const struct evidence_line *line)
-{
-    struct dossier *dossier = dossier_of(zone);
-    if (dossier)
-        dossier->evidence[dossier->evidence_count++ % DOSSIER_EVIDENCE] = *line;
-}
-
-void dossier_note_change(struct zone *zone, const struct change_line *line)
-{
-    struct dossier *dossier = dossier_of(zone);
-    if (dossier)
-        dossier->history[dossier->history_count++ % DOSSIER_HISTORY] = *line;
 }

@@ -10,7 +10,6 @@
 
 #include "base/hash.h"
 #include "base/timers.h"
-#include "dns/kind.h"
 #include "learn/zone.h"
 
 #include <stdatomic.h>
@@ -21,37 +20,14 @@ enum pin {
     PIN_EXTERNAL
 };
 
-enum {
-    DOSSIER_EVIDENCE = 8,
-    DOSSIER_HISTORY  = 8,
-    DOSSIER_WHO      = 48
-};
+struct dossier;
 
-struct evidence_line { /* one exchange of a confirmation or recheck */
-    msec_t       at;
-    uint16_t     type;
-    bool         apex; /* of the zone's apex, else of the question */
-    bool         external;
-    enum outcome outcome;
-    char         who[DOSSIER_WHO]; /* the upstream's address */
-};
-
-struct change_line {
-    msec_t          at;
-    enum zone_state from, to;
-    const char     *why; /* a literal */
-};
-
-struct dossier { /* rings: the newest overwrites the oldest */
-    struct evidence_line evidence[DOSSIER_EVIDENCE];
-    struct change_line   history[DOSSIER_HISTORY];
-    unsigned             evidence_count, history_count;
-};
-
-struct zone {
+struct zone { /* a million of them must fit: mind the padding */
     _Atomic(struct zone *) chain;
     uint64_t               hash;
-    _Atomic uint32_t       verdict;   /* see struct verdict */
+    _Atomic uint32_t       verdict; /* see struct verdict */
+    uint16_t               type;    /* SCOPE_TYPE */
+    uint16_t               asked_type;
     _Atomic uint64_t       answered;  /* queries sent the external way because of it */
     _Atomic int64_t        last_used; /* msec_t: when a query last met it */
 
@@ -59,24 +35,22 @@ struct zone {
     struct timer     recheck; /* of a blocked or recovering zone */
     struct timer     end;     /* of the pin, or of the life of a suspicion */
     struct condition condition;
-    enum zone_source source;
-    bool             stored; /* the journal has it */
-    enum pin         pin;
     msec_t           pin_until; /* MSEC_NEVER: until unpinned */
     char            *note;      /* of the pin, or NULL */
-    struct dossier  *dossier;   /* or NULL */
+    struct dossier  *dossier;   /* or NULL; the learner's (dossier.h) */
     struct zone     *retired;   /* next in the list of those to free */
-    uint16_t         asked_type;
-    enum zone_scope  scope;
-    uint16_t         type; /* SCOPE_TYPE */
-    uint8_t          name_len, asked_len;
-    uint8_t          names[]; /* name, then the name of the question that failed */
+    enum zone_scope  scope : 8;
+    enum zone_source source : 8;
+    enum pin         pin : 8;
+    bool             stored;              /* the journal has it */
+    uint8_t          name_len, asked_len; /* bytes */
+    uint8_t          asked[];             /* name of the question that failed; its tail is the zone's name */
 };
 
-static inline struct view zone_name(const struct zone *zone) { return (struct view){zone->names, zone->name_len}; }
-static inline struct view zone_asked(const struct zone *zone)
+static inline struct view zone_asked(const struct zone *zone) { return (struct view){zone->asked, zone->asked_len}; }
+static inline struct view zone_name(const struct zone *zone)
 {
-    return (struct view){zone->names + zone->name_len, zone->asked_len};
+    return (struct view){zone->asked + zone->asked_len - zone->name_len, zone->name_len};
 }
 
 struct table;
@@ -103,6 +77,8 @@ struct verdict table_find(const struct table *table, struct view name, uint16_t 
 
 /* The writer. */
 struct zone *table_get(const struct table *table, struct view name, enum zone_scope scope, uint16_t type);
+/* `asked`, `asked_type`: the question that failed; one that is not at or below `name` becomes the SOA of `name`. NULL:
+ * no memory. */
 struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
                        uint16_t asked_type);
 /* Counts what the operator said: after a pin, unpin, forget or import every earlier question was asked in vain. Any
@@ -118,8 +94,5 @@ void   table_reclaim(struct table *table);
 size_t table_count(const struct table *table);
 /* Visits every zone; the visitor may remove the one it is given. */
 void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context);
-
-void dossier_note_evidence(struct zone *zone, const struct evidence_line *line);
-void dossier_note_change(struct zone *zone, const struct change_line *line);
 
 #endif

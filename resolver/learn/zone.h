@@ -63,8 +63,8 @@ struct zone_limits {
 };
 
 struct condition {
-    enum zone_state  state;
-    enum zone_reason reason;
+    enum zone_state  state : 8;
+    enum zone_reason reason : 8;
     uint8_t          strikes;  /* of a suspect */
     uint8_t          good;     /* good rechecks in a row */
     uint32_t         failures; /* strikes, confirmations and bad rechecks since it was listed */

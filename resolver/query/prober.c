@@ -36,7 +36,7 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
 
 /* ---- studies ---- */
 
-static void note_evidence(struct zone *zone, const struct study *study)
+static void note_evidence(struct prober *prober, struct zone *zone, const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];
@@ -52,7 +52,7 @@ static void note_evidence(struct zone *zone, const struct study *study)
         char        text[ADDRESS_TEXT_MAX];
         const char *address = address_format(&errand->exchange.server->address, text);
         strncpy(line.who, address, sizeof(line.who) - 1);
-        dossier_note_evidence(zone, &line);
+        learner_note(prober->learner, zone, &line);
     }
 }
 
@@ -125,7 +125,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
         return;
     prober->stats.confirmed++;
     watches_withdraw(&prober->watches, id.name);
-    note_evidence(zone, study);
+    note_evidence(prober, zone, study);
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
         if (domain.len > 0)
@@ -152,7 +152,7 @@ static void end_broken(struct prober *prober, struct study *study, msec_t now)
     zone = learner_apply(prober->learner, &id, EVIDENCE_BROKEN, study->result.reason, name_view(&study->name),
                          study->type, now);
     if (zone)
-        note_evidence(zone, study);
+        note_evidence(prober, zone, study);
 }
 
 static void end_recheck(struct prober *prober, struct study *study, msec_t now)
@@ -162,7 +162,7 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
     prober->recheck_count--;
     if (!zone)
         return;
-    note_evidence(zone, study);
+    note_evidence(prober, zone, study);
     enum evidence evidence = study->result.fine      ? EVIDENCE_RECHECK_GOOD
                              : domestic_down(prober) ? EVIDENCE_POSTPONED
                                                      : EVIDENCE_RECHECK_BAD;
@@ -174,7 +174,7 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
 {
     struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
     if (zone) {
-        note_evidence(zone, study);
+        note_evidence(prober, zone, study);
         bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
         if (blocked && !domestic_down(prober))
             learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
@@ -398,7 +398,7 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
         return false;
     struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
     name_set_lower(&study->zone, zone);
-    bool asked = entry && entry->asked_len && is_open(prober->desk.setup->policy, zone_asked(entry));
+    bool asked = entry && is_open(prober->desk.setup->policy, zone_asked(entry));
     name_set_lower(&study->name, asked ? zone_asked(entry) : zone);
     study->type   = asked ? entry->asked_type : TYPE_SOA;
     study->cookie = cookie;
@@ -429,7 +429,7 @@ void prober_disregard(struct prober *prober, struct view zone)
 static bool is_fenced(const struct prober *prober, const struct zone *zone)
 {
     const struct policy *policy = prober->desk.setup->policy;
-    return !is_open(policy, zone_name(zone)) || (zone->asked_len && !is_open(policy, zone_asked(zone)));
+    return !is_open(policy, zone_name(zone)) || !is_open(policy, zone_asked(zone));
 }
 
 static void recheck(struct prober *prober, struct zone *zone, msec_t now)
@@ -453,7 +453,7 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
     study->scope = zone->scope;
     study->name  = study->zone;
     study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
-    if (zone->scope == SCOPE_ZONE && zone->asked_len)
+    if (zone->scope == SCOPE_ZONE)
         name_set(&study->name, zone_asked(zone));
     study_start(study, now);
 }

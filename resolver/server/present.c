@@ -74,7 +74,7 @@ static json_t *present_evidence(const struct zone *zone, const struct clocks *cl
     unsigned count = zone->dossier ? zone->dossier->evidence_count : 0;
     for (unsigned i = 0; i < count && i < DOSSIER_EVIDENCE; i++) {
         const struct evidence_line *line = &zone->dossier->evidence[(count - 1 - i) % DOSSIER_EVIDENCE];
-        struct view                 name = line->apex || !zone->asked_len ? zone_name(zone) : zone_asked(zone);
+        struct view                 name = line->apex ? zone_name(zone) : zone_asked(zone);
         json_array_append_new(list,
                               json_pack("{s:o, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at), "from",
                                         line->who, "group", line->external ? "external" : "domestic", "question",

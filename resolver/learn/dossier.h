@@ -1,0 +1,57 @@
+/*
+ * dossier.h: what was seen of a zone, exchange by exchange and change by change, for the operator. The zones that
+ * something happened to last have one; there is a fixed number of them, since a million zones would take a gigabyte.
+ * The writer's of the table.
+ */
+#ifndef LEARN_DOSSIER_H
+#define LEARN_DOSSIER_H
+
+#include "base/list.h"
+#include "dns/kind.h"
+#include "learn/table.h"
+
+enum {
+    DOSSIER_EVIDENCE = 8,
+    DOSSIER_HISTORY  = 8,
+    DOSSIER_WHO      = 48
+};
+
+struct evidence_line { /* one exchange of a study */
+    msec_t       at;
+    uint16_t     type;
+    bool         apex; /* of the zone's apex, else of the question */
+    bool         external;
+    enum outcome outcome;
+    char         who[DOSSIER_WHO]; /* the upstream's address */
+};
+
+struct change_line {
+    msec_t          at;
+    enum zone_state from, to;
+    const char     *why; /* a literal */
+};
+
+struct dossier { /* rings: the newest overwrites the oldest */
+    struct list          link;
+    struct zone         *zone;
+    struct evidence_line evidence[DOSSIER_EVIDENCE];
+    struct change_line   history[DOSSIER_HISTORY];
+    unsigned             evidence_count, history_count;
+};
+
+struct dossiers {
+    struct list list; /* the one that was written to longest ago first */
+    unsigned    count;
+};
+
+void dossiers_init(struct dossiers *dossiers);
+void dossiers_fini(struct dossiers *dossiers); /* the zones are not touched */
+
+/* Opens one for the zone if it has none; above LIMIT_DOSSIERS it takes over the one that was written to longest ago.
+ * Without memory nothing is noted. */
+void dossier_note_evidence(struct dossiers *dossiers, struct zone *zone, const struct evidence_line *line);
+void dossier_note_change(struct dossiers *dossiers, struct zone *zone, const struct change_line *line);
+/* The zone is leaving. */
+void dossier_close(struct dossiers *dossiers, struct zone *zone);
+
+#endif
