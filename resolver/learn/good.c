@@ -11,7 +11,7 @@ struct good *good_create(struct hash_key key)
 {
     struct good *good = calloc(1, sizeof(*good));
     if (good)
-        good->key = key;
+        *good = (struct good){.key = key, .life = GOOD_LIFE};
     return good;
 }
 
@@ -43,5 +43,5 @@ bool good_known(const struct good *good, struct view domain, msec_t now)
     uint64_t value = atomic_load_explicit(&good->slots[hash % GOOD_SLOTS], memory_order_relaxed);
     if (value == 0 || tag(value) != tag(hash))
         return false;
-    return now - (msec_t) ((uint32_t) value - 1) * 1000 < GOOD_LIFE;
+    return now - (msec_t) ((uint32_t) value - 1) * 1000 < good->life;
 }

@@ -17,6 +17,7 @@ enum {
 
 struct good {
     struct hash_key  key;
+    msec_t           life;              /* how long a mark is believed: GOOD_LIFE, unless its owner changes it */
     _Atomic uint64_t slots[GOOD_SLOTS]; /* upper 32 bits of the hash, seconds */
 };
 

@@ -4,8 +4,11 @@
 #include "learn/learner.h"
 
 #include "base/limits.h"
+#include "learn/batch.h"
+#include "learn/good.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +24,9 @@ struct learner {
     struct timers         rechecks, ends; /* apart, so that no end waits behind rechecks that are overdue */
     struct learner_counts counts;
     struct dossiers       dossiers;
+    struct nameservers   *nameservers;
+    struct good          *former; /* zones that were blocked and have recovered */
+    struct batches        batches;
 };
 
 struct learner *learner_create(struct table *table, const struct learner_limits *limits,
@@ -36,13 +42,30 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     timers_init(&learner->rechecks);
     timers_init(&learner->ends);
     dossiers_init(&learner->dossiers);
+    const struct hash_key key = {rng_u64(&learner->rng), rng_u64(&learner->rng)};
+    learner->nameservers      = nameservers_create(key);
+    learner->former           = good_create(key);
+    if (!learner->nameservers || !learner->former) {
+        learner_destroy(learner);
+        return NULL;
+    }
+    learner->former->life = FORMER_LIFE;
     return learner;
+}
+
+static void leave_set(void *context, struct zone *zone)
+{
+    nameservers_leave(((struct learner *) context)->nameservers, zone);
 }
 
 void learner_destroy(struct learner *learner)
 {
     if (!learner)
         return;
+    if (learner->nameservers)
+        table_each(learner->table, leave_set, learner);
+    nameservers_destroy(learner->nameservers);
+    good_destroy(learner->former);
     timers_fini(&learner->rechecks);
     timers_fini(&learner->ends);
     dossiers_fini(&learner->dossiers);
@@ -82,12 +105,20 @@ static void set_timers(struct learner *learner, struct zone *zone)
     set_timer(&learner->ends, &zone->end, end);
 }
 
+/* A zone that is not listed any more stands for nothing but itself. */
+static void let_go(struct learner *learner, struct zone *zone)
+{
+    nameservers_leave(learner->nameservers, zone);
+    batches_on_gone(&learner->batches, zone);
+}
+
 static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, const char *why)
 {
     learner->hooks.changed(learner->hooks.context, zone, from, why, true);
     timers_cancel(&learner->rechecks, &zone->recheck);
     timers_cancel(&learner->ends, &zone->end);
     dossier_close(&learner->dossiers, zone);
+    let_go(learner, zone);
     count(learner, zone, (size_t) -1);
     table_remove(learner->table, zone);
 }
@@ -98,6 +129,8 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
 {
     count(learner, zone, 1);
     table_publish(zone);
+    if (!is_listed(zone))
+        let_go(learner, zone);
     if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE) {
         take_out(learner, zone, from, why);
         return false;
@@ -157,6 +190,7 @@ static const char *evidence_why(enum evidence evidence)
     static const char *const words[EVIDENCE_COUNT] = {
         [EVIDENCE_STRIKE]       = "failed at domestic, answered by external",
         [EVIDENCE_CONFIRMED]    = "confirmed: fails at every domestic upstream, control question answered",
+        [EVIDENCE_BELIEVED]     = "one failed query sufficed: its nameservers or its past speak for a block",
         [EVIDENCE_FINE]         = "answered by domestic",
         [EVIDENCE_BROKEN]       = "fails on both sides, control questions answered",
         [EVIDENCE_RECHECK_GOOD] = "recheck answered by domestic",
@@ -171,6 +205,70 @@ static bool same(const struct condition *a, const struct condition *b)
     return a->state == b->state && a->reason == b->reason && a->strikes == b->strikes && a->good == b->good &&
            a->failures == b->failures && a->since == b->since && a->last_failure == b->last_failure &&
            a->next == b->next && a->interval == b->interval;
+}
+
+/* ---- zones that belong together ---- */
+
+/* The zone is due within `spread`, if it is not sooner. */
+static void hurry(struct learner *learner, struct zone *zone, msec_t spread, msec_t now)
+{
+    if (zone->condition.state != ZONE_BLOCKED)
+        return;
+    zone->condition.next = msec_min(zone->condition.next, now + rng_below(&learner->rng, (uint32_t) spread));
+    set_timers(learner, zone);
+}
+
+static void hurry_set(struct learner *learner, const struct zone *found, unsigned most, msec_t now)
+{
+    LIST_EACH (item, next, &found->set->members) {
+        struct zone *zone = CONTAINER_OF(item, struct zone, kin);
+        if (zone == found || zone->condition.state != ZONE_BLOCKED)
+            continue;
+        if (most-- == 0)
+            return;
+        hurry(learner, zone, KIN_SPREAD, now);
+    }
+}
+
+struct opening {
+    struct learner *learner;
+    unsigned        batch;
+    msec_t          now;
+};
+
+static void open_one(void *context, struct zone *zone)
+{
+    const struct opening *opening = context;
+    if (zone->batch != opening->batch)
+        return;
+    zone->batch = 0;
+    hurry(opening->learner, zone, BATCH_SPREAD, opening->now);
+}
+
+/* What happened to `zone`, whose condition is new already, says something about others. */
+static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state from, enum evidence evidence,
+                     msec_t now)
+{
+    bool good = evidence == EVIDENCE_RECHECK_GOOD;
+    if (zone->condition.state == ZONE_BLOCKED && !is_listed_state(from) && zone->scope == SCOPE_ZONE)
+        batches_on_blocked(&learner->batches, zone, now);
+    if (zone->condition.state == ZONE_CLEAR && good)
+        good_mark(learner->former, zone_name(zone), now);
+    if (!good && evidence != EVIDENCE_RECHECK_BAD)
+        return;
+    if (zone->set && good) {
+        nameserver_set_fine(zone->set, now);
+        if (from == ZONE_BLOCKED && ++zone->set->good <= 2)
+            hurry_set(learner, zone, zone->set->good == 1 ? 2 : UINT_MAX, now);
+    } else if (zone->set) {
+        nameserver_set_failed(zone->set, now);
+    }
+    const struct opening opening = {.learner = learner, .batch = zone->batch, .now = now};
+    if (batches_on_recheck(&learner->batches, zone, good))
+        table_each(learner->table, open_one, (void *) &opening);
+    msec_t interval = batches_interval(&learner->batches, zone, now);
+    if (zone->condition.state == ZONE_BLOCKED && interval != MSEC_NEVER)
+        zone->condition.next = msec_min(zone->condition.next, now + interval);
 }
 
 /* True while the zone stays in the table. */
@@ -188,6 +286,7 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
     zone->condition = next;
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
+    tell_kin(learner, zone, from, evidence, now);
     return settle(learner, zone, from, evidence_why(evidence), now);
 }
 
@@ -211,7 +310,7 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
 {
     struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
     if (!zone) {
-        bool confirmed = evidence == EVIDENCE_CONFIRMED;
+        bool confirmed = evidence == EVIDENCE_CONFIRMED || evidence == EVIDENCE_BELIEVED;
         if (evidence != EVIDENCE_STRIKE && evidence != EVIDENCE_BROKEN && !confirmed)
             return NULL;
         if (!make_room(learner, confirmed))
@@ -227,6 +326,22 @@ void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidenc
                         msec_t now)
 {
     apply(learner, zone, evidence, reason, now);
+}
+
+bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now)
+{
+    return good_known(learner->former, zone, now);
+}
+
+bool learner_is_kin(const struct learner *learner, const struct survey_result *servers)
+{
+    return nameservers_are_kin(learner->nameservers, servers);
+}
+
+void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers)
+{
+    if (is_listed(zone))
+        nameservers_join(learner->nameservers, zone, servers);
 }
 
 void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line)
@@ -395,6 +510,11 @@ msec_t learner_next_recheck(const struct learner *learner) { return timers_next(
 
 struct zone *learner_recheck_due(struct learner *learner, msec_t now)
 {
+    struct zone *sentinel = batches_due(&learner->batches, now);
+    if (sentinel) {
+        timers_set(&learner->rechecks, &sentinel->recheck, now + ZONE_POSTPONE);
+        return sentinel;
+    }
     struct timer *timer;
     while ((timer = timers_pop(&learner->rechecks, now))) {
         struct zone *zone = CONTAINER_OF(timer, struct zone, recheck);

@@ -2,6 +2,9 @@
  * learner.h: the writer of the zone table: applies evidence, keeps the caps, knows what is due, and tells what changed.
  * It does not know how evidence is come by (query/prober), nor who is told (server/keeper).
  *
+ * Zones that belong together recover together: when a recheck finds one of a nameserver set open, two others of the
+ * set are due within KIN_SPREAD, and when it finds a second one, all are; batch.h has the same for mass events.
+ *
  * Times are monotonic ms; a zone's times reach disk and people as calendar time (record.h), so that a jump of the
  * calendar moves what is shown and nothing else.
  */
@@ -10,9 +13,16 @@
 
 #include "base/rng.h"
 #include "learn/dossier.h"
+#include "learn/nameservers.h"
 #include "learn/table.h"
 
 struct learner;
+
+enum { /* ms */
+    KIN_SPREAD = 60 * 1000,
+};
+#define FORMER_LIFE ((msec_t) 30 * 86400 * 1000) /* ms: so long a zone that recovered is remembered as blocked before  \
+                                                  */
 
 struct learner_limits {
     struct zone_limits zone;
@@ -46,6 +56,13 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
 /* The same for a zone in hand; it may be gone after this. */
 void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
                         msec_t now);
+
+/* True if the zone was found blocked, and recovered, within FORMER_LIFE. */
+bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now);
+/* True if all of these nameservers are known for blocked zones (nameservers.h). */
+bool learner_is_kin(const struct learner *learner, const struct survey_result *servers);
+/* What the nameservers of a blocked or recovering zone are. */
+void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers);
 
 /* For the operator's eyes. */
 void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line);

@@ -9,6 +9,7 @@
 #define LEARN_TABLE_H
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/timers.h"
 #include "learn/zone.h"
 
@@ -21,6 +22,7 @@ enum pin {
 };
 
 struct dossier;
+struct nameserver_set;
 
 struct zone { /* a million of them must fit: mind the padding */
     _Atomic(struct zone *) chain;
@@ -37,14 +39,19 @@ struct zone { /* a million of them must fit: mind the padding */
     struct condition condition;
     msec_t           pin_until; /* MSEC_NEVER: until unpinned */
     char            *note;      /* of the pin, or NULL */
-    struct dossier  *dossier;   /* or NULL; the learner's (dossier.h) */
-    struct zone     *retired;   /* next in the list of those to free */
-    enum zone_scope  scope : 8;
-    enum zone_source source : 8;
-    enum pin         pin : 8;
-    bool             stored;              /* the journal has it */
-    uint8_t          name_len, asked_len; /* bytes */
-    uint8_t          asked[];             /* name of the question that failed; its tail is the zone's name */
+    union {
+        struct dossier *dossier; /* or NULL; the learner's (dossier.h) */
+        struct zone    *retired; /* next in the list of those to free */
+    };
+    struct nameserver_set *set; /* or NULL; the learner's (nameservers.h) */
+    struct list            kin; /* if `set`: in its members */
+    enum zone_scope        scope : 8;
+    enum zone_source       source : 8;
+    enum pin               pin : 8;
+    bool                   stored;              /* the journal has it */
+    uint8_t                batch;               /* number; 0: none (batch.h) */
+    uint8_t                name_len, asked_len; /* bytes */
+    uint8_t                asked[];             /* name of the question that failed; its tail is the zone's name */
 };
 
 static inline struct view zone_asked(const struct zone *zone) { return (struct view){zone->asked, zone->asked_len}; }

@@ -48,6 +48,7 @@ static void next_unlisted(struct condition *zone, enum evidence evidence, enum z
         zone->next = now + ZONE_SUSPECT_LIFE;
         break;
     case EVIDENCE_CONFIRMED: /* [2] */
+    case EVIDENCE_BELIEVED:
         fail(zone, reason, now);
         enter(zone, ZONE_BLOCKED, now);
         zone->interval = limits->recheck_first;

@@ -18,7 +18,7 @@
  * STATES AND EVIDENCE
  *   1. clear, broken: a STRIKE makes it suspect with one strike;
  *      another one within the suspect's life counts up to 255.
- *   2. suspect, broken, clear: CONFIRMED makes it blocked, next recheck after recheck_first.
+ *   2. suspect, broken, clear: CONFIRMED or BELIEVED makes it blocked, next recheck after recheck_first.
  *   3. suspect, broken: FINE makes it clear.
  *   4. clear, suspect, broken: BROKEN makes it broken (again).
  *   5. blocked: RECHECK_BAD doubles the interval, from recheck_first up to recheck_max.
@@ -49,6 +49,8 @@ enum evidence {
     EVIDENCE_STRIKE,    /* a query was answered externally after domestic failed or was silent beyond its patience */
     EVIDENCE_CONFIRMED, /* a confirmation: apex and question fail at every domestic upstream, the control question does
                            not, external answers */
+    EVIDENCE_BELIEVED,  /* one failed query, control fine, external answers, of a zone whose nameservers serve blocked
+                           zones, or that was blocked before */
     EVIDENCE_FINE,      /* domestic answered */
     EVIDENCE_BROKEN,    /* both sides fail, both sides' control questions do not */
     EVIDENCE_RECHECK_GOOD, /* domestic answered a recheck */

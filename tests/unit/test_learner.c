@@ -178,7 +178,7 @@ static void only_failures_list_a_zone(void **state)
     } cases[] = {
         {EVIDENCE_STRIKE, ZONE_SUSPECT},  {EVIDENCE_CONFIRMED, ZONE_BLOCKED},  {EVIDENCE_FINE, ZONE_CLEAR},
         {EVIDENCE_BROKEN, ZONE_BROKEN},   {EVIDENCE_RECHECK_GOOD, ZONE_CLEAR}, {EVIDENCE_RECHECK_BAD, ZONE_CLEAR},
-        {EVIDENCE_POSTPONED, ZONE_CLEAR},
+        {EVIDENCE_POSTPONED, ZONE_CLEAR}, {EVIDENCE_BELIEVED, ZONE_BLOCKED},
     };
     assert_int_equal(ARRAY_LEN(cases), EVIDENCE_COUNT);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

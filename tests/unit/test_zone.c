@@ -72,6 +72,7 @@ struct row {
 static const struct row rows[] = {
     {ZONE_CLEAR, EVIDENCE_STRIKE, false, ZONE_SUSPECT, REASON_REFUSED, 1, 0, true, true, NOW + 60000, 0},
     {ZONE_CLEAR, EVIDENCE_CONFIRMED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
+    {ZONE_CLEAR, EVIDENCE_BELIEVED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
     {ZONE_CLEAR, EVIDENCE_FINE, .nothing = true},
     {ZONE_CLEAR, EVIDENCE_BROKEN, false, ZONE_BROKEN, REASON_REFUSED, 0, 0, true, true, NOW + 600000, 0},
     {ZONE_CLEAR, EVIDENCE_RECHECK_GOOD, .nothing = true},
@@ -80,6 +81,7 @@ static const struct row rows[] = {
 
     {ZONE_SUSPECT, EVIDENCE_STRIKE, false, ZONE_SUSPECT, REASON_REFUSED, 2, 0, true, false, NOW + 60000, 0},
     {ZONE_SUSPECT, EVIDENCE_CONFIRMED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
+    {ZONE_SUSPECT, EVIDENCE_BELIEVED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
     {ZONE_SUSPECT, EVIDENCE_FINE, false, ZONE_CLEAR, REASON_NONE, 0, 0, false, true, MSEC_NEVER, 0},
     {ZONE_SUSPECT, EVIDENCE_BROKEN, false, ZONE_BROKEN, REASON_REFUSED, 0, 0, true, true, NOW + 600000, 0},
     {ZONE_SUSPECT, EVIDENCE_RECHECK_GOOD, .nothing = true},
@@ -88,6 +90,7 @@ static const struct row rows[] = {
 
     {ZONE_BLOCKED, EVIDENCE_STRIKE, .nothing = true},
     {ZONE_BLOCKED, EVIDENCE_CONFIRMED, .nothing = true},
+    {ZONE_BLOCKED, EVIDENCE_BELIEVED, .nothing = true},
     {ZONE_BLOCKED, EVIDENCE_FINE, false, ZONE_BLOCKED, REASON_TIMEOUT, 0, 0, false, false, NOW, 2 * FIRST},
     {ZONE_BLOCKED, EVIDENCE_BROKEN, .nothing = true},
     {ZONE_BLOCKED, EVIDENCE_RECHECK_GOOD, false, ZONE_RECOVERING, REASON_TIMEOUT, 0, 1, false, true, LEAST(60000),
@@ -99,6 +102,7 @@ static const struct row rows[] = {
 
     {ZONE_BROKEN, EVIDENCE_STRIKE, false, ZONE_SUSPECT, REASON_REFUSED, 1, 0, true, true, NOW + 60000, 0},
     {ZONE_BROKEN, EVIDENCE_CONFIRMED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
+    {ZONE_BROKEN, EVIDENCE_BELIEVED, false, ZONE_BLOCKED, REASON_REFUSED, 0, 0, true, true, LEAST(FIRST), FIRST},
     {ZONE_BROKEN, EVIDENCE_FINE, false, ZONE_CLEAR, REASON_NONE, 0, 0, false, true, MSEC_NEVER, 0},
     {ZONE_BROKEN, EVIDENCE_BROKEN, false, ZONE_BROKEN, REASON_REFUSED, 0, 0, true, false, NOW + 600000, 0},
     {ZONE_BROKEN, EVIDENCE_RECHECK_GOOD, .nothing = true},
@@ -107,6 +111,7 @@ static const struct row rows[] = {
 
     {ZONE_RECOVERING, EVIDENCE_STRIKE, .nothing = true},
     {ZONE_RECOVERING, EVIDENCE_CONFIRMED, .nothing = true},
+    {ZONE_RECOVERING, EVIDENCE_BELIEVED, .nothing = true},
     {ZONE_RECOVERING, EVIDENCE_FINE, .nothing = true},
     {ZONE_RECOVERING, EVIDENCE_BROKEN, .nothing = true},
     {ZONE_RECOVERING, EVIDENCE_RECHECK_GOOD, false, ZONE_RECOVERING, REASON_TIMEOUT, 0, 2, false, false, LEAST(60000),
@@ -156,8 +161,8 @@ static void check_same(const struct condition *is, const struct condition *expec
 
 static bool is_failure(enum evidence evidence)
 {
-    return evidence == EVIDENCE_STRIKE || evidence == EVIDENCE_CONFIRMED || evidence == EVIDENCE_BROKEN ||
-           evidence == EVIDENCE_RECHECK_BAD;
+    return evidence == EVIDENCE_STRIKE || evidence == EVIDENCE_CONFIRMED || evidence == EVIDENCE_BELIEVED ||
+           evidence == EVIDENCE_BROKEN || evidence == EVIDENCE_RECHECK_BAD;
 }
 
 static void every_state_by_every_evidence(void **state)

@@ -1,0 +1,63 @@
+/*
+ * batch.h: mass events. Zones that become blocked in a burst form a batch: it is the border that has changed, not the
+ * zones, and what came together goes together. A few of them, the sentinels, are rechecked often; when several of
+ * these are found open, the whole batch is due.
+ *
+ * CONSTANTS
+ *   BATCH_BURST      20 zones within
+ *   BATCH_WINDOW     60 s     make a batch; it takes in more zones until one comes more than BATCH_WINDOW after the
+ * last BATCH_SENTINELS  3        zones that are rechecked often BATCH_OPEN       2        of them open, and the batch
+ * is BATCH_FIRST      30 s     between two rechecks of a sentinel while the batch is young: a link that broke for
+ * minutes BATCH_MAX        10 min   and at most; between the two it is a twentieth of the batch's age, so that the lag
+ * is small beside the block, and an old batch costs next to nothing BATCH_SPREAD     60 s     over which the rechecks
+ * of a batch that opened are spread
+ *
+ * The writer's of the table.
+ */
+#ifndef LEARN_BATCH_H
+#define LEARN_BATCH_H
+
+#include "learn/table.h"
+
+enum {
+    BATCH_BURST     = 20,
+    BATCH_SENTINELS = 3,
+    BATCH_OPEN      = 2,
+    BATCHES         = 16, /* remembered at once; the one that was added to longest ago gives way */
+};
+enum { /* ms */
+    BATCH_WINDOW = 60 * 1000,
+    BATCH_FIRST  = 30 * 1000,
+    BATCH_MAX    = 10 * 60 * 1000,
+    BATCH_SPREAD = 60 * 1000,
+};
+
+struct batch {
+    bool         used;
+    msec_t       began, last; /* when the first, the last zone was added */
+    unsigned     zones;       /* added so far */
+    unsigned     open;        /* bit n: sentinel n was open at its last recheck; it may be clear and gone since */
+    struct zone *sentinels[BATCH_SENTINELS];
+};
+
+struct batches {
+    struct batch list[BATCHES];       /* number n + 1 in struct zone.batch */
+    struct zone *recent[BATCH_BURST]; /* ring of the zones blocked last; NULL: gone since */
+    msec_t       recent_at[BATCH_BURST];
+    unsigned     next; /* in the ring */
+};
+
+/* `zone` has become blocked. */
+void batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now);
+/* A recheck of `zone` was good, or failed. True: the whole batch has opened, and is no more; the numbers of its zones
+ * are the caller's to clear. */
+bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool good);
+/* `zone` leaves the table, or is not blocked any more. */
+void batches_on_gone(struct batches *batches, struct zone *zone);
+
+/* The time between two rechecks, if the zone is a sentinel; else MSEC_NEVER. */
+msec_t batches_interval(const struct batches *batches, const struct zone *zone, msec_t now);
+/* The sentinel whose recheck is due longest; NULL: none is. */
+struct zone *batches_due(const struct batches *batches, msec_t now);
+
+#endif
