@@ -171,6 +171,22 @@ static void print_one_zone(FILE *to, json_t *zone, wall_t now)
     json_decref(list);
 }
 
+static void print_nameservers(FILE *to, json_t *servers)
+{
+    json_t *name, *address;
+    size_t  i;
+
+    if (!json_is_object(servers))
+        return;
+    fputs("\n", to);
+    say(to, "nameservers, of %lld blocked or recovering zones", (long long) number_of(servers, "zones"));
+    json_array_foreach(json_object_get(servers, "names"), i, name)
+        say(to, "%s", json_is_string(name) ? json_string_value(name) : "");
+    json_array_foreach(json_object_get(servers, "addresses"), i, address)
+        say(to, "%s%s", text_of(address, "address"),
+            json_is_true(json_object_get(address, "counts")) ? "" : " (answered domestic lately)");
+}
+
 void print_zone(FILE *to, json_t *result, wall_t now)
 {
     static const char *const evidence[] = {"at", "group", "from", "question", "outcome", NULL};
@@ -194,6 +210,7 @@ void print_zone(FILE *to, json_t *result, wall_t now)
         fputs("\nof the same name\n", to);
         print_zones(to, json_object_get(result, "others"), now);
     }
+    print_nameservers(to, json_object_get(result, "nameservers"));
     fputs("\nevidence, newest first\n", to);
     print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM QUESTION OUTCOME", evidence);
     fputs("\nhistory, newest first\n", to);

@@ -44,7 +44,7 @@ static struct batch *growing(struct batches *batches, msec_t now, bool *new)
     return oldest;
 }
 
-void batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now)
+const struct batch *batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now)
 {
     batches->recent[batches->next]    = zone;
     batches->recent_at[batches->next] = now;
@@ -52,15 +52,16 @@ void batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now)
     bool new                          = false;
     struct batch *batch               = growing(batches, now, &new);
     if (!batch)
-        return;
+        return NULL;
     batch->last = now;
     if (!new) {
         add(batches, batch, zone);
-        return;
+        return batch;
     }
     for (unsigned i = 0; i < BATCH_BURST; i++)
         if (batches->recent[i])
             add(batches, batch, batches->recent[i]);
+    return batch;
 }
 
 bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool good)

@@ -47,8 +47,8 @@ struct batches {
     unsigned     next; /* in the ring */
 };
 
-/* `zone` has become blocked. */
-void batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now);
+/* `zone` has become blocked. Returns the batch that it is in now, or NULL. */
+const struct batch *batches_on_blocked(struct batches *batches, struct zone *zone, msec_t now);
 /* A recheck of `zone` was good, or failed. True: the whole batch has opened, and is no more; the numbers of its zones
  * are the caller's to clear. */
 bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool good);

@@ -6,15 +6,12 @@
 #include "base/limits.h"
 #include "learn/batch.h"
 #include "learn/good.h"
+#include "learn/pick.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    EVICTION_SAMPLE = 16
-}; /* blocked zones looked at to find one that was not used for long */
 
 struct learner {
     struct table         *table;
@@ -144,25 +141,6 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
     return true;
 }
 
-/* Of some blocked zones that lie together, beginning anywhere, the one that was not used for the longest time; pins
- * never. NULL: there is none. Every blocked zone has a recheck. */
-static struct zone *victim(struct learner *learner)
-{
-    const struct timers *timers = &learner->rechecks;
-    struct zone         *found  = NULL;
-    size_t               at     = timers->count ? rng_below(&learner->rng, (uint32_t) timers->count) : 0;
-    unsigned             sample = 0;
-    for (size_t i = 0; i < timers->count && sample < EVICTION_SAMPLE; i++) {
-        struct zone *zone = CONTAINER_OF(timers->heap[(at + i) % timers->count], struct zone, recheck);
-        if (zone->pin != PIN_NONE)
-            continue;
-        sample++;
-        if (!found || atomic_load(&zone->last_used) < atomic_load(&found->last_used))
-            found = zone;
-    }
-    return found;
-}
-
 static bool is_full(const struct learner *learner)
 {
     const size_t *states = learner->counts.states;
@@ -177,7 +155,7 @@ static bool make_room(struct learner *learner, bool confirmed)
     if (!confirmed)
         return states[ZONE_SUSPECT] + states[ZONE_BROKEN] < LIMIT_SUSPECTS;
     while (is_full(learner)) {
-        struct zone *zone = victim(learner);
+        struct zone *zone = pick_victim(&learner->rechecks, &learner->rng);
         if (!zone)
             return false;
         take_out(learner, zone, zone->condition.state, "evicted: learning.max_zones");
@@ -230,6 +208,13 @@ static void hurry_set(struct learner *learner, const struct zone *found, unsigne
     }
 }
 
+static void hurry_sentinels(struct learner *learner, const struct batch *batch, msec_t now)
+{
+    for (unsigned i = 0; batch && i < BATCH_SENTINELS; i++)
+        if (batch->sentinels[i])
+            hurry(learner, batch->sentinels[i], BATCH_FIRST, now);
+}
+
 struct opening {
     struct learner *learner;
     unsigned        batch;
@@ -251,7 +236,7 @@ static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state
 {
     bool good = evidence == EVIDENCE_RECHECK_GOOD;
     if (zone->condition.state == ZONE_BLOCKED && !is_listed_state(from) && zone->scope == SCOPE_ZONE)
-        batches_on_blocked(&learner->batches, zone, now);
+        hurry_sentinels(learner, batches_on_blocked(&learner->batches, zone, now), now);
     if (zone->condition.state == ZONE_CLEAR && good)
         good_mark(learner->former, zone_name(zone), now);
     if (!good && evidence != EVIDENCE_RECHECK_BAD)
@@ -336,6 +321,11 @@ bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t
 bool learner_is_kin(const struct learner *learner, const struct survey_result *servers)
 {
     return nameservers_are_kin(learner->nameservers, servers);
+}
+
+bool learner_knows_set(const struct learner *learner, const struct survey_result *servers)
+{
+    return nameservers_find(learner->nameservers, servers) != NULL;
 }
 
 void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers)
@@ -510,22 +500,16 @@ msec_t learner_next_recheck(const struct learner *learner) { return timers_next(
 
 struct zone *learner_recheck_due(struct learner *learner, msec_t now)
 {
-    struct zone *sentinel = batches_due(&learner->batches, now);
-    if (sentinel) {
-        timers_set(&learner->rechecks, &sentinel->recheck, now + ZONE_POSTPONE);
-        return sentinel;
+    struct zone *zone = batches_due(&learner->batches, now);
+    while (!zone && (zone = pick_due(&learner->rechecks, &learner->rng, now)) &&
+           now - atomic_load(&zone->last_used) > ZONE_IDLE) {
+        timers_cancel(&learner->rechecks, &zone->recheck);
+        forget(learner, zone, "not used for 30 days", now);
+        zone = NULL;
     }
-    struct timer *timer;
-    while ((timer = timers_pop(&learner->rechecks, now))) {
-        struct zone *zone = CONTAINER_OF(timer, struct zone, recheck);
-        if (now - atomic_load(&zone->last_used) > ZONE_IDLE) {
-            forget(learner, zone, "not used for 30 days", now);
-            continue;
-        }
+    if (zone)
         timers_set(&learner->rechecks, &zone->recheck, now + ZONE_POSTPONE);
-        return zone;
-    }
-    return NULL;
+    return zone;
 }
 
 void learner_reclaim(struct learner *learner) { table_reclaim(learner->table); }

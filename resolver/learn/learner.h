@@ -21,8 +21,9 @@ struct learner;
 enum { /* ms */
     KIN_SPREAD = 60 * 1000,
 };
-#define FORMER_LIFE ((msec_t) 30 * 86400 * 1000) /* ms: so long a zone that recovered is remembered as blocked before  \
-                                                  */
+#define FORMER_LIFE                                                                                                    \
+    ((msec_t) 30 * 86400 * 1000) /* ms: so long a zone that recovered is remembered as blocked before                  \
+                                  */
 
 struct learner_limits {
     struct zone_limits zone;
@@ -61,6 +62,8 @@ void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidenc
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now);
 /* True if all of these nameservers are known for blocked zones (nameservers.h). */
 bool learner_is_kin(const struct learner *learner, const struct survey_result *servers);
+/* True if a set with these names is kept, so that their addresses need not be asked. */
+bool learner_knows_set(const struct learner *learner, const struct survey_result *servers);
 /* What the nameservers of a blocked or recovering zone are. */
 void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers);
 
@@ -88,8 +91,9 @@ void learner_drop_suspicions(struct learner *learner, msec_t now);
 /* When the next pin or suspicion ends, and ending those that are over. Not to be kept waiting by rechecks. */
 msec_t learner_next_end(const struct learner *learner);
 void   learner_end_due(struct learner *learner, msec_t now);
-/* When the next recheck is due, and the zone; NULL: none. The caller rechecks it and calls learner_apply_zone(); until
- * then it is not returned again for ZONE_POSTPONE. Zones that were not used for ZONE_IDLE are forgotten instead. */
+/* When the next recheck is due, and the zone, the most lately used first (pick.h); NULL: none. The caller rechecks it
+ * and calls learner_apply_zone(); until then it is not returned again for ZONE_POSTPONE. Zones that were not used for
+ * ZONE_IDLE are forgotten instead. */
 msec_t       learner_next_recheck(const struct learner *learner);
 struct zone *learner_recheck_due(struct learner *learner, msec_t now);
 

@@ -88,7 +88,7 @@ static void drop_address(struct nameservers *nameservers, struct nameserver *ser
     free(server);
 }
 
-static bool counts(const struct nameserver *server) { return server && server->failed > server->fine; }
+bool nameserver_counts(const struct nameserver *server) { return server->failed > server->fine; }
 
 /* ---- sets ---- */
 
@@ -122,8 +122,10 @@ bool nameservers_are_kin(const struct nameservers *nameservers, const struct sur
     const struct nameserver_set *set = result->address_count ? NULL : nameservers_find(nameservers, result);
     unsigned                     all = set ? set->address_count : result->address_count;
     bool                         kin = all > 0;
-    for (unsigned i = 0; kin && i < all; i++)
-        kin = counts(set ? set->addresses[i] : find_address(nameservers, result->addresses[i]));
+    for (unsigned i = 0; kin && i < all; i++) {
+        const struct nameserver *server = set ? set->addresses[i] : find_address(nameservers, result->addresses[i]);
+        kin                             = server && nameserver_counts(server);
+    }
     return kin;
 }
 

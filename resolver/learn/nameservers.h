@@ -68,6 +68,7 @@ bool nameservers_are_kin(const struct nameservers *nameservers, const struct sur
 bool nameservers_join(struct nameservers *nameservers, struct zone *zone, const struct survey_result *result);
 void nameservers_leave(struct nameservers *nameservers, struct zone *zone); /* harmless without a set */
 
+bool nameserver_counts(const struct nameserver *server);
 /* A member failed, or answered, at domestic. */
 void nameserver_set_failed(struct nameserver_set *set, msec_t now);
 void nameserver_set_fine(struct nameserver_set *set, msec_t now);

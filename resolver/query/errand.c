@@ -69,6 +69,8 @@ void errand_on_packet(struct errands *errands, struct errand *errand, struct vie
     case EXCHANGE_IGNORE:
         return;
     case EXCHANGE_REPLY:
+        if (errand->read && outcome_usable(exchange->outcome))
+            errand->read(errand->owner, errand, &reply);
         end(errands, errand, now);
         return;
     case EXCHANGE_ASK_TCP:

@@ -10,6 +10,7 @@
 
 struct errand;
 typedef void (*errand_done_fn)(void *owner, struct errand *errand, msec_t now);
+typedef void (*errand_read_fn)(void *owner, struct errand *errand, const struct message *reply);
 
 struct errand {
     struct exchange exchange;
@@ -20,6 +21,7 @@ struct errand {
     bool            running;
     struct inquiry  inquiry;
     struct kind     kind; /* of the reply; only where exchange.outcome came from one */
+    errand_read_fn  read; /* or NULL; called before done() with a usable reply, which it does not keep */
     errand_done_fn  done;
     void           *owner;
 };

@@ -1,29 +1,10 @@
 /*
  * prober.c: see prober.h.
  */
-#include "query/prober.h"
-
-#include "query/attribution.h"
-#include "query/watch.h"
+#include "query/prober_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct prober {
-    struct desk         desk;
-    struct errands      errands;
-    struct learner     *learner;
-    struct prober_hooks hooks;
-    struct prober_stats stats;
-    struct list         studies, finished;
-    unsigned            study_count, recheck_count;
-    struct watches      watches;
-};
-
-static bool domestic_down(const struct prober *prober)
-{
-    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
-}
 
 static void on_server_changed(void *owner, const struct server *server, bool up, msec_t now)
 {
@@ -36,178 +17,7 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
 
 /* ---- studies ---- */
 
-static void note_evidence(struct prober *prober, struct zone *zone, const struct study *study)
-{
-    for (unsigned i = 0; i < study->count; i++) {
-        const struct errand *errand = &study->errand[i];
-        if (errand->exchange.state != EXCHANGE_DONE || (errand->exchange.part & PART_MASK) == PART_IDENTIFY)
-            continue;
-        struct evidence_line line = {
-            .at       = errand->exchange.started,
-            .type     = errand->inquiry.type,
-            .apex     = (errand->exchange.part & PART_MASK) == PART_APEX,
-            .outcome  = errand->exchange.outcome,
-            .external = errand->exchange.part & PART_EXTERNAL,
-        };
-        char        text[ADDRESS_TEXT_MAX];
-        const char *address = address_format(&errand->exchange.server->address, text);
-        strncpy(line.who, address, sizeof(line.who) - 1);
-        learner_note(prober->learner, zone, &line);
-    }
-}
-
-static struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
-{
-    return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
-}
-
-/* Where the suspicion that led to this study stands. */
-static const struct name *suspected(const struct study *study) { return study->placed ? &study->zone : &study->guess; }
-
-static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
-{
-    struct zone *zones[] = {listed(prober, suspected(study), SCOPE_ZONE, 0),
-                            listed(prober, &study->name, SCOPE_NAME, 0)};
-    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
-        if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
-            learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
-}
-
-static void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study,
-                       msec_t now)
-{
-    const struct zone_id id = {.name = name, .scope = scope};
-    learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
-}
-
-/* The zone has become known: the suspicion leaves the guess, so that its healthy neighbours are not asked on both
- * sides, and takes the strikes along that waited. */
-static void place_suspicion(struct prober *prober, struct study *study, msec_t now)
-{
-    bool same = name_equal(name_view(&study->guess), name_view(&study->zone));
-    if (!same)
-        clear_suspicion(prober, study, now);
-    study->placed = true;
-    for (unsigned i = same; i < 1 + study->strikes; i++)
-        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
-}
-
-static void place_suspicions(struct prober *prober, msec_t now)
-{
-    LIST_EACH (item, next, &prober->studies) {
-        struct study *study = CONTAINER_OF(item, struct study, link);
-        if (study->kind == STUDY_CONFIRM && !study->placed && study->guess.len > 0 && study->zone.len > 0)
-            place_suspicion(prober, study, now);
-    }
-}
-
-static void strike(struct prober *prober, const struct observation *observation, msec_t now);
-
-static void end_confirm(struct prober *prober, struct study *study, msec_t now)
-{
-    if (!study->result.decided) {
-        if (study->result.apex)
-            clear_suspicion(prober, study, now);
-        return;
-    }
-    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
-    if (study->result.fine || !same)
-        clear_suspicion(prober, study, now);
-    if (study->result.fine)
-        return;
-    const struct name   *name = study->result.scope == SCOPE_ZONE ? &study->zone : &study->name;
-    const struct zone_id id   = {.name  = name_view(name),
-                                 .scope = study->result.scope,
-                                 .type  = study->result.scope == SCOPE_TYPE ? study->type : 0};
-    struct zone         *zone = learner_apply(prober->learner, &id, EVIDENCE_CONFIRMED, study->result.reason,
-                                              name_view(&study->name), study->type, now);
-    if (!zone)
-        return;
-    prober->stats.confirmed++;
-    watches_withdraw(&prober->watches, id.name);
-    note_evidence(prober, zone, study);
-    if (study->result.scope == SCOPE_ZONE) {
-        struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
-        if (domain.len > 0)
-            good_unmark(prober->desk.shared.good, domain);
-    }
-    if (study->by_alias && study->alias.len > 0) {
-        struct observation target = {.what   = OBSERVED_STRIKE,
-                                     .reason = study->result.reason,
-                                     .type   = study->type,
-                                     .class  = CLASS_IN,
-                                     .name   = study->alias};
-        strike(prober, &target, now);
-    }
-}
-
-static void end_broken(struct prober *prober, struct study *study, msec_t now)
-{
-    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
-    if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
-        learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
-    if (!study->result.decided)
-        return;
-    const struct zone_id id = {.name = name_view(&study->zone), .scope = SCOPE_ZONE};
-    zone = learner_apply(prober->learner, &id, EVIDENCE_BROKEN, study->result.reason, name_view(&study->name),
-                         study->type, now);
-    if (zone)
-        note_evidence(prober, zone, study);
-}
-
-static void end_recheck(struct prober *prober, struct study *study, msec_t now)
-{
-    const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
-    struct zone       *zone = listed(prober, name, study->scope, study->type);
-    prober->recheck_count--;
-    if (!zone)
-        return;
-    note_evidence(prober, zone, study);
-    enum evidence evidence = study->result.fine      ? EVIDENCE_RECHECK_GOOD
-                             : domestic_down(prober) ? EVIDENCE_POSTPONED
-                                                     : EVIDENCE_RECHECK_BAD;
-    learner_apply_zone(prober->learner, zone, evidence, study->result.fine ? REASON_NONE : study->result.reason, now);
-}
-
-/* The operator's probe is a recheck too where the zone is blocked. */
-static void end_probe(struct prober *prober, struct study *study, msec_t now)
-{
-    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
-    if (zone) {
-        note_evidence(prober, zone, study);
-        bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-        if (blocked && !domestic_down(prober))
-            learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
-                               study->result.fine ? REASON_NONE : study->result.reason, now);
-        else if (!blocked && study->result.fine)
-            learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
-    }
-    prober->hooks.probed(prober->hooks.context, study->cookie, study);
-}
-
-static void on_study_done(void *owner, struct study *study, msec_t now)
-{
-    struct prober *prober = owner;
-    list_remove(&study->link);
-    list_append(&prober->finished, &study->link);
-    prober->study_count--;
-    switch (study->kind) {
-    case STUDY_CONFIRM:
-        end_confirm(prober, study, now);
-        break;
-    case STUDY_BROKEN:
-        end_broken(prober, study, now);
-        break;
-    case STUDY_RECHECK:
-        end_recheck(prober, study, now);
-        break;
-    case STUDY_PROBE:
-        end_probe(prober, study, now);
-        break;
-    }
-}
-
-static struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
+struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
 {
     struct study *study = prober->study_count < LIMIT_CONFIRMATIONS ? calloc(1, sizeof(*study)) : NULL;
     if (!study) {
@@ -232,8 +42,7 @@ static void free_finished(struct prober *prober)
     }
 }
 
-/* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
-static struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
+struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
 {
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
@@ -314,7 +123,7 @@ static void add_to_study(struct prober *prober, struct study *study, struct view
     add_strike(prober, name, SCOPE_NAME, study, now);
 }
 
-static void strike(struct prober *prober, const struct observation *observation, msec_t now)
+void strike(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name    = name_view(&observation->name);
     struct view    zone    = attributed(prober, observation);
@@ -367,6 +176,7 @@ static void tend(struct prober *prober, msec_t now)
 {
     place_suspicions(prober, now);
     watches_tend(&prober->watches, now);
+    surveys_tend(&prober->surveys);
     free_finished(prober);
 }
 
@@ -415,54 +225,12 @@ void prober_disregard(struct prober *prober, struct view zone)
             continue;
         study_cancel(study);
         if (study->kind == STUDY_RECHECK)
-            prober->recheck_count--;
+            rechecks_ended(prober);
         list_remove(&study->link);
         list_append(&prober->finished, &study->link);
         prober->study_count--;
     }
     free_finished(prober);
-}
-
-/* ---- rechecks ---- */
-
-/* A reload may have put a fence where something was learned. */
-static bool is_fenced(const struct prober *prober, const struct zone *zone)
-{
-    const struct policy *policy = prober->desk.setup->policy;
-    return !is_open(policy, zone_name(zone)) || !is_open(policy, zone_asked(zone));
-}
-
-static void recheck(struct prober *prober, struct zone *zone, msec_t now)
-{
-    if (is_fenced(prober, zone)) {
-        learner_forget(prober->learner, zone_name(zone), now);
-        return;
-    }
-    if (domestic_down(prober)) {
-        learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
-        return;
-    }
-    if (studied(prober, STUDY_RECHECK, zone_name(zone), zone_name(zone)))
-        return;
-    struct study *study = study_new(prober, STUDY_RECHECK, now);
-    if (!study)
-        return;
-    prober->recheck_count++;
-    prober->stats.rechecks++;
-    name_set(&study->zone, zone_name(zone));
-    study->scope = zone->scope;
-    study->name  = study->zone;
-    study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
-    if (zone->scope == SCOPE_ZONE)
-        name_set(&study->name, zone_asked(zone));
-    study_start(study, now);
-}
-
-static void recheck_due(struct prober *prober, msec_t now)
-{
-    struct zone *zone;
-    while (prober->recheck_count < RECHECKS_AT_ONCE && (zone = learner_recheck_due(prober->learner, now)))
-        recheck(prober, zone, now);
 }
 
 /* ---- events ---- */
@@ -483,9 +251,7 @@ msec_t prober_next(const struct prober *prober)
 {
     msec_t due = msec_min(timers_next(&prober->errands.timers), prober->watches.looked + HEALTH_LOOK);
     due        = msec_min(due, learner_next_end(prober->learner));
-    if (prober->recheck_count < RECHECKS_AT_ONCE)
-        due = msec_min(due, learner_next_recheck(prober->learner));
-    return due;
+    return msec_min(due, rechecks_next(prober));
 }
 
 void prober_on_time(struct prober *prober, msec_t now)
@@ -494,7 +260,7 @@ void prober_on_time(struct prober *prober, msec_t now)
     if (now - prober->watches.looked >= HEALTH_LOOK)
         watches_look(&prober->watches, now);
     learner_end_due(prober->learner, now);
-    recheck_due(prober, now);
+    rechecks_on_time(prober, now);
     tend(prober, now);
 }
 
@@ -511,7 +277,7 @@ static void drop_studies(struct prober *prober)
         free(study);
     }
     free_finished(prober);
-    prober->study_count = prober->recheck_count = 0;
+    prober->study_count = prober->budget.running = 0;
 }
 
 struct prober *prober_create(const struct prober_options *options)
@@ -528,6 +294,9 @@ struct prober *prober_create(const struct prober_options *options)
     list_init(&prober->studies);
     list_init(&prober->finished);
     timers_init(&prober->errands.timers);
+    prober->surveys =
+        (struct surveys){.errands = &prober->errands, .learner = options->learner, .stats = &prober->stats};
+    surveys_init(&prober->surveys);
     rng_init(&prober->desk.rng, options->seed);
     prober->watches = (struct watches){.errands = &prober->errands,
                                        .studies = &prober->studies,
@@ -545,6 +314,7 @@ void prober_destroy(struct prober *prober)
     if (!prober)
         return;
     drop_studies(prober);
+    surveys_clear(&prober->surveys);
     watches_close(&prober->watches);
     timers_fini(&prober->errands.timers);
     setup_drop(prober->desk.setup);
@@ -555,6 +325,7 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 {
     struct setup *before = prober->desk.setup;
     drop_studies(prober);
+    surveys_clear(&prober->surveys);
     watches_close(&prober->watches);
     prober->desk.setup = setup_take(setup);
     setup_drop(before);

@@ -20,6 +20,8 @@ struct prober_hooks {
     void *context;
     /* An upstream went down or came up. */
     void (*server_changed)(void *context, const struct server *server, bool up);
+    /* How many questions clients' queries have asked of domestic since the start. */
+    uint64_t (*domestic_questions)(void *context);
     /* The operator's probe has ended; `cookie` from prober_probe(). The study is borrowed. */
     void (*probed)(void *context, void *cookie, const struct study *study);
 };

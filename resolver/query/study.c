@@ -342,8 +342,41 @@ static void ask_again(struct study *study, control_fn control, void *context, ms
         study->step = STUDY_CONTROL;
 }
 
+/* Until a question to an upstream that answers others is failed, or silent for too long. */
+static bool failed_once(const struct study *study, control_fn control, void *context, msec_t now)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand = &study->errand[i];
+        if (at_external(errand) || usable(errand) ||
+            (errand->exchange.state == EXCHANGE_OPEN && now - study->asked_at < STUDY_BRIEF))
+            continue;
+        if (control(context, errand->exchange.server, study->asked_at) == CONTROL_GOOD)
+            return true;
+    }
+    return false;
+}
+
+static void believe(struct study *study, control_fn control, void *context, msec_t now) /* [6] */
+{
+    if (!study->believed || study->step != STUDY_ASK || study->by_alias || study->zone.len == 0 ||
+        any_usable(study, PART_APEX, false) || !failed_once(study, control, context, now))
+        return;
+    for (unsigned i = 0; i < study->count; i++) {
+        struct errand *errand = &study->errand[i];
+        if (errand->exchange.state != EXCHANGE_OPEN)
+            continue;
+        errand_cancel(study->errands, errand);
+        if (now - study->asked_at >= STUDY_BRIEF)
+            exchange_on_timeout(&errand->exchange);
+    }
+    study->result =
+        (struct study_result){.decided = true, .believed = true, .scope = SCOPE_ZONE, .reason = reason_of(study)};
+    conclude(study, now);
+}
+
 void study_on_control(struct study *study, control_fn control, void *context, msec_t now) /* [4] */
 {
+    believe(study, control, context, now);
     if (study->kind == STUDY_CONFIRM && (study->step != STUDY_ASK || now - study->asked_at >= STUDY_RESEND))
         ask_again(study, control, context, now);
     if (study->step != STUDY_CONTROL)

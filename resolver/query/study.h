@@ -7,6 +7,7 @@
  *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
  *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
  *   STUDY_PATIENT  3 s    time for the second question of step 5, more than a cold recursion takes
+ *   STUDY_BRIEF    1.5 s  silence that long fails a question that is believed (step 6)
  *   STUDY_SERVERS  3      domestic upstreams asked: with apex and question that is 6 of the 8 packets a study may cost
  *
  * STEPS of a confirmation
@@ -20,6 +21,9 @@
  * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
  *   5. AGAIN, mostly while step 2 still waits: an upstream that was silent and has answered the control question is
  * asked the failed question once more: an outage may have ended in between, or a datagram was lost.
+ *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: one question that an
+ * upstream failed, or was silent to for STUDY_BRIEF, ends it as a zone's block, once that upstream has answered its
+ * control question; unless the apex is fine.
  * A zone that fails on both sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all
  * that fails. A recheck: apex and question at domestic, no control: a failure changes nothing but the interval.
  */
@@ -33,6 +37,7 @@ enum {
     STUDY_LIFE    = 5000,
     STUDY_RESEND  = 1500,
     STUDY_PATIENT = 3000,
+    STUDY_BRIEF   = 1500,
     STUDY_SERVERS = 3
 };
 
@@ -63,6 +68,7 @@ enum study_part {
 struct study_result {
     bool             decided;  /* false: nothing may be learned */
     bool             fine;     /* domestic answers */
+    bool             believed; /* by step 6 */
     bool             apex;     /* decided or not: domestic answers for the apex (an alias: for its CNAME) */
     bool             external; /* broken check, probe: external answers */
     enum zone_scope  scope;    /* if it fails at domestic */
@@ -95,6 +101,7 @@ struct study {
     struct name         alias;    /* target; len 0: none */
     bool                by_alias; /* the apex question is the CNAME at `name` */
     bool                question_failed;
+    bool                believed; /* one failed question is enough */
     struct study_result result;
     unsigned            again;   /* bit mask of the errands that were asked once more */
     unsigned            strikes; /* that wait until the zone is known */

@@ -105,6 +105,18 @@ static void on_probed(void *context, void *cookie, const struct study *study)
     commands_on_probed(context, cookie, study);
 }
 
+static uint64_t domestic_questions(void *context)
+{
+    const struct daemon *daemon = context;
+    uint64_t             count  = 0;
+    for (unsigned i = 0; i < daemon->worker_count; i++) {
+        const struct counters *counters = worker_counters(daemon->workers[i]);
+        count += atomic_load(&counters->flights) - atomic_load(&counters->external_by_verdict) -
+                 atomic_load(&counters->external_by_outage) - atomic_load(&counters->other_groups);
+    }
+    return count;
+}
+
 /* ---- the loop ---- */
 
 static void on_wake(uv_async_t *wake)
@@ -237,7 +249,10 @@ static bool open_logic(struct daemon *daemon)
               .shared  = daemon->shared,
               .setup   = daemon->setup,
               .effects = {.context = daemon, .send = effect_send, .release = effect_release},
-              .hooks   = {.context = daemon, .server_changed = on_server_changed, .probed = on_probed},
+              .hooks   = {.context            = daemon,
+                          .server_changed     = on_server_changed,
+                          .domestic_questions = domestic_questions,
+                          .probed             = on_probed},
     };
     uint8_t seed[RNG_SEED_BYTES];
     if (getentropy(seed, sizeof(seed)) != 0 || getentropy(options.seed, sizeof(options.seed)) != 0) {

@@ -5,8 +5,10 @@
 
 #include "base/units.h"
 #include "dns/text.h"
+#include "learn/learner.h"
 #include "server/clock.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static json_t *text_or_null(const char *text) { return text && *text ? json_string(text) : json_null(); }
@@ -96,9 +98,30 @@ static json_t *present_history(const struct zone *zone, const struct clocks *clo
     return list;
 }
 
+static json_t *present_nameservers(const struct nameserver_set *set)
+{
+    if (!set)
+        return json_null();
+    json_t *names = json_array(), *addresses = json_array();
+    for (unsigned i = 0; i < set->name_count; i++)
+        json_array_append_new(names, present_name(set->names[i]));
+    for (unsigned i = 0; i < set->address_count; i++) {
+        static const uint8_t mapped[12]             = {[10] = 0xff, [11] = 0xff};
+        const uint8_t       *bytes                  = set->addresses[i]->address;
+        bool                 v4                     = memcmp(bytes, mapped, sizeof(mapped)) == 0;
+        char                 text[INET6_ADDRSTRLEN] = "";
+        inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + sizeof(mapped) : bytes, text, sizeof(text));
+        json_array_append_new(addresses,
+                              json_pack("{s:s, s:b}", "address", text, "counts", nameserver_counts(set->addresses[i])));
+    }
+    return json_pack("{s:o, s:o, s:I}", "names", names, "addresses", addresses, "zones",
+                     (json_int_t) set->member_count);
+}
+
 json_t *present_zone_whole(const struct zone *zone, const struct clocks *clocks)
 {
     json_t *object = present_zone(zone, clocks);
+    json_object_set_new(object, "nameservers", present_nameservers(zone->set));
     json_object_set_new(object, "evidence", present_evidence(zone, clocks));
     json_object_set_new(object, "history", present_history(zone, clocks));
     return object;
@@ -247,6 +270,8 @@ json_t *present_stats(struct daemon *daemon)
     set_number(object, "confirmed", prober->confirmed);
     set_number(object, "broken_checks", prober->broken_checks);
     set_number(object, "rechecks", prober->rechecks);
+    set_number(object, "believed", prober->believed);
+    set_number(object, "surveys", prober->surveys);
     set_number(object, "controls", prober->controls);
     set_number(object, "control_failures", prober->control_failures);
     set_number(object, "health_probes", prober->health_probes);

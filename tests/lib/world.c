@@ -96,6 +96,11 @@ void world_alias(struct world *world, const char *name, const char *target)
     world->aliases[world->alias_count++] = (struct alias){world_name(name), world_name(target)};
 }
 
+void world_host(struct world *world, const char *zone, const char *host)
+{
+    world->hosts[world->host_count++] = (struct alias){world_name(zone), world_name(host)};
+}
+
 void world_lose(struct world *world, unsigned thousandths) { world->options.loss = thousandths; }
 
 static struct manner manner_for(const struct world *world, unsigned place, const struct message *question,
@@ -127,6 +132,9 @@ static struct world_facts facts_for(const struct world *world, unsigned place, s
             labels    = name_labels(cut);
         }
     }
+    for (size_t i = 0; i < world->host_count; i++)
+        if (name_equal(facts.soa, name_view(&world->hosts[i].name)))
+            facts.host = name_view(&world->hosts[i].target);
     return facts;
 }
 

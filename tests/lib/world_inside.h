@@ -77,13 +77,14 @@ struct world {
     struct driver        drivers[WORLD_WORKERS + 1];
     struct engine       *engines[WORLD_WORKERS];
     uint64_t             order;
-    size_t               event_count, say_count, cut_count, alias_count, ask_count, sending_count, open;
+    size_t               event_count, say_count, cut_count, alias_count, host_count, ask_count, sending_count, open;
     struct event        *heap[WORLD_EVENTS], *spare[WORLD_EVENTS];
     struct event         events[WORLD_EVENTS];
     struct ticket        tickets[WORLD_TICKETS];
     struct saying        sayings[WORLD_SAYINGS];
     struct name          cuts[WORLD_CUTS];
     struct alias         aliases[WORLD_CUTS];
+    struct alias         hosts[WORLD_CUTS]; /* of a zone */
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];

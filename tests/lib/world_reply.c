@@ -61,8 +61,31 @@ static void soa(struct writing *w, unsigned section, struct view owner)
     end_record(w, at);
 }
 
+static void nameserver(struct writing *w, const struct world_facts *facts)
+{
+    if (facts->host.len == 0)
+        bytes(w, "\2ns", 3);
+    const struct view rest = facts->host.len ? facts->host : facts->soa;
+    bytes(w, rest.data, rest.len);
+}
+
+/* A nameserver's address is the same whoever is asked. */
+static void host_address(struct writing *w, struct view name, uint16_t type)
+{
+    uint64_t hash        = name_hash((struct hash_key){3, 4}, name);
+    uint8_t  address[16] = {10, 200};
+    memcpy(address + 8, &hash, 8);
+    bytes(w, address, type == TYPE_AAAA ? 16 : 4);
+}
+
+static bool is_host(struct view name) /* in any letter case */
+{
+    return name.len > 3 && name.data[0] <= 3 && (name.data[1] | 0x20) == 'n' && (name.data[2] | 0x20) == 's';
+}
+
 /* Data that tell who answered. */
-static void data(struct writing *w, const struct view *owner, uint16_t type, const struct world_facts *facts)
+static void data(struct writing *w, const struct view *owner, struct view name, uint16_t type,
+                 const struct world_facts *facts)
 {
     uint8_t who[16] = {10, (uint8_t) facts->group, (uint8_t) facts->server, 1};
     size_t  at      = begin_record(w, 0, owner, type);
@@ -72,6 +95,8 @@ static void data(struct writing *w, const struct view *owner, uint16_t type, con
         bytes(w, "\4mail\0", 6);
         break;
     case TYPE_NS:
+        nameserver(w, facts);
+        break;
     case TYPE_PTR:
         bytes(w, "\2ns\0", 4);
         break;
@@ -83,7 +108,10 @@ static void data(struct writing *w, const struct view *owner, uint16_t type, con
         bytes(w, "\2ns\0", 4);
         break;
     default:
-        bytes(w, who, type == TYPE_AAAA ? 16 : 4);
+        if (is_host(name))
+            host_address(w, name, type);
+        else
+            bytes(w, who, type == TYPE_AAAA ? 16 : 4);
     }
     end_record(w, at);
 }
@@ -107,7 +135,7 @@ static void answer(struct writing *w, const struct message *question, const stru
         soa(w, 1, facts->soa);
         return;
     }
-    data(w, owner, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
+    data(w, owner, question->question.name, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
 }
 
 static void opt(struct writing *w, const struct manner *manner)

@@ -12,6 +12,7 @@ enum {
 
 struct world_facts {
     struct view soa;    /* owner of the SOA of the question's zone */
+    struct view host;   /* its one nameserver; len 0: `ns` below the owner of the SOA */
     struct view target; /* of the alias that stands at the name; len 0: none */
     unsigned    group, server;
 };

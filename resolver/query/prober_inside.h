@@ -1,0 +1,60 @@
+/*
+ * prober_inside.h: the prober's parts to each other: prober.c (observations, events, life), verdicts.c (what a study
+ * says of a zone), rechecks.c (which zone is rechecked when).
+ */
+#ifndef QUERY_PROBER_INSIDE_H
+#define QUERY_PROBER_INSIDE_H
+
+#include "query/attribution.h"
+#include "query/prober.h"
+#include "query/survey.h"
+#include "query/watch.h"
+
+struct recheck_budget {
+    uint64_t seen;    /* hooks.domestic_questions() when it was last looked at */
+    uint64_t saved;   /* questions that rechecks may ask, times RECHECK_SHARE_UNIT */
+    msec_t   last;    /* when a zone was rechecked last */
+    unsigned running; /* studies */
+};
+
+struct prober {
+    struct desk           desk;
+    struct errands        errands;
+    struct learner       *learner;
+    struct prober_hooks   hooks;
+    struct prober_stats   stats;
+    struct list           studies, finished;
+    unsigned              study_count;
+    struct recheck_budget budget;
+    struct surveys        surveys;
+    struct watches        watches;
+};
+
+static inline bool domestic_down(const struct prober *prober)
+{
+    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
+}
+
+/* ---- prober.c ---- */
+
+/* A new study, not begun; NULL: there are too many, or no memory. */
+struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now);
+/* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
+struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name);
+void          strike(struct prober *prober, const struct observation *observation, msec_t now);
+
+/* ---- verdicts.c ---- */
+
+struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type);
+void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study, msec_t now);
+/* Suspicions whose zone has become known since move there, and are believed if its past or its nameservers say so. */
+void place_suspicions(struct prober *prober, msec_t now);
+void on_study_done(void *owner, struct study *study, msec_t now);
+
+/* ---- rechecks.c ---- */
+
+void   rechecks_on_time(struct prober *prober, msec_t now);
+msec_t rechecks_next(const struct prober *prober);
+void   rechecks_ended(struct prober *prober);
+
+#endif

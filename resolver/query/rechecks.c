@@ -1,0 +1,101 @@
+/*
+ * rechecks.c: which zone is rechecked when, and what share of domestic's questions that may take. See prober_inside.h.
+ *
+ * CONSTANTS
+ *   RECHECK_SHARE     1 %  of the questions that clients' queries ask of domestic
+ *   RECHECK_EVERY     1 s  one zone in that time may be rechecked whatever the share is: at night blocks end too
+ *   RECHECK_SAVED     256  questions; what a busy hour leaves unused is no licence for a burst
+ */
+#include "query/prober_inside.h"
+
+enum {
+    RECHECK_SHARE      = 100, /* of RECHECK_SHARE_UNIT */
+    RECHECK_SHARE_UNIT = 10000,
+    RECHECK_EVERY      = 1000,
+    RECHECK_SAVED      = 256,
+};
+
+/* A reload may have put a fence where something was learned. */
+static bool is_fenced(const struct prober *prober, const struct zone *zone)
+{
+    const struct policy *policy = prober->desk.setup->policy;
+    return !is_open(policy, zone_name(zone)) || !is_open(policy, zone_asked(zone));
+}
+
+static void recheck(struct prober *prober, struct zone *zone, msec_t now)
+{
+    if (is_fenced(prober, zone)) {
+        learner_forget(prober->learner, zone_name(zone), now);
+        return;
+    }
+    if (domestic_down(prober)) {
+        learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
+        return;
+    }
+    if (studied(prober, STUDY_RECHECK, zone_name(zone), zone_name(zone)))
+        return;
+    struct study *study = study_new(prober, STUDY_RECHECK, now);
+    if (!study)
+        return;
+    prober->budget.running++;
+    prober->stats.rechecks++;
+    if (zone->scope == SCOPE_ZONE && !zone->set)
+        surveys_begin(&prober->surveys, zone_name(zone), now);
+    name_set(&study->zone, zone_name(zone));
+    study->scope = zone->scope;
+    study->name  = study->zone;
+    study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
+    if (zone->scope == SCOPE_ZONE)
+        name_set(&study->name, zone_asked(zone));
+    study_start(study, now);
+}
+
+/* What a recheck may cost: it is not known beforehand whether its apex is the question. */
+static uint64_t recheck_cost(const struct prober *prober)
+{
+    unsigned servers = prober->desk.setup->groups[SETUP_DOMESTIC].count;
+    return 2 * (servers < STUDY_SERVERS ? servers : STUDY_SERVERS) * (uint64_t) RECHECK_SHARE_UNIT;
+}
+
+static void save_up(struct prober *prober)
+{
+    struct recheck_budget *budget = &prober->budget;
+    if (!prober->hooks.domestic_questions)
+        return;
+    uint64_t asked = prober->hooks.domestic_questions(prober->hooks.context);
+    if (asked <= budget->seen) /* the workers' counters are not read at one moment */
+        return;
+    budget->saved += (asked - budget->seen) * RECHECK_SHARE;
+    budget->seen = asked;
+    if (budget->saved > (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT)
+        budget->saved = (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT;
+}
+
+static bool may_recheck(const struct prober *prober, msec_t now)
+{
+    const struct recheck_budget *budget = &prober->budget;
+    return budget->running < RECHECKS_AT_ONCE &&
+           (budget->saved >= recheck_cost(prober) || now - budget->last >= RECHECK_EVERY);
+}
+
+void rechecks_on_time(struct prober *prober, msec_t now)
+{
+    struct zone *zone;
+    save_up(prober);
+    while (may_recheck(prober, now) && (zone = learner_recheck_due(prober->learner, now))) {
+        uint64_t cost = recheck_cost(prober);
+        prober->budget.saved -= cost < prober->budget.saved ? cost : prober->budget.saved;
+        prober->budget.last = now;
+        recheck(prober, zone, now);
+    }
+}
+
+msec_t rechecks_next(const struct prober *prober)
+{
+    if (prober->budget.running >= RECHECKS_AT_ONCE)
+        return MSEC_NEVER;
+    bool may = prober->budget.saved >= recheck_cost(prober);
+    return msec_max(learner_next_recheck(prober->learner), may ? 0 : prober->budget.last + RECHECK_EVERY);
+}
+
+void rechecks_ended(struct prober *prober) { prober->budget.running--; }

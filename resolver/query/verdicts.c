@@ -1,0 +1,196 @@
+/*
+ * verdicts.c: what the outcome of a study says of a zone. See prober_inside.h.
+ */
+#include "query/prober_inside.h"
+
+#include <string.h>
+
+static void note_evidence(struct prober *prober, struct zone *zone, const struct study *study)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand = &study->errand[i];
+        if (errand->exchange.state != EXCHANGE_DONE || (errand->exchange.part & PART_MASK) == PART_IDENTIFY)
+            continue;
+        struct evidence_line line = {
+            .at       = errand->exchange.started,
+            .type     = errand->inquiry.type,
+            .apex     = (errand->exchange.part & PART_MASK) == PART_APEX,
+            .outcome  = errand->exchange.outcome,
+            .external = errand->exchange.part & PART_EXTERNAL,
+        };
+        char        text[ADDRESS_TEXT_MAX];
+        const char *address = address_format(&errand->exchange.server->address, text);
+        strncpy(line.who, address, sizeof(line.who) - 1);
+        learner_note(prober->learner, zone, &line);
+    }
+}
+
+struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
+{
+    return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
+}
+
+/* Where the suspicion that led to this study stands. */
+static const struct name *suspected(const struct study *study) { return study->placed ? &study->zone : &study->guess; }
+
+static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
+{
+    struct zone *zones[] = {listed(prober, suspected(study), SCOPE_ZONE, 0),
+                            listed(prober, &study->name, SCOPE_NAME, 0)};
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
+        if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
+            learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
+}
+
+void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study, msec_t now)
+{
+    const struct zone_id id = {.name = name, .scope = scope};
+    learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
+}
+
+/* The zone has become known: the suspicion leaves the guess, so that its healthy neighbours are not asked on both
+ * sides, and takes the strikes along that waited. */
+static void place_suspicion(struct prober *prober, struct study *study, msec_t now)
+{
+    bool same = name_equal(name_view(&study->guess), name_view(&study->zone));
+    if (!same)
+        clear_suspicion(prober, study, now);
+    study->placed = true;
+    for (unsigned i = same; i < 1 + study->strikes; i++)
+        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
+}
+
+/* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
+static void consider(struct prober *prober, struct study *study, msec_t now)
+{
+    struct view                 zone    = name_view(&study->zone);
+    const struct survey_result *servers = surveys_result(&prober->surveys, zone);
+    if (!servers)
+        surveys_begin(&prober->surveys, zone, now);
+    if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
+        return;
+    study->believed = true;
+    add_strike(prober, zone, SCOPE_ZONE, study, now);
+}
+
+void place_suspicions(struct prober *prober, msec_t now)
+{
+    if (domestic_down(prober))
+        return;
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind != STUDY_CONFIRM || study->by_alias || study->zone.len == 0 || study->guess.len == 0)
+            continue;
+        if (!study->placed)
+            place_suspicion(prober, study, now);
+        if (!study->believed)
+            consider(prober, study, now);
+    }
+}
+
+static void end_confirm(struct prober *prober, struct study *study, msec_t now)
+{
+    if (!study->result.decided) {
+        if (study->result.apex)
+            clear_suspicion(prober, study, now);
+        return;
+    }
+    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
+    if (study->result.fine || !same)
+        clear_suspicion(prober, study, now);
+    if (study->result.fine)
+        return;
+    const struct name   *name     = study->result.scope == SCOPE_ZONE ? &study->zone : &study->name;
+    const struct zone_id id       = {.name  = name_view(name),
+                                     .scope = study->result.scope,
+                                     .type  = study->result.scope == SCOPE_TYPE ? study->type : 0};
+    const enum evidence  evidence = study->result.believed ? EVIDENCE_BELIEVED : EVIDENCE_CONFIRMED;
+    struct zone         *zone =
+        learner_apply(prober->learner, &id, evidence, study->result.reason, name_view(&study->name), study->type, now);
+    if (!zone)
+        return;
+    prober->stats.confirmed++;
+    prober->stats.believed += study->result.believed;
+    watches_withdraw(&prober->watches, id.name);
+    note_evidence(prober, zone, study);
+    if (study->result.scope == SCOPE_ZONE) {
+        struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
+        if (domain.len > 0)
+            good_unmark(prober->desk.shared.good, domain);
+    }
+    if (study->by_alias && study->alias.len > 0) {
+        struct observation target = {.what   = OBSERVED_STRIKE,
+                                     .reason = study->result.reason,
+                                     .type   = study->type,
+                                     .class  = CLASS_IN,
+                                     .name   = study->alias};
+        strike(prober, &target, now);
+    }
+}
+
+static void end_broken(struct prober *prober, struct study *study, msec_t now)
+{
+    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
+        learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+    if (!study->result.decided)
+        return;
+    const struct zone_id id = {.name = name_view(&study->zone), .scope = SCOPE_ZONE};
+    zone = learner_apply(prober->learner, &id, EVIDENCE_BROKEN, study->result.reason, name_view(&study->name),
+                         study->type, now);
+    if (zone)
+        note_evidence(prober, zone, study);
+}
+
+static void end_recheck(struct prober *prober, struct study *study, msec_t now)
+{
+    const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
+    struct zone       *zone = listed(prober, name, study->scope, study->type);
+    rechecks_ended(prober);
+    if (!zone)
+        return;
+    note_evidence(prober, zone, study);
+    enum evidence evidence = study->result.fine      ? EVIDENCE_RECHECK_GOOD
+                             : domestic_down(prober) ? EVIDENCE_POSTPONED
+                                                     : EVIDENCE_RECHECK_BAD;
+    learner_apply_zone(prober->learner, zone, evidence, study->result.fine ? REASON_NONE : study->result.reason, now);
+}
+
+/* The operator's probe is a recheck too where the zone is blocked. */
+static void end_probe(struct prober *prober, struct study *study, msec_t now)
+{
+    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    if (zone) {
+        note_evidence(prober, zone, study);
+        bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
+        if (blocked && !domestic_down(prober))
+            learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
+                               study->result.fine ? REASON_NONE : study->result.reason, now);
+        else if (!blocked && study->result.fine)
+            learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
+    }
+    prober->hooks.probed(prober->hooks.context, study->cookie, study);
+}
+
+void on_study_done(void *owner, struct study *study, msec_t now)
+{
+    struct prober *prober = owner;
+    list_remove(&study->link);
+    list_append(&prober->finished, &study->link);
+    prober->study_count--;
+    switch (study->kind) {
+    case STUDY_CONFIRM:
+        end_confirm(prober, study, now);
+        surveys_settle(&prober->surveys, name_view(&study->zone), listed(prober, &study->zone, SCOPE_ZONE, 0));
+        break;
+    case STUDY_BROKEN:
+        end_broken(prober, study, now);
+        break;
+    case STUDY_RECHECK:
+        end_recheck(prober, study, now);
+        break;
+    case STUDY_PROBE:
+        end_probe(prober, study, now);
+        break;
+    }
+}

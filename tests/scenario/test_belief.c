@@ -1,0 +1,193 @@
+/*
+ * test_belief.c: zones that are believed sooner, because their nameservers serve blocked zones or because they were
+ * blocked before; and that nothing is believed which domestic can answer.
+ */
+#include "lib/world.h"
+
+#include "query/study.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+    SURVEY   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */
+    SLOWEST  = 900 + EXTERNAL_DELAY,
+    TOO_LONG = 20000
+};
+
+/* One zone of a host is blocked, and its nameservers are known. */
+static struct world *host(uint64_t seed)
+{
+    struct world *world = world_create(&(struct world_options){.seed = seed});
+    world_warm_up(world);
+    world_host(world, "one.example", "ns1.host.test");
+    world_host(world, "two.example", "ns1.host.test");
+    world_host(world, "other.example", "ns2.host.test");
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    world_learn(world, "one.example", TYPE_MX);
+    world_run(world, 3000);
+    assert_non_null(world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
+    return world;
+}
+
+/* Until it is blocked, after a first lookup now; TOO_LONG: it is not. */
+static msec_t time_to_learn(struct world *world, const char *name, const char *zone)
+{
+    msec_t began = world_now(world);
+    world_resolve(world, name, TYPE_MX);
+    while (world_state(world, zone) != ZONE_BLOCKED && world_now(world) - began < TOO_LONG)
+        world_run(world, 10);
+    return msec_min(world_now(world) - began, TOO_LONG);
+}
+
+static void a_zone_on_blocked_servers_is_believed(void **state)
+{
+    (void) state;
+    struct world *world = host(1);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "other.example", (struct manner){.way = SILENT});
+    assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), STUDY_BRIEF,
+                    SLOWEST + SURVEY + STUDY_BRIEF + 200);
+    assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
+    assert_in_range(time_to_learn(world, "mail.other.example", "other.example"), STUDY_LIFE, TOO_LONG - 1);
+    assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
+    world_end(world);
+}
+
+static void its_second_lookup_does_not_wait(void **state)
+{
+    (void) state;
+    struct world *world = host(2);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+    world_resolve(world, "a.two.example", TYPE_A);
+    world_run(world, SURVEY + 20);
+    assert_int_equal(world_state(world, "two.example"), ZONE_SUSPECT);
+    const struct ask *ask = world_ask(world, "b.two.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
+    world_end(world);
+}
+
+/* Its servers are not the reason then: domestic answers, only late. */
+static void a_slow_zone_on_blocked_servers_stays(void **state)
+{
+    (void) state;
+    struct world *world = host(3);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = ANSWERS, .after = 1400});
+    assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
+    assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+static void only_one_name_fails_and_the_apex_is_fine(void **state)
+{
+    (void) state;
+    struct world *world = host(4);
+    world_say(world, DOMESTIC, "mail.two.example", (struct manner){.way = SILENT});
+    assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
+    assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    assert_non_null(world_zone(world, "mail.two.example", SCOPE_NAME, 0));
+    world_end(world);
+}
+
+/* One upstream fails everything: what it says of the zone proves nothing, however near the zone is to blocked ones. */
+static void a_failing_upstream_makes_nothing_believed(void **state)
+{
+    (void) state;
+    struct world *world = host(5);
+    world_say(world, DOMESTIC_1, ".", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC_2, "two.example", (struct manner){.way = ANSWERS, .after = 1200});
+    assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
+    assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+static void recovered_servers_do_not_speak_any_more(void **state)
+{
+    (void) state;
+    struct world *world = host(6);
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
+    world_run(world, 12 * 60000);
+    assert_int_not_equal(world_state(world, "one.example"), ZONE_BLOCKED);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+    assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), STUDY_LIFE, TOO_LONG - 1);
+    world_end(world);
+}
+
+static void what_was_blocked_before_is_believed(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 7});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    msec_t first = time_to_learn(world, "mail.one.example", "one.example");
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
+    world_run(world, 15 * 60000);
+    assert_int_equal(world_state(world, "one.example"), ZONE_CLEAR);
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    msec_t again = time_to_learn(world, "mail.one.example", "one.example");
+    assert_true(first >= STUDY_LIFE);
+    assert_true(again < SLOWEST + EXTERNAL_DELAY + STUDY_BRIEF + 2000);
+    world_end(world);
+}
+
+/* External may not be asked about fenced names, be they nameservers. */
+static void a_survey_crosses_no_fence(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){
+        .seed = 8, .fences = {{.zone = "host.test", .via = VIA_GROUP, .group = SETUP_DOMESTIC}}});
+    world_warm_up(world);
+    world_host(world, "one.example", "ns1.host.test");
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    world_learn(world, "one.example", TYPE_MX);
+    world_run(world, 5000);
+    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 1);
+    assert_int_equal(world_count(world, EXTERNAL, "host.test", BY_ALL), 0);
+    assert_null(world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
+    world_end(world);
+}
+
+/* Twenty zones come at once, and go at once: nobody waits ten minutes for each. */
+static void a_mass_event_ends_soon(void **state)
+{
+    (void) state;
+    enum {
+        ZONES = 30
+    };
+    struct world *world = world_create(&(struct world_options){.seed = 9});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    for (unsigned i = 0; i < ZONES; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "mail.zone%02u.test", i);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, 1000);
+    }
+    world_run(world, 10000);
+    assert_int_equal(world_blocked(world), ZONES);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    world_run(world, 240000);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_zone_on_blocked_servers_is_believed),
+        cmocka_unit_test(its_second_lookup_does_not_wait),
+        cmocka_unit_test(a_slow_zone_on_blocked_servers_stays),
+        cmocka_unit_test(only_one_name_fails_and_the_apex_is_fine),
+        cmocka_unit_test(a_failing_upstream_makes_nothing_believed),
+        cmocka_unit_test(recovered_servers_do_not_speak_any_more),
+        cmocka_unit_test(what_was_blocked_before_is_believed),
+        cmocka_unit_test(a_survey_crosses_no_fence),
+        cmocka_unit_test(a_mass_event_ends_soon),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
