@@ -194,6 +194,25 @@ def test_it_starts_with_100000_zones_within_a_second(forwarder, domestic, tmp_pa
     assert size < 200 << 20, size
 
 
+@release_only
+def test_a_million_zones_cost_256_bytes_each(forwarder, tmp_path):
+    """The index and the heap of rechecks included. What it takes to read the files is given back by the restart."""
+    daemon = forwarder({"presets": None, "learning.max_zones": 1000000})
+    empty = daemon.resident()
+    path = tmp_path / "zones.json"
+    for part in range(10):
+        path.write_text(json.dumps({"version": 1, "zones": [
+            {"zone": f"customer{n}.hosting{part}.example.", "state": "blocked"} for n in range(100000)]}))
+        assert daemon.control("zones", "import", str(path))["imported"] == 100000
+        assert daemon.alive()
+    daemon.stop(60)
+    daemon.start(30)
+    assert daemon.control("status")["zones"]["blocked"] + daemon.control("status")["zones"]["recovering"] == 1000000
+    growth = (daemon.resident() - empty) / 1000000
+    print(f"{growth:.0f} bytes a zone")
+    assert growth <= 256, growth
+
+
 def test_a_few_thousand_zones_come_back(forwarder, tmp_path):
     daemon = forwarder()
     path = tmp_path / "zones.json"
