@@ -33,7 +33,7 @@ static void report(const struct replay *replay, const char *name, const char *fa
 {
     char text[REPORT_MAX];
 
-    snprintf(text, sizeof(text), "state: %s: %s; %s", name, fault, consequence);
+    snprintf(text, sizeof(text), "%s: %s; %s", name, fault, consequence);
     replay->report(replay->context, text);
 }
 

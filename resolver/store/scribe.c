@@ -3,7 +3,7 @@
  *
  * Happy path: SCRIBE_FREE → submit → SCRIBE_BUSY → the thread writes → SCRIBE_DONE, notify → collect → SCRIBE_FREE.
  * Stopping: a free or done thread is told SCRIBE_STOPPING and joined. A busy one is told SCRIBE_ABANDONED and
- * detached; it frees what it owns when its system call returns, if ever.
+ * detached; it gives up the directory and what it owns when its system call returns, if ever.
  */
 #include "store/scribe.h"
 
@@ -27,7 +27,7 @@ enum scribe_state {
 
 struct scribe {
     pthread_t        thread;
-    int              directory;
+    struct home     *home;
     scribe_notify_fn notify;
     void            *context;
 
@@ -46,7 +46,7 @@ void scribe_job_destroy(struct scribe_job *job)
     free(job);
 }
 
-static int append(const struct scribe_job *job)
+static int append(const struct scribe_job *job, const struct home *home)
 {
     int error;
 
@@ -54,6 +54,8 @@ static int append(const struct scribe_job *job)
     error = disk_write(job->journal, (struct view){job->frames.data, job->frames.len}, job->journal_bytes);
     if (error == 0 && fdatasync(job->journal) < 0)
         error = -errno;
+    if (error == 0 && !home_has(home, DISK_JOURNAL, job->journal))
+        error = -ENOENT;
     return error;
 }
 
@@ -75,9 +77,6 @@ static int replace(struct scribe_job *job, int directory)
     struct buffer header = {0};
     int           error, snapshot, journal;
 
-    error = set_aside(job, directory);
-    if (error < 0)
-        return error;
     journal_seal(job->image.data + JOURNAL_HEADER_BYTES, job->image.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_SNAPSHOT,
                  job->generation);
     error = disk_prepare(directory, DISK_SNAPSHOT, (struct view){job->image.data, job->image.len}, &snapshot);
@@ -101,6 +100,18 @@ static int replace(struct scribe_job *job, int directory)
     }
     job->new_journal = journal;
     return 0;
+}
+
+static int write_snapshot(struct scribe_job *job, struct home *home)
+{
+    bool moved;
+    int  error = home_find(home, &moved);
+
+    if (moved) /* it is another's, or older */
+        job->set_aside_snapshot = job->set_aside_journal = true;
+    if (error == 0)
+        error = set_aside(job, home->directory);
+    return error < 0 ? error : replace(job, home->directory);
 }
 
 static void scribe_free(struct scribe *scribe)
@@ -128,9 +139,9 @@ static void *scribe_run(void *argument)
         }
         uv_mutex_unlock(&scribe->lock);
         if (job->frames.len > 0)
-            job->append_error = append(job);
+            job->append_error = append(job, scribe->home);
         if (job->image.len > 0)
-            job->snapshot_error = replace(job, scribe->directory);
+            job->snapshot_error = write_snapshot(job, scribe->home);
         uv_mutex_lock(&scribe->lock);
         if (scribe->state == SCRIBE_BUSY) {
             scribe->state = SCRIBE_DONE;
@@ -140,8 +151,10 @@ static void *scribe_run(void *argument)
     }
     abandoned = scribe->state == SCRIBE_ABANDONED;
     uv_mutex_unlock(&scribe->lock);
-    if (abandoned)
+    if (abandoned) {
+        home_close(scribe->home);
         scribe_free(scribe);
+    }
     return NULL;
 }
 
@@ -158,15 +171,15 @@ static int thread_start(struct scribe *scribe)
     return error;
 }
 
-struct scribe *scribe_start(int directory, scribe_notify_fn notify, void *context)
+struct scribe *scribe_start(struct home *home, scribe_notify_fn notify, void *context)
 {
     struct scribe *scribe = calloc(1, sizeof(*scribe));
 
     if (scribe == NULL)
         return NULL;
-    scribe->directory = directory;
-    scribe->notify    = notify;
-    scribe->context   = context;
+    scribe->home    = home;
+    scribe->notify  = notify;
+    scribe->context = context;
     if (uv_mutex_init(&scribe->lock) < 0)
         goto out_scribe;
     if (uv_cond_init(&scribe->changed) < 0)

@@ -7,12 +7,14 @@
 #ifndef STORE_SCRIBE_H
 #define STORE_SCRIBE_H
 
+#include "store/home.h"
 #include "store/journal.h"
 
 struct scribe;
 
 /* First the frames are appended to the open journal, then the snapshot replaces everything; each step is skipped where
- * its bytes are empty. */
+ * its bytes are empty. A journal that is not found in its place any more fails; a snapshot goes where the path leads,
+ * and sets aside what lies in a directory that was put there. */
 struct scribe_job {
     int           journal;       /* open file */
     uint64_t      journal_bytes; /* where the frames go */
@@ -33,14 +35,14 @@ void scribe_job_destroy(struct scribe_job *job); /* closes no file; NULL is allo
 
 typedef void (*scribe_notify_fn)(void *context); /* on the scribe's thread: a job is done */
 
-/* Borrows `directory` until scribe_stop() has returned true. NULL: no memory or no thread. */
-struct scribe *scribe_start(int directory, scribe_notify_fn notify, void *context);
+/* Borrows `home`, until scribe_stop(). NULL: no memory or no thread. */
+struct scribe *scribe_start(struct home *home, scribe_notify_fn notify, void *context);
 /* Takes the job. The scribe must be free. */
 void scribe_submit(struct scribe *scribe, struct scribe_job *job);
 /* The job that is done, now the caller's; NULL: none, after having waited at most `patience_ms` for it. */
 struct scribe_job *scribe_collect(struct scribe *scribe, unsigned patience_ms);
 /* Ends the thread and frees. notify() is not called any more. False: it hangs in a job; it is left behind with its
- * job and files and ends when the disk comes back. */
+ * job, its journal and `home`, which it closes when the disk comes back. */
 bool scribe_stop(struct scribe *scribe);
 
 #endif

@@ -17,7 +17,7 @@
 #include "store/store.h"
 
 #include "store/disk.h"
-#include "store/lock.h"
+#include "store/home.h"
 #include "store/replay.h"
 #include "store/scribe.h"
 
@@ -47,8 +47,7 @@ enum store_state {
 
 struct store {
     enum store_state state;
-    int              directory;
-    int              lock;
+    struct home     *home;
     struct replay    found;
 
     uv_loop_t       *loop;
@@ -85,7 +84,7 @@ int store_lock(const char *directory, int *ret_pid, struct store **ret)
     if (store == NULL)
         return -ENOMEM;
     store->journal = -1;
-    error          = lock_directory(directory, &store->directory, &store->lock, ret_pid);
+    error          = home_open(directory, ret_pid, &store->home);
     if (error < 0) {
         free(store);
         return error;
@@ -99,8 +98,9 @@ int store_replay(struct store *store, store_record_fn each, store_report_fn repo
     int error;
 
     assert(store->state == STORE_LOCKED);
-    store->found = (struct replay){.directory = store->directory, .each = each, .report = report, .context = context};
-    error        = replay_run(&store->found);
+    store->found =
+        (struct replay){.directory = store->home->directory, .each = each, .report = report, .context = context};
+    error = replay_run(&store->found);
     if (error < 0)
         return error;
     store->state = STORE_REPLAYED;
@@ -136,9 +136,9 @@ static void note_result(struct store *store, int error)
         return;
     store->stats.failing = error < 0;
     if (error < 0)
-        snprintf(text, sizeof(text), "state: writing failed: %s; what is learned is kept in memory", strerror(-error));
+        snprintf(text, sizeof(text), "writing failed: %s; what is learned is kept in memory", strerror(-error));
     else
-        snprintf(text, sizeof(text), "state: writing works again");
+        snprintf(text, sizeof(text), "writing works again");
     store->report(store->context, text);
 }
 
@@ -291,7 +291,7 @@ static void open_journal(struct store *store)
     store->state = STORE_GAP;
     if (!store->found.journal_usable)
         return;
-    store->journal = openat(store->directory, DISK_JOURNAL, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    store->journal = openat(store->home->directory, DISK_JOURNAL, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (store->journal < 0)
         return;
     if (ftruncate(store->journal, (off_t) store->found.journal_bytes) < 0) {
@@ -308,7 +308,7 @@ int store_start(struct store *store, uv_loop_t *loop, store_collect_fn collect, 
     int error;
 
     assert(store->state == STORE_REPLAYED);
-    store->scribe = scribe_start(store->directory, notify, store);
+    store->scribe = scribe_start(store->home, notify, store);
     if (store->scribe == NULL)
         return -ENOMEM;
     error = uv_async_init(loop, &store->done, on_done);
@@ -383,14 +383,12 @@ void store_close(struct store *store, unsigned patience_ms)
             await(store, end);
         }
         if (store->busy || store->state == STORE_GAP || store->pending.len > 0)
-            store->report(store->context, "state: the disk did not take everything before the end");
+            store->report(store->context, "the disk did not take everything before the end");
         idle = scribe_stop(store->scribe);
     }
     if (idle) { /* else the scribe still uses them */
         close_journal(store);
-        close(store->directory);
-        if (store->lock >= 0)
-            close(store->lock);
+        home_close(store->home);
     }
     buffer_fini(&store->pending);
     if (store->handles == 0) {

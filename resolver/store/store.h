@@ -56,8 +56,8 @@ struct store_stats {
 void store_read_stats(const struct store *store, struct store_stats *ret);
 
 /* Writes what is queued, a snapshot, and waits for the disk at most `patience_ms`; releases the lock. The memory is
- * freed by the loop's next turn (at once if the store was not started). A write that still hangs is left behind; then
- * the lock is held until the process ends, so that the write cannot come to meet another daemon's. */
+ * freed by the loop's next turn (at once if the store was not started). A write that still hangs is left behind, and
+ * with it the lock until it ends, so that the write cannot come to meet another daemon's. */
 void store_close(struct store *store, unsigned patience_ms);
 
 #endif

@@ -734,6 +734,120 @@ static void test_killed_after_a_failed_compaction(void **state)
     }
 }
 
+static bool failed_and_healed(const struct owner *owner) { return stats(owner).failures >= 1 && has_healed(owner); }
+
+static void owner_append_and_heal(struct owner *owner)
+{
+    owner->reports = 0;
+    owner_append(owner);
+    assert_true(run_until(owner, failed_and_healed));
+    assert_int_equal(owner->reports, 2); /* that it failed, and that it works again */
+}
+
+/* As kill -9 would leave it. */
+static void check_on_disk(struct owner *owner, uint32_t count)
+{
+    static struct content snapshot, journal;
+    struct owner          other = {.record_size = owner->record_size};
+
+    load(owner, "snapshot", &snapshot);
+    load(owner, "journal", &journal);
+    snprintf(other.directory, sizeof(other.directory), "%.56s.copy", owner->directory);
+    assert_int_equal(mkdir(other.directory, 0700), 0);
+    put_files(&other, &snapshot, &journal);
+    owner_read(&other);
+    assert_int_equal(other.replayed, count);
+    owner_forget(&other);
+    assert_int_equal(nftw(other.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* Writes to a file that has no name any more succeed, and are lost. */
+static void test_files_removed_while_it_runs(void **state)
+{
+    static const char *const names[] = {"journal", "snapshot"};
+    struct owner            *owner   = *state;
+
+    for (int removed = 1; removed <= 2; removed++) {
+        owner_open(owner);
+        owner_append(owner);
+        assert_true(run_until(owner, all_synced));
+        for (int i = 0; i < removed; i++)
+            assert_int_equal(unlink(path(owner, names[i])), 0);
+        owner_append_and_heal(owner);
+        owner_append(owner);
+        assert_true(run_until(owner, all_synced));
+        check_on_disk(owner, owner->count);
+        owner_close(owner, PATIENCE_MS);
+    }
+}
+
+static void test_the_directory_moved_away(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal, aside;
+    char                  elsewhere[80];
+
+    leave_files(owner, &snapshot, &journal);
+    snprintf(elsewhere, sizeof(elsewhere), "%s.elsewhere", owner->directory);
+    for (int put_back = 0; put_back < 2; put_back++) {
+        owner_open(owner);
+        owner_append(owner);
+        assert_true(run_until(owner, all_synced));
+        assert_int_equal(rename(owner->directory, elsewhere), 0);
+        if (put_back) { /* a backup, say: not what is known now, but somebody may want it */
+            assert_int_equal(mkdir(owner->directory, 0700), 0);
+            put_files(owner, &snapshot, &journal);
+        }
+        owner_append_and_heal(owner);
+        owner_append(owner);
+        assert_true(run_until(owner, all_synced));
+        check_on_disk(owner, owner->count);
+        owner_close(owner, PATIENCE_MS);
+        assert_int_equal(exists(owner, "journal.bad-1"), put_back);
+        assert_int_equal(nftw(elsewhere, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    }
+    load(owner, "snapshot.bad-1", &aside);
+    assert_int_equal(aside.len, snapshot.len);
+    assert_memory_equal(aside.bytes, snapshot.bytes, aside.len);
+}
+
+/* In the new place another process is at home. */
+static void test_the_directory_is_anothers_now(void **state)
+{
+    struct owner *owner = *state;
+    char          elsewhere[80];
+    int           pipes[2], status, pid;
+    pid_t         child;
+    char          byte;
+
+    snprintf(elsewhere, sizeof(elsewhere), "%s.elsewhere", owner->directory);
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    assert_int_equal(rename(owner->directory, elsewhere), 0);
+    assert_int_equal(pipe(pipes), 0);
+    child = fork_child();
+    if (child == 0) {
+        struct store *second;
+
+        if (store_lock(owner->directory, &pid, &second) == 0 && write(pipes[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    owner_append(owner);
+    assert_true(run_until(owner, failed_twice));
+    assert_false(exists(owner, "snapshot"));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(run_until(owner, has_healed));
+    check_on_disk(owner, owner->count);
+    owner_close(owner, PATIENCE_MS);
+    close(pipes[0]);
+    close(pipes[1]);
+    assert_int_equal(nftw(elsewhere, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static size_t resident_bytes(void)
 {
     size_t pages = 0, resident = 0;
@@ -940,6 +1054,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_snapshot_that_fails_at_each_step, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failing_compaction_does_not_stop_the_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_after_a_failed_compaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_files_removed_while_it_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_directory_moved_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_directory_is_anothers_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
