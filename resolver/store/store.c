@@ -8,8 +8,9 @@
  *
  * Failure: an append that fails leaves the journal's end unknown, so the journal is given up (STORE_GAP): records are
  * no longer queued, for the next snapshot has them anyway. It is tried at once, then with doubling pauses. The same
- * happens when `pending` outgrows its bound because the disk hangs. A compaction that fails before the rename costs
- * nothing: appending goes on. After the rename the old journal counts no more: STORE_GAP.
+ * happens when `pending` outgrows its bound because the disk hangs; that it does is told as a failure. A compaction
+ * that fails before the rename costs nothing: appending goes on. After the rename the old journal counts no more:
+ * STORE_GAP.
  *
  * Closing: wait for the job under way, write the rest, wait; who hangs is left behind, and the lock with him, so that
  * a late write cannot meet another daemon.
@@ -32,6 +33,7 @@
 
 enum {
     STORE_PAUSE_MS     = 50,      /* between two syncs: bursts share one; well inside STORE_SYNC_MS */
+    STORE_LATE_MS      = 2000,    /* a write under way for longer is told: a disk that hangs never fails */
     STORE_RETRY_MIN_MS = 1000,    /* the first wait after a failed snapshot */
     STORE_RETRY_MAX_MS = 30000,   /* a whole snapshot is collected for each try */
     STORE_PENDING_MAX  = 4 << 20, /* bytes waiting for a slow disk; beyond, a snapshot is cheaper */
@@ -70,6 +72,7 @@ struct store {
     struct buffer      image;         /* being collected */
     bool               image_whole;   /* no record is missing for want of memory */
     uint64_t           job_appended;  /* stats.appended when the job was made */
+    uint64_t           job_since;     /* loop time */
     uint64_t           next_write;    /* loop time */
     uint64_t           next_snapshot; /* loop time */
     unsigned           retry_ms;      /* the pause after the last failure; 0: the last snapshot worked */
@@ -142,6 +145,15 @@ static void note_result(struct store *store, int error)
     store->report(store->context, text);
 }
 
+static void note_late(struct store *store)
+{
+    store->stats.failures++;
+    if (store->stats.failing)
+        return;
+    store->stats.failing = true;
+    store->report(store->context, "the disk has not answered for 2 s; what is learned is kept in memory");
+}
+
 static void postpone_snapshot(struct store *store)
 {
     unsigned pause = store->retry_ms == 0 ? STORE_RETRY_MIN_MS : 2 * store->retry_ms;
@@ -185,6 +197,15 @@ static void add_snapshot(struct store *store, struct scribe_job *job)
     store->state = STORE_JOURNAL;
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void wake_at(struct store *store, uint64_t when)
+{
+    uint64_t now = uv_now(store->loop);
+
+    uv_timer_start(&store->timer, on_timer, when > now ? when - now : 0, 0);
+}
+
 /* Hands everything that is pending to the scribe, and a snapshot if asked. */
 static void submit(struct store *store, bool snapshot)
 {
@@ -207,17 +228,10 @@ static void submit(struct store *store, bool snapshot)
         return;
     }
     store->job_appended = store->stats.appended;
+    store->job_since    = uv_now(store->loop);
     store->busy         = true;
     scribe_submit(store->scribe, job);
-}
-
-static void on_timer(uv_timer_t *timer);
-
-static void wake_at(struct store *store, uint64_t when)
-{
-    uint64_t now = uv_now(store->loop);
-
-    uv_timer_start(&store->timer, on_timer, when > now ? when - now : 0, 0);
+    wake_at(store, store->job_since + STORE_LATE_MS);
 }
 
 /* Starts what is due, or the timer for it. */
@@ -236,12 +250,20 @@ static void pump(struct store *store)
                 wants_journal || store->next_snapshot < store->next_write ? store->next_write : store->next_snapshot);
 }
 
-static void on_timer(uv_timer_t *timer) { pump(timer->data); }
+static void on_timer(uv_timer_t *timer)
+{
+    struct store *store = timer->data;
+
+    if (store->busy)
+        note_late(store);
+    pump(store);
+}
 
 /* Takes in what the scribe has done. */
 static void settle(struct store *store, struct scribe_job *job)
 {
     bool imaged = job->image.len > 0 && job->snapshot_error == 0;
+    bool late   = uv_now(store->loop) - store->job_since >= STORE_LATE_MS;
 
     store->busy = false;
     if (job->frames.len > 0 && job->append_error == 0)
@@ -265,9 +287,11 @@ static void settle(struct store *store, struct scribe_job *job)
     if (job->snapshot_error < 0) {
         postpone_snapshot(store);
         note_result(store, job->snapshot_error);
-    } else if (imaged || job->append_error < 0 ||
-               store->retry_ms == 0) { /* while snapshots fail, an append that works heals nothing */
-        note_result(store, imaged ? 0 : job->append_error);
+    } else if (!imaged && job->append_error < 0) {
+        note_result(store, job->append_error);
+    } else if ((imaged || store->retry_ms == 0) && (!late || store->pending.len == 0)) {
+        /* while snapshots fail an append heals nothing, nor does one that was late while more waits */
+        note_result(store, 0);
     }
     scribe_job_destroy(job);
 }

@@ -49,9 +49,9 @@ struct store_stats {
     uint64_t appended;  /* records */
     uint64_t synced;    /* of the appended, on disk, in the journal or in a snapshot */
     uint64_t snapshots; /* written */
-    uint64_t failures;  /* writes that failed */
+    uint64_t failures;  /* writes that failed, or took longer than 2 s */
     uint64_t journal_bytes;
-    bool     failing; /* a write failed, and none has made up for it yet */
+    bool     failing; /* such a write, and none has made up for it yet */
 };
 void store_read_stats(const struct store *store, struct store_stats *ret);
 

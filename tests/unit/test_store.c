@@ -891,6 +891,33 @@ static void test_a_hanging_disk_blocks_nobody(void **state)
     usleep(200000);
 }
 
+static bool has_answered(const struct owner *owner) { return stats(owner).snapshots >= 1 && has_healed(owner); }
+
+/* It never fails, so it must be told of otherwise; and nothing is given up for it. */
+static void test_a_late_disk_is_reported(void **state)
+{
+    struct owner *owner = *state;
+    uint64_t      before;
+    int           reader;
+
+    assert_int_equal(mkfifo(path(owner, "snapshot.tmp"), 0600), 0);
+    owner_open(owner);
+    before = uv_hrtime();
+    owner_append(owner);
+    assert_true(run_until(owner, is_failing));
+    assert_in_range((uv_hrtime() - before) / 1000000, 1900, 5000);
+    assert_int_equal(owner->reports, 1);
+    assert_non_null(strstr(owner->last_report, "not answered"));
+    owner_append(owner);
+    reader = open(path(owner, "snapshot.tmp"), O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_true(run_until(owner, has_answered));
+    assert_int_equal(owner->reports, 2);
+    close(reader);
+    check_on_disk(owner, 2);
+    owner_close(owner, PATIENCE_MS);
+}
+
 static void test_memory_fails(void **state)
 {
     struct owner *owner = *state;
@@ -1058,6 +1085,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_directory_moved_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_directory_is_anothers_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_late_disk_is_reported, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
