@@ -18,7 +18,8 @@
 #include <string.h>
 
 enum {
-    FAILURE_FIRST   = 5,   /* s that a first failure holds (RFC 9520, 3.2: at least 1 s) */
+    FAILURE_OURS    = 1,   /* s that a limit of our own holds (RFC 9520, 3.2: at least 1 s) */
+    FAILURE_FIRST   = 5,   /* s that a first failure of the name's holds */
     FAILURE_LONGEST = 300, /* s it never exceeds (the same: at most 5 min) */
     FAILURE_MEMORY  = 300, /* s after its end in which a new failure follows it */
     SECOND          = 1000,
@@ -272,6 +273,16 @@ static struct entry *entry_from_failure(const struct place *place)
     return entry;
 }
 
+/* s that it holds; `before`: of the one that it follows, 0: of none. */
+static uint32_t failure_ttl(int ede, uint32_t before)
+{
+    if (ede == EDE_OVER_QUOTA)
+        return FAILURE_OURS;
+    if (ede == EDE_NETWORK_ERROR || before < FAILURE_FIRST)
+        return FAILURE_FIRST;
+    return before * 2 < FAILURE_LONGEST ? before * 2 : FAILURE_LONGEST;
+}
+
 /* Several threads may report one failure: while it still holds, it neither grows nor begins anew. */
 void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now)
 {
@@ -284,14 +295,13 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
         failure = fresh = entry_from_failure(&place);
         if (fresh == NULL || !shard_fits(place.shard, entry_bytes(fresh)))
             goto out;
-        failure->ttl = FAILURE_FIRST;
+        failure->ttl = 0;
     } else if (now < entry_end(failure)) {
         goto out;
-    } else if (entry_useless(&moment, failure) || ede == EDE_NETWORK_ERROR) {
-        failure->ttl = FAILURE_FIRST;
-    } else {
-        failure->ttl = failure->ttl * 2 < FAILURE_LONGEST ? failure->ttl * 2 : FAILURE_LONGEST;
+    } else if (entry_useless(&moment, failure)) {
+        failure->ttl = 0;
     }
+    failure->ttl    = failure_ttl(ede, failure->ttl);
     failure->stored = now;
     failure->ede    = ede;
     if (fresh != NULL)

@@ -67,7 +67,8 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
 
 /* Notes a failure for 5 s, doubling up to 5 min while failures follow each other within 5 min (RFC 9520, 3.2). While
  * one still holds, another is ignored: threads may report the same. `ede`: for later answers; EDE_NETWORK_ERROR says
- * that upstreams were silent, which is no fault of the name's, and holds for 5 s each time. */
+ * that upstreams were silent, which is no fault of the name's, and holds for 5 s each time; EDE_OVER_QUOTA that they
+ * were not asked, and holds for 1 s each time. */
 void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now);
 
 /* Drops everything of that name / at or below that name / all. Returns entries dropped. */

@@ -69,7 +69,8 @@ enum section {
 enum ede { /* RFC 8914 info-codes that byway sends or reads; EDE_NONE: none */
     EDE_NONE                    = -1,
     EDE_OTHER                   = 0,
-    EDE_EXTERNAL                = 1 << 16, /* not a code: EDE_OTHER with a text that says that external answered */
+    EDE_EXTERNAL                = 1 << 16,          /* no codes, but EDE_OTHER with a text: external answered */
+    EDE_OVER_QUOTA              = EDE_EXTERNAL + 1, /* external was not asked, since its quota was used up */
     EDE_STALE_ANSWER            = 3,
     EDE_BOGUS                   = 6,
     EDE_SIGNATURE_EXPIRED       = 7,

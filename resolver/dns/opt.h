@@ -20,8 +20,13 @@ enum {
 /* EXTRA-TEXT where the code alone does not say it. */
 static inline struct view opt_text(int ede)
 {
-    static const char external[] = "answered by an external upstream";
-    return ede == EDE_EXTERNAL ? (struct view){(const uint8_t *) external, sizeof(external) - 1} : (struct view){0};
+    static const char external[]   = "answered by an external upstream";
+    static const char over_quota[] = "over the quota of questions to external upstreams";
+    if (ede == EDE_EXTERNAL)
+        return (struct view){(const uint8_t *) external, sizeof(external) - 1};
+    if (ede == EDE_OVER_QUOTA)
+        return (struct view){(const uint8_t *) over_quota, sizeof(over_quota) - 1};
+    return (struct view){0};
 }
 
 static inline size_t opt_len(bool edns, int ede)
@@ -41,7 +46,7 @@ static inline size_t opt_write(bool dnssec_ok, unsigned rcode, int ede, uint8_t 
     if (ede != EDE_NONE) {
         put_u16(out + OPT_LEN, OPT_EDE);
         put_u16(out + OPT_LEN + 2, (uint16_t) (2 + text.len));
-        put_u16(out + OPT_LEN + 4, (uint16_t) (ede == EDE_EXTERNAL ? EDE_OTHER : ede));
+        put_u16(out + OPT_LEN + 4, (uint16_t) (text.len > 0 ? EDE_OTHER : ede));
         if (text.len > 0)
             memcpy(out + OPT_LEN + OPT_OPTION_LEN, text.data, text.len);
     }

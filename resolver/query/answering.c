@@ -25,11 +25,13 @@ static bool side_replied(const struct query *query, const struct side *side)
     return false;
 }
 
-/* A network that is silent, on either side, is another trouble than a zone that fails. */
+/* A network that is silent, on either side, is another trouble than a zone that fails, and our own limit a third. */
 static int failure_ede(const struct query *query)
 {
     if (query->bogus_final)
         return EDE_BOGUS;
+    if (query->over_quota)
+        return EDE_OVER_QUOTA;
     for (size_t i = 0; i < 2; i++)
         if (query->sides[i].begun && !side_replied(query, &query->sides[i]))
             return EDE_NETWORK_ERROR;
@@ -51,7 +53,8 @@ void answering_give_failure(struct query *query, struct desk *desk, struct asker
         answering_give(query, desk, asker, (struct view){desk->out, hit.len});
         return;
     }
-    size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_ede(query), desk->out);
+    bool   told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
+    size_t len  = failure_write(&asker->asked, RCODE_SERVFAIL, told ? hit.ede : failure_ede(query), desk->out);
     answering_give(query, desk, asker, (struct view){desk->out, len});
 }
 

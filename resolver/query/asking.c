@@ -149,12 +149,42 @@ static void advance(struct query *query, struct desk *desk, struct side *side, m
     }
 }
 
-void asking_begin(struct query *query, struct desk *desk, struct side *side, msec_t now)
+static void begin(struct query *query, struct desk *desk, struct side *side, msec_t now)
 {
     side->begun      = true;
     side->begun_at   = now;
     side->last_asked = now;
     advance(query, desk, side, now);
+}
+
+/* A group that is about to be asked. `confirmed`: it is known that this way is needed. */
+static bool within_quota(struct query *query, struct desk *desk, uint8_t group, bool confirmed, msec_t now)
+{
+    struct quota *quota = desk->shared.quota;
+    if (group != SETUP_EXTERNAL || !quota || quota_take(quota, confirmed, now))
+        return true;
+    query->over_quota = true;
+    COUNT(desk->counters.external_over_quota);
+    return false;
+}
+
+void asking_begin(struct query *query, struct desk *desk, msec_t now)
+{
+    struct route *route = &query->route;
+    if (!within_quota(query, desk, route->first, route->reason != ROUTE_OUTAGE, now)) {
+        route->first  = route->second;
+        route->second = SETUP_NO_GROUP;
+    }
+    query->sides[0].group = route->first;
+    query->sides[1].group = route->second;
+    if (asking_external_first(query) && route->reason == ROUTE_OUTAGE)
+        COUNT(desk->counters.external_by_outage);
+    else if (asking_external_first(query) && route->reason != ROUTE_FENCE)
+        COUNT(desk->counters.external_by_verdict);
+    if (route->first == SETUP_NO_GROUP)
+        query->sides[0].exhausted = true;
+    else
+        begin(query, desk, &query->sides[0], now);
 }
 
 void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
@@ -238,13 +268,17 @@ static void begin_second(struct query *query, struct desk *desk, msec_t now)
         query->route.second = SETUP_NO_GROUP;
         return;
     }
+    if (!within_quota(query, desk, query->route.second, false, now)) {
+        query->route.second = SETUP_NO_GROUP;
+        return;
+    }
     if (!asking_external_first(query)) {
         if (now >= patience_over(query) && !query->sides[0].exhausted)
             COUNT(desk->counters.external_by_patience);
         else
             COUNT(desk->counters.external_by_failure);
     }
-    asking_begin(query, desk, &query->sides[1], now);
+    begin(query, desk, &query->sides[1], now);
 }
 
 void asking_go_on(struct query *query, struct desk *desk, msec_t now)

@@ -12,8 +12,8 @@ bool         asking_in_side(const struct query *query, const struct exchange *ex
 bool         asking_is_domestic(const struct query *query, const struct exchange *exchange); /* false: unused, too */
 bool         asking_external_first(const struct query *query);
 
-/* The first upstream of that side is asked. */
-void asking_begin(struct query *query, struct desk *desk, struct side *side, msec_t now);
+/* Step 1, by the query's route, from which a group that must not be asked is taken. */
+void asking_begin(struct query *query, struct desk *desk, msec_t now);
 /* Steps 2 to 4: whatever is due now, on both sides. */
 void asking_go_on(struct query *query, struct desk *desk, msec_t now);
 /* The same upstream once more, by that transport, with or without EDNS; without sends left it has failed. */

@@ -122,15 +122,9 @@ static void begin_asking(struct query *query, struct desk *desk, msec_t now)
     query->state   = QUERY_ASKING;
     query->started = now;
     query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
-    query->sides[0].group = query->route.first;
-    query->sides[1].group = query->route.second;
     if (query->route.would)
         COUNT(desk->counters.would_reroute);
-    if (query->route.reason == ROUTE_OUTAGE)
-        COUNT(desk->counters.external_by_outage);
-    else if (asking_external_first(query) && query->route.reason != ROUTE_FENCE)
-        COUNT(desk->counters.external_by_verdict);
-    asking_begin(query, desk, &query->sides[0], now);
+    asking_begin(query, desk, now);
 }
 
 static void accept_terms(struct query *query, struct desk *desk)

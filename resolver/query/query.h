@@ -21,6 +21,9 @@
  * have caused is overridden only by an authenticated answer from a trusted upstream.
  *   6. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
  * QUERY_LIFE.
+ *
+ * External, first or second, is asked only if quota.h has a question left: one for all of the query's packets. If not,
+ * domestic is asked alone, or nobody where domestic must not be; that it fails then is our limit, not the zone's fault.
  */
 #ifndef QUERY_QUERY_H
 #define QUERY_QUERY_H
@@ -96,6 +99,7 @@ struct query {
     struct side      sides[2];
     unsigned         sends; /* datagrams */
     bool             bogus_final, needs_authentic;
+    bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool             failure_told; /* the failure was cached and observed */
     struct exchange  exchanges[QUERY_EXCHANGES];
 };

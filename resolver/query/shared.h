@@ -9,6 +9,7 @@
 #include "learn/table.h"
 #include "policy/suffix.h"
 #include "query/claims.h"
+#include "query/quota.h"
 
 struct shared {
     struct cache  *cache;
@@ -16,6 +17,7 @@ struct shared {
     struct good   *good;
     struct suffix *suffix;
     struct claims *claims; /* NULL: there is only one engine */
+    struct quota  *quota;  /* NULL: external may be asked without limit */
 };
 
 #endif

@@ -172,6 +172,23 @@ bool value_number(struct reader *reader, const struct place *place, const json_t
     return true;
 }
 
+bool value_percent(struct reader *reader, const struct place *place, const json_t *value, uint32_t low, uint32_t high,
+                   uint32_t *ret)
+{
+    if (!json_is_number(value)) {
+        wrong_type(reader, place, value, "a number of percent");
+        return false;
+    }
+    double hundredths = json_number_value(value) * 100;
+    if (hundredths < low || hundredths > high) {
+        reader_error(reader, place, "%g is out of range (%g to %g)", json_number_value(value), low / 100.0,
+                     high / 100.0);
+        return false;
+    }
+    *ret = (uint32_t) (hundredths + 0.5);
+    return true;
+}
+
 bool value_duration(struct reader *reader, const struct place *place, const json_t *value, msec_t low, msec_t high,
                     msec_t *ret)
 {

@@ -38,6 +38,9 @@ bool        value_list(struct reader *reader, const struct place *place, const j
 bool        value_object(struct reader *reader, const struct place *place, const json_t *value);
 bool value_number(struct reader *reader, const struct place *place, const json_t *value, int64_t low, int64_t high,
                   int64_t *ret);
+/* A number of percent, fractions too: bounds and *ret in hundredths of a percent. */
+bool value_percent(struct reader *reader, const struct place *place, const json_t *value, uint32_t low, uint32_t high,
+                   uint32_t *ret);
 bool value_duration(struct reader *reader, const struct place *place, const json_t *value, msec_t low, msec_t high,
                     msec_t *ret);
 /* Whole seconds, at most a year. */

@@ -195,11 +195,23 @@ static void read_learning_recover_after(struct reader *reader, const struct plac
         reader->settings->recover_after = (unsigned) times;
 }
 
+static void read_learning_recheck_share(struct reader *reader, const struct place *place, const json_t *value)
+{
+    value_percent(reader, place, value, 10, 10000, &reader->settings->recheck_share);
+}
+
 static void read_learning_max_zones(struct reader *reader, const struct place *place, const json_t *value)
 {
     int64_t zones;
     if (value_number(reader, place, value, 1000, 10000000, &zones))
         reader->settings->max_zones = (size_t) zones;
+}
+
+static void read_limits_external_qps(struct reader *reader, const struct place *place, const json_t *value)
+{
+    int64_t questions;
+    if (value_number(reader, place, value, 1, 1000000, &questions))
+        reader->settings->external_qps = (uint32_t) questions;
 }
 
 static void read_cache_memory(struct reader *reader, const struct place *place, const json_t *value)

@@ -62,7 +62,10 @@ struct settings {
     enum learning_mode learning;
     msec_t             recheck_first, recheck_max;
     unsigned           recover_after;
+    uint32_t           recheck_share; /* of the questions that domestic is asked, hundredths of a percent */
     size_t             max_zones;
+
+    uint32_t external_qps; /* questions of clients that external is asked, a second */
 
     uint64_t cache_memory;
     uint32_t min_ttl, max_ttl, stale; /* s */

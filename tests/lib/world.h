@@ -86,6 +86,7 @@ struct world_options { /* zero means the default */
     msec_t              patience, deadline;         /* auto, 4500 */
     msec_t              recheck_first, recheck_max; /* 10 m, 1 d */
     unsigned            recover_after;              /* 2 */
+    uint32_t            external_qps;               /* 1000 */
 };
 
 struct world;
@@ -93,7 +94,7 @@ struct world;
 struct world *world_create(const struct world_options *options); /* NULL: no memory */
 /* Cancels what is under way, checks what holds in every world, frees it. */
 void world_end(struct world *world);
-/* A reload; fences, learning, patience and deadline count. */
+/* A reload; fences, learning, patience, deadline and external_qps count. */
 void world_reload(struct world *world, const struct world_options *options);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */

@@ -70,6 +70,7 @@ struct world {
     struct rng           rng;
     struct world_options options;
     struct shared        shared;
+    struct quota         quota;
     struct setup        *setup;
     struct server       *servers[WORLD_SERVERS];
     struct learner      *learner;

@@ -180,6 +180,11 @@ static void on_probed(void *context, void *cookie, const struct study *study)
     *(struct study_result *) cookie = study->result;
 }
 
+static uint32_t external_qps(const struct world_options *options)
+{
+    return options->external_qps ? options->external_qps : 1000;
+}
+
 static bool make_shared(struct world *world)
 {
     const struct cache_limits   limits   = {.memory = 8 << 20, .stale = 86400};
@@ -197,7 +202,9 @@ static bool make_shared(struct world *world)
                                     .table  = table_create(1024, key),
                                     .good   = good_create(key),
                                     .suffix = suffix_open(),
-                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL};
+                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL,
+                                    .quota  = &world->quota};
+    quota_init(&world->quota, external_qps(&world->options));
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
            world->shared.good && world->shared.suffix &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
@@ -279,6 +286,7 @@ void world_reload(struct world *world, const struct world_options *options)
     for (unsigned i = 0; i < world->options.workers; i++)
         engine_set_setup(world->engines[i], setup);
     prober_set_setup(world->prober, setup, world->now);
+    quota_set_rate(&world->quota, external_qps(options), world->now);
     setup_drop(before_it);
 }
 

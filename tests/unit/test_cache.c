@@ -350,6 +350,35 @@ static void failures_double_to_five_minutes(void **state)
     cache_destroy(cache);
 }
 
+/* A limit of our own holds a second, doubles nothing, and the name's own failure begins behind it as ever. */
+static void what_was_over_the_quota_holds_a_second(void **state)
+{
+    (void) state;
+    static const struct {
+        int    ede;
+        msec_t holds; /* s */
+    } rows[]               = {{EDE_OVER_QUOTA, 1},
+                              {EDE_OVER_QUOTA, 1},
+                              {EDE_NO_REACHABLE_AUTHORITY, 5},
+                              {EDE_NO_REACHABLE_AUTHORITY, 10},
+                              {EDE_OVER_QUOTA, 1},
+                              {EDE_NO_REACHABLE_AUTHORITY, 5}};
+    struct cache    *cache = new_cache();
+    struct name      name  = name_of(1);
+    struct cache_key key   = key_of(&name, TYPE_A);
+    msec_t           now   = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        cache_put_failure(cache, &key, rows[i].ede, now);
+        now += rows[i].holds * S;
+        const struct got *got = get(cache, &key, now - 1, true);
+        if (got->answer != CACHE_FAILURE || got->hit.ede != rows[i].ede)
+            fail_msg("failure %zu is over too early", i);
+        if (state_at(cache, &key, now, true) != CACHE_MISS)
+            fail_msg("failure %zu holds too long", i);
+    }
+    cache_destroy(cache);
+}
+
 static void success_makes_the_next_failure_a_first_one(void **state)
 {
     (void) state;
@@ -713,6 +742,7 @@ int main(void)
         cmocka_unit_test(a_new_answer_replaces_the_old),
         cmocka_unit_test(a_failure_hides_no_answer),
         cmocka_unit_test(failures_double_to_five_minutes),
+        cmocka_unit_test(what_was_over_the_quota_holds_a_second),
         cmocka_unit_test(success_makes_the_next_failure_a_first_one),
         cmocka_unit_test(what_is_in_use_outlives_a_scan),
         cmocka_unit_test(an_answer_in_use_stays_so_when_it_is_renewed),

@@ -102,6 +102,23 @@ static void failures_are_written(void **state)
     }
 }
 
+/* No code says that a limit of ours was reached: EDE 0, and words. */
+static void over_the_quota_is_said_in_words(void **state)
+{
+    static const char text[] = "over the quota of questions to external upstreams";
+    struct asked      asked  = {.edns = true, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
+    struct message    message;
+
+    (void) state;
+    name_set(&asked.name, longest());
+    size_t len = failure_write(&asked, RCODE_SERVFAIL, EDE_OVER_QUOTA, out);
+    assert_true(len <= FAILURE_MAX && len <= asked.limit);
+    assert_true(message_parse((struct view){out, len}, &message));
+    assert_int_equal(message.edns.ede, EDE_OTHER);
+    assert_false(message.edns.garbled);
+    assert_memory_equal(out + len - (sizeof text - 1), text, sizeof text - 1);
+}
+
 static void rejections_echo_what_they_can(void **state)
 {
     static const struct {
@@ -166,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries_are_written),
         cmocka_unit_test(failures_are_written),
+        cmocka_unit_test(over_the_quota_is_said_in_words),
         cmocka_unit_test(rejections_echo_what_they_can),
         cmocka_unit_test(case_is_mixed_by_bits),
     };

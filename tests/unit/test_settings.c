@@ -193,6 +193,19 @@ static void test_scalars(void **state)
         {WITH("\"learning\": {\"recover_after\": 101, \"max_zones\": 999}"),
          "learning.recover_after: 101 is out of range (1 to 100)\n"
          "learning.max_zones: 999 is out of range (1000 to 10000000)"},
+        {WITH("\"learning\": {\"recheck_share\": 0.09}"), "learning.recheck_share: 0.09 is out of range (0.1 to 100)"},
+        {WITH("\"learning\": {\"recheck_share\": 101}"), "learning.recheck_share: 101 is out of range (0.1 to 100)"},
+        {WITH("\"learning\": {\"recheck_share\": 1e308}"),
+         "learning.recheck_share: 1e+308 is out of range (0.1 to 100)"},
+        {WITH("\"learning\": {\"recheck_share\": -1}"), "learning.recheck_share: -1 is out of range (0.1 to 100)"},
+        {WITH("\"learning\": {\"recheck_share\": \"1%\"}"),
+         "learning.recheck_share: expected a number of percent, not a string"},
+        {WITH("\"limits\": {\"external_qps\": 0}"), "limits.external_qps: 0 is out of range (1 to 1000000)"},
+        {WITH("\"limits\": {\"external_qps\": 1000001}"),
+         "limits.external_qps: 1000001 is out of range (1 to 1000000)"},
+        {WITH("\"limits\": {\"external_qps\": 0.5}"), "limits.external_qps: expected a whole number, not a fraction"},
+        {WITH("\"limits\": {\"external_qbs\": 5}"),
+         "limits.external_qbs: unknown key (did you mean \"limits.external_qps\"?)"},
         {WITH("\"cache\": {\"memory\": \"1MB\"}"), "cache.memory: not a size: \"1MB\" (expected " SIZE ")"},
         {WITH("\"cache\": {\"memory\": \"1023KiB\"}"), "cache.memory: 1023KiB is out of range (1MiB to 1024GiB)"},
         {WITH("\"cache\": {\"memory\": \"1025GiB\"}"), "cache.memory: 1025GiB is out of range (1MiB to 1024GiB)"},
@@ -419,7 +432,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->recheck_first, 600000);
     assert_int_equal(s->recheck_max, 86400000);
     assert_int_equal(s->recover_after, 2);
+    assert_int_equal(s->recheck_share, 100);
     assert_int_equal(s->max_zones, 100000);
+    assert_int_equal(s->external_qps, 1000);
     assert_int_equal(s->cache_memory, 64 << 20);
     assert_int_equal(s->min_ttl, 0);
     assert_int_equal(s->max_ttl, 86400);
@@ -449,7 +464,7 @@ static void test_everything_set(void **state)
                   "\"presets\": [], \"fallback\": {\"on\": [], \"patience\": \"0ms\", \"deadline\": \"30s\"},\n"
                   "\"learning\": {\"mode\": \"off\", \"recheck_first\": \"1s\", \"recheck_max\": \"1s\", "
                   "\"recover_after\": 1,\n"
-                  "  \"max_zones\": 10000000},\n"
+                  "  \"recheck_share\": 0.1, \"max_zones\": 10000000}, \"limits\": {\"external_qps\": 1000000},\n"
                   "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\"},\n"
                   "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
                   "\"metrics\": {},\n"
@@ -475,6 +490,8 @@ static void test_everything_set(void **state)
     assert_false(s->fall_on_timeout || s->fall_on_servfail || s->fall_on_refused);
     assert_int_equal(s->patience, 1); /* 0 would be auto */
     assert_int_equal(s->learning, LEARNING_OFF);
+    assert_int_equal(s->recheck_share, 10);
+    assert_int_equal(s->external_qps, 1000000);
     assert_int_equal(s->max_ttl, 3600);
     assert_int_equal(s->stale, 0);
     assert_string_equal(s->control_group, "root");
