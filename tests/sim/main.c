@@ -1,0 +1,184 @@
+/*
+ * main.c: runs the strategies through the same month, one after the other, and reports.
+ */
+#include "sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct strategy *const strategies[] = {&strategy_byway, &strategy_race, &strategy_fixed, &strategy_names};
+
+/* ---- events ---- */
+
+struct event {
+    msec_t   at;
+    uint64_t order, number;
+    event_fn fn;
+    void    *context;
+};
+
+static bool before(const struct event *a, const struct event *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+void sim_at(struct sim *sim, msec_t at, event_fn fn, void *context, uint64_t number)
+{
+    if (sim->event_count == sim->event_cap) {
+        sim->event_cap = sim->event_cap ? 2 * sim->event_cap : 1024;
+        sim->heap      = realloc(sim->heap, sim->event_cap * sizeof(*sim->heap));
+    }
+    const struct event event = {at, sim->order++, number, fn, context};
+    size_t             i     = sim->event_count++;
+    for (; i > 0 && before(&event, &sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        sim->heap[i] = sim->heap[(i - 1) / 2];
+    sim->heap[i] = event;
+}
+
+static struct event take(struct sim *sim)
+{
+    struct event first = sim->heap[0], last = sim->heap[--sim->event_count];
+    size_t       i = 0;
+    for (size_t child; (child = 2 * i + 1) < sim->event_count; i = child) {
+        if (child + 1 < sim->event_count && before(&sim->heap[child + 1], &sim->heap[child]))
+            child++;
+        if (!before(&sim->heap[child], &last))
+            break;
+        sim->heap[i] = sim->heap[child];
+    }
+    sim->heap[i] = last;
+    return first;
+}
+
+double sim_chance(struct sim *sim)
+{
+    return (double) (sim_hash(sim->options.seed, sim->draws++, 99) >> 11) / (double) ((uint64_t) 1 << 53);
+}
+
+void sim_answered(struct sim *sim, struct lookup *lookup, bool usable)
+{
+    lookup->answered = sim->now;
+    lookup->usable   = usable;
+    score_answered(sim, lookup);
+    traffic_answered(sim, lookup);
+}
+
+static void run(struct sim *sim)
+{
+    for (;;) {
+        msec_t wake  = sim->strategy->next(sim->self);
+        bool   event = sim->event_count > 0 && sim->heap[0].at <= wake;
+        msec_t due   = event ? sim->heap[0].at : wake;
+        if (due > sim->end)
+            return;
+        sim->now = msec_max(sim->now, due);
+        if (event) {
+            struct event first = take(sim);
+            first.fn(sim, first.context, first.number);
+        } else {
+            sim->strategy->on_time(sim->self, sim->now);
+        }
+    }
+}
+
+static void play(struct sim *sim, const struct strategy *strategy)
+{
+    struct score *score = &sim->score;
+    sim->strategy       = strategy;
+    sim->now            = SIM_BEGIN;
+    sim->end            = SIM_BEGIN + (msec_t) (sim->options.days * 86400 * 1000);
+    sim->draws = sim->order = sim->event_count = 0;
+    *score                                     = (struct score){0};
+    sim->seen                                  = calloc(truth_zones(sim->truth), 1);
+    sim->first_failed                          = calloc(truth_zones(sim->truth), sizeof(*sim->first_failed));
+    for (unsigned i = 0; i < 4; i++)
+        sim->oracle[i / 2][i % 2] = resolver_create(sim->truth, i >= 2, i % 2, sim->options.seed + 1);
+    sim->self = strategy->open(sim);
+    traffic_begin(sim);
+    run(sim);
+    strategy->close(sim, sim->self);
+    traffic_end();
+    for (unsigned i = 0; i < 4; i++)
+        resolver_destroy(sim->oracle[i / 2][i % 2]);
+    free(sim->seen);
+    free(sim->first_failed);
+}
+
+static void free_samples(struct score *score)
+{
+    free(score->added);
+    free(score->learn);
+    free(score->recover);
+}
+
+/* ---- arguments ---- */
+
+static const char usage[] = "usage: sim [--days N] [--zones N] [--lookups N] [--seed N] [--strategies all|WORD]\n"
+                            "           [--json FILE] [--check]\n"
+                            "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n";
+
+static bool read_argument(struct options *options, const char *key, const char *value)
+{
+    if (!strcmp(key, "--days"))
+        options->days = atof(value);
+    else if (!strcmp(key, "--zones"))
+        options->zones = (unsigned) atoi(value);
+    else if (!strcmp(key, "--lookups"))
+        options->lookups = (uint64_t) atoll(value);
+    else if (!strcmp(key, "--seed"))
+        options->seed = (uint64_t) atoll(value);
+    else if (!strcmp(key, "--strategies"))
+        options->strategies = value;
+    else if (!strcmp(key, "--json"))
+        options->json = value;
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct sim sim = {.options = {.seed = 1, .zones = 100000, .days = 30, .lookups = 5000000, .strategies = "all"}};
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--check")) {
+            sim.options.check = true;
+        } else if (i + 1 >= argc || !read_argument(&sim.options, argv[i], argv[i + 1])) {
+            fputs(usage, stderr);
+            return 2;
+        } else {
+            i++;
+        }
+    }
+    if (sim.options.zones < 100 || sim.options.days <= 0 || sim.options.lookups == 0) {
+        fputs("sim: at least 100 zones, some time and some lookups\n", stderr);
+        return 2;
+    }
+    printf("seed %llu, %u zones, %g days, %llu lookups\n", (unsigned long long) sim.options.seed, sim.options.zones,
+           sim.options.days, (unsigned long long) sim.options.lookups);
+    sim.truth  = truth_create(sim.options.seed, sim.options.zones, (msec_t) (sim.options.days * 86400 * 1000));
+    FILE *json = sim.options.json ? fopen(sim.options.json, "w") : NULL;
+    bool  met  = true;
+    if (json)
+        fprintf(json, "{");
+    for (size_t i = 0, played = 0; i < ARRAY_LEN(strategies); i++) {
+        if (strcmp(sim.options.strategies, "all") != 0 && strcmp(sim.options.strategies, strategies[i]->word) != 0)
+            continue;
+        clock_t began = clock();
+        play(&sim, strategies[i]);
+        score_print(&sim, stdout);
+        printf("%12.1f  s of CPU\n", (double) (clock() - began) / CLOCKS_PER_SEC);
+        if (json)
+            fprintf(json, "%s", played++ ? ",\n" : "\n"), score_json(&sim, json);
+        if (sim.options.check && strategies[i] == &strategy_byway)
+            met = score_check(&sim);
+        free_samples(&sim.score);
+    }
+    if (json) {
+        fprintf(json, "\n}\n");
+        fclose(json);
+    }
+    truth_destroy(sim.truth);
+    free(sim.heap);
+    return met ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+/*
+ * truth.h: the country that the simulator plays in: which zones there are, on whose nameservers, which of them domestic
+ * cannot reach and when, and when upstreams or the link to the world are down. A pure function of the seed: every
+ * strategy meets the same weather.
+ */
+#ifndef SIM_TRUTH_H
+#define SIM_TRUTH_H
+
+#include "base/types.h"
+#include "dns/message.h"
+#include "dns/name.h"
+
+enum kind_of_zone {
+    KIND_HEALTHY,
+    KIND_SLOW,     /* each recursion takes 1.2 to 3 s */
+    KIND_LOSSY,    /* a third of the recursions take seconds longer or fail */
+    KIND_BROKEN,   /* fails on both sides */
+    KIND_FILTERED, /* blocked by its own name, not by its servers, now and then */
+    KIND_ONE_NAME, /* only the name `mail` is filtered, now and then */
+    KIND_ONE_TYPE, /* domestic fails AAAA, always */
+    KIND_FLAPPING, /* blocked three hours, open three hours */
+    KINDS
+};
+extern const char *const kind_words[KINDS];
+
+enum outage {
+    OUTAGE_DOMESTIC_1, /* this upstream is silent */
+    OUTAGE_DOMESTIC,   /* all are */
+    OUTAGE_EXTERNAL_1,
+    OUTAGE_EXTERNAL,
+    OUTAGE_LINK,    /* abroad is not reached, neither by domestic nor external itself */
+    OUTAGE_REFUSED, /* domestic refuses everything: a rate limit */
+    OUTAGE_LIMITED, /* domestic is silent to everything: the same */
+    OUTAGES
+};
+
+struct subject { /* what a question is about */
+    uint32_t zone;
+    uint64_t name; /* hash */
+    uint16_t type;
+    bool     mail; /* its first label */
+    bool     exists;
+    size_t   apex_labels;
+};
+
+struct truth;
+
+struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length);
+void          truth_destroy(struct truth *truth);
+
+unsigned          truth_zones(const struct truth *truth); /* of all sorts: numbers of zones lie below */
+enum kind_of_zone truth_kind(const struct truth *truth, uint32_t zone);
+bool              truth_foreign(const struct truth *truth, uint32_t zone);
+unsigned          truth_provider(const struct truth *truth, uint32_t zone);
+/* A hash that belongs to the zone: what is drawn once and stays. */
+uint64_t truth_draw(const struct truth *truth, uint32_t zone, unsigned salt);
+
+/* Domestic cannot get at that: the border's doing. */
+bool truth_blocked(const struct truth *truth, const struct subject *subject, msec_t now);
+/* The whole zone is. */
+bool truth_zone_blocked(const struct truth *truth, uint32_t zone, msec_t now);
+/* When the block at `now` ends, or the last one before it ended; 0: there was none. */
+msec_t truth_block_end(const struct truth *truth, uint32_t zone, msec_t now);
+bool   truth_outage(const struct truth *truth, enum outage outage, msec_t now);
+
+/* Names. */
+void truth_apex(const struct truth *truth, uint32_t zone, struct name *ret);
+/* False: of no zone of this country (it does not exist then). */
+bool     truth_subject(const struct truth *truth, struct view name, uint16_t type, struct subject *ret);
+uint32_t truth_child(const struct truth *truth, uint32_t zone);   /* a delegated zone below it, or 0 */
+uint32_t truth_reverse(const struct truth *truth, uint32_t zone); /* where its mail servers' addresses are */
+uint32_t truth_blocklist(const struct truth *truth);
+
+uint64_t sim_hash(uint64_t a, uint64_t b, uint64_t c);
+
+#endif
