@@ -2,12 +2,14 @@
 set. The daemon lives in weather.c: its calendar clock, its disk and the moment of its death are the test's to choose."""
 
 import contextlib
+import errno
 import itertools
 import mmap
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -16,11 +18,12 @@ import threading
 import time
 from unittest import mock
 
+import dns.name
 import pytest
 
-from client import parse_endpoint, question
-from conftest import warm
-from daemon import Daemon, program
+from client import Load, parse_endpoint, question
+from conftest import GOOD, learn, warm
+from daemon import Daemon, program, wait_for
 from upstream import Resolve, Sequence, Servfail
 
 SLACK = 1.0  # seconds: what was reported as blocked that long before a kill may not be lost
@@ -315,3 +318,300 @@ def test_kill_9_storm(exposed, domestic, world):
         storm.round(kind, phase)
     assert len(storm.ledger.listed) > 40, "the storm was a breeze"
     assert not [path.name for path in storm.daemon.state.iterdir() if ".bad-" in path.name], "a kill damages nothing"
+
+
+# ---- files cut and corrupted ----
+
+HEADER, FRAME = 20, 8  # bytes (docs/state.md)
+SCOPES = ("zone", "name", "type")
+
+
+def frames(data):
+    """[(where it begins, where it ends, record)] of a state file."""
+    found, at = [], HEADER
+    while at < len(data):
+        length = struct.unpack_from("!I", data, at)[0]
+        if length:
+            found.append((at, at + FRAME + length, data[at + FRAME:at + FRAME + length]))
+        at += FRAME + length
+    return found
+
+
+def replayed(records):
+    """{(zone, scope): note or None} after these records; only their heads and the notes are looked at."""
+    table = {}
+    for record in records:
+        version, kind, scope, _type, _length = struct.unpack_from("!BBBHH", record)
+        assert version == 1
+        key = (dns.name.from_wire(record, 7)[0].to_text(), SCOPES[scope])
+        note = re.search(rb"note-\d+", record)
+        table[key] = note and note.group().decode()
+        if kind == 2:
+            del table[key]
+    return table
+
+
+@pytest.fixture
+def written(exposed, domestic, fresh):
+    """A bywayd killed after it had written a snapshot and a journal, and a copy of both."""
+    daemon = exposed({"learning.recheck_first": "1h", "learning.recheck_max": "1d"})
+
+    def write(batch):
+        for n in range(4):
+            zone = fresh("given")
+            domestic.set(zone, Servfail())
+            assert daemon.call("zones.import", zones=[{"zone": zone, "state": "blocked"}])["imported"] == 1
+            daemon.call("zones.pin", zone=f"pin{n}.test", via="domestic", note=f"note-{batch}{n}")
+            daemon.call("zones.pin", zone=f"pin{n}.{zone}", via="external", note=f"note-{batch}{n + 4}")
+        daemon.call("zones.forget", zone=zone)
+        daemon.call("zones.unpin", zone=f"pin0.{zone}")
+        daemon.call("zones.unpin", zone="pin0.test")
+    warm(daemon)
+    zone = fresh("lost")
+    domestic.set(zone, Servfail())
+    daemon.ask(f"www.{zone}")
+    daemon.wait_state(f"{zone}.", "blocked")
+    write(1)
+    daemon.restart()
+    write(2)
+    daemon.kill()
+    files = {name: (daemon.state / name).read_bytes() for name in ("snapshot", "journal")}
+    assert len(frames(files["snapshot"])) > 8 and len(frames(files["journal"])) > 12
+    return daemon, files
+
+
+def start_with(daemon, files):
+    shutil.rmtree(daemon.state)
+    daemon.state.mkdir(0o750)
+    for name, data in files.items():
+        (daemon.state / name).write_bytes(data)
+    daemon.start()
+    return {key: entry["note"] for key, entry in daemon.table().items()}
+
+
+def aside(daemon):
+    return {path.name: path.read_bytes() for path in daemon.state.iterdir() if ".bad-" in path.name}
+
+
+def test_files_cut_anywhere(written):
+    """A prefix of what was written, whatever the byte; the unit tests do this for every byte of every record."""
+    daemon, files = written
+    seed = int(os.environ.get("BYWAY_SEED", random.randrange(10 ** 6)))
+    print(f"BYWAY_SEED={seed}")
+    dice = random.Random(seed)
+    snapshot, journal = frames(files["snapshot"]), frames(files["journal"])
+    assert start_with(daemon, files) == replayed([record for *_, record in snapshot + journal])
+    daemon.kill()
+    for name in files:
+        last_two = frames(files[name])[-2][0]
+        some = [dice.randrange(last_two) for _ in range(20)]
+        for at in [*some, 0, HEADER, *range(last_two, len(files[name]))]:
+            cut = {**files, name: files[name][:at]}
+            kept = [record for _, end, record in snapshot if name != "snapshot" or end <= at]
+            kept += [record for _, end, record in journal if name != "journal" or end <= at]
+            assert start_with(daemon, cut) == replayed(kept), f"{name} cut at {at} of {len(files[name])}"
+            torn = name == "journal" and at >= HEADER
+            assert aside(daemon) == ({} if torn else {f"{name}.bad-1": cut[name]})
+            daemon.kill()
+    daemon.check_log()
+
+
+def test_files_corrupted_anywhere(written):
+    """What lies before the damage is kept, the file too; and the next start finds nothing wrong any more."""
+    daemon, files = written
+    seed = int(os.environ.get("BYWAY_SEED", random.randrange(10 ** 6)))
+    print(f"BYWAY_SEED={seed}")
+    dice = random.Random(seed)
+    snapshot, journal = frames(files["snapshot"]), frames(files["journal"])
+    for name in files:
+        for at in [dice.randrange(len(files[name])) for _ in range(12)]:
+            data = bytearray(files[name])
+            data[at] ^= 1 << dice.randrange(8)
+            harmed = {**files, name: bytes(data)}
+            kept = [record for _, end, record in snapshot if name != "snapshot" or HEADER <= at and end <= at]
+            kept += [record for _, end, record in journal if name != "journal" or HEADER <= at and end <= at]
+            expected = replayed(kept)
+            assert start_with(daemon, harmed) == expected, f"{name} corrupted at {at} of {len(data)}"
+            torn = name == "journal" and at >= journal[-1][0]
+            copies = {} if torn else {f"{name}.bad-1": harmed[name]}
+            assert aside(daemon) == copies
+            wait_for(lambda: torn or daemon.store()["snapshots"] == 1, 5, "a new snapshot", every=0.01)
+            daemon.kill()
+            daemon.start()
+            assert {key: entry["note"] for key, entry in daemon.table().items()} == expected
+            assert aside(daemon) == copies
+            daemon.kill()
+    daemon.check_log()
+
+
+# ---- the disk ----
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(options): remounts the disk under .path with them."""
+    path = tmp_path / "disk"
+    path.mkdir()
+
+    def mount(options):
+        return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(path)], capture_output=True,
+                              text=True, check=False)
+    done = mount("size=200k")
+    if done.returncode:
+        pytest.skip(f"cannot mount: {done.stderr.strip()}")
+
+    def remount(options):
+        done = mount(f"remount,{options}")
+        assert done.returncode == 0, done.stderr
+    remount.path = path
+    yield remount
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+class Full:
+    def __init__(self, daemon):
+        self.ballast = daemon.state / "ballast"
+
+    def begin(self):
+        with open(self.ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    def end(self):
+        self.ballast.unlink()
+
+
+class Sync:
+    """Each sync is slow, or fails."""
+
+    def __init__(self, daemon, **weather):
+        self.daemon, self.weather = daemon, weather
+
+    def begin(self):
+        for field, value in self.weather.items():
+            setattr(self.daemon.weather, field, value)
+
+    def end(self):
+        self.daemon.weather.clear_up()
+
+
+class Moved:
+    """Somebody moves the directory away, and puts another in its place, or not."""
+
+    def __init__(self, daemon, replaced):
+        self.state, self.replaced = daemon.state, replaced
+
+    def begin(self):
+        self.state.rename(self.state.with_name("elsewhere"))
+        if self.replaced:
+            self.state.mkdir()
+
+    def end(self):
+        pass
+
+
+TROUBLES = {
+    "full": Full,
+    "slow": lambda daemon: Sync(daemon, sync_ms=3000),
+    "failing": lambda daemon: Sync(daemon, sync_errno=errno.EIO),
+    "removed": lambda daemon: Moved(daemon, False),
+    "replaced": lambda daemon: Moved(daemon, True),
+}
+
+
+def pin_many(daemon, stem):
+    """So many bytes that no room left in a page takes them; the seconds it took."""
+    began = time.monotonic()
+    assert None not in daemon.calls(*[
+        ("zones.pin", {"zone": f"{stem}{n}.{LONG}.", "via": "external", "note": "n" * 250}) for n in range(12)])
+    return time.monotonic() - began
+
+
+def pins(table, stem):
+    return sum(zone.startswith(stem) and entry["source"] == "pinned" for (zone, _), entry in table.items())
+
+
+def check_undisturbed(load):
+    load.stop()
+    assert not load.lost and len(load.replies) > 20
+    assert {reply.rcode for reply in load.replies} == {"NOERROR"}
+    assert max(reply.elapsed for reply in load.replies) < 0.5
+
+
+@pytest.mark.parametrize("what", TROUBLES)
+def test_disk_trouble(small_disk, exposed, domestic, fresh, what):
+    """DNS goes on, people are told, and what was learned meanwhile is on disk when it is over."""
+    state = small_disk.path / "state"
+    daemon = exposed({"state": str(state), "learning.recheck_first": "1h", "learning.recheck_max": "1d"})
+    daemon.state = state
+    pin_many(daemon, "before")
+    trouble = TROUBLES[what](daemon)
+    trouble.begin()
+    load = Load(daemon.where, "h{}." + GOOD[0], rate=100)
+    zone = fresh("lost")
+    learn(daemon, domestic, zone, Servfail())
+    assert pin_many(daemon, "amid") < 4.0  # a control reply waits for the disk, but not for ever
+    wait_for(lambda: daemon.store()["failures"] > 0, 5, "counted")
+    if what in ("full", "slow", "failing"):
+        wait_for(lambda: daemon.store()["failing"], 5, "reported")
+        assert "cannot be written" in daemon.ctl("status").stdout
+    assert [line for line in daemon.warnings() if "state: " in line]
+    time.sleep(1)
+    trouble.end()
+    wait_for(lambda: not daemon.store()["failing"] and daemon.store()["synced"] == daemon.store()["appended"], 10,
+             "healed")
+    check_undisturbed(load)
+    assert [line for line in daemon.warnings() if "works again" in line]
+    daemon.kill()
+    daemon.start()
+    table = daemon.table()
+    assert table[f"{zone}.", "zone"]["state"] == "blocked"
+    assert (pins(table, "before"), pins(table, "amid")) == (12, 12)
+
+
+@pytest.mark.parametrize("what", ["read-only", "full"])
+def test_a_start_in_disk_trouble(small_disk, exposed, domestic, fresh, what):
+    """What is there is read, it learns as ever, and writes when it can."""
+    state = small_disk.path / "state"
+    daemon = exposed({"state": str(state), "learning.recheck_first": "1h", "learning.recheck_max": "1d"})
+    daemon.state = state
+    pin_many(daemon, "before")
+    daemon.kill()
+    full = Full(daemon)
+    if what == "full":
+        full.begin()
+    else:
+        small_disk("ro")
+    daemon.start()
+    assert pins(daemon.table(), "before") == 12
+    load = Load(daemon.where, "h{}." + GOOD[0], rate=100)
+    zone = fresh("lost")
+    learn(daemon, domestic, zone, Servfail())
+    assert pin_many(daemon, "amid") < 4.0
+    wait_for(lambda: daemon.store()["failing"], 5, "reported")
+    assert [line for line in daemon.warnings() if "writing failed" in line]
+    time.sleep(1)
+    if what == "full":
+        full.end()
+    else:
+        small_disk("rw")
+    wait_for(lambda: not daemon.store()["failing"], 10, "healed")
+    check_undisturbed(load)
+    daemon.kill()
+    daemon.start()
+    table = daemon.table()
+    assert table[f"{zone}.", "zone"]["state"] == "blocked"
+    assert (pins(table, "before"), pins(table, "amid")) == (12, 12)
+
+
+def test_a_stop_on_a_slow_disk(exposed, weather, domestic, fresh):
+    """It ends in time, and what was on its way to the disk arrives."""
+    daemon = exposed()
+    weather.sync_ms = 3000
+    pin_many(daemon, "amid")
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 6.0
+    weather.clear_up()
+    daemon.start()
+    assert pins(daemon.table(), "amid") == 12
