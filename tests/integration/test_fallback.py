@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import together
-from conftest import DOMESTIC, EXTERNAL, SECOND, warm
+from conftest import DOMESTIC, EXTERNAL, SECOND, learn, warm
 from daemon import quick
 from upstream import (FORGED, ByTransport, Forge, Nxdomain, Rcode, Refused, Reset, Resolve, Sequence, Servfail, Silent,
                       Slow)
@@ -352,3 +352,36 @@ def test_any_and_cd_may_take_the_other_way_too(forwarder, domestic, external, fr
     assert daemon.ask(zone, "ANY").rcode in ("NOERROR", "NOTIMP", "REFUSED")
     time.sleep(1)
     assert daemon.zones(state="blocked") == {}, "an exchange with CD or ANY is no evidence"
+
+
+# ---- the quota ----
+
+
+def test_random_names_cannot_spend_the_quota(forwarder, domestic, external, fresh):
+    daemon = forwarder({"limits.external_qps": 5})
+    blocked = fresh("shut")
+    learn(daemon, domestic, blocked, Servfail())
+    time.sleep(3.5)  # until the bucket of 16 is full again
+    before = daemon.control("stats")
+    started, over, zone = time.monotonic(), 0, None
+    for n in range(60):
+        zone = fresh("random")
+        domestic.set(zone, Servfail())
+        reply = daemon.ask(zone)
+        if reply.rcode == "SERVFAIL":
+            over += 1
+            assert [(option.code, option.text) for option in reply.message.options] == [
+                (0, "over the quota of questions to external upstreams")]
+            assert external.count(zone) == 0
+            assert reply.elapsed < NOISE
+        if n % 15 == 14:
+            assert daemon.ask(f"mail{n}.{blocked}").addresses == [EXTERNAL]
+    assert over >= 60 - 8 - 5 * (time.monotonic() - started + 1)
+    assert daemon.control("stats")["external_over_quota"] - before["external_over_quota"] == over > 0
+
+    daemon.set({"limits.external_qps": 1000})
+    daemon.control("reload")
+    time.sleep(1.5)  # until the failure and what is missing in the bucket are forgotten
+    zone = fresh("random")
+    domestic.set(zone, Servfail())
+    assert daemon.ask(zone).addresses == [EXTERNAL]
