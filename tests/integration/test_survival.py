@@ -1,6 +1,7 @@
 """What was learned survives kill -9 at any moment and any byte, a disk that is full, slow or gone, and a clock that is
 set. The daemon lives in weather.c: its calendar clock, its disk and the moment of its death are the test's to choose."""
 
+import calendar
 import contextlib
 import errno
 import itertools
@@ -22,7 +23,7 @@ import dns.name
 import pytest
 
 from client import Load, parse_endpoint, question
-from conftest import GOOD, learn, warm
+from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
 from daemon import Daemon, program, wait_for
 from upstream import Resolve, Sequence, Servfail
 
@@ -615,3 +616,105 @@ def test_a_stop_on_a_slow_disk(exposed, weather, domestic, fresh):
     weather.clear_up()
     daemon.start()
     assert pins(daemon.table(), "amid") == 12
+
+
+# ---- the clock ----
+
+DAY = 86400
+HOUR = 3600
+
+
+def until(entry, key, weather):
+    """Seconds from the daemon's now to that time of an entry."""
+    return calendar.timegm(time.strptime(entry[key], "%Y-%m-%dT%H:%M:%SZ")) - (time.time() + weather.clock_s)
+
+
+def check_rechecks(table, weather, longest):
+    for entry in table.values():
+        if entry["state"] == "blocked":
+            assert until(entry, "next_recheck", weather) <= longest * 1.1 + 1
+
+
+@pytest.fixture
+def aged(exposed, domestic, external, fresh):
+    """A bywayd that knows blocked zones, a broken one, and pins; one blocked zone, the broken one, all blocked ones."""
+    daemon = exposed({"learning.recheck_first": "1h", "learning.recheck_max": "2h"})
+    broken, *lost = [fresh("lost") for _ in range(31)]
+    for zone in (broken, *lost):
+        domestic.set(zone, Servfail())
+    external.set(broken, Servfail())
+    warm(daemon)
+    daemon.ask(f"www.{broken}")
+    daemon.wait_state(f"{broken}.", "broken")
+    daemon.call("zones.import", zones=[{"zone": zone, "state": "blocked"} for zone in lost])
+    daemon.call("zones.pin", zone="hour.test", via="external", **{"for": "1h"})
+    daemon.call("zones.pin", zone="stays.test", via="external")
+    return daemon, lost[0], broken, {(f"{zone}.", "zone") for zone in lost}
+
+
+def blocked(table):
+    return {key for key, entry in table.items() if entry["state"] == "blocked"}
+
+
+@pytest.mark.parametrize("jumps", [(DAY, 0, -DAY), (-DAY, DAY)], ids=["forward", "back"])
+def test_the_clock_is_set_while_running(exposed, weather, aged, domestic, jumps):
+    daemon, lost, broken, listed = aged
+    domestic.forget()
+    rechecks = daemon.call("stats")["rechecks"]
+    began = time.monotonic()
+    daemon.call("zones.pin", zone="short.test", via="external", **{"for": "3s"})
+    for jump in jumps:
+        weather.clock_s = jump
+        time.sleep(0.7)
+        table = daemon.table()
+        assert blocked(table) == listed and table[f"{broken}.", "zone"]["state"] == "broken"
+        check_rechecks(table, weather, 2 * HOUR)
+        assert abs(until(table["hour.test.", "zone"], "until", weather) - HOUR) < 30
+        assert ("stays.test.", "zone") in table
+        assert ("short.test.", "zone") in table or time.monotonic() - began > 2.5
+        assert daemon.ask(f"n{jump}.{lost}").addresses == [EXTERNAL]
+        assert daemon.ask(f"n{jump}.{GOOD[0]}").addresses == [DOMESTIC]
+    assert domestic.count(lost) <= 1 and daemon.call("stats")["rechecks"] - rechecks <= 2
+    wait_for(lambda: ("short.test.", "zone") not in daemon.table(), began + 4 - time.monotonic(), "the short pin ends")
+    # what it writes now, the next start reads by the same clock
+    daemon.restart()
+    table = daemon.table()
+    assert blocked(table) == listed and f"{broken}." in daemon.zones()
+    check_rechecks(table, weather, 2 * HOUR)
+    assert abs(until(table["hour.test.", "zone"], "until", weather) - HOUR) < 30
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forward", "back"])
+def test_the_clock_is_set_between_two_starts(exposed, weather, aged, domestic, jump, end):
+    daemon, lost, broken, listed = aged
+    getattr(daemon, end)()
+    weather.clock_s = jump
+    domestic.forget()
+    daemon.start()
+    began = time.monotonic()
+    table = daemon.table()
+    assert blocked(table) == listed
+    check_rechecks(table, weather, 2 * HOUR)
+    assert ("stays.test.", "zone") in table
+    if jump > 0:  # a day has passed: the hour is over, and so is a broken zone's time; every recheck is due
+        wait_for(lambda: not {("hour.test.", "zone"), (f"{broken}.", "zone")} & set(daemon.table()), 3, "ended")
+    else:  # nobody knows how long ago it was written; but no longer than it was, and what the clock was set by
+        assert HOUR - 30 < until(table["hour.test.", "zone"], "until", weather) <= DAY + HOUR
+        assert (f"{broken}.", "zone") in table
+    time.sleep(2)
+    rechecked = {zone for zone, _ in listed if domestic.count(zone, qtype="SOA")}
+    assert len(rechecked) <= time.monotonic() - began + 2, "one a second may be"
+    assert rechecked or jump < 0
+    warm(daemon)
+    assert daemon.ask(f"again.{lost}").addresses == [EXTERNAL]
+    assert blocked(daemon.table()) == listed
+    # and right again
+    getattr(daemon, end)()
+    weather.clock_s = 0
+    daemon.start()
+    table = daemon.table()
+    assert blocked(table) == listed
+    check_rechecks(table, weather, 2 * HOUR)
+    if jump < 0:
+        assert abs(until(table["hour.test.", "zone"], "until", weather) - HOUR) < 30
