@@ -210,3 +210,12 @@ bool name_prepend(struct name *ret, const void *label, size_t label_len, struct 
     ret->len = (uint8_t) (1 + label_len + name.len);
     return true;
 }
+
+bool name_prepend_random(struct name *ret, struct view name, struct rng *rng)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    char              label[16];
+    for (size_t i = 0; i < sizeof(label); i++)
+        label[i] = letters[rng_below(rng, sizeof(letters) - 1)];
+    return name_prepend(ret, label, sizeof(label), name);
+}

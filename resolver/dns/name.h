@@ -9,6 +9,7 @@
 #define DNS_NAME_H
 
 #include "base/hash.h"
+#include "base/rng.h"
 #include "base/types.h"
 
 #define NAME_WIRE_MAX 255
@@ -55,5 +56,7 @@ uint64_t name_hash(struct hash_key key, struct view name);
 
 /* Builds label.name in *ret; false: too long. `label_len` 1..63; `name` may lie in *ret. */
 bool name_prepend(struct name *ret, const void *label, size_t label_len, struct view name);
+/* The same with a label of 16 random letters: a name that no cache holds. */
+bool name_prepend_random(struct name *ret, struct view name, struct rng *rng);
 
 #endif

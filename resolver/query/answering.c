@@ -25,7 +25,8 @@ static bool side_replied(const struct query *query, const struct side *side)
     return false;
 }
 
-/* A network that is silent, on either side, is another trouble than a zone that fails, and our own limit a third. */
+/* A network that is silent, on either side, is another trouble than a zone that fails. Our own limit is a third: 22 and
+ * 23 would blame others for it, and 14 (not ready) is for a server that cannot answer anything yet. */
 static int failure_ede(const struct query *query)
 {
     if (query->bogus_final)

@@ -113,10 +113,15 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
     close_step(study, now);
 }
 
+/* A recheck asks for a name that no cache holds: the SOA may be there since the last one. */
 static void send_apex(struct study *study, bool external, msec_t now)
 {
+    struct rng *rng = &study->errands->desk->rng;
+    struct name below;
     if (study->by_alias)
         send_to_group(study, PART_APEX, name_view(&study->name), TYPE_CNAME, external, now);
+    else if (study->kind == STUDY_RECHECK && name_prepend_random(&below, name_view(&study->zone), rng))
+        send_to_group(study, PART_APEX, name_view(&below), TYPE_A, external, now);
     else if (study->zone.len > 0)
         send_to_group(study, PART_APEX, name_view(&study->zone), TYPE_SOA, external, now);
 }
@@ -276,7 +281,7 @@ static void after_ask(struct study *study, msec_t now)
         break;
     case STUDY_RECHECK:
         study->result.decided = true;
-        study->result.fine    = (study->scope != SCOPE_ZONE || apex) && (question_is_apex(study) || question);
+        study->result.fine    = study->scope == SCOPE_ZONE ? apex : question;
         study->result.reason  = reason_of(study);
         break;
     case STUDY_PROBE:
@@ -327,12 +332,21 @@ void study_cancel(struct study *study)
     study->step = STUDY_DONE;
 }
 
+/* An errand that failed, or is silent, proves something only if it went out behind a good control question of the same
+ * upstream. True if that is wanted, and it may go out once more. */
+static bool wants_again(const struct study *study, unsigned i, control_fn control, void *context)
+{
+    const struct errand *errand = &study->errand[i];
+    msec_t               good;
+    return !(study->again & 1u << i) && !usable(errand) &&
+           control(context, errand->exchange.server, study->asked_at, &good) == CONTROL_GOOD &&
+           errand->exchange.sent < good;
+}
+
 static void ask_again(struct study *study, control_fn control, void *context, msec_t now) /* [5] */
 {
     for (unsigned i = 0; i < study->count && study->step != STUDY_NARROW && study->step != STUDY_DONE; i++) {
-        struct errand *errand = &study->errand[i];
-        if (study->again & 1u << i || !is_question(study, errand) || !was_silent(errand) ||
-            control(context, errand->exchange.server, study->asked_at) != CONTROL_GOOD)
+        if (!is_question(study, &study->errand[i]) || !wants_again(study, i, control, context))
             continue;
         if (study->step == STUDY_CONTROL)
             study->step = STUDY_AGAIN;
@@ -342,15 +356,18 @@ static void ask_again(struct study *study, control_fn control, void *context, ms
         study->step = STUDY_CONTROL;
 }
 
-/* Until a question to an upstream that answers others is failed, or silent for too long. */
+static bool is_apex(const struct errand *errand) { return part_of(errand) == PART_APEX && !at_external(errand); }
+
+/* An upstream that answers others fails the apex, or is silent to it for too long. */
 static bool failed_once(const struct study *study, control_fn control, void *context, msec_t now)
 {
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];
-        if (at_external(errand) || usable(errand) ||
-            (errand->exchange.state == EXCHANGE_OPEN && now - study->asked_at < STUDY_BRIEF))
-            continue;
-        if (control(context, errand->exchange.server, study->asked_at) == CONTROL_GOOD)
+        bool                 open   = errand->exchange.state == EXCHANGE_OPEN;
+        msec_t               good;
+        if (is_apex(errand) && !usable(errand) && (!open || now - errand->exchange.sent >= STUDY_BRIEF) &&
+            control(context, errand->exchange.server, study->asked_at, &good) == CONTROL_GOOD &&
+            errand->exchange.sent >= good)
             return true;
     }
     return false;
@@ -358,15 +375,19 @@ static bool failed_once(const struct study *study, control_fn control, void *con
 
 static void believe(struct study *study, control_fn control, void *context, msec_t now) /* [6] */
 {
-    if (!study->believed || study->step != STUDY_ASK || study->by_alias || study->zone.len == 0 ||
-        any_usable(study, PART_APEX, false) || !failed_once(study, control, context, now))
+    if (!study->believed || study->by_alias || study->zone.len == 0)
+        return;
+    for (unsigned i = 0; i < study->count && study->step == STUDY_ASK; i++)
+        if (is_apex(&study->errand[i]) && wants_again(study, i, control, context))
+            ask_once_more(study, i, now);
+    if (study->step != STUDY_ASK || any_usable(study, PART_APEX, false) || !failed_once(study, control, context, now))
         return;
     for (unsigned i = 0; i < study->count; i++) {
         struct errand *errand = &study->errand[i];
         if (errand->exchange.state != EXCHANGE_OPEN)
             continue;
         errand_cancel(study->errands, errand);
-        if (now - study->asked_at >= STUDY_BRIEF)
+        if (now - errand->exchange.sent >= STUDY_BRIEF)
             exchange_on_timeout(&errand->exchange);
     }
     study->result =
@@ -386,7 +407,8 @@ void study_on_control(struct study *study, control_fn control, void *context, ms
         const struct errand *errand = &study->errand[i];
         if (part_of(errand) == PART_IDENTIFY)
             continue;
-        enum control_state state = control(context, errand->exchange.server, study->asked_at);
+        msec_t             good;
+        enum control_state state = control(context, errand->exchange.server, study->asked_at, &good);
         if (state == CONTROL_PENDING)
             return;
         if (state == CONTROL_GOOD && at_external(errand))

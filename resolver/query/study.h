@@ -19,13 +19,16 @@
  * than a block.
  *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
  * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
- *   5. AGAIN, mostly while step 2 still waits: an upstream that was silent and has answered the control question is
- * asked the failed question once more: an outage may have ended in between, or a datagram was lost.
- *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: one question that an
- * upstream failed, or was silent to for STUDY_BRIEF, ends it as a zone's block, once that upstream has answered its
- * control question; unless the apex is fine.
+ *   5. AGAIN, mostly while step 2 still waits: an upstream that failed the question, or was silent to it, and has
+ * answered a control question since, is asked the failed question once more: an outage may have ended in between, or a
+ * datagram was lost. What confirms is a failure behind a good control question.
+ *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: one upstream that has
+ * answered a control question, and behind it fails the apex, or is silent to it for STUDY_BRIEF, ends it as a zone's
+ * block, unless another one answers for the apex.
  * A zone that fails on both sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all
- * that fails. A recheck: apex and question at domestic, no control: a failure changes nothing but the interval.
+ * that fails. A recheck: a name below the apex that no cache holds, and the question, at domestic, no control: a
+ * failure changes nothing but the interval. Where the first is fine the zone is open: a question that fails all the
+ * same is blocked by itself, and is learned in its own scope when somebody asks it.
  */
 #ifndef QUERY_STUDY_H
 #define QUERY_STUDY_H
@@ -115,13 +118,14 @@ struct study {
 void study_start(struct study *study, msec_t now);
 void study_cancel(struct study *study);
 
-/* Step CONTROL: what is known of the control questions of this server, asked at or after `since`. */
+/* Step CONTROL: what is known of the control questions of this server, asked at or after `since`; *ret_sent, if GOOD:
+ * when the last good one was asked. */
 enum control_state {
     CONTROL_PENDING,
     CONTROL_GOOD,
     CONTROL_BAD
 };
-typedef enum control_state (*control_fn)(void *context, const struct server *server, msec_t since);
+typedef enum control_state (*control_fn)(void *context, const struct server *server, msec_t since, msec_t *ret_sent);
 /* To be called behind step IDENTIFY, whenever something may have changed. */
 void study_on_control(struct study *study, control_fn control, void *context, msec_t now);
 #endif

@@ -7,7 +7,6 @@
 
 enum {
     CONTROL_LIFE = 5000, /* ms */
-    LABEL_LEN    = 16,
 };
 
 struct watch { /* of one server: health probe and control question */
@@ -95,13 +94,9 @@ static const struct name *control_zone(struct watches *watches)
  * the root though its link is cut. False: there is nothing to ask. */
 static bool control_name(struct watches *watches, const struct watch *watch, struct name *ret)
 {
-    static const char        letters[] = "abcdefghijklmnopqrstuvwxyz";
-    static const struct name root      = {.len = 1};
-    const struct name       *below     = watch->external ? &root : control_zone(watches);
-    char                     label[LABEL_LEN];
-    for (size_t i = 0; i < LABEL_LEN; i++)
-        label[i] = letters[rng_below(&watches->errands->desk->rng, sizeof(letters) - 1)];
-    return below && name_prepend(ret, label, LABEL_LEN, name_view(below));
+    static const struct name root  = {.len = 1};
+    const struct name       *below = watch->external ? &root : control_zone(watches);
+    return below && name_prepend_random(ret, name_view(below), &watches->errands->desk->rng);
 }
 
 static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
@@ -129,11 +124,12 @@ static struct watch *watch_of(struct watches *watches, const struct server *serv
     return NULL;
 }
 
-static enum control_state control_of(void *context, const struct server *server, msec_t since)
+static enum control_state control_of(void *context, const struct server *server, msec_t since, msec_t *ret_sent)
 {
     const struct watch *watch = watch_of(context, server);
     if (!watch)
         return CONTROL_BAD;
+    *ret_sent = watch->control_good;
     if (watch->control_good >= since && watch->control_good > 0)
         return CONTROL_GOOD;
     if (watch->control_failed >= since && watch->control_failed > 0)
@@ -157,8 +153,9 @@ void watches_tend(struct watches *watches, msec_t now)
             const struct server *server = study->errand[i].exchange.server;
             struct watch        *watch  = watch_of(watches, server);
             bool                 idle   = watch && !watch->control.running;
-            bool rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
-            if (idle && rested && control_of(watches, server, study->asked_at) == CONTROL_PENDING)
+            bool   rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
+            msec_t good;
+            if (idle && rested && control_of(watches, server, study->asked_at, &good) == CONTROL_PENDING)
                 ask_control(watches, watch, now);
         }
         study_on_control(study, control_of, watches, now);
