@@ -165,6 +165,7 @@ static void the_first_way_gives_way_to_domestic(void **state)
         uint64_t verdicts = engine_counters(world_engine(world, 0))->external_by_verdict;
 
         assert_true(told_over_quota(world_resolve(world, "a.shut.example", TYPE_MX)));
+        assert_int_equal(world_count(world, DOMESTIC, "a.shut.example", BY_CLIENTS), 2);
         world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS});
         const struct ask *ask = world_ask(world, "b.shut.example", TYPE_MX);
         assert_int_equal(world_wait(world, ask), DOMESTIC_DELAY);
