@@ -109,6 +109,25 @@ static struct exchange *last_open(struct query *query, const struct side *side)
     return found;
 }
 
+/* Of the open ones the one to send once more: not to an upstream that is down while another is not, and each in turn.
+ */
+static struct exchange *next_open(struct query *query, const struct side *side)
+{
+    struct exchange *found = NULL;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state != EXCHANGE_OPEN || exchange->transport != TRANSPORT_UDP ||
+            !asking_in_side(query, exchange, side))
+            continue;
+        bool down   = server_health(exchange->server) == HEALTH_DOWN;
+        bool better = !found || (server_health(found->server) == HEALTH_DOWN && !down);
+        bool worse  = found && down && server_health(found->server) != HEALTH_DOWN;
+        if (better || (!worse && exchange->sent < found->sent))
+            found = exchange;
+    }
+    return found;
+}
+
 /* The silence of a server is a fact for its health, once for each exchange. */
 static void tell_silence(struct query *query, const struct side *side, msec_t now)
 {
@@ -144,8 +163,9 @@ static void advance(struct query *query, struct desk *desk, struct side *side, m
         }
         side->last_asked = now;
         side->wait *= 2;
-        if (may && open->transport == TRANSPORT_UDP)
-            send_query(query, desk, open, now);
+        struct exchange *again = may ? next_open(query, side) : NULL;
+        if (again)
+            send_query(query, desk, again, now);
     }
 }
 

@@ -60,7 +60,9 @@ static void send_one(struct study *study, enum study_part part, struct view name
     struct errand *errand = &study->errand[study->count++];
     *errand               = (struct errand){
                       .life    = STUDY_LIFE,
-                      .resend  = alone ? STUDY_RESEND : 0,
+                      .resend  = part == PART_IDENTIFY ? STUDY_HURRY
+                                 : alone               ? STUDY_RESEND
+                                                       : 0,
                       .done    = on_errand_done,
                       .owner   = study,
                       .inquiry = {.type = type, .class = CLASS_IN},
@@ -333,14 +335,15 @@ void study_cancel(struct study *study)
 }
 
 /* An errand that failed, or is silent, proves something only if it went out behind a good control question of the same
- * upstream. True if that is wanted, and it may go out once more. */
+ * upstream; and two lost datagrams are more likely than a block, unless the zone is believed. True if it is to go out
+ * once more. */
 static bool wants_again(const struct study *study, unsigned i, control_fn control, void *context)
 {
     const struct errand *errand = &study->errand[i];
     msec_t               good;
     return !(study->again & 1u << i) && !usable(errand) &&
            control(context, errand->exchange.server, study->asked_at, &good) == CONTROL_GOOD &&
-           errand->exchange.sent < good;
+           (errand->exchange.sent < good || (was_silent(errand) && !study->believed));
 }
 
 static void ask_again(struct study *study, control_fn control, void *context, msec_t now) /* [5] */

@@ -6,6 +6,7 @@
  * CONSTANTS
  *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
  *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
+ *   STUDY_HURRY    600 ms the same for step 1, on which the verdict of further lookups waits
  *   STUDY_PATIENT  3 s    time for the second question of step 5, more than a cold recursion takes
  *   STUDY_BRIEF    1.5 s  silence that long fails a question that is believed (step 6)
  *   STUDY_SERVERS  3      domestic upstreams asked: with apex and question that is 6 of the 8 packets a study may cost
@@ -39,6 +40,7 @@
 enum {
     STUDY_LIFE    = 5000,
     STUDY_RESEND  = 1500,
+    STUDY_HURRY   = 600,
     STUDY_PATIENT = 3000,
     STUDY_BRIEF   = 1500,
     STUDY_SERVERS = 3

@@ -82,6 +82,8 @@ static void note_sent(struct byway *byway, const struct driver *driver, const st
     if (!lookup)
         return;
     if (external) {
+        if (!lookup->asked_external)
+            lookup->external_wait = byway->sim->now - lookup->asked;
         lookup->asked_external = 1;
     } else if (!lookup->asked_domestic) {
         lookup->asked_domestic = 1;
@@ -211,10 +213,13 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         return;
     truth_subject(sim->truth, zone_name(zone), TYPE_SOA, &subject);
     struct held *held = &byway->held[subject.zone];
-    bool         is   = !removed && (zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING);
+    if (zone->condition.interval > 0)
+        held->interval = zone->condition.interval;
+    bool is = !removed && (zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING);
     if (is && !held->listed) {
         bool truly = truth_zone_blocked(sim->truth, subject.zone, sim->now);
-        *held      = (struct held){.from = sim->now, .listed = true, .truly = truly};
+        *held      = (struct held){
+                 .from = sim->now, .listed = true, .truly = truly, .interval = msec_max(zone->condition.interval, 1)};
         sim->score.learned++;
         sim->score.false_holds += !truly;
         if (truly && sim->first_failed[subject.zone])
@@ -231,7 +236,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         msec_t used      = atomic_load(&zone->last_used);
         if (recovered && held->truly && end <= sim->now && end > held->from && used >= end)
             score_sample(&sim->score.recover, &sim->score.recover_count, &sim->score.recover_cap,
-                         (sim->now - end) * 1000 / msec_max(zone->condition.interval, 1));
+                         (sim->now - end) * 1000 / held->interval);
         end_hold(byway, subject.zone, recovered);
     }
 }

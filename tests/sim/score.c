@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    SLOW     = 600, /* ms: byway's least patience with an unknown zone */
-    DEADLINE = 4500,
+    SLOW    = 600, /* ms: byway's least patience with an unknown zone */
+    AT_ONCE = 20,
 };
 
 void score_sample(msec_t **samples, size_t *count, size_t *cap, msec_t value)
@@ -66,7 +66,13 @@ static void note_blocked(struct sim *sim, const struct lookup *lookup)
     score->blocked_direct += !lookup->asked_domestic;
     if (sim->seen[zone] >= 2) {
         score->blocked_third++;
-        score->blocked_third_waited += lookup->answered - lookup->asked > 400 && lookup->asked_domestic;
+        bool waited = !lookup->asked_external || lookup->external_wait > AT_ONCE;
+        score->blocked_third_waited += waited;
+        if (waited && getenv("SIM_TRACE"))
+            fprintf(stderr, "%lld waited: zone %u %s type %u took %lld seen %u first %lld\n", (long long) sim->now,
+                    zone, kind_words[truth_kind(sim->truth, zone)], lookup->subject.type,
+                    (long long) (lookup->answered - lookup->asked), sim->seen[zone],
+                    (long long) (sim->now - sim->first_failed[zone]));
     }
     if (sim->seen[zone] < UINT8_MAX)
         sim->seen[zone]++;

@@ -26,6 +26,7 @@ struct lookup { /* one question of a mail server */
     bool           usable, domestic_ok, external_ok; /* who could answer, by the truth, when it was asked */
     bool           fenced;
     msec_t         asked, answered;
+    msec_t         external_wait; /* until the first packet to external */
     msec_t         domestic_took; /* the first packet to domestic; -1: none or silent */
     msec_t         oracle;        /* ms the best way takes */
     struct mail   *mail;
@@ -43,7 +44,7 @@ struct strategy {
 extern const struct strategy strategy_byway, strategy_race, strategy_fixed, strategy_names;
 
 struct held { /* one time that a zone was held blocked */
-    msec_t from;
+    msec_t from, interval;
     bool   listed, truly; /* truly: the zone was blocked when it was learned */
 };
 

@@ -54,6 +54,7 @@ static struct says_at ask_side(struct sim *sim, struct simple *simple, struct lo
     says.after += at;
     if (external) {
         lookup->asked_external = 1;
+        lookup->external_wait  = at;
     } else {
         lookup->asked_domestic = 1;
         lookup->domestic_took  = says.says == SAYS_ANSWER ? says.after - at : -1;
