@@ -1,16 +1,15 @@
 /*
- * rechecks.c: which zone is rechecked when, and what share of domestic's questions that may take. See prober_inside.h.
+ * rechecks.c: which zone is rechecked when, and what share of the questions that clients' queries ask of domestic that
+ * may take (learning.recheck_share). See prober_inside.h.
  *
  * CONSTANTS
- *   RECHECK_SHARE     1 %  of the questions that clients' queries ask of domestic
  *   RECHECK_EVERY     1 s  one zone in that time may be rechecked whatever the share is: at night blocks end too
  *   RECHECK_SAVED     256  questions; what a busy hour leaves unused is no licence for a burst
  */
 #include "query/prober_inside.h"
 
 enum {
-    RECHECK_SHARE      = 100, /* of RECHECK_SHARE_UNIT */
-    RECHECK_SHARE_UNIT = 10000,
+    RECHECK_SHARE_UNIT = 10000, /* of setup.recheck_share */
     RECHECK_EVERY      = 1000,
     RECHECK_SAVED      = 256,
 };
@@ -65,7 +64,7 @@ static void save_up(struct prober *prober)
     uint64_t asked = prober->hooks.domestic_questions(prober->hooks.context);
     if (asked <= budget->seen) /* the workers' counters are not read at one moment */
         return;
-    budget->saved += (asked - budget->seen) * RECHECK_SHARE;
+    budget->saved += (asked - budget->seen) * prober->desk.setup->recheck_share;
     budget->seen = asked;
     if (budget->saved > (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT)
         budget->saved = (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT;

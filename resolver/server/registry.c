@@ -153,6 +153,7 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
                                                                        : SETUP_LEARN_NOTHING;
     setup->min_ttl          = settings->min_ttl;
     setup->max_ttl          = settings->max_ttl;
+    setup->recheck_share    = settings->recheck_share;
     if (fill_groups(registry, owned, settings) && fill_policy(setup, settings))
         return setup;
     destroy_setup(setup);

@@ -134,6 +134,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
+    setup->recheck_share    = 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (setup->groups && fill_policy(setup, options)) {
         fill_groups(world, setup);
