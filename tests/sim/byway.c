@@ -52,7 +52,6 @@ struct byway {
     unsigned           observed_count;
     msec_t             last_event;
     struct held       *held; /* by zone */
-    msec_t             hour; /* the next line of the timeline */
     uint8_t            out[LIMIT_TCP_MESSAGE];
 };
 
@@ -74,7 +73,7 @@ static void note_sent(struct byway *byway, const struct driver *driver, const st
     struct score *score    = &byway->sim->score;
     bool          external = place >= 2;
     if (driver->probe) {
-        score->recheck_packets += !external;
+        score->own_packets += !external;
         return;
     }
     score->domestic_packets += !external;
@@ -208,7 +207,6 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     struct byway  *byway = context;
     struct sim    *sim   = byway->sim;
     struct subject subject;
-    (void) why;
     if (zone->scope != SCOPE_ZONE)
         return;
     truth_subject(sim->truth, zone_name(zone), TYPE_SOA, &subject);
@@ -225,7 +223,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         if (truly && sim->first_failed[subject.zone])
             score_sample(&sim->score.learn, &sim->score.learn_count, &sim->score.learn_cap,
                          sim->now - sim->first_failed[subject.zone]);
-        if (!truly && getenv("SIM_TRACE")) {
+        if (!truly && sim->options.trace) {
             char text[NAME_TEXT_MAX];
             fprintf(stderr, "%lld false: %s kind %s: %s\n", (long long) sim->now, name_format(zone_name(zone), text),
                     kind_words[truth_kind(sim->truth, subject.zone)], why);
@@ -239,6 +237,25 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
                          (sim->now - end) * 1000 / held->interval);
         end_hold(byway, subject.zone, recovered);
     }
+}
+
+static void count_zones(struct sim *sim, void *context, uint64_t number)
+{
+    const struct byway *byway = context;
+    struct score       *score = &sim->score;
+    if (score->hour_count < ARRAY_LEN(score->hours)) {
+        struct hour *hour = &score->hours[score->hour_count++];
+        for (uint32_t zone = 0; zone < truth_zones(sim->truth); zone++) {
+            bool held = byway->held[zone].listed;
+            if (!held && !sim->first_failed[zone])
+                continue;
+            bool blocked = truth_zone_blocked(sim->truth, zone, sim->now);
+            hour->met += blocked && sim->first_failed[zone];
+            hour->held += held;
+            hour->over += held && !blocked;
+        }
+    }
+    sim_at(sim, sim->now + 3600 * 1000, count_zones, context, number);
 }
 
 /* ---- life ---- */
@@ -329,6 +346,7 @@ static void *open_byway(struct sim *sim)
         .seed    = {(uint8_t) sim->options.seed, 3}};
     byway->engine = engine_create(&engine);
     byway->prober = prober_create(&prober);
+    sim_at(sim, sim->now, count_zones, byway, 0);
     return byway;
 }
 
@@ -381,6 +399,8 @@ static void close_byway(struct sim *sim, void *self)
     for (uint32_t zone = 0; zone < truth_zones(sim->truth); zone++)
         if (byway->held[zone].listed)
             end_hold(byway, zone, false);
+    /* the name below the apex and the question, at both upstreams, at most */
+    sim->score.recheck_packets = 4 * prober_read_stats(byway->prober)->rechecks;
     prober_destroy(byway->prober);
     engine_destroy(byway->engine);
     learner_destroy(byway->learner);

@@ -115,8 +115,9 @@ static void free_samples(struct score *score)
 /* ---- arguments ---- */
 
 static const char usage[] = "usage: sim [--days N] [--zones N] [--lookups N] [--seed N] [--strategies all|WORD]\n"
-                            "           [--json FILE] [--check]\n"
-                            "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n";
+                            "           [--json FILE] [--check] [--trace]\n"
+                            "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n"
+                            "--trace: each lookup and zone that counts against byway, on standard error.\n";
 
 static bool read_argument(struct options *options, const char *key, const char *value)
 {
@@ -139,10 +140,13 @@ static bool read_argument(struct options *options, const char *key, const char *
 
 int main(int argc, char **argv)
 {
-    struct sim sim = {.options = {.seed = 1, .zones = 100000, .days = 30, .lookups = 5000000, .strategies = "all"}};
+    static struct sim sim = {
+        .options = {.seed = 1, .zones = 100000, .days = 30, .lookups = 5000000, .strategies = "all"}};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--check")) {
             sim.options.check = true;
+        } else if (!strcmp(argv[i], "--trace")) {
+            sim.options.trace = true;
         } else if (i + 1 >= argc || !read_argument(&sim.options, argv[i], argv[i + 1])) {
             fputs(usage, stderr);
             return 2;

@@ -68,7 +68,7 @@ static void note_blocked(struct sim *sim, const struct lookup *lookup)
         score->blocked_third++;
         bool waited = !lookup->asked_external || lookup->external_wait > AT_ONCE;
         score->blocked_third_waited += waited;
-        if (waited && getenv("SIM_TRACE"))
+        if (waited && sim->options.trace)
             fprintf(stderr, "%lld waited: zone %u %s type %u took %lld seen %u first %lld\n", (long long) sim->now,
                     zone, kind_words[truth_kind(sim->truth, zone)], lookup->subject.type,
                     (long long) (lookup->answered - lookup->asked), sim->seen[zone],
@@ -92,7 +92,7 @@ void score_answered(struct sim *sim, struct lookup *lookup)
         bool lossy = truth_kind(sim->truth, lookup->subject.zone) == KIND_LOSSY;
         score->avoidable += could && !lossy && !lookup->fenced && external_up(sim->truth, lookup->asked);
         score->avoidable_outage += could && (lossy || lookup->fenced || !external_up(sim->truth, lookup->asked));
-        if (could && !lossy && !lookup->fenced && getenv("SIM_TRACE"))
+        if (could && !lossy && !lookup->fenced && sim->options.trace)
             fprintf(stderr, "%lld avoidable: zone %u %s type %u took %lld asked d%u e%u\n", (long long) sim->now,
                     lookup->subject.zone, kind_words[truth_kind(sim->truth, lookup->subject.zone)],
                     lookup->subject.type, (long long) took, lookup->asked_domestic, lookup->asked_external);
@@ -106,7 +106,7 @@ void score_answered(struct sim *sim, struct lookup *lookup)
             score->healthy_slow_external++;
         else if (lookup->asked_external)
             score->healthy_external++;
-        if (lookup->asked_external && !(lookup->asked_domestic && known_slow) && getenv("SIM_TRACE"))
+        if (lookup->asked_external && !(lookup->asked_domestic && known_slow) && sim->options.trace)
             fprintf(stderr, "%lld needless: zone %u %s type %u d%u took %lld\n", (long long) sim->now,
                     lookup->subject.zone, kind_words[truth_kind(sim->truth, lookup->subject.zone)],
                     lookup->subject.type, lookup->asked_domestic, (long long) lookup->domestic_took);
@@ -157,7 +157,9 @@ static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (doubl
     X(recover_median, "%.2f", (double) quantile(s->recover, s->recover_count, 0.5) / 1000,                             \
       "of their recheck interval after the end of the block, median")                                                  \
     X(recover_p99, "%.2f", (double) quantile(s->recover, s->recover_count, 0.99) / 1000, "and p99")                    \
-    X(recheck_share, "%.3f", percent(s->recheck_packets, s->domestic_packets), "% own questions of those to domestic")
+    X(recheck_share, "%.3f", percent(s->recheck_packets, s->domestic_packets),                                         \
+      "% of questions to domestic that rechecks ask")                                                                  \
+    X(own_share, "%.3f", percent(s->own_packets, s->domestic_packets), "% that all own questions ask")
 
 void score_print(const struct sim *sim, FILE *to)
 {
@@ -181,6 +183,12 @@ void score_json(const struct sim *sim, FILE *to)
     comma = ", ";
     FIGURES(X)
 #undef X
+    if (s->hour_count) {
+        fprintf(to, ", \"hours\": [");
+        for (unsigned i = 0; i < s->hour_count; i++)
+            fprintf(to, "%s[%u, %u, %u]", i ? ", " : "", s->hours[i].met, s->hours[i].held, s->hours[i].over);
+        fprintf(to, "]");
+    }
     fprintf(to, "}");
 }
 

@@ -48,15 +48,23 @@ struct held { /* one time that a zone was held blocked */
     bool   listed, truly; /* truly: the zone was blocked when it was learned */
 };
 
+struct hour {      /* zones at that time */
+    unsigned met;  /* blocked as a whole, and a lookup has met it */
+    unsigned held; /* held blocked or recovering */
+    unsigned over; /* of these, the block has ended */
+};
+
 struct score {
-    uint64_t lookups, failed, avoidable, avoidable_outage;
-    uint64_t healthy, healthy_external, healthy_slow_external, external;
-    uint64_t blocked, blocked_direct, blocked_third, blocked_third_waited;
-    uint64_t domestic_packets, recheck_packets;
-    uint64_t false_holds, learned;
-    double   false_hours, blocked_hours, lag_hours;
-    msec_t  *added, *learn, *recover; /* samples, ms; recover: in thousandths of the interval */
-    size_t   added_count, learn_count, recover_count, added_cap, learn_cap, recover_cap;
+    uint64_t    lookups, failed, avoidable, avoidable_outage;
+    uint64_t    healthy, healthy_external, healthy_slow_external, external;
+    uint64_t    blocked, blocked_direct, blocked_third, blocked_third_waited;
+    uint64_t    domestic_packets, own_packets, recheck_packets;
+    uint64_t    false_holds, learned;
+    double      false_hours, blocked_hours, lag_hours;
+    msec_t     *added, *learn, *recover; /* samples, ms; recover: in thousandths of the interval */
+    size_t      added_count, learn_count, recover_count, added_cap, learn_cap, recover_cap;
+    struct hour hours[24 * 366];
+    unsigned    hour_count;
 };
 void score_sample(msec_t **samples, size_t *count, size_t *cap, msec_t value);
 
@@ -65,7 +73,7 @@ struct options {
     unsigned    zones;
     double      days;
     const char *strategies, *json;
-    bool        check;
+    bool        check, trace;
 };
 
 struct sim {
@@ -79,7 +87,6 @@ struct sim {
     uint8_t               *seen;         /* lookups of a zone's own block so far, up to 255 */
     msec_t                *first_failed; /* by zone: when a lookup first met the present block; 0: not yet */
     uint64_t               draws;
-    FILE                  *timeline;
     /* events */
     struct event *heap;
     size_t        event_count, event_cap;
