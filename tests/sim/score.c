@@ -142,7 +142,10 @@ static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (doubl
     X(third_waited, "%.3f", percent(s->blocked_third_waited, s->blocked_third),                                        \
       "% of lookups of a blocked zone, from the third on, that waited for domestic")                                   \
     X(added_median, "%.0f", (double) quantile(s->added, s->added_count, 0.5), "ms more than the best way, median")     \
-    X(added_p99, "%.0f", (double) quantile(s->added, s->added_count, 0.99), "and p99")                                 \
+    X(added_p99, "%.0f", (double) quantile(s->added, s->added_count, 0.99), "and p99")
+
+/* What only a strategy that learns has. */
+#define LEARNING(X)                                                                                                    \
     X(learned, "%.0f", (double) s->learned, "zones learned")                                                           \
     X(learn_median, "%.1f", (double) quantile(s->learn, s->learn_count, 0.5) / 1000,                                   \
       "s from the first lookup, median")                                                                               \
@@ -169,6 +172,9 @@ void score_print(const struct sim *sim, FILE *to)
     fprintf(to, "%12.12s  %s\n", (snprintf(number, sizeof(number), format, value), number), text);
     char number[32];
     FIGURES(X)
+    if (s->learned) {
+        LEARNING(X)
+    }
 #undef X
 }
 
@@ -182,6 +188,9 @@ void score_json(const struct sim *sim, FILE *to)
     fprintf(to, format, value);                                                                                        \
     comma = ", ";
     FIGURES(X)
+    if (s->learned) {
+        LEARNING(X)
+    }
 #undef X
     if (s->hour_count) {
         fprintf(to, ", \"hours\": [");
