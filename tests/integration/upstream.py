@@ -120,7 +120,7 @@ class World:
 
     def _source(self, owner):
         """The name whose records answer for `owner`: itself, a wildcard, or None."""
-        if owner in self.names or any(n.is_subdomain(owner) for n in self.names):
+        if owner in self.names or any(n.is_subdomain(owner) for n in tuple(self.names)):
             return owner
         zone = self.zone_of(owner)
         parent = owner
