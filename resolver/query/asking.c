@@ -44,6 +44,7 @@ static bool send_query(struct query *query, struct desk *desk, struct exchange *
     struct view view = {wire, exchange_write(exchange, wire)};
     if (exchange->transport == TRANSPORT_UDP) {
         query->sends++;
+        asking_side(query, exchange)->sends++;
         COUNT(desk->counters.upstream_udp);
     } else {
         COUNT(desk->counters.upstream_tcp);
@@ -59,15 +60,15 @@ static bool send_query(struct query *query, struct desk *desk, struct exchange *
 
 static bool may_send(const struct query *query) { return query->sends < LIMIT_UDP_SENDS; }
 
-/* The second group keeps its share of the sends: without it a silent first group could use them up. */
+/* The second group keeps its share of the sends, also when it has begun: a silent first one would use them up. */
 static bool side_may_send(const struct query *query, const struct side *side)
 {
-    const struct side *other = &query->sides[side == &query->sides[0]];
-    bool               spare = side == &query->sides[0] && query->route.second != SETUP_NO_GROUP && !other->begun;
-    unsigned           used  = 0;
+    unsigned used = 0;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         used += query->exchanges[i].state != EXCHANGE_UNUSED;
-    return (query->sends > used ? query->sends : used) + (spare ? 2 : 0) < LIMIT_UDP_SENDS;
+    if (side == &query->sides[0] && query->route.second != SETUP_NO_GROUP && side->sends >= FIRST_SENDS)
+        return false;
+    return (query->sends > used ? query->sends : used) < LIMIT_UDP_SENDS;
 }
 
 static msec_t clamp_wait(const struct side *side, msec_t timeout)

@@ -48,7 +48,8 @@ enum { /* ms */
 };
 
 enum {
-    QUERY_EXCHANGES = LIMIT_UDP_SENDS
+    QUERY_EXCHANGES = LIMIT_UDP_SENDS,
+    FIRST_SENDS     = LIMIT_UDP_SENDS / 2 /* datagrams of the first group, where there is a second one */
 };
 
 struct asker { /* a client that waits */
@@ -64,6 +65,7 @@ struct side { /* one group's part in it */
     bool                   exhausted;   /* every upstream was asked and has failed */
     unsigned               tried;       /* bit mask */
     unsigned               failed;      /* exchanges that failed */
+    unsigned               sends;       /* datagrams */
     bool                   hurry;       /* one failed: the next is asked without waiting for those that are open */
     const struct exchange *last;        /* the upstream asked last */
     bool                   last_failed; /* the upstream asked last is among those that failed */
