@@ -84,6 +84,8 @@ static void count(struct learner *learner, const struct zone *zone, size_t one)
     learner->counts.states[zone->condition.state] += one;
     if (zone->pin != PIN_NONE)
         learner->counts.pins += one;
+    if (zone->proved)
+        learner->counts.proved += one;
 }
 
 static void set_timer(struct timers *timers, struct timer *timer, msec_t due)
@@ -124,11 +126,13 @@ static void take_out(struct learner *learner, struct zone *zone, enum zone_state
  * has counted it out before the change. */
 static bool settle(struct learner *learner, struct zone *zone, enum zone_state from, const char *why, msec_t now)
 {
+    if (zone->condition.state != ZONE_CLEAR || zone->condition.next == MSEC_NEVER)
+        zone->proved = false;
     count(learner, zone, 1);
     table_publish(zone);
     if (!is_listed(zone))
         let_go(learner, zone);
-    if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE) {
+    if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE && !zone->proved) {
         take_out(learner, zone, from, why);
         return false;
     }
@@ -339,6 +343,20 @@ void learner_note(struct learner *learner, struct zone *zone, const struct evide
     dossier_note_evidence(&learner->dossiers, zone, line);
 }
 
+void learner_prove(struct learner *learner, struct view name, msec_t now)
+{
+    const struct zone_id id   = {.name = name, .scope = SCOPE_ZONE};
+    struct zone         *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
+    if (zone ? zone->condition.state != ZONE_CLEAR : learner->counts.proved >= LIMIT_SUSPECTS)
+        return;
+    if (!zone && !(zone = add(learner, &id, name, TYPE_SOA, now)))
+        return;
+    count(learner, zone, (size_t) -1);
+    zone->proved         = true;
+    zone->condition.next = now + PROVED_LIFE;
+    settle(learner, zone, ZONE_CLEAR, "answered by domestic, below a blocked zone", now);
+}
+
 static bool set_note(struct zone *zone, const char *note)
 {
     char *copy = NULL;
@@ -409,7 +427,8 @@ struct forgetting {
 static void forget_if_named(void *context, struct zone *zone)
 {
     struct forgetting *forgetting = context;
-    if (zone->condition.state == ZONE_CLEAR || !name_equal(zone_name(zone), forgetting->name))
+    bool               nothing    = zone->condition.state == ZONE_CLEAR && !zone->proved;
+    if (nothing || !name_equal(zone_name(zone), forgetting->name))
         return;
     forgetting->count++;
     forget(forgetting->learner, zone, "forgotten by the operator", forgetting->now);

@@ -21,6 +21,7 @@ struct learner;
 enum { /* ms */
     KIN_SPREAD = 60 * 1000,
 };
+#define PROVED_LIFE ((msec_t) 86400 * 1000) /* ms: then it is proved anew, if somebody asks */
 #define FORMER_LIFE                                                                                                    \
     ((msec_t) 30 * 86400 * 1000) /* ms: so long a zone that recovered is remembered as blocked before                  \
                                   */
@@ -67,6 +68,10 @@ bool learner_knows_set(const struct learner *learner, const struct survey_result
 /* What the nameservers of a blocked or recovering zone are. */
 void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers);
 
+/* Domestic was proved to answer for `name`, though a zone above it is blocked: for PROVED_LIFE the name and what is
+ * below it are asked there, unless it fails. Nothing is done about a zone that is listed, nor above LIMIT_SUSPECTS. */
+void learner_prove(struct learner *learner, struct view name, msec_t now);
+
 /* For the operator's eyes. */
 void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line);
 
@@ -97,9 +102,9 @@ void   learner_end_due(struct learner *learner, msec_t now);
 msec_t       learner_next_recheck(const struct learner *learner);
 struct zone *learner_recheck_due(struct learner *learner, msec_t now);
 
-/* Zones by state, and pins. */
+/* Zones by state, pins, and zones proved fine. */
 struct learner_counts {
-    size_t states[ZONE_STATE_COUNT], pins;
+    size_t states[ZONE_STATE_COUNT], pins, proved;
 };
 struct learner_counts learner_count(const struct learner *learner);
 /* Frees what was removed (table_reclaim). */

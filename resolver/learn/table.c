@@ -47,6 +47,7 @@ enum {                    /* the verdict word */
     VERDICT_STATE   = 0,  /* 4 bits */
     VERDICT_REASON  = 4,  /* 4 bits */
     VERDICT_PIN     = 8,  /* 4 bits */
+    VERDICT_PROVED  = 12, /* 1 bit */
     VERDICT_STRIKES = 16, /* 8 bits */
 };
 
@@ -116,8 +117,8 @@ static bool matches(const struct zone *zone, struct view name, uint16_t type, bo
 
 static bool is_listed(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
 
-/* The closest pin speaks first; then the closest zone that is blocked; then the closest suspicion. Of several entries
- * of one name the narrowest scope speaks. */
+/* The closest pin speaks first; then the closest zone that is blocked, unless a closer one was proved fine; then the
+ * closest suspicion. Of several entries of one name the narrowest scope speaks. */
 static void look(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
 {
     uint64_t hash = name_hash(table->key, name);
@@ -133,7 +134,13 @@ static void look(const struct table *table, struct view name, uint16_t type, boo
             verdict->zone = zone;
             return;
         }
-        if (state == ZONE_CLEAR)
+        if (word >> VERDICT_PROVED & 1) {
+            verdict->proved = true;
+            if (!verdict->zone)
+                verdict->zone = zone;
+            continue;
+        }
+        if (state == ZONE_CLEAR || verdict->proved)
             continue;
         const struct zone *before = verdict->zone;
         bool               closer = !before || (before->name_len == zone->name_len && zone->scope > before->scope);
@@ -210,7 +217,7 @@ void table_publish(struct zone *zone)
 {
     uint32_t word = (uint32_t) zone->condition.state << VERDICT_STATE |
                     (uint32_t) zone->condition.reason << VERDICT_REASON | (uint32_t) zone->pin << VERDICT_PIN |
-                    (uint32_t) zone->condition.strikes << VERDICT_STRIKES;
+                    (uint32_t) zone->proved << VERDICT_PROVED | (uint32_t) zone->condition.strikes << VERDICT_STRIKES;
     atomic_store_explicit(&zone->verdict, word, memory_order_release);
 }
 

@@ -48,6 +48,7 @@ struct zone { /* a million of them must fit: mind the padding */
     enum zone_scope        scope : 8;
     enum zone_source       source : 8;
     enum pin               pin : 8;
+    bool                   proved;              /* clear, and answered by domestic though a zone above it is blocked */
     bool                   stored;              /* the journal has it */
     uint8_t                batch;               /* number; 0: none (batch.h) */
     uint8_t                name_len, asked_len; /* bytes */
@@ -76,10 +77,12 @@ struct verdict {
     enum zone_state  state;
     enum zone_reason reason;
     unsigned         strikes;
-    enum pin         pin;  /* the closest pin at or above the name, or PIN_NONE */
-    struct zone     *zone; /* NULL: nothing is known; valid until the reader pauses */
+    enum pin         pin;    /* the closest pin at or above the name, or PIN_NONE */
+    bool             proved; /* state is CLEAR because of an entry that says so; nothing farther off counts */
+    struct zone     *zone;   /* NULL: nothing is known; valid until the reader pauses */
 };
-/* What is known of that name and type: the closest pin, else the closest entry. */
+/* What is known of that name and type: the closest pin; else the closest zone that is blocked, unless a closer one was
+ * proved fine; else the closest suspicion. */
 struct verdict table_find(const struct table *table, struct view name, uint16_t type);
 
 /* The writer. */

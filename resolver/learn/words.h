@@ -7,7 +7,7 @@
 
 /* X(symbol, word, help) */
 #define ZONE_STATES(X)                                                                                                 \
-    X(CLEAR, "clear", "nothing is wrong; only pinned zones are listed with it")                                        \
+    X(CLEAR, "clear", "nothing is wrong; listed only if pinned, or proved fine below a blocked zone")                  \
     X(SUSPECT, "suspect", "failed domestically, answered externally; being confirmed")                                 \
     X(BLOCKED, "blocked", "confirmed: fails at domestic while external answers")                                       \
     X(BROKEN, "broken", "fails on both sides: the zone's own fault")                                                   \

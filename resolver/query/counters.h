@@ -19,8 +19,8 @@ struct counters {
 
 /* The keeper's. */
 struct prober_stats {
-    uint64_t strikes, confirmations, confirmed, believed, surveys, rechecks, broken_checks, controls, control_failures,
-        health_probes, skipped;
+    uint64_t strikes, confirmations, confirmed, believed, surveys, cuts, rechecks, broken_checks, controls,
+        control_failures, health_probes, skipped;
 };
 
 #endif

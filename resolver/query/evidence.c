@@ -69,3 +69,10 @@ void evidence_domestic_fine(struct query *query, struct desk *desk, msec_t now)
         evidence_tell(query, desk, OBSERVED_SAMPLE, REASON_NONE, NULL);
     }
 }
+
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind)
+{
+    if (query->route.reason == ROUTE_BLOCKED && kind->has_soa && !kind->has_alias &&
+        name_labels(name_view(&kind->zone)) > query->route.labels)
+        evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
+}

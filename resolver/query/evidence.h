@@ -18,4 +18,7 @@ bool evidence_domestic_reached(const struct query *query);
 /* A domestic upstream answered. */
 void evidence_domestic_fine(struct query *query, struct desk *desk, msec_t now);
 
+/* External answered first, because a zone is blocked: what it showed of a zone below that one. */
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind);
+
 #endif

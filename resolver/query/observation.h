@@ -12,6 +12,7 @@ enum observed {
     OBSERVED_STRIKE,      /* failed or silent at domestic, then answered by external */
     OBSERVED_BOTH_FAILED, /* no side had an answer */
     OBSERVED_FINE,        /* domestic answered for a zone that is listed, or late */
+    OBSERVED_CUT,         /* external, asked because of a blocked zone, showed a zone below that one */
     OBSERVED_SAMPLE,      /* domestic answered; a candidate for control questions, a few a minute */
 };
 

@@ -160,8 +160,30 @@ static void both_failed(struct prober *prober, const struct observation *observa
 static void fine(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
-    if (verdict.zone)
+    if (verdict.zone && !verdict.proved)
         learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+/* A delegated zone below a blocked one need not be blocked. */
+static void cut(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
+    struct view    zone    = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name, shown);
+    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
+    if (!blocked || verdict.pin != PIN_NONE || !name_equal(zone, shown) ||
+        name_labels(zone_name(verdict.zone)) >= name_labels(zone) || domestic_down(prober) ||
+        good_known(prober->cuts, zone, now) || studied(prober, STUDY_CUT, zone, name))
+        return;
+    struct study *study = study_new(prober, STUDY_CUT, now);
+    if (!study)
+        return;
+    good_mark(prober->cuts, zone, now);
+    prober->stats.cuts++;
+    name_set(&study->zone, zone);
+    study->name = observation->name;
+    study->type = observation->type;
+    study_start(study, now);
 }
 
 static void sample(struct prober *prober, const struct observation *observation)
@@ -193,6 +215,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
         break;
     case OBSERVED_FINE:
         fine(prober, observation, now);
+        break;
+    case OBSERVED_CUT:
+        cut(prober, observation, now);
         break;
     case OBSERVED_SAMPLE:
         sample(prober, observation);
@@ -298,13 +323,17 @@ struct prober *prober_create(const struct prober_options *options)
         (struct surveys){.errands = &prober->errands, .learner = options->learner, .stats = &prober->stats};
     surveys_init(&prober->surveys);
     rng_init(&prober->desk.rng, options->seed);
-    prober->watches = (struct watches){.errands = &prober->errands,
-                                       .studies = &prober->studies,
-                                       .stats   = &prober->stats,
-                                       .changed = on_server_changed,
-                                       .owner   = prober};
-    if (watches_open(&prober->watches))
+    const struct hash_key key = {rng_u64(&prober->desk.rng), rng_u64(&prober->desk.rng)};
+    prober->cuts              = good_create(key);
+    prober->watches           = (struct watches){.errands = &prober->errands,
+                                                 .studies = &prober->studies,
+                                                 .stats   = &prober->stats,
+                                                 .changed = on_server_changed,
+                                                 .owner   = prober};
+    if (prober->cuts && watches_open(&prober->watches)) {
+        prober->cuts->life = CUT_AGAIN;
         return prober;
+    }
     prober_destroy(prober);
     return NULL;
 }
@@ -317,6 +346,7 @@ void prober_destroy(struct prober *prober)
     surveys_clear(&prober->surveys);
     watches_close(&prober->watches);
     timers_fini(&prober->errands.timers);
+    good_destroy(prober->cuts);
     setup_drop(prober->desk.setup);
     free(prober);
 }

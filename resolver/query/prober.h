@@ -14,6 +14,7 @@ struct prober;
 
 enum { /* ms */
     RECHECKS_AT_ONCE = 16,
+    CUT_AGAIN        = 600 * 1000, /* so long a zone below a blocked one that failed too is not asked about again */
 };
 
 struct prober_hooks {

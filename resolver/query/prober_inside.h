@@ -27,6 +27,7 @@ struct prober {
     unsigned              study_count;
     struct recheck_budget budget;
     struct surveys        surveys;
+    struct good          *cuts; /* zones below blocked ones that were asked about lately */
     struct watches        watches;
 };
 

@@ -54,6 +54,8 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
     }
     if (side == &query->sides[1] && evidence_wanted(query) && evidence_domestic_reached(query))
         evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
+    else if (side == &query->sides[0])
+        evidence_external_first(query, desk, kind);
     query->state = QUERY_ANSWERED;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         if (!asking_is_domestic(query, &query->exchanges[i])) {

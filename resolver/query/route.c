@@ -59,7 +59,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .first    = SETUP_DOMESTIC,
                           .second   = SETUP_EXTERNAL,
                           .learn    = setup->learning != SETUP_LEARN_NOTHING,
-                          .listed   = verdict->zone != NULL,
+                          .listed   = verdict->zone && !verdict->proved,
                           .patience = patience_unknown(setup)};
     bool         rules = setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
 
@@ -67,6 +67,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
         if (rules) {
             struct route external = external_first(ROUTE_BLOCKED);
             external.listed       = true;
+            external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
             count_use(verdict, true, now);
             return external;
         }

@@ -38,6 +38,7 @@ struct route {
     msec_t            patience; /* ms from the first question to asking the second group too */
     bool              learn;    /* a domestic failure is evidence */
     bool              listed;   /* something is known of the zone: a domestic success is evidence too */
+    uint8_t           labels;   /* of the blocked zone, if that is the reason */
     bool              would;    /* learning.mode observe: it would have been external */
 };
 

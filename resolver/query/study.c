@@ -41,7 +41,7 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
     bool decides = study->step == STUDY_AGAIN ||
                    ((study->step == STUDY_ASK || study->step == STUDY_NARROW) && part_of(errand) == PART_QUESTION);
     if (decides && study->kind != STUDY_PROBE && !at_external(errand) && usable(errand) &&
-        study->kind != STUDY_RECHECK) {
+        study->kind != STUDY_RECHECK && study->kind != STUDY_CUT) {
         study->result = (struct study_result){.decided = true, .fine = true};
         conclude(study, now);
         return;
@@ -122,7 +122,8 @@ static void send_apex(struct study *study, bool external, msec_t now)
     struct name below;
     if (study->by_alias)
         send_to_group(study, PART_APEX, name_view(&study->name), TYPE_CNAME, external, now);
-    else if (study->kind == STUDY_RECHECK && name_prepend_random(&below, name_view(&study->zone), rng))
+    else if ((study->kind == STUDY_RECHECK || study->kind == STUDY_CUT) &&
+             name_prepend_random(&below, name_view(&study->zone), rng))
         send_to_group(study, PART_APEX, name_view(&below), TYPE_A, external, now);
     else if (study->zone.len > 0)
         send_to_group(study, PART_APEX, name_view(&study->zone), TYPE_SOA, external, now);
@@ -285,6 +286,9 @@ static void after_ask(struct study *study, msec_t now)
         study->result.decided = true;
         study->result.fine    = study->scope == SCOPE_ZONE ? apex : question;
         study->result.reason  = reason_of(study);
+        break;
+    case STUDY_CUT:
+        study->result.fine = apex && question;
         break;
     case STUDY_PROBE:
         study->result.decided  = true;

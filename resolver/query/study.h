@@ -30,6 +30,7 @@
  * that fails. A recheck: a name below the apex that no cache holds, and the question, at domestic, no control: a
  * failure changes nothing but the interval. Where the first is fine the zone is open: a question that fails all the
  * same is blocked by itself, and is learned in its own scope when somebody asks it.
+ * A zone that external showed below a blocked one: the same questions; it is fine if domestic answers both.
  */
 #ifndef QUERY_STUDY_H
 #define QUERY_STUDY_H
@@ -50,6 +51,7 @@ enum study_kind {
     STUDY_CONFIRM,
     STUDY_BROKEN,
     STUDY_RECHECK,
+    STUDY_CUT,
     STUDY_PROBE
 };
 enum study_step {

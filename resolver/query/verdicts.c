@@ -189,6 +189,10 @@ void on_study_done(void *owner, struct study *study, msec_t now)
     case STUDY_RECHECK:
         end_recheck(prober, study, now);
         break;
+    case STUDY_CUT:
+        if (study->result.fine)
+            learner_prove(prober->learner, name_view(&study->zone), now);
+        break;
     case STUDY_PROBE:
         end_probe(prober, study, now);
         break;

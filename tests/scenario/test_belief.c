@@ -152,6 +152,59 @@ static void a_survey_crosses_no_fence(void **state)
     world_end(world);
 }
 
+/* A zone below it is on other servers: external shows the cut when it has nothing to say. */
+static void a_child_that_is_fine_is_asked_at_home(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 10});
+    world_warm_up(world);
+    world_cut(world, "sub.shut.example");
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = ANSWERS});
+    world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_AAAA});
+    world_learn(world, "mail.shut.example", TYPE_MX);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    assert_int_equal(world_resolve(world, "a.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
+    world_resolve(world, "b.sub.shut.example", TYPE_AAAA);
+    world_run(world, 1000);
+    assert_true(world_verdict(world, "c.sub.shut.example", TYPE_A).proved);
+    for (unsigned i = 0; i < 3; i++) {
+        char name[] = "d0.sub.shut.example";
+        name[1]     = (char) ('0' + i);
+        assert_int_equal(world_resolve(world, name, TYPE_A)->group, SETUP_DOMESTIC);
+    }
+    assert_int_equal(world_resolve(world, "e.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+
+    world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = SILENT});
+    assert_int_equal(world_resolve(world, "f.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
+    world_run(world, SURVEY);
+    const struct ask *ask = world_ask(world, "g.sub.shut.example", TYPE_A);
+    assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
+    world_end(world);
+}
+
+static void a_child_that_fails_too_is_asked_about_once(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 11});
+    world_warm_up(world);
+    world_cut(world, "sub.shut.example");
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = NXDOMAINS, .type = TYPE_AAAA});
+    world_learn(world, "mail.shut.example", TYPE_MX);
+    for (unsigned i = 0; i < 9; i++) {
+        char name[] = "b0.sub.shut.example";
+        name[1]     = (char) ('0' + i);
+        assert_int_equal(world_resolve(world, name, TYPE_AAAA)->group, -1); /* NXDOMAIN says nothing of who */
+        world_run(world, 2000);
+    }
+    assert_int_equal(prober_read_stats(world_prober(world))->cuts, 1);
+    assert_false(world_verdict(world, "c.sub.shut.example", TYPE_A).proved);
+    assert_int_equal(world_resolve(world, "c.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
+    world_end(world);
+}
+
 /* Twenty zones come at once, and go at once: nobody waits ten minutes for each. */
 static void a_mass_event_ends_soon(void **state)
 {
@@ -187,6 +240,8 @@ int main(void)
         cmocka_unit_test(recovered_servers_do_not_speak_any_more),
         cmocka_unit_test(what_was_blocked_before_is_believed),
         cmocka_unit_test(a_survey_crosses_no_fence),
+        cmocka_unit_test(a_child_that_is_fine_is_asked_at_home),
+        cmocka_unit_test(a_child_that_fails_too_is_asked_about_once),
         cmocka_unit_test(a_mass_event_ends_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,7 @@ static void tally_one(void *context, struct zone *zone)
     struct tally *tally = context;
     tally->counts.states[zone->condition.state]++;
     tally->counts.pins += zone->pin != PIN_NONE;
+    tally->counts.proved += zone->proved;
 }
 
 static int close_world(void **state)
@@ -260,6 +261,73 @@ static void a_fine_answer_brings_the_recheck_forward(void **state)
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
     assert_ptr_equal(due_now(world->learner, 5000), zone);
     assert_null(due_now(world->learner, 5000));
+}
+
+static bool is_proved(struct world *world, const char *text)
+{
+    struct name name = named(text);
+    return table_find(world->table, name_view(&name), TYPE_A).proved;
+}
+
+static void what_was_proved_fine_outdoes_a_block_above_it(void **state)
+{
+    struct world *world = *state;
+    struct name   child = named("child.shut.example"), pinned = named("example");
+    apply(world, "shut.example", EVIDENCE_CONFIRMED, 1000);
+    learner_prove(world->learner, name_view(&child), 2000);
+    assert_true(is_proved(world, "mail.child.shut.example"));
+    assert_false(is_proved(world, "mail.shut.example"));
+    struct verdict verdict = table_find(world->table, name_view(&child), TYPE_A);
+    assert_int_equal(verdict.state, ZONE_CLEAR);
+    assert_ptr_equal(verdict.zone, get(world, "child.shut.example"));
+    apply(world, "own.child.shut.example", EVIDENCE_CONFIRMED, 3000); /* but not one below it */
+    struct name below = named("a.own.child.shut.example");
+    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
+    learner_pin(world->learner, name_view(&pinned), PIN_EXTERNAL, MSEC_NEVER, NULL, 3000); /* nor a pin */
+    assert_int_equal(table_find(world->table, name_view(&child), TYPE_A).pin, PIN_EXTERNAL);
+    assert_true(learner_unpin(world->learner, name_view(&pinned), 3000));
+
+    learner_end_due(world->learner, 2000 + PROVED_LIFE - 1);
+    assert_true(is_proved(world, "mail.child.shut.example"));
+    learner_end_due(world->learner, 2000 + PROVED_LIFE);
+    assert_false(is_proved(world, "mail.child.shut.example"));
+    assert_null(get(world, "child.shut.example"));
+    assert_int_equal(learner_count(world->learner).proved, 0);
+}
+
+static void what_was_proved_fine_may_fail(void **state)
+{
+    struct world *world = *state;
+    struct name   child = named("child.shut.example");
+    apply(world, "shut.example", EVIDENCE_CONFIRMED, 1000);
+    learner_prove(world->learner, name_view(&child), 2000);
+    apply(world, "child.shut.example", EVIDENCE_STRIKE, 3000);
+    assert_false(is_proved(world, "child.shut.example"));
+    assert_int_equal(table_find(world->table, name_view(&child), TYPE_A).state, ZONE_BLOCKED); /* the parent's */
+    learner_prove(world->learner, name_view(&child), 4000); /* a suspect is not fine */
+    assert_false(is_proved(world, "child.shut.example"));
+    learner_end_due(world->learner, 3000 + ZONE_SUSPECT_LIFE);
+    learner_prove(world->learner, name_view(&child), 90000);
+    assert_true(is_proved(world, "child.shut.example"));
+    assert_int_equal(learner_forget(world->learner, name_view(&child), 90001), 1);
+    assert_false(is_proved(world, "child.shut.example"));
+    learner_prove(world->learner, name_view(&child), 90002);
+    learner_pin(world->learner, name_view(&child), PIN_EXTERNAL, 91000, NULL, 90003);
+    learner_end_due(world->learner, 91000);
+    assert_true(is_proved(world, "child.shut.example"));
+}
+
+static void what_is_proved_is_bounded(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i <= LIMIT_SUSPECTS; i++) {
+        char text[40];
+        snprintf(text, sizeof(text), "child-%u.shut.example", i);
+        struct name name = named(text);
+        learner_prove(world->learner, name_view(&name), 1000);
+        assert_int_equal(is_proved(world, text), i < LIMIT_SUSPECTS);
+    }
+    assert_int_equal(learner_count(world->learner).proved, LIMIT_SUSPECTS);
 }
 
 /* Exactly, while no more are due than are looked at; with more, a zone in use is found among idle ones soon. */
@@ -647,6 +715,9 @@ int main(void)
         LEARNER_TEST(a_suspicion_ends_by_itself),
         LEARNER_TEST(a_due_zone_is_not_returned_again_at_once),
         LEARNER_TEST(a_fine_answer_brings_the_recheck_forward),
+        LEARNER_TEST(what_was_proved_fine_outdoes_a_block_above_it),
+        LEARNER_TEST(what_was_proved_fine_may_fail),
+        LEARNER_TEST(what_is_proved_is_bounded),
         LEARNER_TEST(zones_in_use_are_rechecked_first),
         LEARNER_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
         LEARNER_TEST(random_names_fill_only_their_share),
