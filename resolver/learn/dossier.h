@@ -28,7 +28,7 @@ struct evidence_line { /* one exchange of a study */
 struct change_line {
     msec_t          at;
     enum zone_state from, to;
-    const char     *why; /* a literal */
+    enum zone_why   why;
 };
 
 struct dossier { /* rings: the newest overwrites the oldest */

@@ -111,9 +111,9 @@ static void let_go(struct learner *learner, struct zone *zone)
     batches_on_gone(&learner->batches, zone);
 }
 
-static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, const char *why)
+static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why)
 {
-    learner->hooks.changed(learner->hooks.context, zone, from, why, true);
+    learner->hooks.changed(learner->hooks.context, zone, from, zone_why_words[why], true);
     timers_cancel(&learner->rechecks, &zone->recheck);
     timers_cancel(&learner->ends, &zone->end);
     dossier_close(&learner->dossiers, zone);
@@ -124,7 +124,7 @@ static void take_out(struct learner *learner, struct zone *zone, enum zone_state
 
 /* A zone whose condition or pin was changed: publish it, or take it out when nothing is left to say of it. The caller
  * has counted it out before the change. */
-static bool settle(struct learner *learner, struct zone *zone, enum zone_state from, const char *why, msec_t now)
+static bool settle(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now)
 {
     if (zone->condition.state != ZONE_CLEAR || zone->condition.next == MSEC_NEVER)
         zone->proved = false;
@@ -141,7 +141,7 @@ static bool settle(struct learner *learner, struct zone *zone, enum zone_state f
         dossier_note_change(&learner->dossiers, zone, &line);
     }
     set_timers(learner, zone);
-    learner->hooks.changed(learner->hooks.context, zone, from, why, false);
+    learner->hooks.changed(learner->hooks.context, zone, from, zone_why_words[why], false);
     return true;
 }
 
@@ -162,24 +162,20 @@ static bool make_room(struct learner *learner, bool confirmed)
         struct zone *zone = pick_victim(&learner->rechecks, &learner->rng);
         if (!zone)
             return false;
-        take_out(learner, zone, zone->condition.state, "evicted: learning.max_zones");
+        take_out(learner, zone, zone->condition.state, WHY_EVICTED);
     }
     return true;
 }
 
-static const char *evidence_why(enum evidence evidence)
+static enum zone_why why_of(enum evidence evidence)
 {
-    static const char *const words[EVIDENCE_COUNT] = {
-        [EVIDENCE_STRIKE]       = "failed at domestic, answered by external",
-        [EVIDENCE_CONFIRMED]    = "confirmed: fails at every domestic upstream, control question answered",
-        [EVIDENCE_BELIEVED]     = "one failed query sufficed: its nameservers or its past speak for a block",
-        [EVIDENCE_FINE]         = "answered by domestic",
-        [EVIDENCE_BROKEN]       = "fails on both sides, control questions answered",
-        [EVIDENCE_RECHECK_GOOD] = "recheck answered by domestic",
-        [EVIDENCE_RECHECK_BAD]  = "recheck failed at domestic",
-        [EVIDENCE_POSTPONED]    = "recheck postponed: domestic is down",
+    static const enum zone_why whys[EVIDENCE_COUNT] = {
+        [EVIDENCE_STRIKE] = WHY_STRIKE,           [EVIDENCE_CONFIRMED] = WHY_CONFIRMED,
+        [EVIDENCE_BELIEVED] = WHY_BELIEVED,       [EVIDENCE_FINE] = WHY_FINE,
+        [EVIDENCE_BROKEN] = WHY_BROKEN,           [EVIDENCE_RECHECK_GOOD] = WHY_RECHECK_GOOD,
+        [EVIDENCE_RECHECK_BAD] = WHY_RECHECK_BAD, [EVIDENCE_POSTPONED] = WHY_POSTPONED,
     };
-    return words[evidence];
+    return whys[evidence];
 }
 
 static bool same(const struct condition *a, const struct condition *b)
@@ -276,7 +272,7 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
     tell_kin(learner, zone, from, evidence, now);
-    return settle(learner, zone, from, evidence_why(evidence), now);
+    return settle(learner, zone, from, why_of(evidence), now);
 }
 
 static struct zone *add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
@@ -338,6 +334,14 @@ void learner_place(struct learner *learner, struct zone *zone, const struct surv
         nameservers_join(learner->nameservers, zone, servers);
 }
 
+void learner_recall(struct learner *learner, struct zone *zone, const struct change_line *lines, unsigned count)
+{
+    if (zone->dossier)
+        zone->dossier->history_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        dossier_note_change(&learner->dossiers, zone, &lines[i]);
+}
+
 void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line)
 {
     dossier_note_evidence(&learner->dossiers, zone, line);
@@ -354,7 +358,7 @@ void learner_prove(struct learner *learner, struct view name, msec_t now)
     count(learner, zone, (size_t) -1);
     zone->proved         = true;
     zone->condition.next = now + PROVED_LIFE;
-    settle(learner, zone, ZONE_CLEAR, "answered by domestic, below a blocked zone", now);
+    settle(learner, zone, ZONE_CLEAR, WHY_PROVED, now);
 }
 
 static bool set_note(struct zone *zone, const char *note)
@@ -385,12 +389,12 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     count(learner, zone, (size_t) -1);
     zone->pin       = pin;
     zone->pin_until = until;
-    settle(learner, zone, zone->condition.state, "pinned", now);
+    settle(learner, zone, zone->condition.state, WHY_PINNED, now);
     table_turn_over(learner->table);
     return zone;
 }
 
-static void unpin(struct learner *learner, struct zone *zone, const char *why, msec_t now)
+static void unpin(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
 {
     count(learner, zone, (size_t) -1);
     zone->pin       = PIN_NONE;
@@ -405,11 +409,11 @@ bool learner_unpin(struct learner *learner, struct view name, msec_t now)
     struct zone *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
     if (!zone || zone->pin == PIN_NONE)
         return false;
-    unpin(learner, zone, "unpinned", now);
+    unpin(learner, zone, WHY_UNPINNED, now);
     return true;
 }
 
-static void forget(struct learner *learner, struct zone *zone, const char *why, msec_t now)
+static void forget(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
 {
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
@@ -431,7 +435,7 @@ static void forget_if_named(void *context, struct zone *zone)
     if (nothing || !name_equal(zone_name(zone), forgetting->name))
         return;
     forgetting->count++;
-    forget(forgetting->learner, zone, "forgotten by the operator", forgetting->now);
+    forget(forgetting->learner, zone, WHY_FORGOTTEN, forgetting->now);
 }
 
 size_t learner_forget(struct learner *learner, struct view name, msec_t now)
@@ -479,7 +483,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
     }
     atomic_store(&zone->last_used, msec_min(last_used, now));
     table_turn_over(learner->table);
-    return settle(learner, zone, from, "restored", now) ? zone : NULL;
+    return settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }
 
 struct dropping {
@@ -491,7 +495,7 @@ static void drop_if_suspect(void *context, struct zone *zone)
 {
     struct dropping *dropping = context;
     if (zone->condition.state == ZONE_SUSPECT)
-        forget(dropping->learner, zone, "domestic is down", dropping->now);
+        forget(dropping->learner, zone, WHY_OUTAGE, dropping->now);
 }
 
 void learner_drop_suspicions(struct learner *learner, msec_t now)
@@ -509,9 +513,9 @@ void learner_end_due(struct learner *learner, msec_t now)
     while ((timer = timers_pop(&learner->ends, now))) {
         struct zone *zone = CONTAINER_OF(timer, struct zone, end);
         if (zone->pin != PIN_NONE && zone->pin_until <= now)
-            unpin(learner, zone, "the pin's time is over", now);
+            unpin(learner, zone, WHY_PIN_ENDED, now);
         else
-            forget(learner, zone, "neither confirmed nor renewed", now);
+            forget(learner, zone, WHY_LAPSED, now);
     }
 }
 
@@ -523,7 +527,7 @@ struct zone *learner_recheck_due(struct learner *learner, msec_t now)
     while (!zone && (zone = pick_due(&learner->rechecks, &learner->rng, now)) &&
            now - atomic_load(&zone->last_used) > ZONE_IDLE) {
         timers_cancel(&learner->rechecks, &zone->recheck);
-        forget(learner, zone, "not used for 30 days", now);
+        forget(learner, zone, WHY_IDLE, now);
         zone = NULL;
     }
     if (zone)

@@ -72,7 +72,8 @@ void learner_place(struct learner *learner, struct zone *zone, const struct surv
  * below it are asked there, unless it fails. Nothing is done about a zone that is listed, nor above LIMIT_SUSPECTS. */
 void learner_prove(struct learner *learner, struct view name, msec_t now);
 
-/* For the operator's eyes. */
+/* For the operator's eyes. learner_recall() replaces the history, oldest line first. */
+void learner_recall(struct learner *learner, struct zone *zone, const struct change_line *lines, unsigned count);
 void learner_note(struct learner *learner, struct zone *zone, const struct evidence_line *line);
 
 /* The operator. `until`: MSEC_NEVER for ever. `note`: copied, may be NULL. NULL: no memory. */

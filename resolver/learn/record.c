@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    RECORD_VERSION = 1,
+    RECORD_VERSION = 2, /* 1 had no history */
     RECORD_ZONE    = 1,
     RECORD_REMOVED = 2
 };
@@ -41,6 +41,20 @@ static void write_text(struct writer *writer, struct view text)
     writer_bytes(writer, text.data, text.len);
 }
 
+/* Oldest line first. */
+static void write_history(struct writer *writer, const struct dossier *dossier, const struct clocks *clocks)
+{
+    unsigned all = dossier ? dossier->history_count : 0, count = all < DOSSIER_HISTORY ? all : DOSSIER_HISTORY;
+    writer_u8(writer, (uint8_t) count);
+    for (unsigned i = all - count; i < all; i++) {
+        const struct change_line *line = &dossier->history[i % DOSSIER_HISTORY];
+        writer_u8(writer, (uint8_t) line->from);
+        writer_u8(writer, (uint8_t) line->to);
+        writer_u8(writer, (uint8_t) line->why);
+        write_time(writer, clocks, line->at);
+    }
+}
+
 size_t record_write(const struct zone *zone, bool removed, const struct clocks *clocks, uint8_t *out)
 {
     struct writer writer = writer_over(out, RECORD_MAX);
@@ -70,6 +84,7 @@ size_t record_write(const struct zone *zone, bool removed, const struct clocks *
     write_text(&writer, (struct view){(const uint8_t *) note, strlen(note)});
     writer_u16(&writer, zone->asked_type);
     write_text(&writer, zone_asked(zone));
+    write_history(&writer, zone->dossier, clocks);
     return writer.pos;
 }
 
@@ -101,6 +116,24 @@ static bool apply_removed(const struct zone_id *id, struct learner *learner, mse
     return true;
 }
 
+/* Returns the number of lines; -1: that is no history. */
+static int read_history(struct cursor *cursor, const struct clocks *clocks, struct change_line lines[DOSSIER_HISTORY])
+{
+    unsigned count = cursor_u8(cursor);
+    if (count > DOSSIER_HISTORY)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t from = cursor_u8(cursor), to = cursor_u8(cursor), why = cursor_u8(cursor);
+        lines[i] = (struct change_line){.at   = read_time(cursor, clocks),
+                                        .from = (enum zone_state) from,
+                                        .to   = (enum zone_state) to,
+                                        .why  = (enum zone_why) why};
+        if (from >= ZONE_STATE_COUNT || to >= ZONE_STATE_COUNT || why >= WHY_COUNT)
+            return -1;
+    }
+    return (int) count;
+}
+
 bool record_apply(struct view record, const struct clocks *clocks, struct learner *learner)
 {
     struct cursor  cursor  = cursor_over(record);
@@ -108,30 +141,32 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     uint8_t        scope = cursor_u8(&cursor);
     struct zone_id id    = {.scope = (enum zone_scope) scope, .type = cursor_u16(&cursor)};
     id.name              = read_text(&cursor);
-    if (cursor.failed || version != RECORD_VERSION || scope >= SCOPE_COUNT || !is_name(id.name))
+    if (cursor.failed || version < 1 || version > RECORD_VERSION || scope >= SCOPE_COUNT || !is_name(id.name))
         return false;
     if (kind == RECORD_REMOVED)
         return apply_removed(&id, learner, clocks->now);
 
     struct condition is    = {0};
     uint8_t          state = cursor_u8(&cursor), reason = cursor_u8(&cursor), source = cursor_u8(&cursor);
-    is.state               = (enum zone_state) state;
-    is.reason              = (enum zone_reason) reason;
-    is.strikes             = cursor_u8(&cursor);
-    is.good                = cursor_u8(&cursor);
-    is.failures            = cursor_u32(&cursor);
-    is.since               = read_time(&cursor, clocks);
-    is.last_failure        = read_time(&cursor, clocks);
-    is.next                = read_time(&cursor, clocks);
-    is.interval            = (msec_t) cursor_u64(&cursor);
-    msec_t      last_used  = read_time(&cursor, clocks);
-    uint64_t    answered   = cursor_u64(&cursor);
-    uint8_t     pin        = cursor_u8(&cursor);
-    msec_t      pin_until  = read_time(&cursor, clocks);
-    struct view note       = read_text(&cursor);
-    uint16_t    asked_type = cursor_u16(&cursor);
-    struct view asked      = read_text(&cursor);
-    if (cursor.failed || kind != RECORD_ZONE || state >= ZONE_STATE_COUNT || reason >= REASON_COUNT ||
+    is.state                      = (enum zone_state) state;
+    is.reason                     = (enum zone_reason) reason;
+    is.strikes                    = cursor_u8(&cursor);
+    is.good                       = cursor_u8(&cursor);
+    is.failures                   = cursor_u32(&cursor);
+    is.since                      = read_time(&cursor, clocks);
+    is.last_failure               = read_time(&cursor, clocks);
+    is.next                       = read_time(&cursor, clocks);
+    is.interval                   = (msec_t) cursor_u64(&cursor);
+    msec_t             last_used  = read_time(&cursor, clocks);
+    uint64_t           answered   = cursor_u64(&cursor);
+    uint8_t            pin        = cursor_u8(&cursor);
+    msec_t             pin_until  = read_time(&cursor, clocks);
+    struct view        note       = read_text(&cursor);
+    uint16_t           asked_type = cursor_u16(&cursor);
+    struct view        asked      = read_text(&cursor);
+    struct change_line lines[DOSSIER_HISTORY];
+    int                history = version > 1 ? read_history(&cursor, clocks, lines) : 0;
+    if (cursor.failed || history < 0 || kind != RECORD_ZONE || state >= ZONE_STATE_COUNT || reason >= REASON_COUNT ||
         source >= SOURCE_COUNT || pin > PIN_EXTERNAL || (pin != PIN_NONE && id.scope != SCOPE_ZONE) ||
         note.len > LIMIT_NOTE || is.interval < 0 || !is_name(asked))
         return false;
@@ -146,6 +181,8 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     if (zone) {
         atomic_store(&zone->answered, answered);
         zone->stored = true;
+        if (history > 0)
+            learner_recall(learner, zone, lines, (unsigned) history);
     }
     return true;
 }

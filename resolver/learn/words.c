@@ -12,6 +12,10 @@ const char *const zone_reason_words[REASON_COUNT]    = {ZONE_REASONS(X)};
 const char *const zone_source_words[SOURCE_COUNT]    = {ZONE_SOURCES(X)};
 #undef X
 
+#define X(symbol, text) text,
+const char *const zone_why_words[WHY_COUNT] = {ZONE_WHYS(X)};
+#undef X
+
 int word_find(const char *const *words, int count, const char *word)
 {
     for (int i = 0; i < count; i++)

@@ -31,6 +31,33 @@
     X(IMPORTED, "imported", "from a file")                                                                             \
     X(CLUSTER, "cluster", "from another node")
 
+/* Why a zone's state changed. X(symbol, text) */
+#define ZONE_WHYS(X)                                                                                                   \
+    X(STRIKE, "failed at domestic, answered by external")                                                              \
+    X(CONFIRMED, "confirmed: fails at every domestic upstream, control question answered")                             \
+    X(BELIEVED, "one failed query sufficed: its nameservers or its past speak for a block")                            \
+    X(FINE, "answered by domestic")                                                                                    \
+    X(BROKEN, "fails on both sides, control questions answered")                                                       \
+    X(RECHECK_GOOD, "recheck answered by domestic")                                                                    \
+    X(RECHECK_BAD, "recheck failed at domestic")                                                                       \
+    X(POSTPONED, "recheck postponed: domestic is down")                                                                \
+    X(EVICTED, "evicted: learning.max_zones")                                                                          \
+    X(PROVED, "answered by domestic, below a blocked zone")                                                            \
+    X(PINNED, "pinned")                                                                                                \
+    X(UNPINNED, "unpinned")                                                                                            \
+    X(PIN_ENDED, "the pin's time is over")                                                                             \
+    X(FORGOTTEN, "forgotten by the operator")                                                                          \
+    X(RESTORED, "restored")                                                                                            \
+    X(OUTAGE, "domestic is down")                                                                                      \
+    X(LAPSED, "neither confirmed nor renewed")                                                                         \
+    X(IDLE, "not used for 30 days")
+
+enum zone_why {
+#define X(symbol, text) WHY_##symbol,
+    ZONE_WHYS(X)
+#undef X
+    WHY_COUNT
+};
 enum zone_state {
 #define X(symbol, word, help) ZONE_##symbol,
     ZONE_STATES(X)
@@ -60,6 +87,7 @@ extern const char *const zone_state_words[ZONE_STATE_COUNT];
 extern const char *const zone_scope_words[SCOPE_COUNT];
 extern const char *const zone_reason_words[REASON_COUNT];
 extern const char *const zone_source_words[SOURCE_COUNT];
+extern const char *const zone_why_words[WHY_COUNT];
 
 /* Index of `word` in a list of `count` words, -1: not there. */
 int word_find(const char *const *words, int count, const char *word);

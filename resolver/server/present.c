@@ -93,7 +93,7 @@ static json_t *present_history(const struct zone *zone, const struct clocks *clo
         const struct change_line *line = &zone->dossier->history[(count - 1 - i) % DOSSIER_HISTORY];
         json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s}", "at", present_time(clocks, line->at), "from",
                                               zone_state_words[line->from], "to", zone_state_words[line->to], "why",
-                                              line->why));
+                                              zone_why_words[line->why]));
     }
     return list;
 }

@@ -40,6 +40,14 @@ def test_a_clean_restart_keeps_all(learned, domestic):
         check_kept(daemon, domestic, zone, pinned, since)
 
 
+def test_a_zones_history_outlives_the_daemon(learned):
+    daemon, zone, *_ = learned
+    history = daemon.control("zones", "show", zone)["history"]
+    assert history and history[0]["to"] == "blocked"
+    daemon.restart()
+    assert daemon.control("zones", "show", zone)["history"] == history
+
+
 def test_sigint_is_as_good_as_sigterm(learned, domestic):
     daemon, zone, pinned = learned
     process = daemon.process

@@ -283,6 +283,67 @@ static void check_refused(struct node *node, const uint8_t *bytes, size_t len, s
     assert_int_equal(table_count(node->table), 0);
 }
 
+/* Its life so far goes with a zone, newest lines if there are many, and a record of before that is read too. */
+static void history_comes_back(void **state)
+{
+    (void) state;
+    struct table   *table = table_create(1, (struct hash_key){0});
+    struct name     name  = named(saves[0].name);
+    struct zone    *zone  = table_add(table, name_view(&name), SCOPE_ZONE, 0, name_view(&name), TYPE_A);
+    struct dossiers dossiers;
+    uint8_t         bytes[RECORD_MAX];
+    dossiers_init(&dossiers);
+    zone->condition = saves[0].is;
+    for (unsigned n = 0; n <= DOSSIER_HISTORY + 2; n++) {
+        struct node node;
+        size_t      len   = record_write(zone, false, &written, bytes);
+        unsigned    lines = n < DOSSIER_HISTORY ? n : DOSSIER_HISTORY;
+        open_node(&node);
+        assert_true(record_apply((struct view){bytes, len}, &same, node.learner));
+        const struct zone *read = get(&node, &saves[0]);
+        if (n > 0)
+            assert_int_equal(read->dossier->history_count, lines);
+        for (unsigned i = 0; n > 0 && i < lines; i++) {
+            const struct change_line *is  = &read->dossier->history[i],
+                                     *was = &zone->dossier->history[(n - lines + i) % DOSSIER_HISTORY];
+            assert_int_equal(is->at, shifted(was->at));
+            assert_int_equal(is->from, was->from);
+            assert_int_equal(is->to, was->to);
+            assert_int_equal(is->why, was->why);
+        }
+        close_node(&node);
+        if (n == 0) {
+            open_node(&node);
+            bytes[0] = 1;
+            assert_true(record_apply((struct view){bytes, len - 1}, &same, node.learner));
+            assert_non_null(get(&node, &saves[0]));
+            close_node(&node);
+        }
+        const struct change_line line = {.at   = written.now + 1000 * n,
+                                         .from = (enum zone_state)(n % ZONE_STATE_COUNT),
+                                         .to   = (enum zone_state)((n + 1) % ZONE_STATE_COUNT),
+                                         .why  = (enum zone_why)(n % WHY_COUNT)};
+        dossier_note_change(&dossiers, zone, &line);
+    }
+    size_t len = record_write(zone, false, &written, bytes);
+    size_t at  = len - DOSSIER_HISTORY * 11 - 1;
+    const struct {
+        size_t  at;
+        uint8_t value;
+    } cases[] = {{at, 9}, {at + 1, ZONE_STATE_COUNT}, {at + 2, ZONE_STATE_COUNT}, {at + 3, WHY_COUNT}};
+    struct node node;
+    open_node(&node);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint8_t before     = bytes[cases[i].at];
+        bytes[cases[i].at] = cases[i].value;
+        check_refused(&node, bytes, len, i);
+        bytes[cases[i].at] = before;
+    }
+    close_node(&node);
+    dossiers_fini(&dossiers);
+    table_destroy(table);
+}
+
 static void cut_records_are_refused(void **state)
 {
     (void) state;
@@ -313,7 +374,7 @@ static void what_cannot_be_is_refused(void **state)
         uint8_t value;
     } cases[] = {
         {0, 0}, /* version */
-        {0, 2},
+        {0, 3},
         {1, 0}, /* kind */
         {1, 3},
         {2, SCOPE_COUNT}, /* scope */
@@ -439,10 +500,15 @@ static void clocks_turn_into_each_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_comes_back),           cmocka_unit_test(the_longest_record_fits),
-        cmocka_unit_test(a_removed_zone_goes_with_its_pin), cmocka_unit_test(a_record_without_pin_ends_the_pin),
-        cmocka_unit_test(cut_records_are_refused),          cmocka_unit_test(what_cannot_be_is_refused),
-        cmocka_unit_test(any_byte_may_be_any_value),        cmocka_unit_test(the_calendar_may_jump_by_a_day),
+        cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(the_longest_record_fits),
+        cmocka_unit_test(a_removed_zone_goes_with_its_pin),
+        cmocka_unit_test(a_record_without_pin_ends_the_pin),
+        cmocka_unit_test(history_comes_back),
+        cmocka_unit_test(cut_records_are_refused),
+        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(any_byte_may_be_any_value),
+        cmocka_unit_test(the_calendar_may_jump_by_a_day),
         cmocka_unit_test(clocks_turn_into_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
