@@ -79,10 +79,9 @@ bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool g
 
 void batches_on_gone(struct batches *batches, struct zone *zone)
 {
-    struct batch *batch = batch_of(batches, zone);
-    int           place = batch ? sentinel_place(batch, zone) : -1;
+    int place = zone->batch ? sentinel_place(batch_of(batches, zone), zone) : -1;
     if (place >= 0)
-        batch->sentinels[place] = NULL;
+        batch_of(batches, zone)->sentinels[place] = NULL;
     for (unsigned i = 0; i < BATCH_BURST; i++)
         if (batches->recent[i] == zone)
             batches->recent[i] = NULL;

@@ -63,7 +63,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .patience = patience_unknown(setup)};
     bool         rules = setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
 
-    if (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING) {
+    if (verdict->zone && (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING)) {
         if (rules) {
             struct route external = external_first(ROUTE_BLOCKED);
             external.listed       = true;

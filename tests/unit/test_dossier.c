@@ -16,7 +16,7 @@
 static void a_dossier_keeps_the_newest(void **state)
 {
     (void) state;
-    struct zone     zone = {0};
+    struct zone     zone = {.hash = 0};
     struct dossiers dossiers;
     dossiers_init(&dossiers);
     for (int i = 0; i < DOSSIER_EVIDENCE + 3; i++)
@@ -65,7 +65,7 @@ static void the_zone_written_to_longest_ago_gives_its_dossier_up(void **state)
 static void without_memory_nothing_is_noted(void **state)
 {
     (void) state;
-    struct zone     zone = {0};
+    struct zone     zone = {.hash = 0};
     struct dossiers dossiers;
     dossiers_init(&dossiers);
     heap_fail_at(0);
