@@ -95,7 +95,7 @@ static void close_both(const struct home *home)
 int home_find(struct home *home, bool *ret_moved)
 {
     struct stat status;
-    int         directory, lock, pid, error;
+    int         directory = -1, lock = -1, pid, error;
 
     *ret_moved = false;
     if (stat(home->path, &status) == 0 && is_file(home->directory, &status))
