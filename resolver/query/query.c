@@ -22,6 +22,16 @@ static void fail(struct query *query, struct desk *desk, msec_t now)
     finish(query, desk);
 }
 
+/* An exchange that is not waited for any more: it has no timeout. If its upstream let another one answer first, it may
+ * be gone: a health probe finds out, else each query would wait for it anew. */
+static void leave(struct desk *desk, struct exchange *exchange, msec_t now)
+{
+    if (exchange->state == EXCHANGE_OPEN && now - exchange->started >= RESEND_MIN)
+        server_on_silence(exchange->server, exchange->transport, exchange->started, now);
+    asking_release(desk, exchange);
+    exchange->state = EXCHANGE_UNUSED;
+}
+
 /* [5] False: it could not be packed, which a parsed message always can. */
 static bool win(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
                 const struct kind *kind, msec_t now)
@@ -58,10 +68,8 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
         evidence_external_first(query, desk, kind);
     query->state = QUERY_ANSWERED;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (!asking_is_domestic(query, &query->exchanges[i])) {
-            asking_release(desk, &query->exchanges[i]);
-            query->exchanges[i].state = EXCHANGE_UNUSED; /* not waited for: no timeout */
-        }
+        if (!asking_is_domestic(query, &query->exchanges[i]))
+            leave(desk, &query->exchanges[i], now);
     return true;
 }
 

@@ -29,6 +29,19 @@ static void conclude(struct study *study, msec_t now)
     study->done(study->owner, study, now);
 }
 
+static bool question_is_apex(const struct study *study)
+{
+    return !study->by_alias && study->type == TYPE_SOA && name_equal(name_view(&study->name), name_view(&study->zone));
+}
+
+static bool is_question(const struct study *study, const struct errand *errand)
+{
+    return !at_external(errand) &&
+           (part_of(errand) == PART_QUESTION || (part_of(errand) == PART_APEX && question_is_apex(study)));
+}
+
+static bool is_apex(const struct errand *errand) { return part_of(errand) == PART_APEX && !at_external(errand); }
+
 static void on_errand_done(void *owner, struct errand *errand, msec_t now)
 {
     struct study *study = owner;
@@ -38,8 +51,8 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
         conclude(study, now); /* a validation failure says nothing of a block */
         return;
     }
-    bool decides = study->step == STUDY_AGAIN ||
-                   ((study->step == STUDY_ASK || study->step == STUDY_NARROW) && part_of(errand) == PART_QUESTION);
+    bool asking  = study->step == STUDY_ASK || study->step == STUDY_NARROW || study->step == STUDY_AGAIN;
+    bool decides = asking && (part_of(errand) == PART_QUESTION || is_question(study, errand));
     if (decides && study->kind != STUDY_PROBE && !at_external(errand) && usable(errand) &&
         study->kind != STUDY_RECHECK && study->kind != STUDY_CUT) {
         study->result = (struct study_result){.decided = true, .fine = true};
@@ -129,11 +142,6 @@ static void send_apex(struct study *study, bool external, msec_t now)
         send_to_group(study, PART_APEX, name_view(&study->zone), TYPE_SOA, external, now);
 }
 
-static bool question_is_apex(const struct study *study)
-{
-    return !study->by_alias && study->type == TYPE_SOA && name_equal(name_view(&study->name), name_view(&study->zone));
-}
-
 static void ask(struct study *study, msec_t now) /* [2] */
 {
     bool both = study->kind == STUDY_BROKEN || study->kind == STUDY_PROBE;
@@ -156,12 +164,6 @@ static bool was_silent(const struct errand *errand)
     return exchange->state == EXCHANGE_OPEN ||
            (exchange->state == EXCHANGE_DONE &&
             (exchange->outcome == OUTCOME_TIMEOUT || exchange->outcome == OUTCOME_UNREACHABLE));
-}
-
-static bool is_question(const struct study *study, const struct errand *errand)
-{
-    return !at_external(errand) &&
-           (part_of(errand) == PART_QUESTION || (part_of(errand) == PART_APEX && question_is_apex(study)));
 }
 
 /* Asks errand number `i` of a question once more; it may have ended. */
@@ -300,6 +302,16 @@ static void after_ask(struct study *study, msec_t now)
     conclude(study, now);
 }
 
+/* The apex answers now: what failed before were datagrams, or an outage, and nothing is known of the question. */
+static void after_again(struct study *study, msec_t now)
+{
+    study->step = STUDY_CONTROL;
+    if (study->result.scope == SCOPE_ZONE && any_usable(study, PART_APEX, false)) {
+        study->result = (struct study_result){.apex = true};
+        conclude(study, now);
+    }
+}
+
 static void next_step(struct study *study, msec_t now)
 {
     switch (study->step) {
@@ -313,7 +325,7 @@ static void next_step(struct study *study, msec_t now)
         found(study, question_at_apex(study) || any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME);
         break;
     case STUDY_AGAIN:
-        study->step = STUDY_CONTROL;
+        after_again(study, now);
         break;
     case STUDY_CONTROL:
     case STUDY_DONE:
@@ -353,7 +365,8 @@ static bool wants_again(const struct study *study, unsigned i, control_fn contro
 static void ask_again(struct study *study, control_fn control, void *context, msec_t now) /* [5] */
 {
     for (unsigned i = 0; i < study->count && study->step != STUDY_NARROW && study->step != STUDY_DONE; i++) {
-        if (!is_question(study, &study->errand[i]) || !wants_again(study, i, control, context))
+        const struct errand *errand = &study->errand[i];
+        if ((!is_question(study, errand) && !is_apex(errand)) || !wants_again(study, i, control, context))
             continue;
         if (study->step == STUDY_CONTROL)
             study->step = STUDY_AGAIN;
@@ -362,8 +375,6 @@ static void ask_again(struct study *study, control_fn control, void *context, ms
     if (study->step == STUDY_AGAIN && study->running == 0)
         study->step = STUDY_CONTROL;
 }
-
-static bool is_apex(const struct errand *errand) { return part_of(errand) == PART_APEX && !at_external(errand); }
 
 /* An upstream that answers others fails the apex, or is silent to it for too long. */
 static bool failed_once(const struct study *study, control_fn control, void *context, msec_t now)

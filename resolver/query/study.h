@@ -21,8 +21,8 @@
  *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
  * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
  *   5. AGAIN, mostly while step 2 still waits: an upstream that failed the question, or was silent to it, and has
- * answered a control question since, is asked the failed question once more: an outage may have ended in between, or a
- * datagram was lost. What confirms is a failure behind a good control question.
+ * answered a control question since, is asked the failed question, and the apex, once more: an outage may have ended in
+ * between, or a datagram was lost. What confirms is a failure behind a good control question.
  *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: one upstream that has
  * answered a control question, and behind it fails the apex, or is silent to it for STUDY_BRIEF, ends it as a zone's
  * block, unless another one answers for the apex.

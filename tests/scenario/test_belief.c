@@ -29,7 +29,7 @@ static struct world *host(uint64_t seed)
     world_host(world, "two.example", "ns1.host.test");
     world_host(world, "other.example", "ns2.host.test");
     world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
-    world_learn(world, "one.example", TYPE_MX);
+    world_learn(world, "mail.one.example", TYPE_MX);
     world_run(world, 3000);
     assert_non_null(world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
     return world;
@@ -103,6 +103,80 @@ static void a_failing_upstream_makes_nothing_believed(void **state)
     world_say(world, DOMESTIC_2, "two.example", (struct manner){.way = ANSWERS, .after = 1200});
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+/* The name fails at once, and the apex takes its time. */
+static void a_name_that_fails_first_is_no_zone(void **state)
+{
+    (void) state;
+    struct world *world = host(12);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = ANSWERS, .after = 700});
+    world_say(world, DOMESTIC, "mail.two.example", (struct manner){.way = SERVFAILS});
+    assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
+    assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+/* Domestic refuses everything for a moment, which ends before its control question. */
+static void a_refusal_of_everything_makes_nothing_believed(void **state)
+{
+    (void) state;
+    for (msec_t until = 50; until <= 2000; until += 50) {
+        struct world *world = host(13);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = REFUSES});
+        world_ask(world, "mail.two.example", TYPE_MX);
+        world_run(world, until);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .after = 100});
+        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+        world_run(world, 20000);
+        assert_int_not_equal(world_state(world, "two.example"), ZONE_BLOCKED);
+        world_run(world, ZONE_SUSPECT_LIFE);
+        assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
+/* Whether the block has ended is told by the zone, not by the one question, nor by what domestic still has of it. */
+static void a_recheck_asks_for_the_zone(void **state)
+{
+    (void) state;
+    struct world *world = host(14);
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    world_run(world, 45 * 60000);
+    assert_int_equal(world_state(world, "one.example"), ZONE_BLOCKED);
+    assert_true(prober_read_stats(world_prober(world))->rechecks >= 2);
+    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
+    world_say(world, DOMESTIC, "mail.one.example", (struct manner){.way = SILENT});
+    world_run(world, 90 * 60000);
+    assert_int_equal(world_state(world, "one.example"), ZONE_CLEAR);
+    world_resolve(world, "mail.one.example", TYPE_MX);
+    world_run(world, 20000);
+    assert_int_equal(world_state(world, "one.example"), ZONE_CLEAR);
+    assert_non_null(world_zone(world, "mail.one.example", SCOPE_NAME, 0));
+    world_end(world);
+}
+
+/* External shows the zone late: domestic is down by then, and there is nothing to suspect. */
+static void an_outage_makes_no_late_suspicion(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 15});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    world_say(world, EXTERNAL, ".", (struct manner){.way = ANSWERS, .after = 4500, .type = TYPE_SOA});
+    for (unsigned i = 0; i < 8; i++) {
+        char name[] = "a.still0.example";
+        name[7]     = (char) ('0' + i);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, 500);
+    }
+    assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(learner_count(world_learner(world)).states[ZONE_SUSPECT], 0);
+        world_run(world, 50);
+    }
     world_end(world);
 }
 
@@ -237,6 +311,10 @@ int main(void)
         cmocka_unit_test(a_slow_zone_on_blocked_servers_stays),
         cmocka_unit_test(only_one_name_fails_and_the_apex_is_fine),
         cmocka_unit_test(a_failing_upstream_makes_nothing_believed),
+        cmocka_unit_test(a_name_that_fails_first_is_no_zone),
+        cmocka_unit_test(a_refusal_of_everything_makes_nothing_believed),
+        cmocka_unit_test(a_recheck_asks_for_the_zone),
+        cmocka_unit_test(an_outage_makes_no_late_suspicion),
         cmocka_unit_test(recovered_servers_do_not_speak_any_more),
         cmocka_unit_test(what_was_blocked_before_is_believed),
         cmocka_unit_test(a_survey_crosses_no_fence),

@@ -329,16 +329,55 @@ static void external_down_for_a_blocked_zone(void **state)
     }
 }
 
+/* One upstream of external is down, and the first datagrams to the other are lost. */
+static void resends_go_to_the_upstream_that_is_there(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 77});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "shut.example", TYPE_MX);
+    world_resolve(world, "first.shut.example", TYPE_MX);
+    size_t last = world_sendings(world) - 1;
+    while (world_sending(world, last)->probe)
+        last--;
+    unsigned down = world_sending(world, last)->server, there = EXTERNAL_1 + EXTERNAL_2 - down;
+    assert_true(down & EXTERNAL);
+    world_say(world, down, ".", (struct manner){.way = SILENT});
+    for (unsigned i = 0; i < 4; i++) {
+        char name[] = "a0.shut.example";
+        name[1]     = (char) ('0' + i);
+        world_resolve(world, name, TYPE_MX);
+        world_run(world, 2000);
+    }
+    assert_int_equal(server_health(world_server(world, down)), HEALTH_DOWN);
+    world_say(world, there, ".", (struct manner){.way = SILENT});
+    const struct ask *ask = world_ask(world, "b.shut.example", TYPE_MX);
+    world_run(world, 500);
+    world_say(world, there, ".", (struct manner){.way = ANSWERS});
+    assert_in_range(world_wait(world, ask), 0, 2000);
+    assert_int_equal(ask->group, SETUP_EXTERNAL);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_domestic_answers_stays_there), cmocka_unit_test(a_slow_domestic_answer_stays_there),
-        cmocka_unit_test(a_failure_is_followed_at_once),     cmocka_unit_test(one_failure_is_not_all),
-        cmocka_unit_test(silence_is_borne_with_patience),    cmocka_unit_test(patience_ends_with_suspicion),
-        cmocka_unit_test(the_second_upstream_is_the_hedge),  cmocka_unit_test(silence_and_a_failure_together),
-        cmocka_unit_test(six_datagrams_are_enough),          cmocka_unit_test(a_cut_answer_is_fetched_over_tcp),
-        cmocka_unit_test(what_is_no_reply_is_waited_out),    cmocka_unit_test(bogus_by_the_zones_own_fault_stands),
-        cmocka_unit_test(bogus_by_the_border_needs_proof),   cmocka_unit_test(fallback_on_is_obeyed),
+        cmocka_unit_test(resends_go_to_the_upstream_that_is_there),
+        cmocka_unit_test(what_domestic_answers_stays_there),
+        cmocka_unit_test(a_slow_domestic_answer_stays_there),
+        cmocka_unit_test(a_failure_is_followed_at_once),
+        cmocka_unit_test(one_failure_is_not_all),
+        cmocka_unit_test(silence_is_borne_with_patience),
+        cmocka_unit_test(patience_ends_with_suspicion),
+        cmocka_unit_test(the_second_upstream_is_the_hedge),
+        cmocka_unit_test(silence_and_a_failure_together),
+        cmocka_unit_test(six_datagrams_are_enough),
+        cmocka_unit_test(a_cut_answer_is_fetched_over_tcp),
+        cmocka_unit_test(what_is_no_reply_is_waited_out),
+        cmocka_unit_test(bogus_by_the_zones_own_fault_stands),
+        cmocka_unit_test(bogus_by_the_border_needs_proof),
+        cmocka_unit_test(fallback_on_is_obeyed),
         cmocka_unit_test(external_down_for_a_blocked_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
