@@ -45,14 +45,17 @@ struct zone { /* a million of them must fit: mind the padding */
     };
     struct nameserver_set *set; /* or NULL; the learner's (nameservers.h) */
     struct list            kin; /* if `set`: in its members */
-    enum zone_scope        scope : 8;
     enum zone_source       source : 8;
     enum pin               pin : 8;
-    bool                   proved;              /* clear, and answered by domestic though a zone above it is blocked */
-    bool                   stored;              /* the journal has it */
-    uint8_t                batch;               /* number; 0: none (batch.h) */
-    uint8_t                name_len, asked_len; /* bytes */
-    uint8_t                asked[];             /* name of the question that failed; its tail is the zone's name */
+    bool                   proved; /* clear, and answered by domestic though a zone above it is blocked */
+    bool                   stored; /* the journal has it */
+    uint8_t                batch;  /* number; 0: none (batch.h) */
+
+    /* never changed; apart from the bit fields above, which the writer writes: neighbours among these are one memory
+     * location */
+    uint8_t         name_len, asked_len; /* bytes */
+    enum zone_scope scope : 8;
+    uint8_t         asked[]; /* name of the question that failed; its tail is the zone's name */
 };
 
 static inline struct view zone_asked(const struct zone *zone) { return (struct view){zone->asked, zone->asked_len}; }
