@@ -5,7 +5,8 @@
  *
  * A test is a transcript: say how servers behave, ask, let time pass, look. Whatever else a test looks at, each world
  * checks in world_end() that every question was answered once and by its deadline, that no packet crossed a fence, that
- * no public suffix was learned, that no question cost more datagrams than it may, and that every ticket was given back.
+ * no public suffix was learned, that no cap was passed, that the journal gives the table again, that no question cost
+ * more datagrams than it may, and that every ticket was given back.
  */
 #ifndef LIB_WORLD_H
 #define LIB_WORLD_H
@@ -86,6 +87,7 @@ struct world_options { /* zero means the default */
     msec_t              patience, deadline;         /* auto, 4500 */
     msec_t              recheck_first, recheck_max; /* 10 m, 1 d */
     unsigned            recover_after;              /* 2 */
+    unsigned            max_zones;                  /* 1000 */
     uint32_t            external_qps;               /* 1000 */
 };
 
@@ -166,11 +168,12 @@ void world_learn(struct world *world, const char *name, uint16_t type);
 /* Domestic answers for a few zones, so that control questions have something to stand on. */
 void world_warm_up(struct world *world);
 
-struct server  *world_server(const struct world *world, unsigned server);
-struct prober  *world_prober(const struct world *world);
-struct learner *world_learner(const struct world *world);
-struct shared   world_shared(const struct world *world);
-struct engine  *world_engine(const struct world *world, unsigned worker);
-uint32_t        world_random(struct world *world, uint32_t bound);
+struct server       *world_server(const struct world *world, unsigned server);
+struct prober       *world_prober(const struct world *world);
+struct learner      *world_learner(const struct world *world);
+const struct policy *world_policy(const struct world *world);
+struct shared        world_shared(const struct world *world);
+struct engine       *world_engine(const struct world *world, unsigned worker);
+uint32_t             world_random(struct world *world, uint32_t bound);
 
 #endif

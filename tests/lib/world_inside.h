@@ -65,6 +65,15 @@ struct driver { /* context of one engine's or the prober's effects */
     unsigned      wakes;
 };
 
+enum {
+    WORLD_JOURNAL = 4 << 20, /* bytes */
+};
+
+struct journal { /* records, each behind its length */
+    size_t  len;
+    uint8_t bytes[WORLD_JOURNAL];
+};
+
 struct world {
     msec_t               now;
     struct rng           rng;
@@ -89,9 +98,16 @@ struct world {
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];
+    struct journal       journal;
 };
 
-struct name world_name(const char *text);
+struct name           world_name(const char *text);
+struct learner_limits world_learner_limits(const struct world *world);
+
+/* As the keeper does after a zone has changed. */
+void world_journal_note(struct world *world, struct zone *zone, bool removed);
+/* Reading it all again gives the same kept zones. */
+void world_journal_check(struct world *world);
 
 /* The effects of engines and prober; `context` is a struct driver. */
 bool world_effect_send(void *context, struct exchange *exchange, struct view query);

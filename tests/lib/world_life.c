@@ -60,10 +60,11 @@ struct server *world_server(const struct world *world, unsigned server)
     return world->servers[__builtin_ctz(server)];
 }
 
-struct prober  *world_prober(const struct world *world) { return world->prober; }
-struct learner *world_learner(const struct world *world) { return world->learner; }
-struct shared   world_shared(const struct world *world) { return world->shared; }
-struct engine  *world_engine(const struct world *world, unsigned worker) { return world->engines[worker]; }
+struct prober       *world_prober(const struct world *world) { return world->prober; }
+struct learner      *world_learner(const struct world *world) { return world->learner; }
+const struct policy *world_policy(const struct world *world) { return world->setup->policy; }
+struct shared        world_shared(const struct world *world) { return world->shared; }
+struct engine       *world_engine(const struct world *world, unsigned worker) { return world->engines[worker]; }
 
 void world_warm_up(struct world *world)
 {
@@ -165,10 +166,17 @@ static bool make_servers(struct world *world)
 /* What no event may do to the table. */
 static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
-    const struct world *world = context;
-    char                text[NAME_TEXT_MAX];
+    struct world *world = context;
+    char          text[NAME_TEXT_MAX];
     (void) from;
-    (void) removed;
+    world_journal_note(world, zone, removed);
+    struct learner_counts counts = learner_count(world->learner);
+    if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] > world_learner_limits(world).max_zones)
+        fail_msg("more zones than may be: %s", why);
+    if (counts.states[ZONE_SUSPECT] + counts.states[ZONE_BROKEN] > LIMIT_SUSPECTS)
+        fail_msg("more unconfirmed zones than may be: %s", why);
+    if (zone->condition.state == ZONE_CLEAR && !zone->proved)
+        return;
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
         fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && policy_fence_below(world->setup->policy, zone_name(zone)))
@@ -186,18 +194,23 @@ static uint32_t external_qps(const struct world_options *options)
     return options->external_qps ? options->external_qps : 1000;
 }
 
+struct learner_limits world_learner_limits(const struct world *world)
+{
+    return (struct learner_limits){
+        .zone      = {.recheck_first = world->options.recheck_first ? world->options.recheck_first : 600000,
+                      .recheck_max   = world->options.recheck_max ? world->options.recheck_max : 86400000,
+                      .recover_after = world->options.recover_after ? world->options.recover_after : 2},
+        .max_zones = world->options.max_zones ? world->options.max_zones : 1000,
+    };
+}
+
 static bool make_shared(struct world *world)
 {
     const struct cache_limits   limits   = {.memory = 8 << 20, .stale = 86400};
     const struct hash_key       key      = {rng_u64(&world->rng), rng_u64(&world->rng)};
-    const struct learner_limits learning = {
-        .zone      = {.recheck_first = world->options.recheck_first ? world->options.recheck_first : 600000,
-                      .recheck_max   = world->options.recheck_max ? world->options.recheck_max : 86400000,
-                      .recover_after = world->options.recover_after ? world->options.recover_after : 2},
-        .max_zones = 1000,
-    };
-    const struct learner_hooks hooks = {.changed = on_changed, .context = world};
-    uint8_t                    seed[RNG_SEED_BYTES];
+    const struct learner_limits learning = world_learner_limits(world);
+    const struct learner_hooks  hooks    = {.changed = on_changed, .context = world};
+    uint8_t                     seed[RNG_SEED_BYTES];
     rng_fill(&world->rng, seed, sizeof(seed));
     world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
                                     .table  = table_create(1024, key),
@@ -309,6 +322,7 @@ void world_end(struct world *world)
         assert_int_equal(engine_flights(world->engines[i]), 0);
     }
     check_answers(world);
+    world_journal_check(world);
     prober_destroy(world->prober);
     world->prober = NULL;
     assert_int_equal(world->open, 0);

@@ -5,6 +5,7 @@
  */
 #include "lib/world.h"
 
+#include "dns/text.h"
 #include "query/query.h"
 
 #include <setjmp.h>
@@ -75,6 +76,28 @@ static void ask(struct world *world, unsigned workers)
     world_ask_by(world, &question);
 }
 
+/* As server/commands does it. */
+static void say_a_word(struct world *world)
+{
+    struct learner *learner = world_learner(world);
+    struct name     name;
+    name_parse(any_name(world), &name);
+    msec_t until = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
+    switch (world_random(world, 3)) {
+    case 0:
+        if (!policy_fence_below(world_policy(world), name_view(&name)))
+            learner_pin(learner, name_view(&name), world_random(world, 2) ? PIN_EXTERNAL : PIN_DOMESTIC, until, "word",
+                        world_now(world));
+        break;
+    case 1:
+        learner_unpin(learner, name_view(&name), world_now(world));
+        break;
+    default:
+        learner_forget(learner, name_view(&name), world_now(world));
+    }
+    prober_disregard(world_prober(world), name_view(&name));
+}
+
 static void one_world(uint64_t seed)
 {
     struct world_options options = {
@@ -95,8 +118,13 @@ static void one_world(uint64_t seed)
         .patience       = seed % 13 == 0 ? 100 : 0,
         .recheck_first  = 5000,
         .recheck_max    = 20000,
+        .max_zones      = seed % 6 == 0 ? 3 : 0,
     };
     struct world *world = world_create(&options);
+    for (unsigned i = seed % 2; i < 4; i++) { /* hosts of several zones */
+        static const char *const zones[] = {"a.example", "b.example", "c.com", "er.b.example"};
+        world_host(world, zones[i], seed % 3 ? "ns1.host.test" : "ns.home.example");
+    }
     world_alias(world, "www.a.example", "mail.c.com");
     world_alias(world, "x.co.uk", "x.home.example");
     world_alias(world, "in.corp.c.com", "b.example");
@@ -107,6 +135,8 @@ static void one_world(uint64_t seed)
         ask(world, options.workers);
         if (world_random(world, 3) == 0)
             world_run(world, world_random(world, world_random(world, 8) ? 300 : 8000));
+        if (world_random(world, 15) == 0)
+            say_a_word(world);
         if (world_random(world, 200) == 0)
             world_reload(world, &options);
     }
