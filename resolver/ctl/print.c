@@ -189,7 +189,7 @@ static void print_nameservers(FILE *to, json_t *servers)
 
 void print_zone(FILE *to, json_t *result, wall_t now)
 {
-    static const char *const evidence[] = {"at", "group", "from", "question", "outcome", NULL};
+    static const char *const evidence[] = {"at", "group", "from", "about", "question", "outcome", NULL};
     static const char *const history[]  = {"at", "from", "to", "why", NULL};
     static const char *const lines[]    = {"zone",     "scope",    "type",  "state",        "via",
                                            "source",   "reason",   "since", "last_failure", "next_recheck",
@@ -212,7 +212,7 @@ void print_zone(FILE *to, json_t *result, wall_t now)
     }
     print_nameservers(to, json_object_get(result, "nameservers"));
     fputs("\nevidence, newest first\n", to);
-    print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM QUESTION OUTCOME", evidence);
+    print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM ABOUT QUESTION OUTCOME", evidence);
     fputs("\nhistory, newest first\n", to);
     print_rows(to, json_object_get(result, "history"), "AT FROM TO WHY", history);
 }

@@ -11,18 +11,18 @@
 #include "learn/table.h"
 
 enum {
-    DOSSIER_EVIDENCE = 8,
+    DOSSIER_EVIDENCE = 16, /* a study of three domestic upstreams leaves up to twelve lines */
     DOSSIER_HISTORY  = 8,
     DOSSIER_WHO      = 48
 };
 
 struct evidence_line { /* one exchange of a study */
-    msec_t       at;
-    uint16_t     type;
-    bool         apex; /* of the zone's apex, else of the question */
-    bool         external;
-    enum outcome outcome;
-    char         who[DOSSIER_WHO]; /* the upstream's address */
+    msec_t              at;
+    uint16_t            type; /* not of a control question */
+    enum evidence_about about;
+    bool                external;
+    enum outcome        outcome;
+    char                who[DOSSIER_WHO]; /* the upstream's address */
 };
 
 struct change_line {

@@ -10,6 +10,7 @@ const char *const zone_state_words[ZONE_STATE_COUNT] = {ZONE_STATES(X)};
 const char *const zone_scope_words[SCOPE_COUNT]      = {ZONE_SCOPES(X)};
 const char *const zone_reason_words[REASON_COUNT]    = {ZONE_REASONS(X)};
 const char *const zone_source_words[SOURCE_COUNT]    = {ZONE_SOURCES(X)};
+const char *const evidence_about_words[ABOUT_COUNT]  = {EVIDENCE_ABOUTS(X)};
 #undef X
 
 #define X(symbol, text) text,

@@ -31,6 +31,12 @@
     X(IMPORTED, "imported", "from a file")                                                                             \
     X(CLUSTER, "cluster", "from another node")
 
+/* What an exchange of a study was about. */
+#define EVIDENCE_ABOUTS(X)                                                                                             \
+    X(APEX, "apex", "the zone's apex, or, in a recheck, a random name below it")                                       \
+    X(QUESTION, "question", "the failed question, or its name with another type")                                      \
+    X(CONTROL, "control", "another zone's name, to see whether the upstream answers at all")
+
 /* Why a zone's state changed. X(symbol, text) */
 #define ZONE_WHYS(X)                                                                                                   \
     X(STRIKE, "failed at domestic, answered by external")                                                              \
@@ -57,6 +63,12 @@ enum zone_why {
     ZONE_WHYS(X)
 #undef X
     WHY_COUNT
+};
+enum evidence_about {
+#define X(symbol, word, help) ABOUT_##symbol,
+    EVIDENCE_ABOUTS(X)
+#undef X
+    ABOUT_COUNT
 };
 enum zone_state {
 #define X(symbol, word, help) ZONE_##symbol,
@@ -88,6 +100,7 @@ extern const char *const zone_scope_words[SCOPE_COUNT];
 extern const char *const zone_reason_words[REASON_COUNT];
 extern const char *const zone_source_words[SOURCE_COUNT];
 extern const char *const zone_why_words[WHY_COUNT];
+extern const char *const evidence_about_words[ABOUT_COUNT];
 
 /* Index of `word` in a list of `count` words, -1: not there. */
 int word_find(const char *const *words, int count, const char *word);

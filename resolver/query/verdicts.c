@@ -5,6 +5,36 @@
 
 #include <string.h>
 
+static void note_line(struct prober *prober, struct zone *zone, const struct server *server, struct evidence_line *line)
+{
+    char text[ADDRESS_TEXT_MAX];
+    strncpy(line->who, address_format(&server->address, text), sizeof(line->who) - 1);
+    learner_note(prober->learner, zone, line);
+}
+
+static bool asked_before(const struct study *study, unsigned i)
+{
+    for (unsigned j = 0; j < i; j++)
+        if (study->errand[j].exchange.server == study->errand[i].exchange.server)
+            return true;
+    return false;
+}
+
+static void note_controls(struct prober *prober, struct zone *zone, const struct study *study)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct exchange *exchange = &study->errand[i].exchange;
+        struct control_told    told;
+        if (asked_before(study, i) || !watches_told(&prober->watches, exchange->server, study->asked_at, &told))
+            continue;
+        struct evidence_line line = {.at       = told.sent,
+                                     .about    = ABOUT_CONTROL,
+                                     .outcome  = told.outcome,
+                                     .external = exchange->part & PART_EXTERNAL};
+        note_line(prober, zone, exchange->server, &line);
+    }
+}
+
 static void note_evidence(struct prober *prober, struct zone *zone, const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++) {
@@ -14,15 +44,14 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
         struct evidence_line line = {
             .at       = errand->exchange.started,
             .type     = errand->inquiry.type,
-            .apex     = (errand->exchange.part & PART_MASK) == PART_APEX,
+            .about    = (errand->exchange.part & PART_MASK) == PART_APEX ? ABOUT_APEX : ABOUT_QUESTION,
             .outcome  = errand->exchange.outcome,
             .external = errand->exchange.part & PART_EXTERNAL,
         };
-        char        text[ADDRESS_TEXT_MAX];
-        const char *address = address_format(&errand->exchange.server->address, text);
-        strncpy(line.who, address, sizeof(line.who) - 1);
-        learner_note(prober->learner, zone, &line);
+        note_line(prober, zone, errand->exchange.server, &line);
     }
+    if (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN)
+        note_controls(prober, zone, study);
 }
 
 struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
@@ -91,8 +120,11 @@ void place_suspicions(struct prober *prober, msec_t now)
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
     if (!study->result.decided) {
+        struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
         if (study->result.apex)
             clear_suspicion(prober, study, now);
+        else if (zone)
+            note_evidence(prober, zone, study);
         return;
     }
     bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));

@@ -137,6 +137,15 @@ static enum control_state control_of(void *context, const struct server *server,
     return CONTROL_PENDING;
 }
 
+bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret)
+{
+    const struct watch *watch = watch_of(watches, server);
+    if (!watch || watch->control.running || watch->control_asked == 0 || watch->control_asked < since)
+        return false;
+    *ret = (struct control_told){watch->control_asked, watch->control.exchange.outcome};
+    return true;
+}
+
 static bool wants_control(const struct study *study)
 {
     return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_IDENTIFY &&

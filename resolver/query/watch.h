@@ -43,6 +43,14 @@ void watches_look(struct watches *watches, msec_t now);
 /* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
 void watches_tend(struct watches *watches, msec_t now);
 
+struct control_told {
+    msec_t       sent;
+    enum outcome outcome;
+};
+/* What became of the newest control question to `server` that was asked at or after `since`. False: there was none, or
+ * it is under way. */
+bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret);
+
 /* Domestic answered below that domain, so control questions may be asked there. */
 void watches_offer(struct watches *watches, struct view domain);
 /* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage

@@ -76,11 +76,13 @@ static json_t *present_evidence(const struct zone *zone, const struct clocks *cl
     unsigned count = zone->dossier ? zone->dossier->evidence_count : 0;
     for (unsigned i = 0; i < count && i < DOSSIER_EVIDENCE; i++) {
         const struct evidence_line *line = &zone->dossier->evidence[(count - 1 - i) % DOSSIER_EVIDENCE];
-        struct view                 name = line->apex ? zone_name(zone) : zone_asked(zone);
+        struct view                 name = line->about == ABOUT_APEX ? zone_name(zone) : zone_asked(zone);
         json_array_append_new(list,
-                              json_pack("{s:o, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at), "from",
-                                        line->who, "group", line->external ? "external" : "domestic", "question",
-                                        present_question(name, line->type), "outcome", outcome_word(line->outcome)));
+                              json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at), "from",
+                                        line->who, "group", line->external ? "external" : "domestic", "about",
+                                        evidence_about_words[line->about], "question",
+                                        line->about == ABOUT_CONTROL ? json_null() : present_question(name, line->type),
+                                        "outcome", outcome_word(line->outcome)));
     }
     return list;
 }

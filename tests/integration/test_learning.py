@@ -56,7 +56,12 @@ def test_a_zone_that_domestic_fails_is_blocked(forwarder, domestic, external, fr
     entry = learn(daemon, domestic, fresh("blocked"), failure)
     assert entry["reason"] == reason and entry["scope"] == "zone"
     shown = daemon.control("zones", "show", entry["zone"])
-    assert shown["state"] == "blocked" and shown["history"] and shown["evidence"]
+    assert shown["state"] == "blocked" and shown["history"]
+    lines = [line for line in shown["evidence"] if line["group"] == "domestic"]
+    assert {line["outcome"] for line in lines if line["about"] in ("apex", "question")} == {reason}
+    controls = [line for line in lines if line["about"] == "control"]
+    assert controls, "why the failures count"
+    assert {(line["outcome"], line["question"]) for line in controls} <= {("nxdomain", None), ("answer", None)}
 
 
 def test_one_block_that_shows_itself_in_both_ways(forwarder, domestic, external, fresh):

@@ -186,7 +186,7 @@ static void test_one_zone(void **state)
                    "\"nameservers\":{\"names\":[\"ns1.host.example.\"],\"zones\":7,\"addresses\":["
                    "{\"address\":\"192.0.2.7\",\"counts\":true},{\"address\":\"2001:db8::7\",\"counts\":false}]},"
                    "\"evidence\":[{\"at\":\"2026-01-31T11:00:00Z\",\"from\":\"192.0.2.1:53\",\"group\":\"domestic\","
-                   "\"question\":\"b.example. SOA\",\"outcome\":\"timeout\"}],"
+                   "\"about\":\"apex\",\"question\":\"b.example. SOA\",\"outcome\":\"timeout\"}],"
                    "\"history\":[{\"at\":\"2026-01-31T11:00:00Z\",\"from\":\"suspect\",\"to\":\"blocked\","
                    "\"why\":\"all failed\"}]}",
                    "zone          b.example.\n"
@@ -199,8 +199,8 @@ static void test_one_zone(void **state)
                    "192.0.2.7\n"
                    "2001:db8::7 (answered domestic lately)\n"
                    "\nevidence, newest first\n"
-                   "AT                    GROUP     UPSTREAM      QUESTION        OUTCOME\n"
-                   "2026-01-31T11:00:00Z  domestic  192.0.2.1:53  b.example. SOA  timeout\n"
+                   "AT                    GROUP     UPSTREAM      ABOUT  QUESTION        OUTCOME\n"
+                   "2026-01-31T11:00:00Z  domestic  192.0.2.1:53  apex   b.example. SOA  timeout\n"
                    "\nhistory, newest first\n"
                    "AT                    FROM     TO       WHY\n"
                    "2026-01-31T11:00:00Z  suspect  blocked  all failed\n");
