@@ -266,6 +266,8 @@ static void read_records(const struct message *answer, struct ask *ask)
             ask->group = record.data.data[1];
         else if (record.type == TYPE_TXT)
             ask->group = record.data.data[2];
+        else if (record.type == TYPE_PTR)
+            ask->group = record.data.data[2] - 'a';
     }
 }
 

@@ -98,7 +98,7 @@ static void data(struct writing *w, const struct view *owner, struct view name, 
         nameserver(w, facts);
         break;
     case TYPE_PTR:
-        bytes(w, "\2ns\0", 4);
+        bytes(w, (uint8_t[]){2, 'p', 'a' + (uint8_t) facts->group, 0}, 4);
         break;
     case TYPE_TXT:
         bytes(w, (uint8_t[]){3, 't', (uint8_t) facts->group, 't'}, 4);
