@@ -182,7 +182,7 @@ static void begin(struct query *query, struct desk *desk, struct side *side, mse
 static bool within_quota(struct query *query, struct desk *desk, uint8_t group, bool confirmed, msec_t now)
 {
     struct quota *quota = desk->shared.quota;
-    if (group != SETUP_EXTERNAL || !quota || quota_take(quota, confirmed, now))
+    if (group != SETUP_EXTERNAL || !quota || quota_take(quota, confirmed, query->route.zone, now))
         return true;
     query->over_quota = true;
     COUNT(desk->counters.external_over_quota);

@@ -1,5 +1,5 @@
 /*
- * quota.c: see quota.h. Relaxed order is enough: nothing but the word itself is told between threads.
+ * quota.c: see quota.h. Relaxed order is enough: nothing but a word itself is told between threads.
  */
 #include "query/quota.h"
 
@@ -15,37 +15,63 @@ static int64_t depth(uint32_t per_second)
     return period(per_second) * (per_second > QUOTA_LEAST ? per_second : QUOTA_LEAST);
 }
 
-static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+/* Of a zone's part, ns; it holds half of QUOTA_LEAST at least, however low the rate. */
+static int64_t part_period(uint32_t per_second) { return period(per_second) * QUOTA_PART; }
+
+static int64_t part_depth(uint32_t per_second)
+{
+    uint32_t part = per_second / QUOTA_PART;
+    return part_period(per_second) * (part > QUOTA_LEAST / 2 ? part : QUOTA_LEAST / 2);
+}
 
 void quota_init(struct quota *quota, uint32_t per_second)
 {
     atomic_init(&quota->full_at, 0);
+    for (unsigned i = 0; i < QUOTA_ZONES; i++)
+        atomic_init(&quota->zones[i], 0);
     atomic_init(&quota->per_second, per_second);
+}
+
+/* A slower bucket takes longer to fill: its time is no debt of the new one. */
+static void limit_debt(_Atomic int64_t *full_at, int64_t empty)
+{
+    int64_t is = atomic_load_explicit(full_at, memory_order_relaxed);
+    while (is > empty &&
+           !atomic_compare_exchange_weak_explicit(full_at, &is, empty, memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 void quota_set_rate(struct quota *quota, uint32_t per_second, msec_t now)
 {
-    int64_t empty   = now * MILLISECOND + depth(per_second);
-    int64_t full_at = atomic_load_explicit(&quota->full_at, memory_order_relaxed);
     atomic_store_explicit(&quota->per_second, per_second, memory_order_relaxed);
-    /* A slower bucket takes longer to fill: its time is no debt of the new one. */
-    while (full_at > empty && !atomic_compare_exchange_weak_explicit(&quota->full_at, &full_at, empty,
-                                                                     memory_order_relaxed, memory_order_relaxed))
-        ;
+    limit_debt(&quota->full_at, now * MILLISECOND + depth(per_second));
+    for (unsigned i = 0; i < QUOTA_ZONES; i++)
+        limit_debt(&quota->zones[i], now * MILLISECOND + part_depth(per_second));
 }
 
-bool quota_take(struct quota *quota, bool confirmed, msec_t now)
+/* `cost`: ns; `missing`: ns that may be missing once it was taken. */
+static bool take(_Atomic int64_t *full_at, int64_t cost, int64_t missing, int64_t time)
 {
-    uint32_t rate    = atomic_load_explicit(&quota->per_second, memory_order_relaxed);
-    int64_t  time    = now * MILLISECOND;
-    int64_t  missing = confirmed ? depth(rate) : depth(rate) / 2; /* ns that may be missing once it was taken */
-    int64_t  full_at = atomic_load_explicit(&quota->full_at, memory_order_relaxed);
-    int64_t  after;
+    int64_t is = atomic_load_explicit(full_at, memory_order_relaxed);
+    int64_t after;
     do {
-        after = max(full_at, time) + period(rate);
+        after = (is > time ? is : time) + cost;
         if (after - time > missing)
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(&quota->full_at, &full_at, after, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(full_at, &is, after, memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+bool quota_take(struct quota *quota, bool confirmed, uint8_t zone, msec_t now)
+{
+    uint32_t rate = atomic_load_explicit(&quota->per_second, memory_order_relaxed);
+    int64_t  time = now * MILLISECOND;
+    if (take(&quota->full_at, period(rate), depth(rate) / 2, time))
+        return true;
+    if (!confirmed || !take(&quota->full_at, period(rate), depth(rate), time))
+        return false;
+    if (take(&quota->zones[zone], part_period(rate), part_depth(rate), time))
+        return true;
+    atomic_fetch_sub_explicit(&quota->full_at, period(rate), memory_order_relaxed);
+    return false;
 }

@@ -67,6 +67,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
         if (rules) {
             struct route external = external_first(ROUTE_BLOCKED);
             external.listed       = true;
+            external.zone         = (uint8_t) verdict->zone->hash;
             external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
             count_use(verdict, true, now);
             return external;
@@ -105,8 +106,11 @@ struct route route_choose(const struct setup *setup, const struct shared *shared
     if (verdict.pin == PIN_NONE)
         return learned(setup, shared, name, &verdict, now);
     count_use(&verdict, verdict.pin == PIN_EXTERNAL, now);
-    if (verdict.pin == PIN_EXTERNAL)
-        return external_first(ROUTE_PIN);
+    if (verdict.pin == PIN_EXTERNAL) {
+        struct route external = external_first(ROUTE_PIN);
+        external.zone         = (uint8_t) verdict.zone->hash;
+        return external;
+    }
     return (struct route){
         .reason = ROUTE_PIN, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
 }

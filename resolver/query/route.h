@@ -39,6 +39,7 @@ struct route {
     bool              learn;    /* a domestic failure is evidence */
     bool              listed;   /* something is known of the zone: a domestic success is evidence too */
     uint8_t           labels;   /* of the blocked zone, if that is the reason */
+    uint8_t           zone;     /* its number, or that of the pinned one, for the quota */
     bool              would;    /* learning.mode observe: it would have been external */
 };
 

@@ -87,6 +87,39 @@ static void a_stranger_leaves_the_blocked_zones_their_way(void **state)
     world_end(world);
 }
 
+/* Random names below one blocked zone, ten times the quota; mail to other blocked zones has its way. */
+static void a_blocked_zone_leaves_the_others_their_way(void **state)
+{
+    (void) state;
+    enum {
+        QPS      = 40,
+        SECONDS  = 10,
+        STRANGER = 10 * QPS * SECONDS,
+        OTHERS   = 4,
+    };
+    struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = QPS});
+    char          name[48];
+    world_warm_up(world);
+    for (unsigned i = 0; i <= OTHERS; i++) {
+        snprintf(name, sizeof(name), "shut%u.example", i);
+        world_say(world, DOMESTIC, name, (struct manner){.way = SERVFAILS});
+        world_learn(world, name, TYPE_MX);
+    }
+    for (unsigned i = 0; i < STRANGER; i++) {
+        snprintf(name, sizeof(name), "a.random%u.shut0.example", i);
+        world_ask(world, name, TYPE_MX);
+        if (i % QPS == QPS - 1) {
+            snprintf(name, sizeof(name), "n%u.shut%u.example", i, 1 + i / QPS % OTHERS);
+            const struct ask *mail = world_ask(world, name, TYPE_MX);
+            assert_int_equal(world_wait(world, mail), EXTERNAL_DELAY);
+            assert_int_equal(mail->group, SETUP_EXTERNAL);
+        }
+        world_run(world, SECOND / (10 * QPS));
+    }
+    assert_in_range(over_quota(world), STRANGER - QPS * (SECONDS + 9), STRANGER - QPS * SECONDS);
+    world_end(world);
+}
+
 /* Domestic fails what external would have answered: that is told as our limit, it is no evidence, and a second later
  * it can be asked again. */
 static void nothing_is_learned_from_it(void **state)
@@ -269,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stranger_leaves_the_blocked_zones_their_way),
+        cmocka_unit_test(a_blocked_zone_leaves_the_others_their_way),
         cmocka_unit_test(nothing_is_learned_from_it),
         cmocka_unit_test(a_late_domestic_answer_serves),
         cmocka_unit_test(the_first_way_gives_way_to_domestic),

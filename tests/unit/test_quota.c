@@ -17,11 +17,21 @@ enum {
     THREADS = 4,
 };
 
-/* Takes until nothing is left; how many it got. */
+static unsigned drain_zone(struct quota *quota, uint8_t zone, msec_t now)
+{
+    unsigned count = 0;
+    while (quota_take(quota, true, zone, now))
+        count++;
+    return count;
+}
+
+/* Takes until nothing is left, if confirmed for every zone; how many it got. */
 static unsigned drain(struct quota *quota, bool confirmed, msec_t now)
 {
     unsigned count = 0;
-    while (quota_take(quota, confirmed, now))
+    for (unsigned zone = 0; confirmed && zone < QUOTA_ZONES; zone++)
+        count += drain_zone(quota, (uint8_t) zone, now);
+    while (quota_take(quota, false, 0, now))
         count++;
     return count;
 }
@@ -75,9 +85,9 @@ static void a_clock_that_stands_still_gives_nothing_back(void **state)
     quota_init(&quota, 1000);
     drain(&quota, true, BEGIN);
     for (unsigned i = 0; i < 10000; i++)
-        assert_false(quota_take(&quota, true, BEGIN));
-    assert_true(quota_take(&quota, true, BEGIN + 1));
-    assert_false(quota_take(&quota, true, BEGIN + 1));
+        assert_false(quota_take(&quota, true, 200, BEGIN));
+    assert_true(quota_take(&quota, true, 200, BEGIN + 1));
+    assert_false(quota_take(&quota, true, 200, BEGIN + 1));
 }
 
 /* What was refused has cost nothing. */
@@ -88,7 +98,7 @@ static void who_is_refused_takes_nothing(void **state)
     quota_init(&quota, 100);
     drain(&quota, false, BEGIN);
     for (unsigned i = 0; i < 10000; i++)
-        assert_false(quota_take(&quota, false, BEGIN));
+        assert_false(quota_take(&quota, false, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN), 50);
 }
 
@@ -121,7 +131,8 @@ static void a_lagging_clock_gains_nothing(void **state)
     assert_int_equal(count, 1000);
 }
 
-/* The stranger asks ten times as often as is allowed; what is confirmed, at the full rate, is never refused. */
+/* The stranger asks ten times as often as is allowed; what is confirmed, of many zones at the full rate, is never
+ * refused. */
 static void the_unconfirmed_never_take_from_the_confirmed(void **state)
 {
     (void) state;
@@ -129,9 +140,67 @@ static void the_unconfirmed_never_take_from_the_confirmed(void **state)
     quota_init(&quota, 1000);
     for (msec_t now = BEGIN; now < BEGIN + 5 * SECOND; now++) {
         for (unsigned i = 0; i < 10; i++)
-            quota_take(&quota, false, now);
-        assert_true(quota_take(&quota, true, now));
+            quota_take(&quota, false, 0, now);
+        assert_true(quota_take(&quota, true, (uint8_t) now, now));
     }
+}
+
+/* Of the lower half a zone gets its part alone, and over time a quarter of the rate. */
+static void a_zone_has_its_part_of_the_lower_half(void **state)
+{
+    (void) state;
+    static const struct {
+        uint32_t per_second;
+        unsigned part;
+    } rows[] = {{1, 8}, {16, 8}, {32, 8}, {80, 20}, {1000, 250}, {1000000, 250000}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct quota quota;
+        unsigned     count = 0;
+        quota_init(&quota, rows[i].per_second);
+        drain(&quota, false, BEGIN);
+        assert_int_equal(drain_zone(&quota, 7, BEGIN), rows[i].part);
+        assert_int_equal(drain_zone(&quota, 7, BEGIN), 0);
+        if (rows[i].per_second < 1000)
+            continue;
+        assert_int_equal(drain_zone(&quota, 8, BEGIN), rows[i].part);
+        for (msec_t now = BEGIN + 1; now <= BEGIN + 4 * SECOND; now++) {
+            drain(&quota, false, now);
+            count += drain_zone(&quota, 7, now);
+        }
+        assert_in_range(count, 4 * rows[i].part - 1, 4 * rows[i].part);
+    }
+}
+
+/* A stranger has found a blocked zone and asks for random names below it and below others: mail to the next blocked
+ * zone has its way all the same. */
+static void a_greedy_zone_never_takes_from_the_others(void **state)
+{
+    (void) state;
+    struct quota quota;
+    quota_init(&quota, 1000);
+    for (msec_t now = BEGIN; now < BEGIN + 5 * SECOND; now++) {
+        for (unsigned i = 0; i < 10; i++) {
+            quota_take(&quota, true, 1, now);
+            quota_take(&quota, false, 0, now);
+        }
+        if (now % 10 == 0)
+            for (uint8_t zone = 2; zone < 9; zone++)
+                assert_true(quota_take(&quota, true, zone, now));
+    }
+}
+
+static void a_zone_alone_has_the_whole_rate(void **state)
+{
+    (void) state;
+    struct quota quota;
+    unsigned     count = 0;
+    quota_init(&quota, 1000);
+    drain(&quota, true, BEGIN);
+    for (msec_t now = BEGIN + 1; now <= BEGIN + 3 * SECOND; now++) {
+        unsigned taken = drain_zone(&quota, 3, now);
+        count += now > BEGIN + 2 * SECOND ? taken : 0;
+    }
+    assert_int_equal(count, 1000);
 }
 
 static void the_unconfirmed_have_the_whole_rate_when_alone(void **state)
@@ -153,7 +222,7 @@ static void another_rate_counts_at_once(void **state)
     quota_init(&quota, 1);
     assert_int_equal(drain(&quota, true, BEGIN), 16);
     quota_set_rate(&quota, 1000, BEGIN); /* 16 s of a slow bucket are missing, of which the fast one has but 1 */
-    assert_false(quota_take(&quota, true, BEGIN));
+    assert_false(quota_take(&quota, true, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN + 500), 500);
     assert_int_equal(drain(&quota, true, BEGIN + 5 * SECOND), 1000);
     quota_set_rate(&quota, 1, BEGIN + 5 * SECOND);
@@ -169,7 +238,7 @@ static void the_same_rate_again_changes_nothing(void **state)
     quota_init(&quota, 100);
     drain(&quota, true, BEGIN);
     quota_set_rate(&quota, 100, BEGIN);
-    assert_false(quota_take(&quota, true, BEGIN));
+    assert_false(quota_take(&quota, true, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN + 100), 10);
 }
 
@@ -186,7 +255,7 @@ static void *take_a_thousand_times(void *context)
     struct taker *taker = context;
     for (msec_t i = 0; i < 1000; i++)
         for (unsigned n = 0; n < 200; n++)
-            taker->taken += quota_take(taker->quota, taker->confirmed, BEGIN + i * taker->step);
+            taker->taken += quota_take(taker->quota, taker->confirmed, (uint8_t) n, BEGIN + i * taker->step);
     return NULL;
 }
 
@@ -228,6 +297,9 @@ int main(void)
         cmocka_unit_test(a_long_gap_fills_one_bucket),
         cmocka_unit_test(a_lagging_clock_gains_nothing),
         cmocka_unit_test(the_unconfirmed_never_take_from_the_confirmed),
+        cmocka_unit_test(a_zone_has_its_part_of_the_lower_half),
+        cmocka_unit_test(a_greedy_zone_never_takes_from_the_others),
+        cmocka_unit_test(a_zone_alone_has_the_whole_rate),
         cmocka_unit_test(the_unconfirmed_have_the_whole_rate_when_alone),
         cmocka_unit_test(another_rate_counts_at_once),
         cmocka_unit_test(the_same_rate_again_changes_nothing),
