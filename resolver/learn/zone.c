@@ -72,13 +72,15 @@ static void next_listed(struct condition *zone, enum evidence evidence, enum zon
                         const struct zone_limits *limits, msec_t now, uint32_t jitter)
 {
     switch (evidence) {
-    case EVIDENCE_RECHECK_BAD:
+    case EVIDENCE_RECHECK_BAD: {
+        bool in_turn = now - zone->last_failure >= zone->interval - zone->interval / 10;
         fail(zone, reason, now);
         if (zone->state == ZONE_BLOCKED) /* [5] */
-            zone->interval = msec_clamp(2 * zone->interval, limits->recheck_first, limits->recheck_max);
+            zone->interval = msec_clamp((1 + in_turn) * zone->interval, limits->recheck_first, limits->recheck_max);
         enter(zone, ZONE_BLOCKED, now); /* [7] */
         zone->next = now + jittered(zone->interval, jitter);
         break;
+    }
     case EVIDENCE_RECHECK_GOOD: /* [6] [7] */
         enter(zone, ZONE_RECOVERING, now);
         if (++zone->good >= limits->recover_after)

@@ -21,7 +21,9 @@
  *   2. suspect, broken, clear: CONFIRMED or BELIEVED makes it blocked, next recheck after recheck_first.
  *   3. suspect, broken: FINE makes it clear.
  *   4. clear, suspect, broken: BROKEN makes it broken (again).
- *   5. blocked: RECHECK_BAD doubles the interval, from recheck_first up to recheck_max.
+ *   5. blocked: RECHECK_BAD doubles the interval, from recheck_first up to recheck_max, if it was in turn: no sooner
+ *      than the interval after the last failure. What hurried it (kin, a batch, an answer, the operator) shall not make
+ *      the end of the block be noticed later.
  *   6. blocked: RECHECK_GOOD makes it recovering, next recheck after ZONE_RETRY; it keeps its old interval.
  *   7. recovering: RECHECK_GOOD counts; at recover_after in a row it is clear.
  *      RECHECK_BAD falls back to blocked with the old interval.

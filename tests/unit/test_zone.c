@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 enum {
-    NOW   = 10000,
+    NOW   = 2000 * 1000,
     FIRST = 600 * 1000,
     MAX   = 86400 * 1000
 };
@@ -34,7 +34,7 @@ static const struct condition before[ZONE_STATE_COUNT] = {
                       .failures     = 3,
                       .since        = 100,
                       .last_failure = 200,
-                      .next         = 500000,
+                      .next         = 5000 * 1000,
                       .interval     = 2 * FIRST},
     [ZONE_BROKEN]  = {.state        = ZONE_BROKEN,
                       .reason       = REASON_SERVFAIL,
@@ -235,6 +235,20 @@ static void the_interval_doubles_to_its_maximum(void **state)
     assert_int_equal(is.next, MAX / 10 * 9);
 }
 
+/* Kin, a batch, an answer or the operator may have hurried it. */
+static void a_recheck_out_of_turn_leaves_the_interval(void **state)
+{
+    (void) state;
+    struct condition is  = step(before[ZONE_SUSPECT], EVIDENCE_CONFIRMED, NOW);
+    msec_t           now = NOW;
+    for (int i = 0; i < 100; i++)
+        is = step(is, EVIDENCE_RECHECK_BAD, now += FIRST / 10 * 9 - 1);
+    assert_int_equal(is.interval, FIRST);
+    assert_int_equal(is.next, now + FIRST / 10 * 9);
+    is = step(is, EVIDENCE_RECHECK_BAD, now + FIRST / 10 * 9);
+    assert_int_equal(is.interval, 2 * FIRST);
+}
+
 /* It was set by other settings, or comes from elsewhere. */
 static void an_interval_out_of_bounds_is_brought_in(void **state)
 {
@@ -245,7 +259,7 @@ static void an_interval_out_of_bounds_is_brought_in(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct condition is = before[ZONE_BLOCKED];
         is.interval         = cases[i].interval;
-        is                  = step(is, EVIDENCE_RECHECK_BAD, NOW);
+        is                  = step(is, EVIDENCE_RECHECK_BAD, (msec_t) 10 * MAX);
         assert_int_equal(is.interval, cases[i].expected);
     }
 }
@@ -331,6 +345,7 @@ int main(void)
         cmocka_unit_test(one_good_recheck_clears_where_one_is_enough),
         cmocka_unit_test(the_second_recheck_is_no_later_than_the_first),
         cmocka_unit_test(the_interval_doubles_to_its_maximum),
+        cmocka_unit_test(a_recheck_out_of_turn_leaves_the_interval),
         cmocka_unit_test(an_interval_out_of_bounds_is_brought_in),
         cmocka_unit_test(jitter_stays_within_a_tenth),
         cmocka_unit_test(strikes_stop_at_255),
