@@ -121,7 +121,8 @@ static bool is_listed(enum zone_state state) { return state == ZONE_BLOCKED || s
  * closest suspicion. Of several entries of one name the narrowest scope speaks. */
 static void look(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
 {
-    uint64_t hash = name_hash(table->key, name);
+    uint64_t     hash   = name_hash(table->key, name);
+    struct zone *proved = NULL; /* at this name; narrower entries of it stand, farther ones do not */
     for (struct zone *zone = atomic_load_explicit(&table->buckets[hash & table->mask], memory_order_acquire); zone;
          zone              = atomic_load_explicit(&zone->chain, memory_order_acquire)) {
         if (zone->hash != hash || !matches(zone, name, type, whole))
@@ -135,9 +136,7 @@ static void look(const struct table *table, struct view name, uint16_t type, boo
             return;
         }
         if (word >> VERDICT_PROVED & 1) {
-            verdict->proved = true;
-            if (!verdict->zone)
-                verdict->zone = zone;
+            proved = zone;
             continue;
         }
         if (state == ZONE_CLEAR || verdict->proved)
@@ -151,6 +150,9 @@ static void look(const struct table *table, struct view name, uint16_t type, boo
         verdict->reason  = (enum zone_reason)(word >> VERDICT_REASON & 0xf);
         verdict->strikes = word >> VERDICT_STRIKES & 0xff;
     }
+    verdict->proved |= proved != NULL;
+    if (proved && !verdict->zone)
+        verdict->zone = proved;
 }
 
 struct verdict table_find(const struct table *table, struct view name, uint16_t type)

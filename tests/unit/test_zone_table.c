@@ -162,6 +162,31 @@ static void which_entry_speaks(void **state)
     }
 }
 
+/* A proof closes off what stands above it, not the narrower entries of its own name, in whatever order they came. */
+static void a_proof_leaves_the_narrower_entry(void **state)
+{
+    (void) state;
+    for (unsigned proof_first = 0; proof_first < 2; proof_first++) {
+        struct table *table = table_create(16, key);
+        struct name   name  = named("a.example");
+        put(table, "example", SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        struct zone *proved = proof_first ? put(table, "a.example", SCOPE_ZONE, 0, ZONE_CLEAR, PIN_NONE) : NULL;
+        struct zone *type   = put(table, "a.example", SCOPE_TYPE, TYPE_AAAA, ZONE_BLOCKED, PIN_NONE);
+        if (!proved)
+            proved = put(table, "a.example", SCOPE_ZONE, 0, ZONE_CLEAR, PIN_NONE);
+        proved->proved = true;
+        table_publish(proved);
+        struct verdict verdict = table_find(table, name_view(&name), TYPE_A);
+        assert_ptr_equal(verdict.zone, proved);
+        assert_int_equal(verdict.state, ZONE_CLEAR);
+        assert_true(verdict.proved);
+        verdict = table_find(table, name_view(&name), TYPE_AAAA);
+        assert_ptr_equal(verdict.zone, type);
+        assert_int_equal(verdict.state, ZONE_BLOCKED);
+        table_destroy(table);
+    }
+}
+
 static void an_unpublished_zone_says_nothing(void **state)
 {
     (void) state;
@@ -397,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(which_entry_speaks),
+        cmocka_unit_test(a_proof_leaves_the_narrower_entry),
         cmocka_unit_test(an_unpublished_zone_says_nothing),
         cmocka_unit_test(names_are_kept_in_lower_case),
         cmocka_unit_test(each_scope_and_type_is_an_entry_of_its_own),
