@@ -17,12 +17,14 @@ enum {
     LIMIT_GROUP           = 8,        /* upstreams in a group */
     LIMIT_GROUPS          = 16,       /* upstream groups */
     LIMIT_WORKERS         = 64,       /* threads that serve queries */
-    LIMIT_CONFIRMATIONS   = 256,      /* zones studied at once by the keeper */
+    LIMIT_CONFIRMATIONS   = 256,      /* suspicions studied at once by the keeper */
+    LIMIT_CHECKS          = 64,       /* the same of each other kind of study */
     LIMIT_EXCHANGES       = 8,        /* packets one confirmation may cost */
     LIMIT_OBSERVATIONS    = 1024,     /* slots of the ring from one worker to the keeper; a power of two */
     LIMIT_CONTROL_CLIENTS = 64,       /* connections on the control socket */
     LIMIT_CONTROL_LINE    = 16 << 20, /* bytes in one control request: an import of 100,000 zones */
     LIMIT_SUSPECTS        = 4096,     /* unconfirmed zones in the table, so that random names cannot fill it */
+    LIMIT_DOMAIN_ZONES    = 256,      /* blocked zones and names of one registrable domain, so that none fills the table */
     LIMIT_DOSSIERS        = 4096,     /* zones whose evidence is at hand: 3 MB */
     LIMIT_NAMESERVER_SETS = 16384,    /* nameserver sets of blocked zones that are kept; a power of two: 15 MB */
     LIMIT_NOTE            = 256,      /* bytes of an operator's note on a pin */

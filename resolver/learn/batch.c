@@ -5,7 +5,10 @@
 
 static struct batch *batch_of(struct batches *batches, const struct zone *zone)
 {
-    return zone->batch ? &batches->list[zone->batch - 1] : NULL;
+    for (struct batch *batch = batches->list; zone->batch && batch < batches->list + BATCHES; batch++)
+        if (batch->number == zone->batch)
+            return batch;
+    return NULL;
 }
 
 static int sentinel_place(const struct batch *batch, const struct zone *zone)
@@ -16,9 +19,9 @@ static int sentinel_place(const struct batch *batch, const struct zone *zone)
     return -1;
 }
 
-static void add(struct batches *batches, struct batch *batch, struct zone *zone)
+static void add(struct batch *batch, struct zone *zone)
 {
-    zone->batch = (uint8_t) (batch - batches->list + 1);
+    zone->batch = batch->number;
     batch->zones++;
     for (unsigned i = 0; i < BATCH_SENTINELS; i++)
         if (!batch->sentinels[i] && !(batch->open & 1u << i)) {
@@ -32,15 +35,17 @@ static struct batch *growing(struct batches *batches, msec_t now, bool *new)
 {
     struct batch *oldest = &batches->list[0];
     for (struct batch *batch = batches->list; batch < batches->list + BATCHES; batch++) {
-        if (batch->used && now - batch->last <= BATCH_WINDOW)
+        if (batch->number && now - batch->last <= BATCH_WINDOW)
             return batch;
-        if (oldest->used && (!batch->used || batch->last < oldest->last))
+        if (oldest->number && (!batch->number || batch->last < oldest->last))
             oldest = batch;
     }
     if (!batches->recent[batches->next] || now - batches->recent_at[batches->next] > BATCH_WINDOW)
         return NULL;
-    *new    = true;
-    *oldest = (struct batch){.used = true, .began = batches->recent_at[batches->next]};
+    *new = true;
+    if (++batches->newest == 0)
+        batches->newest = 1;
+    *oldest = (struct batch){.number = batches->newest, .began = batches->recent_at[batches->next]};
     return oldest;
 }
 
@@ -55,12 +60,12 @@ const struct batch *batches_on_blocked(struct batches *batches, struct zone *zon
         return NULL;
     batch->last = now;
     if (!new) {
-        add(batches, batch, zone);
+        add(batch, zone);
         return batch;
     }
     for (unsigned i = 0; i < BATCH_BURST; i++)
         if (batches->recent[i])
-            add(batches, batch, batches->recent[i]);
+            add(batch, batches->recent[i]);
     return batch;
 }
 
@@ -79,18 +84,19 @@ bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool g
 
 void batches_on_gone(struct batches *batches, struct zone *zone)
 {
-    int place = zone->batch ? sentinel_place(batch_of(batches, zone), zone) : -1;
+    struct batch *batch = batch_of(batches, zone);
+    int           place = batch ? sentinel_place(batch, zone) : -1;
     if (place >= 0)
-        batch_of(batches, zone)->sentinels[place] = NULL;
+        batch->sentinels[place] = NULL;
     for (unsigned i = 0; i < BATCH_BURST; i++)
         if (batches->recent[i] == zone)
             batches->recent[i] = NULL;
     zone->batch = 0;
 }
 
-msec_t batches_interval(const struct batches *batches, const struct zone *zone, msec_t now)
+msec_t batches_interval(struct batches *batches, const struct zone *zone, msec_t now)
 {
-    const struct batch *batch = zone->batch ? &batches->list[zone->batch - 1] : NULL;
+    const struct batch *batch = batch_of(batches, zone);
     if (!batch || sentinel_place(batch, zone) < 0)
         return MSEC_NEVER;
     return msec_clamp((now - batch->began) / 20, BATCH_FIRST, BATCH_MAX);

@@ -4,13 +4,17 @@
  * these are found open, the whole batch is due.
  *
  * CONSTANTS
- *   BATCH_BURST      20 zones within
- *   BATCH_WINDOW     60 s     make a batch; it takes in more zones until one comes more than BATCH_WINDOW after the
- * last BATCH_SENTINELS  3        zones that are rechecked often BATCH_OPEN       2        of them open, and the batch
- * is BATCH_FIRST      30 s     between two rechecks of a sentinel while the batch is young: a link that broke for
- * minutes BATCH_MAX        10 min   and at most; between the two it is a twentieth of the batch's age, so that the lag
- * is small beside the block, and an old batch costs next to nothing BATCH_SPREAD     60 s     over which the rechecks
- * of a batch that opened are spread
+ *   BATCH_BURST 20, BATCH_WINDOW 60 s
+ *     so many zones within that time make a batch; it takes in more until one comes more than BATCH_WINDOW after the
+ *     last
+ *   BATCH_SENTINELS 3, BATCH_OPEN 2
+ *     zones of it that are rechecked often; so many of them open, and the batch is
+ *   BATCH_FIRST 30 s, BATCH_MAX 10 min
+ *     between two rechecks of a sentinel: while the batch is young, for a link that broke for minutes; and at most.
+ *     Between the two it is a twentieth of the batch's age: the lag is small beside the block, and an old batch costs
+ *     next to nothing
+ *   BATCH_SPREAD 60 s
+ *     over which the rechecks of a batch that opened are spread
  *
  * The writer's of the table.
  */
@@ -33,7 +37,7 @@ enum { /* ms */
 };
 
 struct batch {
-    bool         used;
+    uint16_t     number;      /* that its zones have; 0: unused */
     msec_t       began, last; /* when the first, the last zone was added */
     unsigned     zones;       /* added so far */
     unsigned     open;        /* bit n: sentinel n was open at its last recheck; it may be clear and gone since */
@@ -41,7 +45,8 @@ struct batch {
 };
 
 struct batches {
-    struct batch list[BATCHES];       /* number n + 1 in struct zone.batch */
+    struct batch list[BATCHES];
+    uint16_t     newest;              /* number given last; a forgotten one's zones are in no batch */
     struct zone *recent[BATCH_BURST]; /* ring of the zones blocked last; NULL: gone since */
     msec_t       recent_at[BATCH_BURST];
     unsigned     next; /* in the ring */
@@ -56,7 +61,7 @@ bool batches_on_recheck(struct batches *batches, const struct zone *zone, bool g
 void batches_on_gone(struct batches *batches, struct zone *zone);
 
 /* The time between two rechecks, if the zone is a sentinel; else MSEC_NEVER. */
-msec_t batches_interval(const struct batches *batches, const struct zone *zone, msec_t now);
+msec_t batches_interval(struct batches *batches, const struct zone *zone, msec_t now);
 /* The sentinel whose recheck is due longest; NULL: none is. */
 struct zone *batches_due(const struct batches *batches, msec_t now);
 

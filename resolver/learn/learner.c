@@ -8,10 +8,16 @@
 #include "learn/good.h"
 #include "learn/pick.h"
 
+#include "dns/name.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    DOMAINS = 65536 /* numbers by hash; a million zones are 15 for each, if no domain has many */
+};
 
 struct learner {
     struct table         *table;
@@ -24,6 +30,8 @@ struct learner {
     struct nameservers   *nameservers;
     struct good          *former; /* zones that were blocked and have recovered */
     struct batches        batches;
+    struct hash_key       key;
+    uint32_t domains[DOMAINS]; /* blocked and recovering zones of the registrable domains with that number */
 };
 
 struct learner *learner_create(struct table *table, const struct learner_limits *limits,
@@ -40,6 +48,7 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     timers_init(&learner->ends);
     dossiers_init(&learner->dossiers);
     const struct hash_key key = {rng_u64(&learner->rng), rng_u64(&learner->rng)};
+    learner->key              = key;
     learner->nameservers      = nameservers_create(key);
     learner->former           = good_create(key);
     if (!learner->nameservers || !learner->former) {
@@ -86,6 +95,8 @@ static void count(struct learner *learner, const struct zone *zone, size_t one)
         learner->counts.pins += one;
     if (zone->proved)
         learner->counts.proved += one;
+    if (zone->domain && is_listed(zone))
+        learner->domains[zone->domain] += (uint32_t) one;
 }
 
 static void set_timer(struct timers *timers, struct timer *timer, msec_t due)
@@ -153,11 +164,12 @@ static bool is_full(const struct learner *learner)
 
 /* For one more blocked zone, or else one more that is not confirmed. The cap may have been lowered: evicts as many as
  * are too many. */
-static bool make_room(struct learner *learner, bool confirmed)
+static bool make_room(struct learner *learner, bool confirmed, enum evidence evidence)
 {
     const size_t *states = learner->counts.states;
-    if (!confirmed)
-        return states[ZONE_SUSPECT] + states[ZONE_BROKEN] < LIMIT_SUSPECTS;
+    if (!confirmed) /* what is broken leaves room for suspicions: its verdict changes no query's way */
+        return states[ZONE_SUSPECT] + states[ZONE_BROKEN] < LIMIT_SUSPECTS &&
+               (evidence != EVIDENCE_BROKEN || states[ZONE_BROKEN] < LIMIT_SUSPECTS / 2);
     while (is_full(learner)) {
         struct zone *zone = pick_victim(&learner->rechecks, &learner->rng);
         if (!zone)
@@ -165,6 +177,22 @@ static bool make_room(struct learner *learner, bool confirmed)
         take_out(learner, zone, zone->condition.state, WHY_EVICTED);
     }
     return true;
+}
+
+/* 0: it has none, or is that domain itself: the one entry that stands for all below it. */
+static uint16_t domain_number(const struct learner *learner, const struct zone_id *id)
+{
+    struct view domain =
+        learner->hooks.domain ? learner->hooks.domain(learner->hooks.context, id->name) : (struct view){0};
+    if (domain.len == 0 || (id->scope == SCOPE_ZONE && name_equal(domain, id->name)))
+        return 0;
+    return (uint16_t) (1 + name_hash(learner->key, domain) % (DOMAINS - 1));
+}
+
+/* Who owns a domain decides how many zones and names below it are blocked: a stranger's must not push out others'. */
+static bool domain_is_full(const struct learner *learner, uint16_t domain)
+{
+    return domain && learner->domains[domain] >= LIMIT_DOMAIN_ZONES;
 }
 
 static enum zone_why why_of(enum evidence evidence)
@@ -237,7 +265,7 @@ static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state
     bool good = evidence == EVIDENCE_RECHECK_GOOD;
     if (zone->condition.state == ZONE_BLOCKED && !is_listed_state(from) && zone->scope == SCOPE_ZONE)
         hurry_sentinels(learner, batches_on_blocked(&learner->batches, zone, now), now);
-    if (zone->condition.state == ZONE_CLEAR && good)
+    if (zone->condition.state == ZONE_CLEAR && good && zone->scope == SCOPE_ZONE)
         good_mark(learner->former, zone_name(zone), now);
     if (!good && evidence != EVIDENCE_RECHECK_BAD)
         return;
@@ -264,7 +292,12 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
         zone_next(&zone->condition, evidence, reason, &learner->limits.zone, now, rng_u32(&learner->rng));
     if (same(&next, &zone->condition))
         return true;
-    if (next.state == ZONE_BLOCKED && !is_listed(zone) && !make_room(learner, true))
+    if (next.state == ZONE_BLOCKED && !is_listed(zone) &&
+        (domain_is_full(learner, zone->domain) || !make_room(learner, true, EVIDENCE_CONFIRMED)))
+        return true;
+    /* an entry that says something else, a pin or a proof, is not counted yet */
+    bool unconfirmed = next.state == ZONE_SUSPECT || next.state == ZONE_BROKEN;
+    if (unconfirmed && zone->condition.state == ZONE_CLEAR && !make_room(learner, false, evidence))
         return true;
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
@@ -285,6 +318,7 @@ static struct zone *add(struct learner *learner, const struct zone_id *id, struc
     if (!zone)
         return NULL;
     zone->condition.since = now;
+    zone->domain          = domain_number(learner, id);
     atomic_store(&zone->last_used, now);
     learner->counts.states[ZONE_CLEAR]++;
     return zone;
@@ -298,7 +332,9 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
         bool confirmed = evidence == EVIDENCE_CONFIRMED || evidence == EVIDENCE_BELIEVED;
         if (evidence != EVIDENCE_STRIKE && evidence != EVIDENCE_BROKEN && !confirmed)
             return NULL;
-        if (!make_room(learner, confirmed))
+        if (confirmed && domain_is_full(learner, domain_number(learner, id)))
+            return NULL;
+        if (!make_room(learner, confirmed, evidence))
             return NULL;
         zone = add(learner, id, asked, asked_type, now);
         if (!zone)
@@ -451,6 +487,8 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now)
 static struct condition in_bounds(const struct condition *condition, const struct zone_limits *limits, msec_t now)
 {
     struct condition is = *condition;
+    is.since            = msec_min(is.since, now);
+    is.last_failure     = msec_min(is.last_failure, now);
     if (is_listed_state(is.state)) {
         is.interval = msec_clamp(is.interval, limits->recheck_first, limits->recheck_max);
         is.next     = msec_min(is.next, now + is.interval + is.interval / 10);
@@ -472,7 +510,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
     struct condition is = in_bounds(condition, &learner->limits.zone, now);
     /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
     if (is_listed_state(is.state) && !is_listed(zone))
-        make_room(learner, true);
+        make_room(learner, true, EVIDENCE_CONFIRMED);
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
     zone->condition = is;
@@ -523,12 +561,12 @@ msec_t learner_next_recheck(const struct learner *learner) { return timers_next(
 
 struct zone *learner_recheck_due(struct learner *learner, msec_t now)
 {
-    struct zone *zone = batches_due(&learner->batches, now);
-    while (!zone && (zone = pick_due(&learner->rechecks, &learner->rng, now)) &&
-           now - atomic_load(&zone->last_used) > ZONE_IDLE) {
+    struct zone *zone;
+    while (
+        ((zone = batches_due(&learner->batches, now)) || (zone = pick_due(&learner->rechecks, &learner->rng, now))) &&
+        now - atomic_load(&zone->last_used) > ZONE_IDLE) {
         timers_cancel(&learner->rechecks, &zone->recheck);
         forget(learner, zone, WHY_IDLE, now);
-        zone = NULL;
     }
     if (zone)
         timers_set(&learner->rechecks, &zone->recheck, now + ZONE_POSTPONE);

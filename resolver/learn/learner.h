@@ -35,6 +35,8 @@ struct learner_limits {
  * literal. */
 struct learner_hooks {
     void (*changed)(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed);
+    /* The registrable domain of a zone, a tail of its name, or empty. NULL: LIMIT_DOMAIN_ZONES binds nobody. */
+    struct view (*domain)(void *context, struct view zone);
     void *context;
 };
 

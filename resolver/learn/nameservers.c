@@ -43,7 +43,7 @@ void survey_result_sort(struct survey_result *result)
     for (unsigned i = 0; i < result->name_count; i++)
         if (kept == 0 || compare_names(&result->names[kept - 1], &result->names[i]) != 0)
             result->names[kept++] = result->names[i];
-    result->name_count = kept;
+    result->name_count = kept < SET_NAMES ? kept : SET_NAMES;
 }
 
 /* ---- addresses ---- */

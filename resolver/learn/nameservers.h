@@ -17,14 +17,15 @@
 #include "dns/name.h"
 
 enum {
-    SET_NAMES     = 4, /* of each set; a zone that is blocked at these is blocked */
+    SET_NAMES     = 4,  /* of each set; a zone that is blocked at these is blocked */
+    SURVEY_NAMES  = 16, /* read of a reply, which has them in any order: the first SET_NAMES when sorted are kept */
     SET_ADDRESSES = 8,
     ADDRESS_BYTES = 16 /* IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2) */
 };
 
 struct survey_result { /* what external showed */
     unsigned    name_count, address_count;
-    struct name names[SET_NAMES]; /* lower case, sorted by survey_result_sort() */
+    struct name names[SURVEY_NAMES]; /* lower case, sorted by survey_result_sort() */
     uint8_t     addresses[SET_ADDRESSES][ADDRESS_BYTES];
 };
 

@@ -49,7 +49,8 @@ struct zone { /* a million of them must fit: mind the padding */
     enum pin               pin : 8;
     bool                   proved; /* clear, and answered by domestic though a zone above it is blocked */
     bool                   stored; /* the journal has it */
-    uint8_t                batch;  /* number; 0: none (batch.h) */
+    uint16_t               batch;  /* number; 0: none (batch.h) */
+    uint16_t               domain; /* the learner's number of its registrable domain; 0: none */
 
     /* never changed; apart from the bit fields above, which the writer writes: neighbours among these are one memory
      * location */

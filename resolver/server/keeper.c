@@ -100,6 +100,11 @@ static void on_server_changed(void *context, const struct server *server, bool u
                     SERVER_PROBES_TO_DOWN);
 }
 
+static struct view registrable(void *context, struct view zone)
+{
+    return suffix_registrable(((const struct daemon *) context)->shared.suffix, zone);
+}
+
 static void on_probed(void *context, void *cookie, const struct study *study)
 {
     commands_on_probed(context, cookie, study);
@@ -111,8 +116,10 @@ static uint64_t domestic_questions(void *context)
     uint64_t             count  = 0;
     for (unsigned i = 0; i < daemon->worker_count; i++) {
         const struct counters *counters = worker_counters(daemon->workers[i]);
-        count += atomic_load(&counters->flights) - atomic_load(&counters->external_by_verdict) -
-                 atomic_load(&counters->external_by_outage) - atomic_load(&counters->other_groups);
+        uint64_t elsewhere = atomic_load(&counters->external_by_verdict) + atomic_load(&counters->external_by_outage) +
+                             atomic_load(&counters->other_groups);
+        uint64_t flights = atomic_load(&counters->flights); /* read last: it is counted first */
+        count += flights > elsewhere ? flights - elsewhere : 0;
     }
     return count;
 }
@@ -246,7 +253,7 @@ static bool open_shared(struct daemon *daemon)
 static bool open_logic(struct daemon *daemon)
 {
     const struct learner_limits limits  = keeper_limits(daemon->settings);
-    const struct learner_hooks  hooks   = {.changed = on_changed, .context = daemon};
+    const struct learner_hooks  hooks   = {.changed = on_changed, .domain = registrable, .context = daemon};
     struct prober_options       options = {
               .shared  = daemon->shared,
               .setup   = daemon->setup,

@@ -204,12 +204,17 @@ struct learner_limits world_learner_limits(const struct world *world)
     };
 }
 
+static struct view registrable(void *context, struct view zone)
+{
+    return suffix_registrable(((const struct world *) context)->shared.suffix, zone);
+}
+
 static bool make_shared(struct world *world)
 {
     const struct cache_limits   limits   = {.memory = 8 << 20, .stale = 86400};
     const struct hash_key       key      = {rng_u64(&world->rng), rng_u64(&world->rng)};
     const struct learner_limits learning = world_learner_limits(world);
-    const struct learner_hooks  hooks    = {.changed = on_changed, .context = world};
+    const struct learner_hooks  hooks    = {.changed = on_changed, .domain = registrable, .context = world};
     uint8_t                     seed[RNG_SEED_BYTES];
     rng_fill(&world->rng, seed, sizeof(seed));
     world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),

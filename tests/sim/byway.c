@@ -309,6 +309,11 @@ static uint64_t domestic_questions(void *context)
            atomic_load(&counters->external_by_outage);
 }
 
+static struct view registrable(void *context, struct view zone)
+{
+    return suffix_registrable(((const struct byway *) context)->shared.suffix, zone);
+}
+
 static void *open_byway(struct sim *sim)
 {
     struct byway               *byway  = calloc(1, sizeof(*byway));
@@ -316,7 +321,7 @@ static void *open_byway(struct sim *sim)
     const struct hash_key       key    = {sim->options.seed, 7};
     const struct learner_limits limits = {
         .zone = {.recheck_first = 600000, .recheck_max = 86400000, .recover_after = 2}, .max_zones = 100000};
-    const struct learner_hooks hooks                = {.changed = on_changed, .context = byway};
+    const struct learner_hooks hooks                = {.changed = on_changed, .domain = registrable, .context = byway};
     uint8_t                    seed[RNG_SEED_BYTES] = {(uint8_t) sim->options.seed, 1};
     byway->sim                                      = sim;
     byway->held                                     = calloc(truth_zones(sim->truth), sizeof(*byway->held));
