@@ -49,6 +49,8 @@ enum {
     TYPE_DNAME = 39,
     TYPE_OPT   = 41,
     TYPE_RRSIG = 46,
+    TYPE_NSEC  = 47,
+    TYPE_NSEC3 = 50,
     TYPE_TSIG  = 250,
     TYPE_IXFR  = 251,
     TYPE_AXFR  = 252,

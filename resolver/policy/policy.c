@@ -27,6 +27,7 @@ struct policy {
     struct rule *rules;
     struct node *nodes;
     uint32_t    *buckets;
+    size_t       rule_count;
     uint32_t     node_count;
     uint32_t     mask; /* buckets - 1 */
 };
@@ -132,6 +133,7 @@ struct policy *policy_create(const struct rule *rules, size_t count)
     memset(policy->buckets, 0xff, buckets * sizeof *policy->buckets); /* NODE_NONE */
     policy->nodes[NODE_ROOT] = (struct node){.parent = NODE_ROOT, .next = NODE_NONE};
     policy->node_count       = 1;
+    policy->rule_count       = count;
     for (size_t i = 0; i < count; i++) {
         policy->rules[i] = rules[i];
         policy_add(policy, &policy->rules[i]);
@@ -174,6 +176,24 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
     const struct rule *rule;
     policy_walk(policy, name, &rule);
     return rule;
+}
+
+static bool leads_to(const struct rule *rule, uint8_t group, bool automatic)
+{
+    return rule->via == VIA_AUTO ? automatic : rule->via == VIA_GROUP && rule->group == group;
+}
+
+const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bool automatic)
+{
+    const struct name *root = &policy->fallback.zone;
+    if (leads_to(policy_find(policy, name_view(root)), group, automatic))
+        return root;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct name *zone = &policy->rules[i].zone;
+        if (leads_to(policy_find(policy, name_view(zone)), group, automatic))
+            return zone;
+    }
+    return NULL;
 }
 
 bool policy_fence_below(const struct policy *policy, struct view zone)

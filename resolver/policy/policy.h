@@ -32,6 +32,11 @@ void           policy_destroy(struct policy *policy);
  * policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
+/* A zone that group `group` may be asked about: the root, unless it is fenced; else the first that a rule opens to it.
+ * `automatic`: VIA_AUTO leads there too. NULL: there is none, and so nobody asks that group. Borrowed from the policy.
+ */
+const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bool automatic);
+
 /* True if a rule other than VIA_AUTO stands at `zone` or anywhere below it: what is learned of `zone` must not reach
  * there. */
 bool policy_fence_below(const struct policy *policy, struct view zone);

@@ -48,7 +48,15 @@ bool errand_again(struct errands *errands, struct errand *errand, msec_t life, m
     errand->life = msec_max(errand->life, now + life - errand->exchange.started);
     if (errand->exchange.transport == TRANSPORT_UDP)
         send_errand(errands, errand, now);
+    else
+        timers_set(&errands->timers, &errand->timer, errand->exchange.started + errand->life);
     return true;
+}
+
+bool errand_within_quota(struct errands *errands, msec_t now)
+{
+    struct quota *quota = errands->desk->shared.quota;
+    return !quota || quota_take(quota, false, 0, now);
 }
 
 void errand_cancel(struct errands *errands, struct errand *errand)

@@ -38,6 +38,9 @@ bool errand_start(struct errands *errands, struct errand *errand, struct server 
 /* Sends a running one once more, and lets it live `life` ms from now at least; begins one that has ended anew, with
  * that life. False as for errand_start(). */
 bool errand_again(struct errands *errands, struct errand *errand, msec_t life, msec_t now);
+/* True if external may be asked a question that is nobody's but ours: a stranger causes those too, so they are taken
+ * from his part of the quota. */
+bool errand_within_quota(struct errands *errands, msec_t now);
 /* done() is not called any more. Harmless when it has ended. */
 void errand_cancel(struct errands *errands, struct errand *errand);
 

@@ -57,14 +57,24 @@ bool evidence_domestic_reached(const struct query *query)
     return false;
 }
 
-void evidence_domestic_fine(struct query *query, struct desk *desk, msec_t now)
+/* An answer that domestic may have made up by itself, from its cache of what is above the domain, proves nothing of it:
+ * below a domain that is not there every name is denied so (RFC 8020). */
+static bool shows_domain(const struct kind *kind, struct view domain)
 {
+    return kind->outcome == OUTCOME_ANSWER || (kind->has_soa && name_is_at_or_below(name_view(&kind->zone), domain));
+}
+
+void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+{
+    if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled)
+        return;
     struct view domain = suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
     if (domain.len > 0)
         good_mark(desk->shared.good, domain, now);
     if (query->route.listed || query->state == QUERY_ANSWERED)
         evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL);
-    else if (domain.len > 0 && query->route.learn && now - desk->last_sample >= SAMPLE_EVERY) {
+    else if (domain.len > 0 && shows_domain(kind, domain) && query->route.learn &&
+             now - desk->last_sample >= SAMPLE_EVERY) {
         desk->last_sample = now;
         evidence_tell(query, desk, OBSERVED_SAMPLE, REASON_NONE, NULL);
     }

@@ -16,7 +16,7 @@ enum zone_reason evidence_reason(const struct query *query);
 /* False: the network said of every domestic upstream that it is not there. */
 bool evidence_domestic_reached(const struct query *query);
 /* A domestic upstream answered. */
-void evidence_domestic_fine(struct query *query, struct desk *desk, msec_t now);
+void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
 
 /* External answered first, because a zone is blocked: what it showed of a zone below that one. */
 void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind);

@@ -17,9 +17,17 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
 
 /* ---- studies ---- */
 
+/* Each kind has places of its own: dead zones, of which a stranger has as many as he likes, must not keep a
+ * confirmation out. */
+static const unsigned study_limits[STUDY_KINDS] = {
+    [STUDY_CONFIRM] = LIMIT_CONFIRMATIONS, [STUDY_BROKEN] = LIMIT_CHECKS,
+    [STUDY_RECHECK] = RECHECKS_AT_ONCE,    [STUDY_CUT] = LIMIT_CHECKS,
+    [STUDY_PROBE] = LIMIT_CHECKS,
+};
+
 struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
 {
-    struct study *study = prober->study_count < LIMIT_CONFIRMATIONS ? calloc(1, sizeof(*study)) : NULL;
+    struct study *study = prober->study_counts[kind] < study_limits[kind] ? calloc(1, sizeof(*study)) : NULL;
     if (!study) {
         prober->stats.skipped++;
         return NULL;
@@ -30,8 +38,15 @@ struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
     study->owner   = prober;
     study->started = now;
     list_append(&prober->studies, &study->link);
-    prober->study_count++;
+    prober->study_counts[kind]++;
     return study;
+}
+
+void study_ended(struct prober *prober, struct study *study)
+{
+    list_remove(&study->link);
+    list_append(&prober->finished, &study->link);
+    prober->study_counts[study->kind]--;
 }
 
 static void free_finished(struct prober *prober)
@@ -249,11 +264,9 @@ void prober_disregard(struct prober *prober, struct view zone)
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))
             continue;
         study_cancel(study);
-        if (study->kind == STUDY_RECHECK)
-            rechecks_ended(prober);
-        list_remove(&study->link);
-        list_append(&prober->finished, &study->link);
-        prober->study_count--;
+        if (study->kind == STUDY_CONFIRM)
+            surveys_settle(&prober->surveys, name_view(&study->zone), NULL);
+        study_ended(prober, study);
     }
     free_finished(prober);
 }
@@ -302,7 +315,7 @@ static void drop_studies(struct prober *prober)
         free(study);
     }
     free_finished(prober);
-    prober->study_count = prober->budget.running = 0;
+    memset(prober->study_counts, 0, sizeof(prober->study_counts));
 }
 
 struct prober *prober_create(const struct prober_options *options)

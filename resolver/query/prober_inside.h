@@ -11,10 +11,9 @@
 #include "query/watch.h"
 
 struct recheck_budget {
-    uint64_t seen;    /* hooks.domestic_questions() when it was last looked at */
-    uint64_t saved;   /* questions that rechecks may ask, times RECHECK_SHARE_UNIT */
-    msec_t   last;    /* when a zone was rechecked last */
-    unsigned running; /* studies */
+    uint64_t seen;  /* hooks.domestic_questions() when it was last looked at */
+    uint64_t saved; /* questions that rechecks may ask, times RECHECK_SHARE_UNIT */
+    msec_t   last;  /* when a zone was rechecked last */
 };
 
 struct prober {
@@ -24,7 +23,7 @@ struct prober {
     struct prober_hooks   hooks;
     struct prober_stats   stats;
     struct list           studies, finished;
-    unsigned              study_count;
+    unsigned              study_counts[STUDY_KINDS];
     struct recheck_budget budget;
     struct surveys        surveys;
     struct good          *cuts; /* zones below blocked ones that were asked about lately */
@@ -40,6 +39,8 @@ static inline bool domestic_down(const struct prober *prober)
 
 /* A new study, not begun; NULL: there are too many, or no memory. */
 struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now);
+/* It is freed when the call that led here has returned. */
+void study_ended(struct prober *prober, struct study *study);
 /* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
 struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name);
 void          strike(struct prober *prober, const struct observation *observation, msec_t now);
@@ -56,6 +57,5 @@ void on_study_done(void *owner, struct study *study, msec_t now);
 
 void   rechecks_on_time(struct prober *prober, msec_t now);
 msec_t rechecks_next(const struct prober *prober);
-void   rechecks_ended(struct prober *prober);
 
 #endif

@@ -58,7 +58,7 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
     if (side->group == SETUP_DOMESTIC) {
         group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
         if (query->route.reason != ROUTE_FENCE)
-            evidence_domestic_fine(query, desk, now);
+            evidence_domestic_fine(query, desk, kind, now);
         finish(query, desk);
         return true;
     }
@@ -238,7 +238,7 @@ static void on_reply(struct query *query, struct desk *desk, struct exchange *ex
         asking_release(desk, exchange);
         if (asking_is_domestic(query, exchange) && outcome_usable(exchange->outcome)) {
             COUNT(desk->counters.late);
-            evidence_domestic_fine(query, desk, now);
+            evidence_domestic_fine(query, desk, kind, now);
         } else if (asking_is_domestic(query, exchange) && kind_bogus(kind) != BOGUS_NOT) {
             evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
         }

@@ -36,10 +36,11 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
     struct study *study = study_new(prober, STUDY_RECHECK, now);
     if (!study)
         return;
-    prober->budget.running++;
     prober->stats.rechecks++;
-    if (zone->scope == SCOPE_ZONE && !zone->set)
+    if (zone->scope == SCOPE_ZONE && !zone->set) {
         surveys_begin(&prober->surveys, zone_name(zone), now);
+        surveys_settle(&prober->surveys, zone_name(zone), zone); /* nobody doubts it: the survey ends by itself */
+    }
     name_set(&study->zone, zone_name(zone));
     study->scope = zone->scope;
     study->name  = study->zone;
@@ -73,7 +74,7 @@ static void save_up(struct prober *prober)
 static bool may_recheck(const struct prober *prober, msec_t now)
 {
     const struct recheck_budget *budget = &prober->budget;
-    return budget->running < RECHECKS_AT_ONCE &&
+    return prober->study_counts[STUDY_RECHECK] < RECHECKS_AT_ONCE &&
            (budget->saved >= recheck_cost(prober) || now - budget->last >= RECHECK_EVERY);
 }
 
@@ -91,10 +92,8 @@ void rechecks_on_time(struct prober *prober, msec_t now)
 
 msec_t rechecks_next(const struct prober *prober)
 {
-    if (prober->budget.running >= RECHECKS_AT_ONCE)
+    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE)
         return MSEC_NEVER;
     bool may = prober->budget.saved >= recheck_cost(prober);
     return msec_max(learner_next_recheck(prober->learner), may ? 0 : prober->budget.last + RECHECK_EVERY);
 }
-
-void rechecks_ended(struct prober *prober) { prober->budget.running--; }

@@ -94,6 +94,8 @@ static void send_to_group(struct study *study, enum study_part part, struct view
     struct group *group  = &setup->groups[external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
     unsigned      wanted = external || study->kind == STUDY_BROKEN ? 1 : STUDY_SERVERS, tried = 0;
     bool          alone = study->kind != STUDY_BROKEN && (wanted == 1 || group->count == 1);
+    if (external && study->kind != STUDY_PROBE && !errand_within_quota(study->errands, now))
+        return;
     for (unsigned i = 0; i < wanted; i++) {
         int pick = group_pick(group, tried, TRANSPORT_UDP, now);
         if (pick < 0)
@@ -128,16 +130,17 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
     close_step(study, now);
 }
 
-/* A recheck asks for a name that no cache holds: the SOA may be there since the last one. */
+/* A recheck asks for a name that no cache holds: the SOA may be there since the last one. For its CNAME, so that a
+ * wildcard's alias leads nowhere else. */
 static void send_apex(struct study *study, bool external, msec_t now)
 {
     struct rng *rng = &study->errands->desk->rng;
     struct name below;
     if (study->by_alias)
         send_to_group(study, PART_APEX, name_view(&study->name), TYPE_CNAME, external, now);
-    else if ((study->kind == STUDY_RECHECK || study->kind == STUDY_CUT) &&
+    else if ((study->kind == STUDY_RECHECK || study->kind == STUDY_CUT || study->kind == STUDY_PROBE) &&
              name_prepend_random(&below, name_view(&study->zone), rng))
-        send_to_group(study, PART_APEX, name_view(&below), TYPE_A, external, now);
+        send_to_group(study, PART_APEX, name_view(&below), TYPE_CNAME, external, now);
     else if (study->zone.len > 0)
         send_to_group(study, PART_APEX, name_view(&study->zone), TYPE_SOA, external, now);
 }
@@ -146,7 +149,7 @@ static void ask(struct study *study, msec_t now) /* [2] */
 {
     bool both = study->kind == STUDY_BROKEN || study->kind == STUDY_PROBE;
     open_step(study, STUDY_ASK);
-    study->asked_at = now;
+    study->asked_at = study->control_since = now;
     if (study->kind != STUDY_RECHECK || study->scope == SCOPE_ZONE)
         send_apex(study, false, now);
     if (study->kind != STUDY_BROKEN && !study->question_failed && !question_is_apex(study) && study->step == STUDY_ASK)
@@ -257,7 +260,9 @@ static void after_ask_confirm(struct study *study, msec_t now)
         study->by_alias  = false;
         study->alias.len = 0;
         identify(study, name_parent(name_view(&study->name)), now);
-    } else if (study->by_alias || study->zone.len == 0) {
+    } else if (study->by_alias) {
+        narrow(study, now);
+    } else if (study->zone.len == 0) {
         found(study, SCOPE_NAME);
     } else if (!apex) {
         found(study, SCOPE_ZONE);
@@ -420,13 +425,16 @@ void study_on_control(struct study *study, control_fn control, void *context, ms
         ask_again(study, control, context, now);
     if (study->step != STUDY_CONTROL)
         return;
+    for (unsigned i = 0; i < study->count && study->kind == STUDY_CONFIRM; i++)
+        if (part_of(&study->errand[i]) != PART_IDENTIFY && was_silent(&study->errand[i]))
+            study->control_since = msec_max(study->control_since, study->errand[i].exchange.sent);
     bool domestic = false, external = false;
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];
         if (part_of(errand) == PART_IDENTIFY)
             continue;
         msec_t             good;
-        enum control_state state = control(context, errand->exchange.server, study->asked_at, &good);
+        enum control_state state = control(context, errand->exchange.server, study->control_since, &good);
         if (state == CONTROL_PENDING)
             return;
         if (state == CONTROL_GOOD && at_external(errand))

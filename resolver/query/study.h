@@ -54,6 +54,9 @@ enum study_kind {
     STUDY_CUT,
     STUDY_PROBE
 };
+enum {
+    STUDY_KINDS = STUDY_PROBE + 1
+};
 enum study_step {
     STUDY_IDENTIFY,
     STUDY_ASK,
@@ -99,6 +102,7 @@ struct study {
     void               *owner;
     void               *cookie;            /* the operator's call */
     msec_t              started, asked_at; /* asked_at: when step ASK began */
+    msec_t              control_since;     /* the upstream must have answered a control question asked since then */
     struct name         zone;              /* candidate; len 0: not known yet */
     struct name         guess;             /* under which the suspicion is listed; len 0: none */
     struct name         name;              /* of the question */

@@ -66,7 +66,7 @@ static void add_name(struct survey *survey, const struct message *reply, const s
 {
     struct survey_result *result = &survey->result;
     size_t                end_of_name;
-    if (record->type == TYPE_NS && result->name_count < SET_NAMES &&
+    if (record->type == TYPE_NS && result->name_count < SURVEY_NAMES &&
         name_unpack(reply->wire, record->data_at, &result->names[result->name_count], &end_of_name))
         result->name_count++;
 }
@@ -95,7 +95,7 @@ static void ask(struct survey *survey, struct errand *errand, struct view name, 
     struct setup   *setup    = errands->desk->setup;
     struct group   *external = &setup->groups[SETUP_EXTERNAL];
     int             pick     = group_pick(external, 0, TRANSPORT_UDP, now);
-    if (pick < 0 || !is_open(setup->policy, name))
+    if (pick < 0 || !is_open(setup->policy, name) || !errand_within_quota(errands, now))
         return;
     *errand = (struct errand){
         .life    = SURVEY_LIFE,

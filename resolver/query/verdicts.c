@@ -119,7 +119,7 @@ void place_suspicions(struct prober *prober, msec_t now)
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
-    if (!study->result.decided) {
+    if (!study->result.decided || (domestic_down(prober) && !study->result.fine)) {
         struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
         if (study->result.apex)
             clear_suspicion(prober, study, now);
@@ -178,7 +178,6 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
     struct zone       *zone = listed(prober, name, study->scope, study->type);
-    rechecks_ended(prober);
     if (!zone)
         return;
     note_evidence(prober, zone, study);
@@ -207,9 +206,7 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
 void on_study_done(void *owner, struct study *study, msec_t now)
 {
     struct prober *prober = owner;
-    list_remove(&study->link);
-    list_append(&prober->finished, &study->link);
-    prober->study_count--;
+    study_ended(prober, study);
     switch (study->kind) {
     case STUDY_CONFIRM:
         end_confirm(prober, study, now);

@@ -3,6 +3,9 @@
  */
 #include "query/watch.h"
 
+#include "query/attribution.h"
+
+#include <limits.h>
 #include <stdlib.h>
 
 enum {
@@ -10,13 +13,14 @@ enum {
 };
 
 struct watch { /* of one server: health probe and control question */
-    struct watches *watches;
-    struct server  *server;
-    bool            external;
-    struct errand   health, control;
-    msec_t          control_asked;  /* when the last control question was sent; 0: never */
-    msec_t          control_good;   /* sending time of the last good one */
-    msec_t          control_failed; /* sending time of the last failed one */
+    struct watches    *watches;
+    struct server     *server;
+    bool               external;
+    const struct name *zone; /* that it may be asked about; NULL: nobody asks it */
+    struct errand      health, control;
+    msec_t             control_asked;  /* when the last control question was sent; 0: never */
+    msec_t             control_good;   /* sending time of the last good one */
+    msec_t             control_failed; /* sending time of the last failed one */
 };
 
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
@@ -36,7 +40,7 @@ static void probe_health(struct watches *watches, struct watch *watch, msec_t no
         .life    = SERVER_PROBE_TIMEOUT,
         .done    = on_health_done,
         .owner   = watch,
-        .inquiry = {.name = {.len = 1}, .type = TYPE_NS, .class = CLASS_IN},
+        .inquiry = {.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN},
     };
     errand_start(watches->errands, &watch->health, watch->server, now);
 }
@@ -46,7 +50,7 @@ void watches_look(struct watches *watches, msec_t now)
     watches->looked = now;
     for (unsigned i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->list[i];
-        if (watch->health.running)
+        if (watch->health.running || !watch->zone)
             continue;
         if (server_wants_probe(watch->server, now))
             probe_health(watches, watch, now);
@@ -56,15 +60,56 @@ void watches_look(struct watches *watches, msec_t now)
     }
 }
 
+static bool has_denial(const struct message *reply)
+{
+    struct record record = {0};
+    while (message_next(reply, &record))
+        if (record.section == SECTION_AUTHORITY && (record.type == TYPE_NSEC || record.type == TYPE_NSEC3))
+            return true;
+    return false;
+}
+
+static struct candidate *candidate_above(struct watches *watches, struct view name)
+{
+    for (unsigned i = 0; i < watches->candidate_count; i++)
+        if (name_is_at_or_below(name, name_view(&watches->candidates[i].zone)))
+            return &watches->candidates[i];
+    return NULL;
+}
+
+static void on_control_read(void *owner, struct errand *errand, const struct message *reply)
+{
+    struct watch     *watch     = owner;
+    struct candidate *candidate = candidate_above(watch->watches, name_view(&errand->inquiry.name));
+    if (candidate && !watch->external)
+        candidate->deniable = has_denial(reply);
+}
+
+/* What a validating upstream has denied with proof it may have denied from its cache, its link cut or not. That counts
+ * only where no other zone is left to ask about. */
+static bool vouches(const struct watch *watch, struct view name)
+{
+    struct watches         *watches   = watch->watches;
+    const struct candidate *candidate = candidate_above(watches, name);
+    if (watch->external || !candidate || !candidate->deniable)
+        return true;
+    for (unsigned i = 0; i < watches->candidate_count; i++)
+        if (!watches->candidates[i].deniable)
+            return false;
+    return true;
+}
+
 static void on_control_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch *watch = owner;
     (void) now;
-    if (outcome_usable(errand->exchange.outcome)) {
-        watch->control_good = errand->exchange.started;
-    } else {
+    if (!outcome_usable(errand->exchange.outcome)) {
         watch->control_failed = errand->exchange.started;
         watch->watches->stats->control_failures++;
+    } else if (vouches(watch, name_view(&errand->inquiry.name))) {
+        watch->control_good = errand->exchange.started;
+    } else {
+        watch->control_asked = 0; /* another one goes out at once */
     }
 }
 
@@ -76,27 +121,34 @@ static bool is_studied_below(const struct watches *watches, struct view zone)
     return false;
 }
 
-/* A zone that domestic answered lately, searched from a random place on; rather one that nobody doubts now, but an
- * answer below any proves that domestic can. NULL: there is none. */
+/* A zone that domestic answered lately, searched from a random place on: rather one below which no cache can deny a
+ * name, and that nobody doubts now; but an answer below any proves something. NULL: there is none. */
 static const struct name *control_zone(struct watches *watches)
 {
+    const struct name *found = NULL;
+    unsigned           least = UINT_MAX;
     unsigned from = watches->candidate_count ? rng_below(&watches->errands->desk->rng, watches->candidate_count) : 0;
     for (unsigned i = 0; i < watches->candidate_count; i++) {
-        const struct name *zone = &watches->candidates[(from + i) % watches->candidate_count];
-        if (!is_studied_below(watches, name_view(zone)))
-            return zone;
+        const struct candidate *candidate = &watches->candidates[(from + i) % watches->candidate_count];
+        unsigned flaws = 2u * candidate->deniable + is_studied_below(watches, name_view(&candidate->zone));
+        if (flaws >= least)
+            continue;
+        found = &candidate->zone;
+        least = flaws;
     }
-    return watches->candidate_count ? &watches->candidates[from] : NULL;
+    return found;
 }
 
 /* A name that no cache holds: a random label below a zone that domestic answered lately. For external, to which our own
  * good zones are nobody's business, below the root; never so for domestic, which may deny such a name from its cache of
- * the root though its link is cut. False: there is nothing to ask. */
+ * the root though its link is cut. The CNAME of it is asked for, so that a wildcard's alias leads nowhere else. False:
+ * there is nothing to ask. */
 static bool control_name(struct watches *watches, const struct watch *watch, struct name *ret)
 {
     static const struct name root  = {.len = 1};
     const struct name       *below = watch->external ? &root : control_zone(watches);
-    return below && name_prepend_random(ret, name_view(below), &watches->errands->desk->rng);
+    return below && name_prepend_random(ret, name_view(below), &watches->errands->desk->rng) &&
+           is_open(watches->errands->desk->setup->policy, name_view(ret));
 }
 
 static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
@@ -104,9 +156,10 @@ static void ask_control(struct watches *watches, struct watch *watch, msec_t now
     watches->stats->controls++;
     watch->control = (struct errand){
         .life    = CONTROL_LIFE,
+        .read    = on_control_read,
         .done    = on_control_done,
         .owner   = watch,
-        .inquiry = {.type = TYPE_A, .class = CLASS_IN},
+        .inquiry = {.type = TYPE_CNAME, .class = CLASS_IN, .dnssec_ok = !watch->external},
     };
     if (!control_name(watches, watch, &watch->control.inquiry.name)) {
         watch->control_failed = now;
@@ -159,12 +212,15 @@ void watches_tend(struct watches *watches, msec_t now)
         if (!wants_control(study))
             continue;
         for (unsigned i = 0; i < study->count; i++) {
-            const struct server *server = study->errand[i].exchange.server;
+            const struct exchange *exchange = &study->errand[i].exchange;
+            if ((exchange->part & PART_MASK) == PART_IDENTIFY)
+                continue;
+            const struct server *server = exchange->server;
             struct watch        *watch  = watch_of(watches, server);
             bool                 idle   = watch && !watch->control.running;
             bool   rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
             msec_t good;
-            if (idle && rested && control_of(watches, server, study->asked_at, &good) == CONTROL_PENDING)
+            if (idle && rested && control_of(watches, server, study->control_since, &good) == CONTROL_PENDING)
                 ask_control(watches, watch, now);
         }
         study_on_control(study, control_of, watches, now);
@@ -184,8 +240,11 @@ bool watches_open(struct watches *watches)
     for (unsigned i = 0; i < setup->group_count; i++)
         for (unsigned j = 0; j < setup->groups[i].count; j++)
             if (!watch_of(watches, setup->groups[i].servers[j]))
-                watches->list[watches->count++] = (struct watch){
-                    .watches = watches, .server = setup->groups[i].servers[j], .external = i == SETUP_EXTERNAL};
+                watches->list[watches->count++] =
+                    (struct watch){.watches  = watches,
+                                   .server   = setup->groups[i].servers[j],
+                                   .external = i == SETUP_EXTERNAL,
+                                   .zone     = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
     return true;
 }
 
@@ -204,18 +263,20 @@ void watches_close(struct watches *watches)
 void watches_offer(struct watches *watches, struct view domain)
 {
     for (unsigned i = 0; i < watches->candidate_count; i++)
-        if (name_equal(name_view(&watches->candidates[i]), domain))
+        if (name_equal(name_view(&watches->candidates[i].zone), domain))
             return;
     unsigned place = watches->candidate_count < WATCH_CANDIDATES
                          ? watches->candidate_count++
                          : rng_below(&watches->errands->desk->rng, WATCH_CANDIDATES);
-    name_set_lower(&watches->candidates[place], domain);
+    name_set_lower(&watches->candidates[place].zone, domain);
+    watches->candidates[place].deniable = false;
 }
 
 void watches_withdraw(struct watches *watches, struct view zone)
 {
-    for (unsigned i = 0; i < watches->candidate_count; i++)
-        if (name_is_at_or_below(name_view(&watches->candidates[i]), zone) ||
-            name_is_at_or_below(zone, name_view(&watches->candidates[i])))
+    for (unsigned i = 0; i < watches->candidate_count; i++) {
+        struct view candidate = name_view(&watches->candidates[i].zone);
+        if (name_is_at_or_below(candidate, zone) || name_is_at_or_below(zone, candidate))
             watches->candidates[i--] = watches->candidates[--watches->candidate_count];
+    }
 }

@@ -28,8 +28,11 @@ struct watches {
     struct watch *list; /* owned */
     unsigned      count;
     msec_t        looked;
-    struct name   candidates[WATCH_CANDIDATES];
-    unsigned      candidate_count;
+    struct candidate {
+        struct name zone;
+        bool        deniable; /* a name below it may be denied from a cache of its NSEC records (RFC 8198) */
+    } candidates[WATCH_CANDIDATES];
+    unsigned candidate_count;
 };
 
 /* For the servers of the desk's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is

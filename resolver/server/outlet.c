@@ -3,6 +3,8 @@
  */
 #include "server/outlet.h"
 
+#include <assert.h>
+
 static void on_udp(void *context, void *owner, enum udp_event event, struct view datagram)
 {
     struct outlet *outlet = context;
@@ -52,6 +54,7 @@ bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view q
         exchange->ticket = ticket;
         return true;
     }
+    assert(!exchange->ticket);
     struct tcp_ticket *ticket;
     if (tcp_ask_open(outlet->tcp, &exchange->server->address, query, exchange, &ticket) != 0)
         return false;

@@ -233,6 +233,7 @@ bool world_effect_send(void *context, struct exchange *exchange, struct view que
     struct driver *driver = context;
     struct world  *world  = driver->world;
     unsigned       place  = place_of(world, exchange->server);
+    assert_true(!exchange->ticket || exchange->transport == TRANSPORT_UDP);
     if (!exchange->ticket)
         exchange->ticket = ticket_open(world, exchange, driver->by);
     note_sending(world, driver, exchange, place);

@@ -63,6 +63,7 @@ struct manner { /* how a server treats a question */
     uint16_t       type;      /* only that type; 0: all */
     int            ede;       /* sent with the reply; 0: none */
     bool           authentic; /* AD set */
+    bool           proves;    /* a denial comes with NSEC, if the question has DO */
 };
 
 struct world_fence {
@@ -92,6 +93,8 @@ struct world_options { /* zero means the default */
 };
 
 struct world;
+
+struct name world_name(const char *text);
 
 struct world *world_create(const struct world_options *options); /* NULL: no memory */
 /* Cancels what is under way, checks what holds in every world, frees it. */

@@ -101,7 +101,6 @@ struct world {
     struct journal       journal;
 };
 
-struct name           world_name(const char *text);
 struct learner_limits world_learner_limits(const struct world *world);
 
 /* As the keeper does after a zone has changed. */

@@ -61,6 +61,14 @@ static void soa(struct writing *w, unsigned section, struct view owner)
     end_record(w, at);
 }
 
+static void nsec(struct writing *w, struct view owner)
+{
+    size_t at = begin_record(w, 1, &owner, TYPE_NSEC);
+    bytes(w, owner.data, owner.len);
+    bytes(w, "\0\1\2", 3);
+    end_record(w, at);
+}
+
 static void nameserver(struct writing *w, const struct world_facts *facts)
 {
     if (facts->host.len == 0)
@@ -194,6 +202,8 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
         answer(&w, question, facts);
     else if (manner->way == NXDOMAINS || manner->way == HAS_NO_DATA)
         soa(&w, 1, facts->soa);
+    if (manner->proves && question->edns.dnssec_ok)
+        nsec(&w, facts->soa);
     if (question->edns.present && manner->way != NO_EDNS && manner->way != FORMERRS)
         opt(&w, manner);
     for (unsigned i = 0; i < 3; i++)

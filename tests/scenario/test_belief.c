@@ -303,6 +303,42 @@ static void a_mass_event_ends_soon(void **state)
     world_end(world);
 }
 
+/* Blocked zones as they come from disk. */
+static void restore(struct world *world, unsigned count, msec_t next)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "old%u.test", i);
+        struct name            name = world_name(text);
+        const struct zone_id   id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
+        const struct condition is   = {.state        = ZONE_BLOCKED,
+                                       .reason       = REASON_SERVFAIL,
+                                       .since        = world_now(world),
+                                       .last_failure = world_now(world),
+                                       .next         = world_now(world) + next,
+                                       .interval     = 600000};
+        assert_non_null(learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
+                                        name_view(&name), TYPE_MX, world_now(world), world_now(world)));
+    }
+}
+
+/* surveys that a recheck began are never let go of. */
+static void surveys_of_rechecks_end(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .max_zones = 2000});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    restore(world, 300, 1000);
+    world_run(world, 320 * 1000);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    size_t before = world_count(world, EXTERNAL, "shut.example", BY_PROBER);
+    world_learn(world, "mx.shut.example", TYPE_MX);
+    assert_true(world_count(world, EXTERNAL, "shut.example", BY_PROBER) > before + 1);
+    assert_non_null(world_zone(world, "shut.example", SCOPE_ZONE, 0)->set);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +354,7 @@ int main(void)
         cmocka_unit_test(recovered_servers_do_not_speak_any_more),
         cmocka_unit_test(what_was_blocked_before_is_believed),
         cmocka_unit_test(a_survey_crosses_no_fence),
+        cmocka_unit_test(surveys_of_rechecks_end),
         cmocka_unit_test(a_child_that_is_fine_is_asked_at_home),
         cmocka_unit_test(a_child_that_fails_too_is_asked_about_once),
         cmocka_unit_test(a_mass_event_ends_soon),

@@ -80,6 +80,32 @@ static void an_island_gives_no_control_name(void **state)
     world_end(world);
 }
 
+/* the root is fenced, some zones are not. */
+static void no_control_crosses_the_fence_of_the_root(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){
+        .seed = 1, .fences = {{".", VIA_GROUP, SETUP_DOMESTIC}, {"abroad.example", VIA_AUTO, 0}}});
+    world_resolve(world, "a.fine.abroad.example", TYPE_MX);
+    world_run(world, 2000);
+    world_say(world, EVERYBODY, "dead.abroad.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.dead.abroad.example", TYPE_MX);
+    world_run(world, 12000);
+    world_end(world);
+}
+
+/* the same, of health probes. */
+static void no_health_probe_crosses_the_fence_of_the_root(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){
+        .seed = 1, .fences = {{".", VIA_GROUP, SETUP_DOMESTIC}, {"abroad.example", VIA_AUTO, 0}}});
+    world_say(world, EVERYBODY, "abroad.example", (struct manner){.way = SILENT});
+    world_resolve(world, "a.fine.abroad.example", TYPE_MX);
+    world_run(world, 2000);
+    world_end(world);
+}
+
 /* The alias stands outside, its target inside. */
 static void an_alias_into_a_fence(void **state)
 {
@@ -89,7 +115,8 @@ static void an_alias_into_a_fence(void **state)
         struct world *world = world_create(&fenced);
         world_warm_up(world);
         world_alias(world, "www.outside.example", targets[i]);
-        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
         world_resolve(world, "www.outside.example", TYPE_A);
         world_run(world, 20000);
         assert_non_null(world_zone(world, "www.outside.example", SCOPE_NAME, 0));
@@ -217,6 +244,8 @@ int main(void)
         cmocka_unit_test(a_refused_zone_is_asked_of_nobody),
         cmocka_unit_test(an_island_is_studied_alone),
         cmocka_unit_test(an_island_gives_no_control_name),
+        cmocka_unit_test(no_control_crosses_the_fence_of_the_root),
+        cmocka_unit_test(no_health_probe_crosses_the_fence_of_the_root),
         cmocka_unit_test(an_alias_into_a_fence),
         cmocka_unit_test(an_alias_at_the_fence),
         cmocka_unit_test(a_new_fence_holds_at_once),

@@ -107,7 +107,8 @@ static void an_alias_and_its_target_stand_apart(void **state)
     world_warm_up(world);
     world_alias(world, "www.shop.example", "host.cdn.test");
     world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
     world_resolve(world, "www.shop.example", TYPE_A);
     world_run(world, 25000);
     assert_non_null(world_zone(world, "www.shop.example", SCOPE_NAME, 0));

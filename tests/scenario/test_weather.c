@@ -48,19 +48,19 @@ static const struct weather weathers[] = {
      1,
      {{true, false, ABOUT_APEX, OUTCOME_TIMEOUT},
       {true, false, ABOUT_QUESTION, OUTCOME_TIMEOUT},
-      {true, false, ABOUT_CONTROL, OUTCOME_ANSWER}}},
+      {true, false, ABOUT_CONTROL, OUTCOME_NODATA}}},
     {"blocked, SERVFAIL",
      {{DOMESTIC, "look.example", {.way = SERVFAILS}}},
      SETUP_EXTERNAL,
      ZONE_BLOCKED,
      1,
-     {{true, false, ABOUT_APEX, OUTCOME_SERVFAIL}, {true, false, ABOUT_CONTROL, OUTCOME_ANSWER}}},
+     {{true, false, ABOUT_APEX, OUTCOME_SERVFAIL}, {true, false, ABOUT_CONTROL, OUTCOME_NODATA}}},
     {"blocked, half of the group dead",
      {{DOMESTIC_1, ".", {.way = SILENT}}, {DOMESTIC_2, "look.example", {.way = SERVFAILS}}},
      SETUP_EXTERNAL,
      ZONE_BLOCKED,
      1,
-     {{true, false, ABOUT_APEX, OUTCOME_SERVFAIL}, {true, false, ABOUT_CONTROL, OUTCOME_ANSWER}}},
+     {{true, false, ABOUT_APEX, OUTCOME_SERVFAIL}, {true, false, ABOUT_CONTROL, OUTCOME_NODATA}}},
     {"broken, silent",
      {{EVERYBODY, "look.example", {.way = SILENT}}},
      -1,
@@ -68,14 +68,14 @@ static const struct weather weathers[] = {
      0,
      {{true, false, ABOUT_APEX, OUTCOME_TIMEOUT},
       {true, true, ABOUT_APEX, OUTCOME_TIMEOUT},
-      {true, false, ABOUT_CONTROL, OUTCOME_ANSWER},
-      {true, true, ABOUT_CONTROL, OUTCOME_ANSWER}}},
+      {true, false, ABOUT_CONTROL, OUTCOME_NODATA},
+      {true, true, ABOUT_CONTROL, OUTCOME_NODATA}}},
     {"broken, SERVFAIL",
      {{EVERYBODY, "look.example", {.way = SERVFAILS}}},
      -1,
      ZONE_BROKEN,
      0,
-     {{true, false, ABOUT_CONTROL, OUTCOME_ANSWER}, {true, true, ABOUT_CONTROL, OUTCOME_ANSWER}}},
+     {{true, false, ABOUT_CONTROL, OUTCOME_NODATA}, {true, true, ABOUT_CONTROL, OUTCOME_NODATA}}},
     {"one type only",
      {{DOMESTIC, "mx.look.example", {.way = SERVFAILS, .type = TYPE_MX}}},
      SETUP_EXTERNAL,
@@ -203,7 +203,8 @@ static void a_delegated_part_of_a_reverse_zone(void **state)
     world_cut(world, "0-127.2.0.192.in-addr.arpa");
     world_alias(world, "1.2.0.192.in-addr.arpa", "1.0-127.2.0.192.in-addr.arpa");
     world_say(world, DOMESTIC, "0-127.2.0.192.in-addr.arpa", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "1.2.0.192.in-addr.arpa", (struct manner){.way = SERVFAILS, .type = TYPE_PTR});
+    world_say(world, DOMESTIC, "1.2.0.192.in-addr.arpa", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "1.2.0.192.in-addr.arpa", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
     world_resolve(world, "1.2.0.192.in-addr.arpa", TYPE_PTR);
     world_run(world, 25000);
     assert_non_null(world_zone(world, "1.2.0.192.in-addr.arpa", SCOPE_NAME, 0));

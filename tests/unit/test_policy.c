@@ -331,10 +331,49 @@ static void the_dnsbl_preset_covers_what_mail_servers_ask(void **state)
     policy_destroy(policy);
 }
 
+static void a_group_is_asked_about_what_is_open_to_it(void **state)
+{
+    (void) state;
+    static const struct {
+        struct {
+            const char *zone;
+            enum via    via;
+            uint8_t     group;
+        } rules[3];
+        uint8_t     group;
+        bool        automatic;
+        const char *zone; /* NULL: none */
+    } rows[] = {
+        {{{0}}, 1, true, "."},
+        {{{0}}, 2, false, NULL},
+        {{{"corp.example", VIA_GROUP, 2}}, 2, false, "corp.example."},
+        {{{".", VIA_GROUP, 0}}, 0, true, "."},
+        {{{".", VIA_GROUP, 0}}, 1, true, NULL},
+        {{{".", VIA_GROUP, 0}, {"abroad.example", VIA_AUTO, 0}}, 1, true, "abroad.example."},
+        {{{".", VIA_REFUSE, 0}, {"never.example", VIA_REFUSE, 0}, {"x.example", VIA_GROUP, 1}}, 1, true, "x.example."},
+        {{{".", VIA_GROUP, 2}, {"home.example", VIA_AUTO, 0}}, 0, true, "home.example."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rule rules[3];
+        size_t      count = 0;
+        for (; count < 3 && rows[i].rules[count].zone; count++)
+            rules[count] = rule(rows[i].rules[count].zone, rows[i].rules[count].via, rows[i].rules[count].group, false);
+        struct policy     *policy = policy_create(rules, count);
+        const struct name *zone   = policy_zone_of(policy, rows[i].group, rows[i].automatic);
+        char               text[NAME_TEXT_MAX];
+        if (!rows[i].zone)
+            assert_null(zone);
+        else
+            assert_string_equal(rows[i].zone, name_format(name_view(zone), text));
+        policy_destroy(policy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_match_wins),
+        cmocka_unit_test(a_group_is_asked_about_what_is_open_to_it),
         cmocka_unit_test(fences_are_seen_from_above),
         cmocka_unit_test(without_rules_all_is_auto),
         cmocka_unit_test(a_rule_for_the_root_replaces_the_built_in_one),
