@@ -90,6 +90,7 @@ struct world_options { /* zero means the default */
     unsigned            recover_after;              /* 2 */
     unsigned            max_zones;                  /* 1000 */
     uint32_t            external_qps;               /* 1000 */
+    uint32_t            recheck_share;              /* 100: one percent */
 };
 
 struct world;

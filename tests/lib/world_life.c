@@ -135,7 +135,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
-    setup->recheck_share    = 100;
+    setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (setup->groups && fill_policy(setup, options)) {
         fill_groups(world, setup);
@@ -189,6 +189,19 @@ static void on_probed(void *context, void *cookie, const struct study *study)
     *(struct study_result *) cookie = study->result;
 }
 
+/* As server/keeper counts them. */
+static uint64_t domestic_questions(void *context)
+{
+    const struct world *world = context;
+    uint64_t            count = 0;
+    for (unsigned i = 0; i < world->options.workers && world->engines[i]; i++) {
+        const struct counters *counters = engine_counters(world->engines[i]);
+        count += atomic_load(&counters->flights) - atomic_load(&counters->external_by_verdict) -
+                 atomic_load(&counters->external_by_outage) - atomic_load(&counters->other_groups);
+    }
+    return count;
+}
+
 static uint32_t external_qps(const struct world_options *options)
 {
     return options->external_qps ? options->external_qps : 1000;
@@ -238,7 +251,7 @@ static bool make_logic(struct world *world)
         .setup   = world->setup,
         .effects = {&world->drivers[WORLD_WORKERS], world_effect_send, world_effect_release, NULL, NULL},
         .learner = world->learner,
-        .hooks   = {.context = world, .probed = on_probed},
+        .hooks   = {.context = world, .probed = on_probed, .domestic_questions = domestic_questions},
     };
     rng_fill(&world->rng, prober.seed, sizeof(prober.seed));
     if (!(world->prober = prober_create(&prober)))

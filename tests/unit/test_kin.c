@@ -231,6 +231,54 @@ static void one_failing_zone_keeps_the_set_shut(void **state)
     }
 }
 
+/* A recheck surveys a zone that may be in the set already. */
+static void joining_twice_changes_nothing(void **state)
+{
+    struct world        *world = *state;
+    struct survey_result a     = servers("host.example", 1);
+    struct zone         *zone  = block(world, "one.example", 1000);
+    learner_place(world->learner, zone, &a);
+    const struct nameserver_set *set = zone->set;
+    learner_place(world->learner, zone, &a);
+    assert_ptr_equal(zone->set, set);
+    assert_int_equal(set->member_count, 1);
+    assert_true(learner_is_kin(world->learner, &a));
+}
+
+/* What a zone that joins late has suffered long ago is no news of its servers. */
+static void an_old_failure_does_not_hide_a_new_one(void **state)
+{
+    struct world        *world = *state;
+    struct survey_result a     = servers("host.example", 1);
+    struct zone         *one = block(world, "one.example", 1000), *two = block(world, "two.example", 2000);
+    learner_place(world->learner, one, &a);
+    recheck(world, one, true, 3000);
+    recheck(world, one, false, 5000);
+    learner_place(world->learner, two, &a);
+    assert_true(learner_is_kin(world->learner, &a));
+    recheck(world, one, true, 6000);
+    struct zone *three = block(world, "three.example", 4000); /* and no news at all where one answered since */
+    learner_place(world->learner, three, &a);
+    assert_false(learner_is_kin(world->learner, &a));
+}
+
+static void names_are_compared_sorted_and_once_each(void **state)
+{
+    struct world        *world = *state;
+    struct survey_result a     = {.name_count    = 3,
+                                  .address_count = 1,
+                                  .names = {named("ns2.x.example"), named("ns1.x.example"), named("NS2.X.example")}};
+    struct survey_result b     = {.name_count = 2, .names = {named("ns1.x.example"), named("ns2.x.example")}};
+    a.addresses[0][0]          = 1;
+    survey_result_sort(&a);
+    survey_result_sort(&b);
+    assert_int_equal(a.name_count, 2);
+    learner_place(world->learner, block(world, "one.example", 1000), &a);
+    assert_true(learner_knows_set(world->learner, &b));
+    b.name_count = 1;
+    assert_false(learner_knows_set(world->learner, &b));
+}
+
 static void the_number_of_sets_is_bounded(void **state)
 {
     struct world *world = *state;
@@ -340,6 +388,78 @@ static void sentinels_of_an_old_batch_are_asked_less_often(void **state)
     assert_int_equal(zone->condition.next - 86400 * 1000, BATCH_MAX);
 }
 
+static void a_sentinel_that_shut_again_does_not_count(void **state)
+{
+    struct world *world = *state;
+    struct zone  *found[BATCH_SENTINELS];
+    for (unsigned i = 0; i < 30; i++)
+        block_number(world, i, 1000);
+    msec_t now = 3600 * 1000;
+    assert_int_equal(sentinels(world, 30, now, found), BATCH_SENTINELS);
+    recheck(world, found[0], true, now + 1000);
+    recheck(world, found[0], false, now + 2000);
+    recheck(world, found[1], true, now + 3000);
+    for (unsigned i = 3; i < 30; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "zone-%u.example", i);
+        assert_true(get(world, text)->condition.next > now + 3000 + BATCH_SPREAD);
+    }
+    recheck(world, found[2], true, now + 4000);
+    assert_true(get(world, "zone-9.example")->condition.next <= now + 4000 + BATCH_SPREAD);
+}
+
+/* Its place stays with what it told: a zone that comes later must not take that back. */
+static void a_sentinel_that_recovered_altogether_still_counts(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i < BATCH_BURST; i++)
+        block_number(world, i, 1000);
+    struct zone *found[BATCH_SENTINELS];
+    assert_int_equal(sentinels(world, BATCH_BURST, 2000, found), BATCH_SENTINELS);
+    recheck(world, found[0], true, 3000);
+    recheck(world, found[0], true, 4000);
+    struct zone *late = block_number(world, BATCH_BURST, 30000);
+    recheck(world, late, false, 31000);
+    recheck(world, found[1], true, 32000);
+    assert_true(get(world, "zone-9.example")->condition.next <= 32000 + BATCH_SPREAD);
+    assert_true(late->condition.next <= 32000 + BATCH_SPREAD);
+}
+
+static void the_sentinel_that_waits_longest_comes_first(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i < 30; i++)
+        block_number(world, i, 1000);
+    msec_t last = 0;
+    for (unsigned i = 0; i < BATCH_SENTINELS; i++) {
+        const struct zone *zone = learner_recheck_due(world->learner, 1000 + BATCH_FIRST);
+        assert_non_null(zone);
+        assert_in_range(zone->condition.next, last, 1000 + BATCH_FIRST);
+        last = zone->condition.next;
+    }
+    assert_null(learner_recheck_due(world->learner, 1000 + BATCH_FIRST));
+}
+
+static bool is_watched(struct world *world, unsigned number, msec_t now)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "zone-%u.example", number);
+    struct zone *zone = get(world, text);
+    for (int k = 0; k < 3; k++)
+        recheck(world, zone, false, now);
+    return zone->condition.next <= now + BATCH_MAX;
+}
+
+static void of_many_batches_the_oldest_is_forgotten(void **state)
+{
+    struct world *world = *state;
+    for (unsigned batch = 0; batch <= BATCHES; batch++)
+        for (unsigned i = 0; i < BATCH_BURST; i++)
+            block_number(world, batch * 100 + i, 1000 + (msec_t) batch * 2 * BATCH_WINDOW);
+    for (unsigned batch = 0; batch <= BATCHES; batch++)
+        assert_int_equal(is_watched(world, batch * 100, 3600 * 1000), batch > 0);
+}
+
 static void a_batch_outlives_its_zones(void **state)
 {
     struct world *world = *state;
@@ -410,12 +530,19 @@ int main(void)
         KIN_TEST(a_set_ends_with_its_last_zone),
         KIN_TEST(two_open_zones_open_the_set),
         KIN_TEST(one_failing_zone_keeps_the_set_shut),
+        KIN_TEST(joining_twice_changes_nothing),
+        KIN_TEST(an_old_failure_does_not_hide_a_new_one),
+        KIN_TEST(names_are_compared_sorted_and_once_each),
         KIN_TEST(the_number_of_sets_is_bounded),
         KIN_TEST(without_memory_a_zone_is_in_no_set),
         KIN_TEST(a_burst_makes_a_batch_with_sentinels),
         KIN_TEST(slow_arrivals_make_no_batch),
         KIN_TEST(two_open_sentinels_open_the_batch),
         KIN_TEST(sentinels_of_an_old_batch_are_asked_less_often),
+        KIN_TEST(a_sentinel_that_shut_again_does_not_count),
+        KIN_TEST(a_sentinel_that_recovered_altogether_still_counts),
+        KIN_TEST(the_sentinel_that_waits_longest_comes_first),
+        KIN_TEST(of_many_batches_the_oldest_is_forgotten),
         KIN_TEST(a_batch_outlives_its_zones),
         KIN_TEST(an_idle_sentinel_is_forgotten),
         KIN_TEST(a_type_that_recovered_makes_no_zone_a_former_one),

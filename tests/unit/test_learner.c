@@ -379,6 +379,36 @@ static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
     assert_int_equal(get(world, "pinned.example")->pin, PIN_EXTERNAL);
 }
 
+static int compare_times(const void *a, const void *b)
+{
+    msec_t left = *(const msec_t *) a, right = *(const msec_t *) b;
+    return left < right ? -1 : left > right;
+}
+
+/* Learned in one moment, which need not be a mass event: upstreams are not asked about all of them in another one. */
+static void zones_learned_together_are_not_rechecked_together(void **state)
+{
+    struct world *world = *state;
+    msec_t        due[ZONES];
+    for (unsigned round = 0; round < 2; round++) {
+        msec_t interval = round ? 2 * FIRST : FIRST;
+        for (unsigned i = 0; i < ZONES; i++) {
+            char text[32];
+            snprintf(text, sizeof(text), "zone-%u.example", i);
+            if (round)
+                learner_apply_zone(world->learner, get(world, text), EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, 0);
+            else
+                apply(world, text, EVIDENCE_CONFIRMED, 0);
+            due[i] = get(world, text)->condition.next;
+            assert_in_range(due[i], interval / 10 * 9, interval / 10 * 11);
+        }
+        qsort(due, ZONES, sizeof(due[0]), compare_times);
+        for (unsigned i = 1; i < ZONES; i++)
+            assert_true(due[i] > due[i - 1]);
+        assert_true(due[ZONES - 1] - due[0] > interval / 20);
+    }
+}
+
 /* ---- caps ---- */
 
 static void strike_all(struct world *world, unsigned count, msec_t now)
@@ -456,7 +486,7 @@ static void pins_are_never_evicted(void **state)
     for (unsigned i = 0; i < ZONES; i++) {
         char text[32];
         snprintf(text, sizeof(text), "blocked-%u.example", i);
-        pin(world, text, PIN_EXTERNAL, i % 2 ? MSEC_NEVER : 1000000, 0);
+        pin(world, text, i % 3 ? PIN_EXTERNAL : PIN_DOMESTIC, i % 2 ? MSEC_NEVER : 1000000, 0);
         assert_non_null(apply(world, text, EVIDENCE_CONFIRMED, 0));
     }
     struct zone *suspect = apply(world, "new.example", EVIDENCE_STRIKE, 0);
@@ -720,6 +750,7 @@ int main(void)
         LEARNER_TEST(what_is_proved_is_bounded),
         LEARNER_TEST(zones_in_use_are_rechecked_first),
         LEARNER_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
+        LEARNER_TEST(zones_learned_together_are_not_rechecked_together),
         LEARNER_TEST(random_names_fill_only_their_share),
         LEARNER_TEST(the_least_recently_used_gives_way),
         LEARNER_TEST(confirming_suspects_at_the_cap_evicts_blocked_zones),

@@ -1,0 +1,249 @@
+/*
+ * test_recheck.c: how often blocked zones are tried again, whose turn it is, what that may cost, and that no client
+ * waits for it.
+ */
+#include "lib/world.h"
+
+#include "dns/text.h"
+#include "query/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+    SECOND   = 1000,
+    INTERVAL = 1200 * SECOND,
+    EACH     = 4, /* questions: apex and question at two upstreams */
+    SAVED    = 256,
+    WHOLE    = 10000 /* recheck_share: as many questions as the clients ask */
+};
+
+/* Zone `number` below test, as if it had been learned long ago and used `idle` ms ago. */
+static struct zone *blocked_before(struct world *world, unsigned number, msec_t due, msec_t idle)
+{
+    char        text[32];
+    struct name zone, asked;
+    snprintf(text, sizeof(text), "mail.zone%03u.test", number);
+    assert_true(name_parse(text, &asked) && name_parse(text + 5, &zone));
+    const struct zone_id   id = {.name = name_view(&zone), .scope = SCOPE_ZONE};
+    const struct condition is = {
+        .state = ZONE_BLOCKED, .reason = REASON_SERVFAIL, .failures = 1, .interval = INTERVAL, .next = due};
+    return learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
+                           name_view(&asked), TYPE_MX, world_now(world) - idle, world_now(world));
+}
+
+static uint64_t rechecks(const struct world *world) { return prober_read_stats(world_prober(world))->rechecks; }
+
+/* Names that domestic answers, each asked once. */
+static void ask_at_home(struct world *world, unsigned count, msec_t every)
+{
+    char name[32];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "n%u.good.example", i);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, every);
+    }
+}
+
+/* At night nobody asks, and blocks end too. */
+static void without_clients_one_zone_a_second(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    for (unsigned i = 0; i < 100; i++)
+        blocked_before(world, i, world_now(world), 0);
+    world_run(world, SECOND / 2);
+    for (unsigned i = 0; i < 30; i++) {
+        uint64_t before = rechecks(world);
+        world_run(world, SECOND);
+        assert_int_equal(rechecks(world), before + 1);
+    }
+    world_end(world);
+}
+
+/* However many are due. */
+static void rechecks_take_no_more_than_their_share(void **state)
+{
+    (void) state;
+    enum {
+        QUESTIONS = 2000,
+        SHARE     = 10 /* % */
+    };
+    struct world *world = world_create(&(struct world_options){.seed = 2, .recheck_share = SHARE * WHOLE / 100});
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    for (unsigned i = 0; i < 500; i++)
+        blocked_before(world, i, world_now(world), 0);
+    ask_at_home(world, QUESTIONS, 10);
+    size_t asked = world_count(world, DOMESTIC, "test", BY_PROBER);
+    assert_in_range(asked, QUESTIONS * SHARE / 100 - 2 * EACH, QUESTIONS * SHARE / 100 + EACH);
+    assert_in_range(rechecks(world), asked / EACH, asked / EACH + 1);
+    world_end(world);
+}
+
+/* A busy hour without a zone that is due is no licence to recheck hundreds in the next second. */
+static void what_is_saved_is_bounded(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 3, .recheck_share = WHOLE});
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    ask_at_home(world, 3 * SAVED, 10);
+    for (unsigned i = 0; i < 200; i++)
+        blocked_before(world, i, world_now(world), 0);
+    world_run(world, SECOND / 2);
+    assert_int_equal(rechecks(world), SAVED / EACH);
+    world_end(world);
+}
+
+static void only_so_many_run_at_once(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 4, .recheck_share = WHOLE});
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    ask_at_home(world, SAVED, 10);
+    for (unsigned i = 0; i < 100; i++)
+        blocked_before(world, i, world_now(world), 0);
+    world_run(world, STUDY_LIFE - 500);
+    assert_int_equal(rechecks(world), RECHECKS_AT_ONCE);
+    world_run(world, STUDY_LIFE);
+    assert_int_equal(rechecks(world), 2 * RECHECKS_AT_ONCE);
+    world_end(world);
+}
+
+/* Of many that are due the one comes first that a client has just met. */
+static void who_is_used_comes_first(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 5});
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    msec_t due = world_now(world) + 10 * SECOND;
+    for (unsigned i = 0; i < 50; i++)
+        blocked_before(world, i, due, 3600 * SECOND);
+    assert_int_equal(world_resolve(world, "a.zone037.test", TYPE_MX)->group, SETUP_EXTERNAL);
+    world_run(world, SECOND);
+    assert_int_equal(world_resolve(world, "a.zone011.test", TYPE_MX)->group, SETUP_EXTERNAL);
+    world_run(world, due + SECOND / 2 - world_now(world));
+    assert_int_equal(rechecks(world), 1);
+    assert_int_equal(world_count(world, DOMESTIC, "zone011.test", BY_PROBER), EACH);
+    world_run(world, SECOND);
+    assert_int_equal(rechecks(world), 2);
+    assert_int_equal(world_count(world, DOMESTIC, "zone037.test", BY_PROBER), EACH);
+    world_end(world);
+}
+
+/* Its recheck hears nothing for five seconds: clients go on being served, and nobody begins another one. */
+static void one_at_a_time_and_no_client_waits(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 6});
+    struct zone  *zone  = blocked_before(world, 0, world_now(world), 0);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    world_run(world, SECOND / 2);
+    assert_int_equal(rechecks(world), 1);
+    for (unsigned i = 0; i < 4; i++) {
+        char name[] = "a.zone000.test";
+        name[0]     = (char) ('a' + i);
+        assert_int_equal(world_wait(world, world_ask(world, name, TYPE_MX)), EXTERNAL_DELAY);
+        learner_apply_zone(world_learner(world), zone, EVIDENCE_FINE, REASON_NONE, world_now(world));
+        world_run(world, SECOND);
+    }
+    assert_int_equal(world_count(world, DOMESTIC, "zone000.test", BY_CLIENTS), 0);
+    assert_int_equal(world_count(world, DOMESTIC, "zone000.test", BY_PROBER), EACH);
+    assert_int_equal(rechecks(world), 1);
+    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+    world_end(world);
+}
+
+static void go_down(struct world *world)
+{
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    for (unsigned i = 0; i < 40; i++) {
+        char name[] = "a00.down.example";
+        name[1]     = (char) ('0' + i / 10);
+        name[2]     = (char) ('0' + i % 10);
+        world_ask(world, name, TYPE_MX);
+        world_run(world, SECOND / 10);
+    }
+    assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
+}
+
+/* What domestic does not answer while it is down is no word about the zone: its interval stays as it is. */
+static void an_outage_postpones_rechecks(void **state)
+{
+    (void) state;
+    static const msec_t begins[] = {10 * SECOND, -SECOND}; /* ms before the recheck is due, or behind that */
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = 7 + i});
+        msec_t        due   = world_now(world) + 20 * SECOND;
+        struct zone  *zone  = blocked_before(world, 0, due, 0);
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "zone000.test", (struct manner){.way = SILENT});
+        world_run(world, due - begins[i] - world_now(world));
+        go_down(world);
+        world_run(world, 20 * SECOND);
+        assert_int_equal(rechecks(world), begins[i] < 0);
+        assert_int_equal(world_count(world, DOMESTIC, "zone000.test", BY_PROBER), begins[i] < 0 ? EACH : 0);
+        assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+        assert_int_equal(zone->condition.failures, 1);
+        assert_int_equal(zone->condition.interval, INTERVAL);
+        assert_in_range(zone->condition.next, due + ZONE_POSTPONE / 10 * 9, due + 2 * ZONE_POSTPONE);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        world_run(world, 4 * ZONE_POSTPONE);
+        assert_int_equal(world_state(world, "zone000.test"), ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
+/* One name, or one type of it: that question and no other, and it comes back by itself. */
+static void a_narrow_entry_is_rechecked_as_it_is(void **state)
+{
+    (void) state;
+    static const enum zone_scope scopes[] = {SCOPE_NAME, SCOPE_TYPE};
+    for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = 9 + i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "www.part.example",
+                  (struct manner){.way = SERVFAILS, .type = scopes[i] == SCOPE_TYPE ? TYPE_AAAA : 0});
+        world_resolve(world, "www.part.example", TYPE_AAAA);
+        world_run(world, 12 * SECOND);
+        const struct zone *zone =
+            world_zone(world, "www.part.example", scopes[i], scopes[i] == SCOPE_TYPE ? TYPE_AAAA : 0);
+        assert_non_null(zone);
+        size_t since = world_sendings(world);
+        world_run(world, zone->condition.next + SECOND - world_now(world));
+        unsigned seen = 0;
+        for (size_t k = since; k < world_sendings(world); k++) {
+            const struct sending *sending = world_sending(world, k);
+            struct name           name;
+            assert_true(name_parse("www.part.example", &name));
+            if (!sending->probe || !(sending->server & DOMESTIC) || sending->name.len <= 1)
+                continue;
+            assert_true(name_equal(name_view(&sending->name), name_view(&name)));
+            assert_int_equal(sending->type, TYPE_AAAA);
+            seen++;
+        }
+        assert_int_equal(seen, 2);
+        assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+        world_say(world, DOMESTIC, "www.part.example", (struct manner){.way = ANSWERS});
+        world_run(world, 1800 * SECOND);
+        assert_int_equal(world_blocked(world), 0);
+        world_end(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_clients_one_zone_a_second), cmocka_unit_test(rechecks_take_no_more_than_their_share),
+        cmocka_unit_test(what_is_saved_is_bounded),          cmocka_unit_test(only_so_many_run_at_once),
+        cmocka_unit_test(who_is_used_comes_first),           cmocka_unit_test(one_at_a_time_and_no_client_waits),
+        cmocka_unit_test(an_outage_postpones_rechecks),      cmocka_unit_test(a_narrow_entry_is_rechecked_as_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
