@@ -215,6 +215,26 @@ static void two_open_zones_open_the_set(void **state)
         assert_true(zones[i]->condition.next <= now + KIN_SPREAD + MINUTE);
 }
 
+/* Its second good recheck says nothing new of the others. */
+static void one_zone_that_recovers_opens_no_set(void **state)
+{
+    struct world        *world = *state;
+    struct survey_result a     = servers("host.example", 1);
+    struct zone         *zones[10];
+    unsigned             due = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        zones[i] = block_number(world, i, (msec_t) i * 10 * MINUTE);
+        learner_place(world->learner, zones[i], &a);
+        for (int k = 0; k < 8; k++)
+            recheck(world, zones[i], false, 100 * MINUTE);
+    }
+    recheck(world, zones[0], true, 101 * MINUTE);
+    recheck(world, zones[0], true, 102 * MINUTE);
+    for (unsigned i = 1; i < 10; i++)
+        due += zones[i]->condition.next <= 103 * MINUTE;
+    assert_int_equal(due, 2);
+}
+
 static void one_failing_zone_keeps_the_set_shut(void **state)
 {
     struct world        *world = *state;
@@ -346,6 +366,35 @@ static void slow_arrivals_make_no_batch(void **state)
     for (unsigned i = 0; i < 200; i++)
         block_number(world, i, (msec_t) i * 4000);
     assert_int_equal(sentinels(world, 200, 900000, found), 0);
+}
+
+/* A border that filters names takes many of one zone: these are no event of the border's. */
+static void names_make_no_batch(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i < 2 * BATCH_BURST; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "zone-%u.example", i);
+        struct name          name = named(text);
+        const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_NAME};
+        struct zone         *zone =
+            learner_apply(world->learner, &id, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_A, 1000);
+        assert_int_equal(zone->batch, 0);
+    }
+    assert_null(learner_recheck_due(world->learner, 1000 + 2 * BATCH_FIRST));
+}
+
+/* Its second good recheck keeps its distance from the first, which a cache may have answered. */
+static void a_sentinel_that_opens_is_not_rechecked_at_once(void **state)
+{
+    struct world *world = *state;
+    struct zone  *found[BATCH_SENTINELS];
+    for (unsigned i = 0; i < 30; i++)
+        block_number(world, i, 1000);
+    assert_int_equal(sentinels(world, 30, 2000, found), BATCH_SENTINELS);
+    recheck(world, found[0], true, 3000);
+    assert_int_equal(found[0]->condition.state, ZONE_RECOVERING);
+    assert_true(found[0]->condition.next >= 3000 + ZONE_RETRY / 10 * 9);
 }
 
 static void two_open_sentinels_open_the_batch(void **state)
@@ -529,6 +578,7 @@ int main(void)
         KIN_TEST(a_failure_of_the_future_is_one_of_now),
         KIN_TEST(a_set_ends_with_its_last_zone),
         KIN_TEST(two_open_zones_open_the_set),
+        KIN_TEST(one_zone_that_recovers_opens_no_set),
         KIN_TEST(one_failing_zone_keeps_the_set_shut),
         KIN_TEST(joining_twice_changes_nothing),
         KIN_TEST(an_old_failure_does_not_hide_a_new_one),
@@ -537,6 +587,8 @@ int main(void)
         KIN_TEST(without_memory_a_zone_is_in_no_set),
         KIN_TEST(a_burst_makes_a_batch_with_sentinels),
         KIN_TEST(slow_arrivals_make_no_batch),
+        KIN_TEST(names_make_no_batch),
+        KIN_TEST(a_sentinel_that_opens_is_not_rechecked_at_once),
         KIN_TEST(two_open_sentinels_open_the_batch),
         KIN_TEST(sentinels_of_an_old_batch_are_asked_less_often),
         KIN_TEST(a_sentinel_that_shut_again_does_not_count),
