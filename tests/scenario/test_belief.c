@@ -45,6 +45,39 @@ static msec_t time_to_learn(struct world *world, const char *name, const char *z
     return msec_min(world_now(world) - began, TOO_LONG);
 }
 
+static enum zone_why last_why(const struct zone *zone)
+{
+    assert_true(zone->dossier && zone->dossier->history_count > 0);
+    return zone->dossier->history[(zone->dossier->history_count - 1) % DOSSIER_HISTORY].why;
+}
+
+/* Who is asked for the nameservers of a zone that domestic fails: external, and no client waits for it. */
+static void external_is_asked_for_the_nameservers(void **state)
+{
+    (void) state;
+    struct world *world = host(16);
+    unsigned      seen  = 0;
+    assert_int_equal(world_count(world, DOMESTIC, "host.test", BY_ALL), 0);
+    assert_int_equal(world_count(world, EXTERNAL, "host.test", BY_CLIENTS), 0);
+    assert_true(world_count(world, EXTERNAL, "ns1.host.test", BY_PROBER) >= 2);
+    for (size_t i = 0; i < world_sendings(world); i++) {
+        const struct sending *sending = world_sending(world, i);
+        if (sending->type != TYPE_NS || sending->name.len <= 1) /* the root's is a health probe */
+            continue;
+        assert_true(sending->probe && sending->server & EXTERNAL);
+        seen++;
+    }
+    assert_int_equal(seen, 1);
+    /* the second zone of the set costs one question: its addresses are known */
+    size_t before = world_count(world, EXTERNAL, "ns1.host.test", BY_PROBER);
+    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mail.two.example", TYPE_MX);
+    assert_int_equal(world_count(world, EXTERNAL, "ns1.host.test", BY_PROBER), before);
+    assert_ptr_equal(world_zone(world, "two.example", SCOPE_ZONE, 0)->set,
+                     world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
+    world_end(world);
+}
+
 static void a_zone_on_blocked_servers_is_believed(void **state)
 {
     (void) state;
@@ -54,6 +87,14 @@ static void a_zone_on_blocked_servers_is_believed(void **state)
     assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), STUDY_BRIEF,
                     SLOWEST + SURVEY + STUDY_BRIEF + 200);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
+    /* and the operator is told why */
+    const struct zone *one = world_zone(world, "one.example", SCOPE_ZONE, 0);
+    const struct zone *two = world_zone(world, "two.example", SCOPE_ZONE, 0);
+    assert_int_equal(last_why(one), WHY_CONFIRMED);
+    assert_int_equal(last_why(two), WHY_BELIEVED);
+    assert_ptr_equal(two->set, one->set);
+    assert_int_equal(one->set->member_count, 2);
+    assert_true(nameserver_counts(one->set->addresses[0]));
     assert_in_range(time_to_learn(world, "mail.other.example", "other.example"), STUDY_LIFE, TOO_LONG - 1);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
     world_end(world);
@@ -342,6 +383,7 @@ static void surveys_of_rechecks_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(external_is_asked_for_the_nameservers),
         cmocka_unit_test(a_zone_on_blocked_servers_is_believed),
         cmocka_unit_test(its_second_lookup_does_not_wait),
         cmocka_unit_test(a_slow_zone_on_blocked_servers_stays),
