@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -169,6 +170,85 @@ static void each_weather_is_told_apart(void **state)
         }
 }
 
+/* The entry stands at the name; what was asked beside it says that the zone is fine. */
+static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
+{
+    (void) state;
+    static const struct seen seen[] = {
+        {true, false, ABOUT_APEX, OUTCOME_ANSWER},
+        {true, false, ABOUT_QUESTION, OUTCOME_SERVFAIL},
+        {true, false, ABOUT_CONTROL, OUTCOME_ANSWER},
+    };
+    static const uint16_t types[] = {TYPE_AAAA, TYPE_A, TYPE_MX, 0};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        uint16_t      asked = types[i] ? types[i] : TYPE_A;
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "www.look.example", (struct manner){.way = SERVFAILS, .type = types[i]});
+        assert_int_equal(world_resolve(world, "www.look.example", asked)->group, SETUP_EXTERNAL);
+        world_run(world, 20000);
+        assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+        assert_int_equal(world_blocked(world), 1);
+        const struct zone *zone = world_zone(world, "www.look.example", types[i] ? SCOPE_TYPE : SCOPE_NAME, types[i]);
+        assert_non_null(zone);
+        assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+        for (size_t k = 0; k < ARRAY_LEN(seen); k++)
+            if (!shows(zone, &seen[k]))
+                fail_msg("type %u: evidence %zu is missing", types[i], k);
+        uint16_t other = asked == TYPE_A ? TYPE_AAAA : TYPE_A;
+        cache_flush_all(world_shared(world).cache);
+        assert_int_equal(world_resolve(world, "www.look.example", asked)->group, SETUP_EXTERNAL);
+        assert_int_equal(world_resolve(world, "www.look.example", other)->group,
+                         types[i] ? SETUP_DOMESTIC : SETUP_EXTERNAL);
+        assert_int_equal(world_resolve(world, "ftp.look.example", asked)->group, SETUP_DOMESTIC);
+        world_end(world);
+    }
+}
+
+/* Below most zones a random name does not exist. The denial of a control question proves as much as an answer. */
+static void a_denied_control_question_is_a_good_one(void **state)
+{
+    (void) state;
+    static const struct seen seen[] = {
+        {true, false, ABOUT_CONTROL, OUTCOME_NXDOMAIN},
+        {true, true, ABOUT_CONTROL, OUTCOME_NXDOMAIN},
+    };
+    for (int broken = 0; broken < 2; broken++) {
+        struct world *world = world_create(&(struct world_options){.seed = (uint64_t) broken});
+        world_warm_up(world);
+        world_say(world, EVERYBODY, ".", (struct manner){.way = NXDOMAINS, .type = TYPE_A});
+        world_say(world, broken ? EVERYBODY : DOMESTIC, "look.example", (struct manner){.way = SILENT});
+        world_ask(world, "mx.look.example", TYPE_MX);
+        world_run(world, 20000);
+        assert_int_equal(world_state(world, "look.example"), broken ? ZONE_BROKEN : ZONE_BLOCKED);
+        const struct zone *zone = world_zone(world, "look.example", SCOPE_ZONE, 0);
+        assert_true(shows(zone, &seen[0]));
+        assert_true(!broken || shows(zone, &seen[1]));
+        world_end(world);
+    }
+}
+
+/* One side answers nobody else either: who is at fault cannot be told. */
+static void without_a_control_on_both_sides_nothing_is_broken(void **state)
+{
+    (void) state;
+    static const unsigned sides[] = {DOMESTIC, EXTERNAL};
+    static const enum way ways[]  = {SERVFAILS, REFUSES};
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++)
+        for (size_t k = 0; k < ARRAY_LEN(ways); k++) {
+            struct world *world = world_create(&(struct world_options){.seed = k});
+            world_warm_up(world);
+            world_say(world, sides[i], ".", (struct manner){.way = ways[k]});
+            world_say(world, EVERYBODY, "look.example", (struct manner){.way = ways[k]});
+            world_ask(world, "mx.look.example", TYPE_MX);
+            world_run(world, 20000);
+            assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 1);
+            assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+            assert_int_equal(world_blocked(world), 0);
+            world_end(world);
+        }
+}
+
 /* Domestic fails everything for a while that begins and ends anywhere around a lookup and its control questions. */
 static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
 {
@@ -191,6 +271,75 @@ static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
                              (int) after);
                 world_end(world);
             }
+}
+
+#define UP6 "8.b.d.0.1.0.0.2.ip6.arpa"
+#define ADDRESS6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.0.0.0." UP6
+
+/* The cut that external shows, but not what belongs to a registry. */
+static void reverse_zones(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *cut, *zone, *inside, *outside;
+    } rows[] = {
+        {"2.0.192.in-addr.arpa", "2.0.192.in-addr.arpa", "9.2.0.192.in-addr.arpa", "1.3.0.192.in-addr.arpa"},
+        {"0.192.in-addr.arpa", "0.192.in-addr.arpa", "1.3.0.192.in-addr.arpa", "1.2.1.192.in-addr.arpa"},
+        {"192.in-addr.arpa", "2.0.192.in-addr.arpa", "9.2.0.192.in-addr.arpa", "1.3.0.192.in-addr.arpa"},
+        {"3.0.0.0." UP6, "3.0.0.0." UP6, "1.3.0.0.0." UP6, "1.4.0.0.0." UP6},
+        {UP6, UP6, "1.4.0.0.0." UP6, "1.9.b.d.0.1.0.0.2.ip6.arpa"},
+        {"1.0.0.2.ip6.arpa", "3.0.0.0." UP6, "1.3.0.0.0." UP6, "1.4.0.0.0." UP6},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_cut(world, rows[i].cut);
+        world_say(world, DOMESTIC, rows[i].zone, (struct manner){.way = SILENT});
+        world_resolve(world, strstr(rows[i].zone, "ip6") ? ADDRESS6 : "1.2.0.192.in-addr.arpa", TYPE_PTR);
+        world_run(world, 20000);
+        if (world_state(world, rows[i].zone) != ZONE_BLOCKED || world_blocked(world) != 1)
+            fail_msg("%s: %zu entries are blocked", rows[i].cut, world_blocked(world));
+        assert_int_equal(world_resolve(world, rows[i].inside, TYPE_PTR)->group, SETUP_EXTERNAL);
+        assert_int_equal(world_count(world, DOMESTIC, rows[i].inside, BY_ALL), 0);
+        assert_int_equal(world_resolve(world, rows[i].outside, TYPE_PTR)->group, SETUP_DOMESTIC);
+        world_end(world);
+    }
+}
+
+/* A border that filters names below a wildcard, of which the zone has no end: each name it meets stands for itself. */
+static void filtered_names_of_a_wildcard_stand_for_themselves(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "a.wild.example", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "b.wild.example", (struct manner){.way = SILENT});
+    world_resolve(world, "a.wild.example", TYPE_A);
+    world_resolve(world, "b.wild.example", TYPE_A);
+    world_run(world, 30000);
+    assert_int_equal(world_state(world, "wild.example"), ZONE_CLEAR);
+    assert_int_equal(world_blocked(world), 2);
+    assert_non_null(world_zone(world, "a.wild.example", SCOPE_NAME, 0));
+    assert_non_null(world_zone(world, "b.wild.example", SCOPE_NAME, 0));
+    assert_int_equal(world_resolve(world, "c.wild.example", TYPE_A)->group, SETUP_DOMESTIC);
+    world_end(world);
+}
+
+/* The recheck's random name exists in one of them and does not in the other. */
+static void a_zone_recovers_with_a_wildcard_or_without(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {ANSWERS, NXDOMAINS, HAS_NO_DATA};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "look.example", (struct manner){.way = SERVFAILS});
+        world_learn(world, "mx.look.example", TYPE_MX);
+        world_say(world, DOMESTIC, "look.example", (struct manner){.way = ways[i], .type = TYPE_A});
+        world_run(world, 15 * 60000);
+        assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+        world_end(world);
+    }
 }
 
 /* RFC 2317: an address's name is an alias into a zone that belongs to somebody else. */
@@ -218,7 +367,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_weather_is_told_apart),
+        cmocka_unit_test(a_narrow_entry_shows_that_the_rest_is_fine),
+        cmocka_unit_test(a_denied_control_question_is_a_good_one),
+        cmocka_unit_test(without_a_control_on_both_sides_nothing_is_broken),
         cmocka_unit_test(bad_weather_blocks_no_zone_whenever_it_begins),
+        cmocka_unit_test(reverse_zones),
+        cmocka_unit_test(filtered_names_of_a_wildcard_stand_for_themselves),
+        cmocka_unit_test(a_zone_recovers_with_a_wildcard_or_without),
         cmocka_unit_test(a_delegated_part_of_a_reverse_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
