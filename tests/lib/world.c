@@ -133,8 +133,8 @@ static struct world_facts facts_for(const struct world *world, unsigned place, s
         }
     }
     for (size_t i = 0; i < world->host_count; i++)
-        if (name_equal(facts.soa, name_view(&world->hosts[i].name)))
-            facts.host = name_view(&world->hosts[i].target);
+        if (name_equal(facts.soa, name_view(&world->hosts[i].name)) && facts.host_count < WORLD_NAMESERVERS)
+            facts.hosts[facts.host_count++] = name_view(&world->hosts[i].target);
     return facts;
 }
 

@@ -107,7 +107,7 @@ void world_reload(struct world *world, const struct world_options *options);
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);
 /* There is a cut at `zone`: its SOA stands there. Without one it stands at the last two labels. */
 void world_cut(struct world *world, const char *zone);
-/* The zone's one nameserver. Without this it has one of its own. */
+/* One nameserver of the zone, of several if called again. Without this it has one of its own. */
 void world_host(struct world *world, const char *zone, const char *host);
 void world_alias(struct world *world, const char *name, const char *target);
 void world_lose(struct world *world, unsigned thousandths);

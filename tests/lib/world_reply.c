@@ -69,12 +69,21 @@ static void nsec(struct writing *w, struct view owner)
     end_record(w, at);
 }
 
-static void nameserver(struct writing *w, const struct world_facts *facts)
+/* As resolvers do it, beginning with another one each time. */
+static void nameservers(struct writing *w, const struct view *owner, unsigned from, const struct world_facts *facts)
 {
-    if (facts->host.len == 0)
-        bytes(w, "\2ns", 3);
-    const struct view rest = facts->host.len ? facts->host : facts->soa;
-    bytes(w, rest.data, rest.len);
+    for (unsigned i = 0; i < facts->host_count; i++) {
+        const struct view host = facts->hosts[(from + i) % facts->host_count];
+        size_t            at   = begin_record(w, 0, owner, TYPE_NS);
+        bytes(w, host.data, host.len);
+        end_record(w, at);
+    }
+    if (facts->host_count)
+        return;
+    size_t at = begin_record(w, 0, owner, TYPE_NS);
+    bytes(w, "\2ns", 3);
+    bytes(w, facts->soa.data, facts->soa.len);
+    end_record(w, at);
 }
 
 /* A nameserver's address is the same whoever is asked. */
@@ -82,7 +91,7 @@ static void host_address(struct writing *w, struct view name, uint16_t type)
 {
     uint64_t hash        = name_hash((struct hash_key){3, 4}, name);
     uint8_t  address[16] = {10, 200};
-    memcpy(address + 8, &hash, 8);
+    memcpy(address + 2, &hash, 8);
     bytes(w, address, type == TYPE_AAAA ? 16 : 4);
 }
 
@@ -101,9 +110,6 @@ static void data(struct writing *w, const struct view *owner, struct view name, 
     case TYPE_MX:
         u16(w, facts->group);
         bytes(w, "\4mail\0", 6);
-        break;
-    case TYPE_NS:
-        nameserver(w, facts);
         break;
     case TYPE_PTR:
         bytes(w, (uint8_t[]){2, 'p', 'a' + (uint8_t) facts->group, 0}, 4);
@@ -143,7 +149,10 @@ static void answer(struct writing *w, const struct message *question, const stru
         soa(w, 1, facts->soa);
         return;
     }
-    data(w, owner, question->question.name, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
+    if (type == TYPE_NS)
+        nameservers(w, owner, question->id, facts);
+    else
+        data(w, owner, question->question.name, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
 }
 
 static void opt(struct writing *w, const struct manner *manner)

@@ -7,12 +7,14 @@
 #include "lib/world.h"
 
 enum {
-    WORLD_REPLY_MAX = 768
+    WORLD_REPLY_MAX   = 768,
+    WORLD_NAMESERVERS = 8 /* of one zone */
 };
 
 struct world_facts {
-    struct view soa;    /* owner of the SOA of the question's zone */
-    struct view host;   /* its one nameserver; len 0: `ns` below the owner of the SOA */
+    struct view soa;                      /* owner of the SOA of the question's zone */
+    struct view hosts[WORLD_NAMESERVERS]; /* its nameservers; none: `ns` below the owner of the SOA */
+    unsigned    host_count;
     struct view target; /* of the alias that stands at the name; len 0: none */
     unsigned    group, server;
 };

@@ -113,6 +113,32 @@ static void its_second_lookup_does_not_wait(void **state)
     world_end(world);
 }
 
+/* All servers of a zone must be known for blocks: one that is not may be where domestic gets its answers. Resolvers
+ * name them in any order. */
+static void one_unknown_server_makes_no_kin(void **state)
+{
+    (void) state;
+    for (int unknown = 0; unknown < 2; unknown++) {
+        struct world *world = world_create(&(struct world_options){.seed = 17});
+        world_warm_up(world);
+        world_host(world, "one.example", "ns1.host.test");
+        world_host(world, "one.example", "ns2.host.test");
+        world_host(world, "one.example", "ns3.host.test");
+        world_host(world, "two.example", "ns3.host.test");
+        world_host(world, "two.example", unknown ? "ns4.host.test" : "ns1.host.test");
+        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+        world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+        world_learn(world, "mail.one.example", TYPE_MX);
+        const struct nameserver_set *set = world_zone(world, "one.example", SCOPE_ZONE, 0)->set;
+        assert_int_equal(set->name_count, 3);
+        assert_int_equal(set->address_count, 6); /* A and AAAA */
+        msec_t took = time_to_learn(world, "mail.two.example", "two.example");
+        assert_in_range(took, unknown ? STUDY_LIFE : STUDY_BRIEF, unknown ? TOO_LONG - 1 : STUDY_LIFE - 1);
+        assert_int_equal(prober_read_stats(world_prober(world))->believed, !unknown);
+        world_end(world);
+    }
+}
+
 /* Its servers are not the reason then: domestic answers, only late. */
 static void a_slow_zone_on_blocked_servers_stays(void **state)
 {
@@ -184,6 +210,7 @@ static void a_recheck_asks_for_the_zone(void **state)
     (void) state;
     struct world *world = host(14);
     world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    world_say(world, DOMESTIC, "mail.one.example", (struct manner){.way = ANSWERS, .type = TYPE_MX});
     world_run(world, 45 * 60000);
     assert_int_equal(world_state(world, "one.example"), ZONE_BLOCKED);
     assert_true(prober_read_stats(world_prober(world))->rechecks >= 2);
@@ -299,6 +326,28 @@ static void a_child_that_is_fine_is_asked_at_home(void **state)
     world_end(world);
 }
 
+/* Of one that is no better, or only in part, nothing is proved: the question that showed it, and a name that no cache
+ * has, must both be answered at home. */
+static void a_child_that_fails_in_part_is_not_proved(void **state)
+{
+    (void) state;
+    for (int which = 0; which < 2; which++) {
+        struct world *world = world_create(&(struct world_options){.seed = 18});
+        world_warm_up(world);
+        world_cut(world, "sub.shut.example");
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "sub.shut.example",
+                  (struct manner){.way = ANSWERS, .type = which ? TYPE_A : TYPE_AAAA});
+        world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_AAAA});
+        world_learn(world, "mail.shut.example", TYPE_MX);
+        world_resolve(world, "b.sub.shut.example", TYPE_AAAA);
+        world_run(world, 10000);
+        assert_int_equal(prober_read_stats(world_prober(world))->cuts, 1);
+        assert_false(world_verdict(world, "b.sub.shut.example", TYPE_A).proved);
+        world_end(world);
+    }
+}
+
 static void a_child_that_fails_too_is_asked_about_once(void **state)
 {
     (void) state;
@@ -386,6 +435,7 @@ int main(void)
         cmocka_unit_test(external_is_asked_for_the_nameservers),
         cmocka_unit_test(a_zone_on_blocked_servers_is_believed),
         cmocka_unit_test(its_second_lookup_does_not_wait),
+        cmocka_unit_test(one_unknown_server_makes_no_kin),
         cmocka_unit_test(a_slow_zone_on_blocked_servers_stays),
         cmocka_unit_test(only_one_name_fails_and_the_apex_is_fine),
         cmocka_unit_test(a_failing_upstream_makes_nothing_believed),
@@ -398,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_survey_crosses_no_fence),
         cmocka_unit_test(surveys_of_rechecks_end),
         cmocka_unit_test(a_child_that_is_fine_is_asked_at_home),
+        cmocka_unit_test(a_child_that_fails_in_part_is_not_proved),
         cmocka_unit_test(a_child_that_fails_too_is_asked_about_once),
         cmocka_unit_test(a_mass_event_ends_soon),
     };
