@@ -100,6 +100,77 @@ static void the_scope_is_as_narrow_as_the_failure(void **state)
     world_end(world);
 }
 
+/* There is no narrower name to compare it with than the apex itself, whose SOA is fine. */
+static void a_type_of_the_apex_fails(void **state)
+{
+    (void) state;
+    static const uint16_t types[] = {TYPE_MX, TYPE_A, TYPE_TXT};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "part.example", (struct manner){.way = SERVFAILS, .type = types[i]});
+        world_resolve(world, "part.example", types[i]);
+        world_run(world, 12000);
+        assert_int_equal(world_blocked(world), 1);
+        assert_non_null(world_zone(world, "part.example", SCOPE_TYPE, types[i]));
+        assert_int_equal(world_verdict(world, "part.example", TYPE_AAAA).state, ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
+static struct study_result probe(struct world *world, const char *zone)
+{
+    struct study_result result = {.scope = SCOPE_COUNT};
+    struct name         name;
+    assert_true(name_parse(zone, &name));
+    assert_true(prober_probe(world_prober(world), name_view(&name), &result, world_now(world)));
+    world_run(world, STUDY_LIFE + 1000);
+    assert_int_not_equal(result.scope, SCOPE_COUNT);
+    return result;
+}
+
+/* The operator asks now: both sides, for the zone and for the question that failed. Where it is blocked that is a
+ * recheck, but not of what domestic says while it is down. */
+static void a_probe_is_a_recheck(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mail.shut.example", TYPE_MX);
+    const struct zone *zone = world_zone(world, "shut.example", SCOPE_ZONE, 0);
+    assert_int_equal(zone->condition.interval, 600000);
+
+    struct study_result result = probe(world, "shut.example");
+    assert_true(result.decided && !result.fine && result.external);
+    assert_int_equal(zone->condition.interval, 1200000);
+    assert_int_equal(zone->condition.reason, REASON_SERVFAIL);
+
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    assert_false(probe(world, "shut.example").fine); /* the question fails yet */
+    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    world_ask(world, "mail.other.example", TYPE_MX);
+    world_run(world, 10000);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    unsigned failures = zone->condition.failures;
+    assert_false(probe(world, "shut.example").fine);
+    assert_int_equal(zone->condition.failures, failures);
+
+    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    world_run(world, 10000);
+    result = probe(world, "shut.example");
+    assert_true(result.fine && result.external);
+    assert_int_equal(zone->condition.state, ZONE_RECOVERING);
+    assert_true(probe(world, "shut.example").fine);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_CLEAR);
+
+    assert_true(probe(world, "never.example").fine); /* nothing is learned of what was not listed */
+    assert_int_equal(world_state(world, "never.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 static void an_alias_and_its_target_stand_apart(void **state)
 {
     (void) state;
@@ -306,6 +377,8 @@ int main(void)
         cmocka_unit_test(a_blocked_zone_is_confirmed),
         cmocka_unit_test(learning_can_be_off),
         cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),
+        cmocka_unit_test(a_type_of_the_apex_fails),
+        cmocka_unit_test(a_probe_is_a_recheck),
         cmocka_unit_test(an_alias_and_its_target_stand_apart),
         cmocka_unit_test(a_public_suffix_is_never_learned),
         cmocka_unit_test(the_zone_is_the_one_external_shows),
