@@ -173,6 +173,20 @@ static void a_failing_upstream_makes_nothing_believed(void **state)
     world_end(world);
 }
 
+/* One upstream is behind the border and the other is not, or it is lame: who answers for the apex has the word. */
+static void one_upstream_that_answers_the_apex_outdoes_belief(void **state)
+{
+    (void) state;
+    struct world *world = host(19);
+    world_say(world, DOMESTIC_1, "two.example", (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC_2, "two.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC_2, "two.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
+    assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
+    assert_int_equal(prober_read_stats(world_prober(world))->believed, 0);
+    world_end(world);
+}
+
 /* The name fails at once, and the apex takes its time. */
 static void a_name_that_fails_first_is_no_zone(void **state)
 {
@@ -439,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_slow_zone_on_blocked_servers_stays),
         cmocka_unit_test(only_one_name_fails_and_the_apex_is_fine),
         cmocka_unit_test(a_failing_upstream_makes_nothing_believed),
+        cmocka_unit_test(one_upstream_that_answers_the_apex_outdoes_belief),
         cmocka_unit_test(a_name_that_fails_first_is_no_zone),
         cmocka_unit_test(a_refusal_of_everything_makes_nothing_believed),
         cmocka_unit_test(a_recheck_asks_for_the_zone),

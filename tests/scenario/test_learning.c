@@ -61,6 +61,26 @@ static void a_blocked_zone_is_confirmed(void **state)
     }
 }
 
+/* Behind the first lookup that meets it: silence must last, a failure is told at once. */
+static void how_soon_a_block_is_confirmed(void **state)
+{
+    (void) state;
+    static const struct {
+        enum way way;
+        msec_t   least, most; /* ms */
+    } rows[] = {{SILENT, STUDY_LIFE, STUDY_LIFE + 200}, {SERVFAILS, 0, 200}, {REFUSES, 0, 200}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = rows[i].way});
+        msec_t began = world_now(world) + world_wait(world, world_ask(world, "mx.shut.example", TYPE_MX));
+        while (world_state(world, "shut.example") != ZONE_BLOCKED && world_now(world) - began < 20000)
+            world_run(world, 10);
+        assert_in_range(world_now(world) - began, rows[i].least, rows[i].most);
+        world_end(world);
+    }
+}
+
 static void learning_can_be_off(void **state)
 {
     (void) state;
@@ -186,6 +206,27 @@ static void an_alias_and_its_target_stand_apart(void **state)
     assert_int_equal(world_state(world, "shop.example"), ZONE_CLEAR);
     assert_int_equal(world_state(world, "cdn.test"), ZONE_BLOCKED);
     world_end(world);
+}
+
+/* The other way round: its target would be fine, but domestic does not even get at the CNAME. */
+static void an_alias_in_a_blocked_zone(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {SILENT, SERVFAILS};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_alias(world, "www.shop.example", "host.cdn.test");
+        world_say(world, DOMESTIC, "shop.example", (struct manner){.way = ways[i]});
+        world_resolve(world, "www.shop.example", TYPE_A);
+        world_run(world, 25000);
+        assert_int_equal(world_state(world, "shop.example"), ZONE_BLOCKED);
+        assert_int_equal(world_state(world, "cdn.test"), ZONE_CLEAR);
+        assert_int_equal(world_blocked(world), 1);
+        assert_int_equal(world_resolve(world, "mail.shop.example", TYPE_MX)->group, SETUP_EXTERNAL);
+        assert_int_equal(world_resolve(world, "host.cdn.test", TYPE_A)->group, SETUP_DOMESTIC);
+        world_end(world);
+    }
 }
 
 static void a_public_suffix_is_never_learned(void **state)
@@ -375,11 +416,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blocked_zone_is_confirmed),
+        cmocka_unit_test(how_soon_a_block_is_confirmed),
         cmocka_unit_test(learning_can_be_off),
         cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),
         cmocka_unit_test(a_type_of_the_apex_fails),
         cmocka_unit_test(a_probe_is_a_recheck),
         cmocka_unit_test(an_alias_and_its_target_stand_apart),
+        cmocka_unit_test(an_alias_in_a_blocked_zone),
         cmocka_unit_test(a_public_suffix_is_never_learned),
         cmocka_unit_test(the_zone_is_the_one_external_shows),
         cmocka_unit_test(broken_is_not_blocked),

@@ -77,6 +77,12 @@ static const struct weather weathers[] = {
      ZONE_BROKEN,
      0,
      {{true, false, ABOUT_CONTROL, OUTCOME_NODATA}, {true, true, ABOUT_CONTROL, OUTCOME_NODATA}}},
+    {"broken in one type, blocked else",
+     {{EVERYBODY, "look.example", {.way = SERVFAILS}}, {EXTERNAL, "look.example", {.way = ANSWERS, .type = TYPE_SOA}}},
+     -1,
+     ZONE_CLEAR,
+     0,
+     {{0}}},
     {"one type only",
      {{DOMESTIC, "mx.look.example", {.way = SERVFAILS, .type = TYPE_MX}}},
      SETUP_EXTERNAL,
@@ -273,6 +279,27 @@ static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
             }
 }
 
+/* Behind the bad weather one name goes on failing: that is no word about its zone, which failed in the weather only. */
+static void bad_weather_makes_no_zone_of_a_name(void **state)
+{
+    (void) state;
+    static const enum way ways[] = {REFUSES, SERVFAILS, SILENT};
+    for (size_t way = 0; way < ARRAY_LEN(ways); way++)
+        for (msec_t after = 0; after <= 7000; after += 100) {
+            struct world *world = world_create(&(struct world_options){.seed = (uint64_t) after});
+            world_warm_up(world);
+            world_say(world, DOMESTIC, ".", (struct manner){.way = ways[way]});
+            world_ask(world, "mx.look.example", TYPE_MX);
+            world_run(world, after);
+            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+            world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+            world_run(world, 15000);
+            if (world_state(world, "look.example") == ZONE_BLOCKED)
+                fail_msg("way %d, ended %d ms after the lookup", (int) ways[way], (int) after);
+            world_end(world);
+        }
+}
+
 #define UP6 "8.b.d.0.1.0.0.2.ip6.arpa"
 #define ADDRESS6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.0.0.0." UP6
 
@@ -371,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_denied_control_question_is_a_good_one),
         cmocka_unit_test(without_a_control_on_both_sides_nothing_is_broken),
         cmocka_unit_test(bad_weather_blocks_no_zone_whenever_it_begins),
+        cmocka_unit_test(bad_weather_makes_no_zone_of_a_name),
         cmocka_unit_test(reverse_zones),
         cmocka_unit_test(filtered_names_of_a_wildcard_stand_for_themselves),
         cmocka_unit_test(a_zone_recovers_with_a_wildcard_or_without),
