@@ -160,6 +160,22 @@ static void a_new_fence_holds_at_once(void **state)
     world_end(world);
 }
 
+/* The zone is open yet, but the question that failed lies behind the fence now. */
+static void a_recheck_asks_nothing_behind_a_new_fence(void **state)
+{
+    (void) state;
+    struct world *world =
+        world_create(&(struct world_options){.seed = 1, .office = 1, .recheck_first = 30000, .recheck_max = 60000});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mx.in.shut.example", TYPE_MX);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    world_reload(world, &(struct world_options){.fences = {{"in.shut.example", VIA_GROUP, GROUP_OFFICE}}});
+    world_run(world, 60000);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 static const struct world_options open_world  = {.seed = 3, .workers = 2};
 static const struct world_options home_fenced = {.fences = {{"home.example", VIA_GROUP, SETUP_DOMESTIC}}};
 
@@ -249,6 +265,7 @@ int main(void)
         cmocka_unit_test(an_alias_into_a_fence),
         cmocka_unit_test(an_alias_at_the_fence),
         cmocka_unit_test(a_new_fence_holds_at_once),
+        cmocka_unit_test(a_recheck_asks_nothing_behind_a_new_fence),
         cmocka_unit_test(what_was_kept_stays_behind_a_new_fence),
         cmocka_unit_test(who_waits_for_a_claim_stays_behind_a_new_fence),
         cmocka_unit_test(pins_are_obeyed),

@@ -353,6 +353,29 @@ static void unreachable_upstreams_strike_no_zone(void **state)
     }
 }
 
+/* Servers treat both apart: neither that they fail, nor on both sides, says anything of the zone. */
+static void what_is_asked_apart_is_no_evidence(void **state)
+{
+    (void) state;
+    static const struct world_question questions[] = {
+        {.name = "mx.shut.example", .type = TYPE_MX, .checking_disabled = true},
+        {.name = "shut.example", .type = TYPE_ANY},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+        for (int both = 0; both < 2; both++) {
+            struct world *world = world_create(&(struct world_options){.seed = i});
+            world_warm_up(world);
+            world_say(world, both ? EVERYBODY : DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            const struct ask *ask = world_ask_by(world, &questions[i]);
+            world_run(world, 12000);
+            assert_int_equal(ask->rcode, both ? RCODE_SERVFAIL : RCODE_NOERROR);
+            const struct prober_stats *stats = prober_read_stats(world_prober(world));
+            assert_int_equal(stats->strikes + stats->confirmations + stats->broken_checks, 0);
+            assert_int_equal(world_state(world, "shut.example"), ZONE_CLEAR);
+            world_end(world);
+        }
+}
+
 static void a_zone_recovers(void **state)
 {
     (void) state;
@@ -429,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_late_answer_clears_the_suspicion),
         cmocka_unit_test(a_late_bogus_is_no_block),
         cmocka_unit_test(unreachable_upstreams_strike_no_zone),
+        cmocka_unit_test(what_is_asked_apart_is_no_evidence),
         cmocka_unit_test(a_zone_recovers),
         cmocka_unit_test(loss_is_no_censorship),
     };

@@ -159,6 +159,48 @@ static void one_at_a_time_and_no_client_waits(void **state)
     world_end(world);
 }
 
+/* Its kin opens while its own recheck waits: that is no reason for a second one. */
+static void kin_that_opens_begins_no_second_recheck(void **state)
+{
+    (void) state;
+    struct world        *world   = world_create(&(struct world_options){.seed = 11, .recheck_share = WHOLE});
+    struct zone         *waits   = blocked_before(world, 0, world_now(world), 0);
+    struct zone         *opens   = blocked_before(world, 1, world_now(world) + INTERVAL, 0);
+    struct survey_result servers = {.name_count = 1, .address_count = 1, .addresses = {{1}}};
+    assert_true(name_parse("ns1.host.test", &servers.names[0]));
+    learner_place(world_learner(world), waits, &servers);
+    learner_place(world_learner(world), opens, &servers);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    ask_at_home(world, 2 * EACH, 100);
+    assert_int_equal(rechecks(world), 1);
+    learner_apply_zone(world_learner(world), opens, EVIDENCE_RECHECK_GOOD, REASON_NONE, world_now(world));
+    world_run(world, STUDY_LIFE - 2 * SECOND);
+    assert_int_equal(rechecks(world), 1);
+    assert_int_equal(world_count(world, DOMESTIC, "zone000.test", BY_PROBER), EACH);
+    world_end(world);
+}
+
+/* Nameserver sets are not written to disk. */
+static void after_a_start_the_sets_grow_again(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 12});
+    world_host(world, "zone000.test", "ns1.host.example");
+    world_host(world, "zone001.test", "ns1.host.example");
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    const struct zone *one = blocked_before(world, 0, world_now(world), 0);
+    const struct zone *two = blocked_before(world, 1, world_now(world), 0);
+    world_run(world, 5 * SECOND);
+    assert_int_equal(rechecks(world), 2);
+    assert_non_null(one->set);
+    assert_ptr_equal(one->set, two->set);
+    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 2);
+    world_run(world, 3 * INTERVAL); /* once */
+    assert_true(rechecks(world) > 2);
+    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 2);
+    world_end(world);
+}
+
 static void go_down(struct world *world)
 {
     world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
@@ -240,10 +282,16 @@ static void a_narrow_entry_is_rechecked_as_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_clients_one_zone_a_second), cmocka_unit_test(rechecks_take_no_more_than_their_share),
-        cmocka_unit_test(what_is_saved_is_bounded),          cmocka_unit_test(only_so_many_run_at_once),
-        cmocka_unit_test(who_is_used_comes_first),           cmocka_unit_test(one_at_a_time_and_no_client_waits),
-        cmocka_unit_test(an_outage_postpones_rechecks),      cmocka_unit_test(a_narrow_entry_is_rechecked_as_it_is),
+        cmocka_unit_test(without_clients_one_zone_a_second),
+        cmocka_unit_test(rechecks_take_no_more_than_their_share),
+        cmocka_unit_test(what_is_saved_is_bounded),
+        cmocka_unit_test(only_so_many_run_at_once),
+        cmocka_unit_test(who_is_used_comes_first),
+        cmocka_unit_test(one_at_a_time_and_no_client_waits),
+        cmocka_unit_test(kin_that_opens_begins_no_second_recheck),
+        cmocka_unit_test(after_a_start_the_sets_grow_again),
+        cmocka_unit_test(an_outage_postpones_rechecks),
+        cmocka_unit_test(a_narrow_entry_is_rechecked_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
