@@ -350,8 +350,8 @@ static void a_child_that_fails_in_part_is_not_proved(void **state)
         world_warm_up(world);
         world_cut(world, "sub.shut.example");
         world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
-        world_say(world, DOMESTIC, "sub.shut.example",
-                  (struct manner){.way = ANSWERS, .type = which ? TYPE_A : TYPE_AAAA});
+        world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = which ? ANSWERS : SERVFAILS});
+        world_say(world, DOMESTIC, "b.sub.shut.example", (struct manner){.way = which ? SERVFAILS : ANSWERS});
         world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_AAAA});
         world_learn(world, "mail.shut.example", TYPE_MX);
         world_resolve(world, "b.sub.shut.example", TYPE_AAAA);

@@ -287,6 +287,92 @@ static void broken_is_not_blocked(void **state)
     }
 }
 
+/* Before anything is confirmed: fallback.on is obeyed by it. */
+static void a_suspicion_says_why(void **state)
+{
+    (void) state;
+    static const struct {
+        enum way         first, second;
+        enum zone_reason reason;
+    } rows[] = {
+        {SILENT, SILENT, REASON_TIMEOUT},        {REFUSES, REFUSES, REASON_REFUSED},
+        {SERVFAILS, SERVFAILS, REASON_SERVFAIL}, {SILENT, REFUSES, REASON_REFUSED},
+        {REFUSES, SILENT, REASON_REFUSED},       {REFUSES, SERVFAILS, REASON_SERVFAIL},
+        {SILENT, SERVFAILS, REASON_SERVFAIL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_say(world, DOMESTIC_1, "shut.example", (struct manner){.way = rows[i].first});
+        world_say(world, DOMESTIC_2, "shut.example", (struct manner){.way = rows[i].second});
+        world_resolve(world, "mx.shut.example", TYPE_MX);
+        world_run(world, 5);
+        struct verdict verdict = world_verdict(world, "mx.shut.example", TYPE_MX);
+        assert_int_equal(verdict.state, ZONE_SUSPECT);
+        assert_int_equal(verdict.reason, rows[i].reason);
+        world_end(world);
+    }
+}
+
+/* Lookups go on failing on both sides, for reasons of one name; but domestic has the zone again. */
+static void a_broken_zone_is_cleared_by_its_apex(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.dead.example", TYPE_MX);
+    world_run(world, 12000);
+    assert_int_equal(world_state(world, "dead.example"), ZONE_BROKEN);
+    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    world_resolve(world, "again.dead.example", TYPE_MX);
+    world_run(world, 12000);
+    assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 2);
+    assert_int_equal(world_state(world, "dead.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
+/* Domestic answered below it lately; now that it is blocked, its silence must not speak against others' evidence. */
+static void a_blocked_zone_serves_no_control(void **state)
+{
+    (void) state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct world *world = world_create(&(struct world_options){.seed = seed});
+        world_resolve(world, "mail.shut.example", TYPE_MX);
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        for (unsigned i = 0; i < 3 && world_state(world, "shut.example") != ZONE_BLOCKED; i++) {
+            char name[] = "a.shut.example";
+            name[0]     = (char) ('a' + i);
+            world_resolve(world, name, TYPE_MX);
+            world_run(world, 12000);
+        }
+        assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+        world_say(world, DOMESTIC, "other.test", (struct manner){.way = SERVFAILS});
+        world_learn(world, "mail.other.test", TYPE_MX);
+        world_end(world);
+    }
+}
+
+/* What domestic answered before the block earns the zone no patience behind it. */
+static void a_blocked_zone_is_not_known_good(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    struct name   name;
+    world_warm_up(world);
+    world_resolve(world, "mail.shut.example", TYPE_MX);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
+    msec_t first = world_wait(world, world_ask(world, "a.shut.example", TYPE_MX));
+    assert_in_range(first, PATIENCE_GOOD, PATIENCE_GOOD + EXTERNAL_DELAY + 20);
+    world_run(world, 12000);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    assert_true(name_parse("shut.example", &name));
+    assert_int_equal(learner_forget(world_learner(world), name_view(&name), world_now(world)), 1);
+    msec_t behind = world_wait(world, world_ask(world, "b.shut.example", TYPE_MX));
+    assert_in_range(behind, PATIENCE_UNKNOWN_MIN, PATIENCE_UNKNOWN + EXTERNAL_DELAY + 20);
+    world_end(world);
+}
+
 static void a_late_answer_clears_the_suspicion(void **state)
 {
     (void) state;
@@ -449,6 +535,10 @@ int main(void)
         cmocka_unit_test(a_public_suffix_is_never_learned),
         cmocka_unit_test(the_zone_is_the_one_external_shows),
         cmocka_unit_test(broken_is_not_blocked),
+        cmocka_unit_test(a_suspicion_says_why),
+        cmocka_unit_test(a_broken_zone_is_cleared_by_its_apex),
+        cmocka_unit_test(a_blocked_zone_serves_no_control),
+        cmocka_unit_test(a_blocked_zone_is_not_known_good),
         cmocka_unit_test(a_late_answer_clears_the_suspicion),
         cmocka_unit_test(a_late_bogus_is_no_block),
         cmocka_unit_test(unreachable_upstreams_strike_no_zone),

@@ -61,6 +61,40 @@ static void a_guess_is_one_strike_however_many_fail(void **state)
     world_end(world);
 }
 
+/* The strikes that were held go with it: the next lookup does not wait. */
+static void held_strikes_move_with_the_suspicion(void **state)
+{
+    (void) state;
+    struct world *world = hosting(6);
+    world_ask(world, "a.shut.hosting.example", TYPE_A);
+    world_ask(world, "b.shut.hosting.example", TYPE_A);
+    world_ask(world, "c.shut.hosting.example", TYPE_A);
+    world_run(world, 900 + 2 * EXTERNAL_DELAY + 30);
+    assert_int_equal(world_state(world, "shut.hosting.example"), ZONE_SUSPECT);
+    assert_int_equal(world_verdict(world, "d.shut.hosting.example", TYPE_A).strikes, 3);
+    assert_int_equal(world_verdict(world, "mail.fine.hosting.example", TYPE_A).state, ZONE_CLEAR);
+    world_end(world);
+}
+
+/* Without a control nothing is learned of the name. But the zone was heard. */
+static void a_zone_whose_apex_answers_is_not_suspected(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    struct world            *world      = world_create(&(struct world_options){.seed = 7});
+    world_warm_up(world);
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.look.example", TYPE_MX);
+    world_run(world, 1);
+    assert_int_equal(world_state(world, "look.example"), ZONE_SUSPECT);
+    world_run(world, CONTROL_EVERY + 1000);
+    assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+}
+
 /* The third lookup goes straight to the way that works, though each name is another one. */
 static void strikes_of_other_names_count_for_the_zone(void **state)
 {
@@ -120,6 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
+        cmocka_unit_test(held_strikes_move_with_the_suspicion),
+        cmocka_unit_test(a_zone_whose_apex_answers_is_not_suspected),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
         cmocka_unit_test(a_doubted_zone_is_better_than_no_control),
         cmocka_unit_test(an_alias_counts_its_own_strikes),
