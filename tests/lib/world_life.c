@@ -333,6 +333,26 @@ static void check_answers(const struct world *world)
     }
 }
 
+static void tally(void *context, struct zone *zone)
+{
+    struct learner_counts *counts = context;
+    counts->states[zone->condition.state]++;
+    counts->pins += zone->pin != PIN_NONE;
+    counts->proved += zone->proved;
+}
+
+/* The caps are kept by counting: what the learner counted must be what is there. */
+static void check_counts(const struct world *world)
+{
+    struct learner_counts counts = learner_count(world->learner), found = {0};
+    table_each(world->shared.table, tally, &found);
+    for (size_t i = 0; i < ZONE_STATE_COUNT; i++)
+        if (counts.states[i] != found.states[i])
+            fail_msg("%zu zones are %s, and %zu were counted", found.states[i], zone_state_words[i], counts.states[i]);
+    if (counts.pins != found.pins || counts.proved != found.proved)
+        fail_msg("pins or proved zones were miscounted");
+}
+
 void world_end(struct world *world)
 {
     for (unsigned i = 0; i < world->options.workers; i++) {
@@ -340,6 +360,7 @@ void world_end(struct world *world)
         assert_int_equal(engine_flights(world->engines[i]), 0);
     }
     check_answers(world);
+    check_counts(world);
     world_journal_check(world);
     prober_destroy(world->prober);
     world->prober = NULL;

@@ -92,6 +92,27 @@ static void an_outage_ends_suspicions_but_no_verdict(void **state)
     world_end(world);
 }
 
+/* A lookup that ends on both sides in vain when domestic has gone down meanwhile: half of the answer is known. */
+static void an_outage_breaks_no_zone(void **state)
+{
+    (void) state;
+    struct world *world  = world_create(&(struct world_options){.seed = 1});
+    unsigned      number = 0;
+    world_warm_up(world);
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    world_say(world, EXTERNAL, "dead.example", (struct manner){.way = SILENT});
+    const struct ask *ask = world_ask(world, "mx.dead.example", TYPE_MX);
+    ask_for_a_while(world, 4000, &number);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
+    world_wait(world, ask);
+    assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+    world_run(world, 20000);
+    assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 0);
+    assert_int_equal(world_state(world, "dead.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 /* Many silent zones are no outage: domestic answers for others. */
 static void silent_zones_are_no_outage(void **state)
 {
@@ -140,6 +161,7 @@ int main(void)
         cmocka_unit_test(an_outage_teaches_nothing),
         cmocka_unit_test(an_outage_is_seen_and_its_end_too),
         cmocka_unit_test(an_outage_ends_suspicions_but_no_verdict),
+        cmocka_unit_test(an_outage_breaks_no_zone),
         cmocka_unit_test(silent_zones_are_no_outage),
         cmocka_unit_test(external_down_changes_no_verdict),
     };

@@ -180,6 +180,33 @@ static void kin_that_opens_begins_no_second_recheck(void **state)
     world_end(world);
 }
 
+static unsigned lines_about(const struct zone *zone, enum evidence_about about, enum outcome outcome)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; zone->dossier && i < zone->dossier->evidence_count && i < DOSSIER_EVIDENCE; i++)
+        count += zone->dossier->evidence[i].about == about && zone->dossier->evidence[i].outcome == outcome &&
+                 !zone->dossier->evidence[i].external;
+    return count;
+}
+
+/* The operator sees why a zone is still held. */
+static void a_recheck_leaves_its_evidence(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 13});
+    struct zone  *zone  = blocked_before(world, 0, world_now(world), 0);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = REFUSES});
+    world_run(world, SECOND);
+    assert_int_equal(lines_about(zone, ABOUT_APEX, OUTCOME_REFUSED), 2);
+    assert_int_equal(lines_about(zone, ABOUT_QUESTION, OUTCOME_REFUSED), 2);
+    assert_int_equal(zone->condition.reason, REASON_REFUSED);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    world_run(world, zone->condition.next + SECOND - world_now(world));
+    assert_int_equal(zone->condition.state, ZONE_RECOVERING);
+    assert_int_equal(lines_about(zone, ABOUT_APEX, OUTCOME_ANSWER), 2);
+    world_end(world);
+}
+
 /* Nameserver sets are not written to disk. */
 static void after_a_start_the_sets_grow_again(void **state)
 {
@@ -289,6 +316,7 @@ int main(void)
         cmocka_unit_test(who_is_used_comes_first),
         cmocka_unit_test(one_at_a_time_and_no_client_waits),
         cmocka_unit_test(kin_that_opens_begins_no_second_recheck),
+        cmocka_unit_test(a_recheck_leaves_its_evidence),
         cmocka_unit_test(after_a_start_the_sets_grow_again),
         cmocka_unit_test(an_outage_postpones_rechecks),
         cmocka_unit_test(a_narrow_entry_is_rechecked_as_it_is),
