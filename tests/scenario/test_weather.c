@@ -283,10 +283,10 @@ static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
 static void bad_weather_makes_no_zone_of_a_name(void **state)
 {
     (void) state;
-    static const enum way ways[] = {REFUSES, SERVFAILS, SILENT};
+    static const enum way ways[] = {REFUSES, SILENT};
     for (size_t way = 0; way < ARRAY_LEN(ways); way++)
-        for (msec_t before = 0; before <= 4500; before += 900)
-            for (msec_t after = 0; after <= 6000; after += 150) {
+        for (msec_t before = 0; before <= 1800; before += 1800)
+            for (msec_t after = 0; after <= 1500; after += 150) {
                 struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
                 world_warm_up(world);
                 world_say(world, DOMESTIC, ".", (struct manner){.way = ways[way]});
