@@ -408,6 +408,30 @@ static void a_mass_event_ends_soon(void **state)
     world_end(world);
 }
 
+/* A resolver shows them in another order each time. */
+static void six_nameservers_in_any_order(void **state)
+{
+    (void) state;
+    static const char *const hosts[] = {"ns1.host.test", "ns2.host.test", "ns3.host.test",
+                                        "ns4.host.test", "ns5.host.test", "ns6.host.test"};
+    for (unsigned seed = 0; seed < 6; seed++) {
+        struct world *world = world_create(&(struct world_options){.seed = seed});
+        world_warm_up(world);
+        for (unsigned i = 0; i < ARRAY_LEN(hosts); i++) {
+            world_host(world, "one.example", hosts[i]);
+            world_host(world, "two.example", hosts[i]);
+        }
+        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+        world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+        world_learn(world, "mail.one.example", TYPE_MX);
+        world_learn(world, "mail.two.example", TYPE_MX);
+        assert_ptr_equal(world_zone(world, "one.example", SCOPE_ZONE, 0)->set,
+                         world_zone(world, "two.example", SCOPE_ZONE, 0)->set);
+        assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
+        world_end(world);
+    }
+}
+
 /* Blocked zones as they come from disk. */
 static void restore(struct world *world, unsigned count, msec_t next)
 {
@@ -463,6 +487,7 @@ int main(void)
         cmocka_unit_test(what_was_blocked_before_is_believed),
         cmocka_unit_test(a_survey_crosses_no_fence),
         cmocka_unit_test(surveys_of_rechecks_end),
+        cmocka_unit_test(six_nameservers_in_any_order),
         cmocka_unit_test(a_child_that_is_fine_is_asked_at_home),
         cmocka_unit_test(a_child_that_fails_in_part_is_not_proved),
         cmocka_unit_test(a_child_that_fails_too_is_asked_about_once),

@@ -172,6 +172,24 @@ static void rechecks_out_of_turn_leave_the_interval(void **state)
     world_end(world);
 }
 
+/* *.wild.example is an alias into something that is dead: of the zone itself that says nothing. */
+static void a_wildcards_alias_keeps_no_zone_blocked(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = SILENT});
+    world_learn(world, "mail.wild.example", TYPE_MX);
+    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = ANSWERS});
+    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+    for (int i = 0; i < 4; i++) {
+        world_resolve(world, "mail.wild.example", TYPE_MX);
+        world_run(world, 600 * 1000);
+    }
+    assert_int_equal(world_state(world, "wild.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 /* Two zones are silent at once: the control question of the second makes the first's be asked again. That lasts longer
  * over TCP, but is no second question (the world has an eye on it). */
 static void a_question_over_tcp_is_sent_once(void **state)
@@ -200,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_probe_asks_what_no_cache_holds),
         cmocka_unit_test(an_alias_that_fails_for_one_type_has_scope_type),
         cmocka_unit_test(rechecks_out_of_turn_leave_the_interval),
+        cmocka_unit_test(a_wildcards_alias_keeps_no_zone_blocked),
         cmocka_unit_test(a_question_over_tcp_is_sent_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

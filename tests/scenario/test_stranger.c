@@ -119,12 +119,35 @@ static void broken_zones_leave_room_for_suspicions(void **state)
     world_end(world);
 }
 
+/* A zone that was proved fine, or is pinned, is listed already; struck it is one more that is not confirmed. */
+static void struck_entries_keep_to_the_cap(void **state)
+{
+    (void) state;
+    struct world        *world  = world_create(&(struct world_options){.seed = 1});
+    struct name          proved = world_name("proved.test");
+    const struct zone_id id     = {.name = name_view(&proved), .scope = SCOPE_ZONE};
+    char                 text[64];
+    learner_prove(world_learner(world), name_view(&proved), world_now(world));
+    for (unsigned i = 0; i < LIMIT_SUSPECTS; i++) {
+        snprintf(text, sizeof(text), "s%u.test", i);
+        struct name          name = world_name(text);
+        const struct zone_id s    = {.name = name_view(&name), .scope = SCOPE_ZONE};
+        assert_non_null(learner_apply(world_learner(world), &s, EVIDENCE_STRIKE, REASON_TIMEOUT, name_view(&name),
+                                      TYPE_MX, world_now(world)));
+    }
+    learner_apply(world_learner(world), &id, EVIDENCE_STRIKE, REASON_TIMEOUT, name_view(&proved), TYPE_MX,
+                  world_now(world));
+    assert_int_equal(learner_count(world_learner(world)).states[ZONE_SUSPECT], LIMIT_SUSPECTS);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stranger_does_not_push_out_what_is_confirmed),
         cmocka_unit_test(dead_zones_leave_room_for_confirmations),
         cmocka_unit_test(background_questions_are_within_the_quota),
+        cmocka_unit_test(struck_entries_keep_to_the_cap),
         cmocka_unit_test(broken_zones_leave_room_for_suspicions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

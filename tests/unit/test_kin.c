@@ -527,6 +527,29 @@ static void a_batch_outlives_its_zones(void **state)
     assert_non_null(learner_recheck_due(world->learner, (msec_t) 90000 * 1000 + 2 * FIRST));
 }
 
+/* Its number goes to no other: when a new batch opens, the zones of a forgotten one are not swept along. */
+static void a_forgotten_batchs_zones_are_on_their_own(void **state)
+{
+    struct world *world = *state;
+    struct zone  *old[BATCH_BURST], *new[BATCH_BURST];
+    for (unsigned b = 0; b <= BATCHES; b++)
+        for (unsigned i = 0; i < BATCH_BURST; i++) {
+            struct zone *zone = block_number(world, b * BATCH_BURST + i, 1000 + (msec_t) b * 2 * BATCH_WINDOW);
+            if (b == 0)
+                old[i] = zone;
+            new[i] = zone;
+        }
+    const msec_t now = (msec_t) 3 * 3600 * 1000;
+    for (unsigned i = 0; i < BATCH_BURST; i++)
+        recheck(world, old[i], false, now);
+    for (unsigned i = 0; i < BATCH_SENTINELS; i++)
+        recheck(world, new[i], true, now);
+    for (unsigned i = BATCH_SENTINELS; i < BATCH_BURST; i++) {
+        assert_true(old[i]->condition.next > now + BATCH_SPREAD);
+        assert_true(new[i]->condition.next <= now + BATCH_SPREAD);
+    }
+}
+
 static void an_idle_sentinel_is_forgotten(void **state)
 {
     struct world *world = *state;
@@ -596,6 +619,7 @@ int main(void)
         KIN_TEST(the_sentinel_that_waits_longest_comes_first),
         KIN_TEST(of_many_batches_the_oldest_is_forgotten),
         KIN_TEST(a_batch_outlives_its_zones),
+        KIN_TEST(a_forgotten_batchs_zones_are_on_their_own),
         KIN_TEST(an_idle_sentinel_is_forgotten),
         KIN_TEST(a_type_that_recovered_makes_no_zone_a_former_one),
         KIN_TEST(a_zone_that_recovered_is_remembered),

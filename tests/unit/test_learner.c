@@ -391,15 +391,15 @@ static void zones_learned_together_are_not_rechecked_together(void **state)
     struct world *world = *state;
     msec_t        due[ZONES];
     for (unsigned round = 0; round < 2; round++) {
-        msec_t interval = round ? 2 * FIRST : FIRST;
+        msec_t interval = round ? 2 * FIRST : FIRST, now = round ? 2 * FIRST : 0;
         for (unsigned i = 0; i < ZONES; i++) {
             char text[32];
             snprintf(text, sizeof(text), "zone-%u.example", i);
             if (round)
-                learner_apply_zone(world->learner, get(world, text), EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, 0);
+                learner_apply_zone(world->learner, get(world, text), EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, now);
             else
-                apply(world, text, EVIDENCE_CONFIRMED, 0);
-            due[i] = get(world, text)->condition.next;
+                apply(world, text, EVIDENCE_CONFIRMED, now);
+            due[i] = get(world, text)->condition.next - now;
             assert_in_range(due[i], interval / 10 * 9, interval / 10 * 11);
         }
         qsort(due, ZONES, sizeof(due[0]), compare_times);
