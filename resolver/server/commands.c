@@ -66,7 +66,8 @@ static void fail_not_found(struct control_call *call, const struct name *name)
     control_fail(call, CONTROL_NOT_FOUND, "nothing is known of %s", name_format(name_view(name), text));
 }
 
-/* ---- replies that tell of zones: what was told survives kill -9, so they wait until it is on disk ---- */
+/* ---- replies that tell of zones: what was told survives kill -9, so they wait until it is on disk, or say that it is
+ * not ---- */
 
 enum {
     KEPT_LOOK = 10,   /* ms between looks at the disk's progress */
@@ -81,20 +82,36 @@ struct kept_reply {
     msec_t               deadline;
 };
 
-static bool is_on_disk(const struct daemon *daemon, uint64_t records)
+static void say_not_stored(json_t *result)
+{
+    json_t *zone;
+    size_t  i;
+    if (json_is_object(result))
+        json_object_set_new(result, "stored", json_false());
+    json_array_foreach(result, i, zone) json_object_set_new(zone, "stored", json_false());
+}
+
+/* False: it is not on disk, and has to wait for that. */
+static bool reply_now(struct daemon *daemon, struct control_call *call, json_t *result, uint64_t records, bool in_time)
 {
     struct store_stats stats;
     store_read_stats(daemon->store, &stats);
-    return stats.synced >= records || stats.failing;
+    bool stored = stats.synced >= records;
+    if (!stored && !stats.refused && in_time)
+        return false;
+    if (!stored)
+        say_not_stored(result);
+    control_reply(call, result);
+    return true;
 }
 
 static void reply_when_kept(struct daemon *daemon, struct control_call *call, json_t *result)
 {
     struct store_stats stats;
     store_read_stats(daemon->store, &stats);
-    struct kept_reply *reply = is_on_disk(daemon, stats.appended) ? NULL : malloc(sizeof(*reply));
-    if (!reply) {
-        control_reply(call, result);
+    struct kept_reply *reply = malloc(sizeof(*reply));
+    if (reply_now(daemon, call, result, stats.appended, reply != NULL)) {
+        free(reply);
         return;
     }
     *reply = (struct kept_reply){
@@ -105,11 +122,11 @@ static void reply_when_kept(struct daemon *daemon, struct control_call *call, js
 msec_t commands_on_time(struct daemon *daemon)
 {
     LIST_EACH (item, next, &daemon->kept) {
-        struct kept_reply *reply = CONTAINER_OF(item, struct kept_reply, link);
-        if (daemon->now < reply->deadline && daemon->control && !is_on_disk(daemon, reply->records))
+        struct kept_reply *reply   = CONTAINER_OF(item, struct kept_reply, link);
+        bool               in_time = daemon->now < reply->deadline && daemon->control;
+        if (!reply_now(daemon, reply->call, reply->result, reply->records, in_time))
             continue;
         list_remove(item);
-        control_reply(reply->call, reply->result);
         free(reply);
     }
     return list_empty(&daemon->kept) ? MSEC_NEVER : daemon->now + KEPT_LOOK;

@@ -74,25 +74,39 @@ int disk_write(int file, struct view bytes, uint64_t offset)
     return 0;
 }
 
-int disk_prepare(int directory, const char *name, struct view bytes, int *ret_file)
+int disk_create(int directory, const char *name, int *ret_file)
 {
     char temporary[DISK_NAME_MAX];
-    int  error, file;
 
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
-    file = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    if (file < 0)
-        return -errno;
+    *ret_file = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    return *ret_file < 0 ? -errno : 0;
+}
+
+void disk_discard(int directory, const char *name, int file)
+{
+    char temporary[DISK_NAME_MAX];
+
+    snprintf(temporary, sizeof(temporary), "%s.tmp", name);
+    close(file);
+    unlinkat(directory, temporary, 0);
+}
+
+int disk_prepare(int directory, const char *name, struct view bytes, int *ret_file)
+{
+    int file;
+    int error = disk_create(directory, name, &file);
+
+    if (error < 0)
+        return error;
     error = disk_write(file, bytes, 0);
     if (error == 0 && fsync(file) < 0)
         error = -errno;
-    if (error < 0) {
-        close(file);
-        unlinkat(directory, temporary, 0); /* a full disk needs the room */
-        return error;
-    }
-    *ret_file = file;
-    return 0;
+    if (error < 0)
+        disk_discard(directory, name, file);
+    else
+        *ret_file = file;
+    return error;
 }
 
 int disk_commit(int directory, const char *name)

@@ -18,7 +18,11 @@ enum {
 int disk_read(int directory, const char *name, struct buffer *ret);
 /* Writes all of `bytes` at `offset`. */
 int disk_write(int file, struct view bytes, uint64_t offset);
-/* Writes and syncs NAME.tmp; on failure nothing is left of it. The open file is returned. */
+/* Makes an empty NAME.tmp. */
+int disk_create(int directory, const char *name, int *ret_file);
+/* Closes and removes it: a full disk needs the room. */
+void disk_discard(int directory, const char *name, int file);
+/* Makes, writes and syncs NAME.tmp; on failure nothing is left of it. The open file is returned. */
 int disk_prepare(int directory, const char *name, struct view bytes, int *ret_file);
 /* Puts the prepared NAME.tmp in the place of NAME, and syncs the directory. After a failure either may be in place. */
 int disk_commit(int directory, const char *name);

@@ -38,6 +38,26 @@ static uint8_t *buffer_extend(struct buffer *buffer, size_t len)
     return buffer->data + buffer->len - len;
 }
 
+bool buffer_take(struct buffer *buffer, struct buffer *more)
+{
+    uint8_t *place;
+
+    if (buffer->len == 0) {
+        buffer_fini(buffer);
+        *buffer = *more;
+        *more   = (struct buffer){0};
+        return true;
+    }
+    if (more->len > 0) {
+        place = buffer_extend(buffer, more->len);
+        if (place == NULL)
+            return false;
+        memcpy(place, more->data, more->len);
+    }
+    buffer_fini(more);
+    return true;
+}
+
 static void header_encode(uint8_t header[JOURNAL_HEADER_BYTES], enum journal_kind kind, uint64_t generation)
 {
     struct writer writer = writer_over(header, JOURNAL_HEADER_BYTES);

@@ -30,6 +30,8 @@ struct buffer {
 };
 
 void buffer_fini(struct buffer *buffer); /* leaves it empty and usable */
+/* Takes the bytes of `more`, which is then empty. False: no memory, nothing changed. */
+bool buffer_take(struct buffer *buffer, struct buffer *more);
 
 /* Appends a header. False: no memory, nothing added. */
 bool journal_add_header(struct buffer *buffer, enum journal_kind kind, uint64_t generation);

@@ -2,6 +2,11 @@
  * scribe.c: the writing thread.
  *
  * Happy path: SCRIBE_FREE → submit → SCRIBE_BUSY → the thread writes → SCRIBE_DONE, notify → collect → SCRIBE_FREE.
+ *
+ * A record that comes while a snapshot is written goes to the old journal, which counts until the snapshot has taken
+ * its place, and to the end of the snapshot, which counts from then on. So both are whole whenever the process ends;
+ * only between the end mark of the snapshot and the new journal, for some syncs, must a record wait.
+ *
  * Stopping: a free or done thread is told SCRIBE_STOPPING and joined. A busy one is told SCRIBE_ABANDONED and
  * detached; it gives up the directory and what it owns when its system call returns, if ever.
  */
@@ -25,16 +30,30 @@ enum scribe_state {
     SCRIBE_ABANDONED,
 };
 
+enum {
+    SCRIBE_PIECE    = 1 << 20,  /* bytes of a snapshot between two looks into the mailbox, each synced */
+    SCRIBE_TAIL_MAX = 16 << 20, /* bytes that came meanwhile and are kept in memory; beyond, they wait for its end */
+};
+
 struct scribe {
     pthread_t        thread;
     struct home     *home;
     scribe_notify_fn notify;
     void            *context;
 
-    uv_mutex_t         lock; /* for what follows */
-    uv_cond_t          changed;
-    enum scribe_state  state;
-    struct scribe_job *job;
+    /* the thread's alone */
+    struct buffer tail;          /* frames that came by mail while the snapshot is written */
+    uint64_t      tail_appended; /* records known of with them */
+    int           tail_error;    /* no memory for some */
+
+    uv_mutex_t             lock; /* for what follows */
+    uv_cond_t              changed;
+    enum scribe_state      state;
+    struct scribe_job     *job;
+    struct buffer          mail;
+    uint64_t               mail_appended;
+    bool                   mail_open;
+    struct scribe_progress progress;
 };
 
 void scribe_job_destroy(struct scribe_job *job)
@@ -46,17 +65,75 @@ void scribe_job_destroy(struct scribe_job *job)
     free(job);
 }
 
-static int append(const struct scribe_job *job, const struct home *home)
+/* Not after the owner has gone. The lock is held. */
+static void tell(struct scribe *scribe)
 {
-    int error;
+    if (scribe->state == SCRIBE_BUSY)
+        scribe->notify(scribe->context);
+}
 
-    journal_seal(job->frames.data, job->frames.len, JOURNAL_KIND_JOURNAL, job->journal_generation);
-    error = disk_write(job->journal, (struct view){job->frames.data, job->frames.len}, job->journal_bytes);
-    if (error == 0 && fdatasync(job->journal) < 0)
+/* The disk has answered; `kept` records are on it. */
+static void note_step(struct scribe *scribe, uint64_t kept)
+{
+    uv_mutex_lock(&scribe->lock);
+    scribe->progress.steps++;
+    if (kept > scribe->progress.kept) {
+        scribe->progress.kept = kept;
+        tell(scribe);
+    }
+    uv_mutex_unlock(&scribe->lock);
+}
+
+/* To the journal, the new one if there is one. */
+static int append(struct scribe *scribe, struct scribe_job *job, struct buffer *frames, uint64_t appended)
+{
+    bool fresh = job->new_journal >= 0;
+    int  file  = fresh ? job->new_journal : job->journal;
+    int  error;
+
+    journal_seal(frames->data, frames->len, JOURNAL_KIND_JOURNAL, fresh ? job->generation : job->journal_generation);
+    error = disk_write(file, (struct view){frames->data, frames->len}, job->journal_bytes);
+    if (error == 0 && fdatasync(file) < 0)
         error = -errno;
-    if (error == 0 && !home_has(home, DISK_JOURNAL, job->journal))
+    if (error == 0 && !home_has(scribe->home, DISK_JOURNAL, file))
         error = -ENOENT;
+    if (error == 0)
+        job->journal_bytes += frames->len;
+    note_step(scribe, error == 0 ? appended : 0);
     return error;
+}
+
+static bool take_mail(struct scribe *scribe, bool last, struct buffer *ret, uint64_t *ret_appended)
+{
+    uv_mutex_lock(&scribe->lock);
+    *ret              = scribe->mail;
+    *ret_appended     = scribe->mail_appended;
+    scribe->mail      = (struct buffer){0};
+    scribe->mail_open = scribe->mail_open && !last;
+    if (ret->len > 0)
+        tell(scribe); /* there is room */
+    uv_mutex_unlock(&scribe->lock);
+    return ret->len > 0;
+}
+
+/* Appends what has come, and keeps it for the snapshot that is being written; the last mail comes after that. */
+static void read_mail(struct scribe *scribe, struct scribe_job *job, bool last)
+{
+    struct buffer frames;
+    uint64_t      appended;
+
+    if (!last && scribe->tail.len > SCRIBE_TAIL_MAX)
+        return;
+    if (!take_mail(scribe, last, &frames, &appended))
+        return;
+    if ((job->new_journal >= 0 || job->journal >= 0) && job->append_error == 0)
+        job->append_error = append(scribe, job, &frames, appended);
+    if (!last) {
+        scribe->tail_appended = appended;
+        if (!buffer_take(&scribe->tail, &frames))
+            scribe->tail_error = -ENOMEM;
+    }
+    buffer_fini(&frames);
 }
 
 static int set_aside(const struct scribe_job *job, int directory)
@@ -71,47 +148,118 @@ static int set_aside(const struct scribe_job *job, int directory)
     return error;
 }
 
-/* The directory is synced between the two: a journal must never be newer than the snapshot that lies beside it. */
-static int replace(struct scribe_job *job, int directory)
+/* In pieces that are synced each: of a disk that has much to do a sync of the journal would wait for all of it. */
+static int write_image(struct scribe *scribe, struct scribe_job *job, int file)
 {
-    struct buffer header = {0};
-    int           error, snapshot, journal;
-
     journal_seal(job->image.data + JOURNAL_HEADER_BYTES, job->image.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_SNAPSHOT,
                  job->generation);
-    error = disk_prepare(directory, DISK_SNAPSHOT, (struct view){job->image.data, job->image.len}, &snapshot);
-    if (error < 0)
-        return error;
-    close(snapshot);
-    job->replaced = true;
-    error         = disk_commit(directory, DISK_SNAPSHOT);
-    if (error < 0)
-        return error;
-    if (!journal_add_header(&header, JOURNAL_KIND_JOURNAL, job->generation))
-        return -ENOMEM;
-    error = disk_prepare(directory, DISK_JOURNAL, (struct view){header.data, header.len}, &journal);
-    buffer_fini(&header);
-    if (error < 0)
-        return error;
-    error = disk_commit(directory, DISK_JOURNAL);
-    if (error < 0) {
-        close(journal);
-        return error;
+    for (size_t pos = 0, len; pos < job->image.len; pos += len) {
+        int error;
+
+        len   = job->image.len - pos < SCRIBE_PIECE ? job->image.len - pos : SCRIBE_PIECE;
+        error = disk_write(file, (struct view){job->image.data + pos, len}, pos);
+        if (error == 0 && fdatasync(file) < 0)
+            error = -errno;
+        note_step(scribe, 0);
+        if (error < 0)
+            return error;
+        read_mail(scribe, job, false);
     }
-    job->new_journal = journal;
     return 0;
 }
 
-static int write_snapshot(struct scribe_job *job, struct home *home)
+/* What came meanwhile, newer than all before it, and the end mark. */
+static int write_tail(struct scribe *scribe, struct scribe_job *job, int file)
+{
+    struct buffer *tail = &scribe->tail;
+    int            error;
+
+    if (scribe->tail_error < 0 || !journal_add_end(tail))
+        return -ENOMEM;
+    journal_seal(tail->data, tail->len, JOURNAL_KIND_SNAPSHOT, job->generation);
+    error = disk_write(file, (struct view){tail->data, tail->len}, job->image.len);
+    if (error == 0 && fsync(file) < 0)
+        error = -errno;
+    job->snapshot_bytes = job->image.len + tail->len;
+    note_step(scribe, 0);
+    return error;
+}
+
+static int prepare_journal(struct scribe *scribe, struct scribe_job *job, int directory, int *ret_file)
+{
+    struct buffer header = {0};
+    int           error  = -ENOMEM;
+
+    if (journal_add_header(&header, JOURNAL_KIND_JOURNAL, job->generation))
+        error = disk_prepare(directory, DISK_JOURNAL, (struct view){header.data, header.len}, ret_file);
+    buffer_fini(&header);
+    note_step(scribe, 0);
+    return error;
+}
+
+/* Both files are ready before the first takes its place, for then the old journal counts no more. From the tail on no
+ * mail is read: it could be in neither. The directory is synced between the two: a journal must never be newer than the
+ * snapshot that lies beside it. */
+static int replace(struct scribe *scribe, struct scribe_job *job, int directory)
+{
+    int snapshot, journal = -1;
+    int error = disk_create(directory, DISK_SNAPSHOT, &snapshot);
+
+    if (error < 0)
+        return error;
+    error = write_image(scribe, job, snapshot);
+    if (error == 0)
+        error = prepare_journal(scribe, job, directory, &journal);
+    if (error == 0) {
+        read_mail(scribe, job, false);
+        error = write_tail(scribe, job, snapshot);
+    }
+    if (error < 0)
+        goto out;
+    job->replaced = true;
+    error         = disk_commit(directory, DISK_SNAPSHOT);
+    note_step(scribe, 0);
+    if (error == 0)
+        error = disk_commit(directory, DISK_JOURNAL);
+    if (error < 0)
+        goto out;
+    close(snapshot);
+    job->new_journal   = journal;
+    job->journal_bytes = JOURNAL_HEADER_BYTES;
+    job->append_error  = 0;
+    note_step(scribe, job->appended > scribe->tail_appended ? job->appended : scribe->tail_appended);
+    return 0;
+out:
+    if (journal >= 0)
+        disk_discard(directory, DISK_JOURNAL, journal);
+    disk_discard(directory, DISK_SNAPSHOT, snapshot);
+    return error;
+}
+
+static int write_snapshot(struct scribe *scribe, struct scribe_job *job)
 {
     bool moved;
-    int  error = home_find(home, &moved);
+    int  error = home_find(scribe->home, &moved);
 
     if (moved) /* it is another's, or older */
         job->set_aside_snapshot = job->set_aside_journal = true;
     if (error == 0)
-        error = set_aside(job, home->directory);
-    return error < 0 ? error : replace(job, home->directory);
+        error = set_aside(job, scribe->home->directory);
+    if (error == 0)
+        error = replace(scribe, job, scribe->home->directory);
+    buffer_fini(&scribe->tail);
+    scribe->tail_appended = 0;
+    scribe->tail_error    = 0;
+    return error;
+}
+
+static void write_job(struct scribe *scribe, struct scribe_job *job)
+{
+    if (job->frames.len > 0)
+        job->append_error = append(scribe, job, &job->frames, job->appended);
+    if (job->image.len > 0)
+        job->snapshot_error = write_snapshot(scribe, job);
+    read_mail(scribe, job, true);
 }
 
 static void scribe_free(struct scribe *scribe)
@@ -119,6 +267,7 @@ static void scribe_free(struct scribe *scribe)
     if (scribe->job != NULL && scribe->job->new_journal >= 0)
         close(scribe->job->new_journal);
     scribe_job_destroy(scribe->job);
+    buffer_fini(&scribe->mail);
     uv_mutex_destroy(&scribe->lock);
     uv_cond_destroy(&scribe->changed);
     free(scribe);
@@ -138,10 +287,7 @@ static void *scribe_run(void *argument)
             continue;
         }
         uv_mutex_unlock(&scribe->lock);
-        if (job->frames.len > 0)
-            job->append_error = append(job, scribe->home);
-        if (job->image.len > 0)
-            job->snapshot_error = write_snapshot(job, scribe->home);
+        write_job(scribe, job);
         uv_mutex_lock(&scribe->lock);
         if (scribe->state == SCRIBE_BUSY) {
             scribe->state = SCRIBE_DONE;
@@ -198,11 +344,37 @@ void scribe_submit(struct scribe *scribe, struct scribe_job *job)
 {
     uv_mutex_lock(&scribe->lock);
     assert(scribe->state == SCRIBE_FREE);
-    job->new_journal = -1;
-    scribe->job      = job;
-    scribe->state    = SCRIBE_BUSY;
+    job->new_journal  = -1;
+    scribe->job       = job;
+    scribe->state     = SCRIBE_BUSY;
+    scribe->mail_open = job->image.len > 0;
     uv_cond_broadcast(&scribe->changed);
     uv_mutex_unlock(&scribe->lock);
+}
+
+bool scribe_post(struct scribe *scribe, struct buffer *frames, uint64_t appended)
+{
+    bool taken;
+
+    uv_mutex_lock(&scribe->lock);
+    taken = scribe->mail_open && scribe->mail.len == 0;
+    if (taken) {
+        scribe->mail          = *frames;
+        scribe->mail_appended = appended;
+        *frames               = (struct buffer){0};
+    }
+    uv_mutex_unlock(&scribe->lock);
+    return taken;
+}
+
+struct scribe_progress scribe_progress(struct scribe *scribe)
+{
+    struct scribe_progress progress;
+
+    uv_mutex_lock(&scribe->lock);
+    progress = scribe->progress;
+    uv_mutex_unlock(&scribe->lock);
+    return progress;
 }
 
 struct scribe_job *scribe_collect(struct scribe *scribe, unsigned patience_ms)

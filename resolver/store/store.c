@@ -4,7 +4,7 @@
  *
  * Happy path: store_append() frames the record into `pending`; the scribe appends all of it to the journal and syncs.
  * When the journal has outgrown the snapshot, the owner is asked for all records, and a new snapshot with an empty
- * journal takes the place of both.
+ * journal takes the place of both; what is appended meanwhile is posted to the scribe, which appends it in between.
  *
  * Failure: an append that fails leaves the journal's end unknown, so the journal is given up (STORE_GAP): records are
  * no longer queued, for the next snapshot has them anyway. It is tried at once, then with doubling pauses. The same
@@ -33,7 +33,7 @@
 
 enum {
     STORE_PAUSE_MS     = 50,      /* between two syncs: bursts share one; well inside STORE_SYNC_MS */
-    STORE_LATE_MS      = 2000,    /* a write under way for longer is told: a disk that hangs never fails */
+    STORE_LATE_MS      = 2000,    /* a call of the disk under way for longer is told: one that hangs never fails */
     STORE_RETRY_MIN_MS = 1000,    /* the first wait after a failed snapshot */
     STORE_RETRY_MAX_MS = 30000,   /* a whole snapshot is collected for each try */
     STORE_PENDING_MAX  = 4 << 20, /* bytes waiting for a slow disk; beyond, a snapshot is cheaper */
@@ -53,7 +53,7 @@ struct store {
     struct replay    found;
 
     uv_loop_t       *loop;
-    uv_async_t       done; /* the scribe has finished a job */
+    uv_async_t       done; /* the scribe has finished a job, or come further in it */
     uv_timer_t       timer;
     unsigned         handles; /* not yet closed */
     struct scribe   *scribe;
@@ -69,13 +69,15 @@ struct store {
     struct buffer pending; /* frames */
 
     bool               busy;          /* a job is with the scribe */
+    bool               imaging;       /* and it has a snapshot */
     struct buffer      image;         /* being collected */
     bool               image_whole;   /* no record is missing for want of memory */
-    uint64_t           job_appended;  /* stats.appended when the job was made */
-    uint64_t           job_since;     /* loop time */
+    uint64_t           steps;         /* the scribe's, when last looked at */
+    uint64_t           steps_since;   /* loop time: when it was seen to have come so far */
     uint64_t           next_write;    /* loop time */
     uint64_t           next_snapshot; /* loop time */
     unsigned           retry_ms;      /* the pause after the last failure; 0: the last snapshot worked */
+    bool               late;          /* that it fails is known of a late call only */
     struct store_stats stats;
 };
 
@@ -132,12 +134,14 @@ static bool journal_outgrown(const struct store *store)
 
 static void note_result(struct store *store, int error)
 {
+    bool known = store->stats.failing == (error < 0) && !store->late;
     char text[160];
 
     store->stats.failures += error < 0;
-    if (store->stats.failing == (error < 0))
-        return;
     store->stats.failing = error < 0;
+    store->late          = false;
+    if (known)
+        return;
     if (error < 0)
         snprintf(text, sizeof(text), "writing failed: %s; what is learned is kept in memory", strerror(-error));
     else
@@ -150,7 +154,7 @@ static void note_late(struct store *store)
     store->stats.failures++;
     if (store->stats.failing)
         return;
-    store->stats.failing = true;
+    store->stats.failing = store->late = true;
     store->report(store->context, "the disk has not answered for 2 s; what is learned is kept in memory");
 }
 
@@ -168,7 +172,6 @@ static bool collect_image(struct store *store, uint64_t generation)
     store->image_whole = journal_add_header(&store->image, JOURNAL_KIND_SNAPSHOT, generation);
     if (store->image_whole)
         store->collect(store->context);
-    store->image_whole = store->image_whole && journal_add_end(&store->image);
     if (!store->image_whole)
         buffer_fini(&store->image);
     return store->image_whole;
@@ -222,25 +225,31 @@ static void submit(struct store *store, bool snapshot)
         job->journal_bytes      = store->journal_bytes;
         job->journal_generation = store->journal_generation;
         store->pending          = (struct buffer){0};
+    } else {
+        job->journal = -1;
     }
     if (job->frames.len == 0 && job->image.len == 0) {
         scribe_job_destroy(job);
         return;
     }
-    store->job_appended = store->stats.appended;
-    store->job_since    = uv_now(store->loop);
-    store->busy         = true;
+    job->appended      = store->stats.appended;
+    store->steps       = scribe_progress(store->scribe).steps;
+    store->steps_since = uv_now(store->loop);
+    store->busy        = true;
+    store->imaging     = job->image.len > 0;
     scribe_submit(store->scribe, job);
-    wake_at(store, store->job_since + STORE_LATE_MS);
+    wake_at(store, store->steps_since + STORE_LATE_MS);
 }
 
-/* Starts what is due, or the timer for it. */
+/* Starts what is due, or the timer for it; what comes amid a snapshot is posted. */
 static void pump(struct store *store)
 {
     uint64_t now           = uv_now(store->loop);
     bool     wants_image   = store->state == STORE_GAP || journal_outgrown(store);
     bool     wants_journal = store->pending.len > 0;
 
+    if (store->busy && store->imaging && wants_journal)
+        scribe_post(store->scribe, &store->pending, store->stats.appended);
     if (store->busy || (!wants_image && !wants_journal))
         return;
     if (now >= store->next_write && (wants_journal || now >= store->next_snapshot))
@@ -250,11 +259,26 @@ static void pump(struct store *store)
                 wants_journal || store->next_snapshot < store->next_write ? store->next_write : store->next_snapshot);
 }
 
+/* Takes in how far the scribe has come. True: further than it was. */
+static bool look(struct store *store)
+{
+    struct scribe_progress progress = scribe_progress(store->scribe);
+    bool                   further  = progress.steps != store->steps;
+
+    store->stats.synced = progress.kept;
+    store->steps        = progress.steps;
+    if (further)
+        store->steps_since = uv_now(store->loop);
+    return further;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct store *store = timer->data;
 
-    if (store->busy)
+    if (store->busy && look(store))
+        wake_at(store, store->steps_since + STORE_LATE_MS);
+    else if (store->busy)
         note_late(store);
     pump(store);
 }
@@ -263,31 +287,31 @@ static void on_timer(uv_timer_t *timer)
 static void settle(struct store *store, struct scribe_job *job)
 {
     bool imaged = job->image.len > 0 && job->snapshot_error == 0;
-    bool late   = uv_now(store->loop) - store->job_since >= STORE_LATE_MS;
+    bool late   = uv_now(store->loop) - store->steps_since >= STORE_LATE_MS;
 
+    look(store);
     store->busy = false;
-    if (job->frames.len > 0 && job->append_error == 0)
-        store->journal_bytes += job->frames.len;
     if (imaged || job->append_error < 0 || job->replaced)
         close_journal(store);
     if (imaged) {
         store->journal            = job->new_journal;
-        store->journal_bytes      = JOURNAL_HEADER_BYTES;
         store->journal_generation = job->generation;
-        store->snapshot_bytes     = job->image.len;
+        store->snapshot_bytes     = job->snapshot_bytes;
         store->next_snapshot      = 0;
         store->retry_ms           = 0;
         store->stats.snapshots++;
         store->found.set_aside_snapshot = store->found.set_aside_journal = false;
     }
+    if (imaged && job->append_error < 0)
+        close_journal(store);
     if (store->journal < 0)
         enter_gap(store);
-    if (imaged || (job->frames.len > 0 && job->append_error == 0))
-        store->stats.synced = store->job_appended;
+    else
+        store->journal_bytes = job->journal_bytes;
     if (job->snapshot_error < 0) {
         postpone_snapshot(store);
         note_result(store, job->snapshot_error);
-    } else if (!imaged && job->append_error < 0) {
+    } else if (job->append_error < 0) {
         note_result(store, job->append_error);
     } else if ((imaged || store->retry_ms == 0) && (!late || store->pending.len == 0)) {
         /* while snapshots fail an append heals nothing, nor does one that was late while more waits */
@@ -301,9 +325,10 @@ static void on_done(uv_async_t *done)
     struct store      *store = done->data;
     struct scribe_job *job   = scribe_collect(store->scribe, 0);
 
-    if (job == NULL)
-        return;
-    settle(store, job);
+    if (job != NULL)
+        settle(store, job);
+    else
+        look(store);
     pump(store);
 }
 
@@ -370,6 +395,7 @@ void store_read_stats(const struct store *store, struct store_stats *ret)
 {
     *ret               = store->stats;
     ret->journal_bytes = store->journal_bytes;
+    ret->refused       = store->stats.failing && !store->late && store->journal < 0;
 }
 
 /* Waits for the job under way. False: it hangs. */

@@ -52,6 +52,7 @@ struct store_stats {
     uint64_t failures;  /* writes that failed, or took longer than 2 s */
     uint64_t journal_bytes;
     bool     failing; /* such a write, and none has made up for it yet */
+    bool     refused; /* an error of the disk, not its lateness, keeps what is appended off it for now */
 };
 void store_read_stats(const struct store *store, struct store_stats *ret);
 

@@ -311,7 +311,7 @@ def test_kill_9_storm(exposed, domestic, world):
     seed = int(os.environ.get("BYWAY_SEED", random.randrange(10 ** 6)))
     print(f"BYWAY_SEED={seed}")
     dice = random.Random(seed)
-    rounds = [("compaction", phase) for phase in range(9)]
+    rounds = [("compaction", phase) for phase in range(14)]
     rounds += 6 * [("byte", 0)] + 4 * [("moment", 0)] + 3 * [("start", 0)] + [("long", 0)]
     dice.shuffle(rounds)
     storm = Storm(exposed(), domestic, world, dice)
@@ -603,6 +603,30 @@ def test_a_start_in_disk_trouble(small_disk, exposed, domestic, fresh, what):
     table = daemon.table()
     assert table[f"{zone}.", "zone"]["state"] == "blocked"
     assert (pins(table, "before"), pins(table, "amid")) == (12, 12)
+
+
+@pytest.mark.parametrize("sync_ms", [200, 3000])
+def test_what_is_acknowledged_amid_a_compaction(exposed, weather, sync_ms):
+    """On a slow disk that writes a snapshot: it is on the journal by then, or the reply says that it is not."""
+    daemon = exposed()
+    batch = 0
+    while daemon.store()["journal_bytes"] < 1 << 20:
+        pin_many(daemon, f"before{batch}")
+        batch += 1
+    wait_for(lambda: daemon.store()["snapshots"] > 1, 5, "the compaction is over")
+    while daemon.store()["journal_bytes"] < (1 << 20) - 40000:
+        pin_many(daemon, "before")
+    weather.sync_ms = sync_ms
+    threading.Thread(target=lambda: [pin_many(daemon, "amid") for _ in range(4)], daemon=True).start()
+    stored = []
+    for n in range(8):
+        entry = daemon.call("zones.pin", zone=f"word{n}.test", via="external")
+        stored += [entry["zone"]] if entry.get("stored", True) else []
+    assert len(stored) == (8 if sync_ms < 1000 else len(stored))
+    daemon.kill()
+    weather.clear_up()
+    daemon.start()
+    assert not set(stored) - {zone for zone, _ in daemon.table()}
 
 
 def test_a_stop_on_a_slow_disk(exposed, weather):
