@@ -259,28 +259,15 @@ static void pump(struct store *store)
                 wants_journal || store->next_snapshot < store->next_write ? store->next_write : store->next_snapshot);
 }
 
-/* Takes in how far the scribe has come. True: further than it was. */
-static bool look(struct store *store)
+/* Takes in how far the scribe has come. */
+static void look(struct store *store)
 {
     struct scribe_progress progress = scribe_progress(store->scribe);
-    bool                   further  = progress.steps != store->steps;
 
     store->stats.synced = progress.kept;
-    store->steps        = progress.steps;
-    if (further)
+    if (progress.steps != store->steps)
         store->steps_since = uv_now(store->loop);
-    return further;
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct store *store = timer->data;
-
-    if (store->busy && look(store))
-        wake_at(store, store->steps_since + STORE_LATE_MS);
-    else if (store->busy)
-        note_late(store);
-    pump(store);
+    store->steps = progress.steps;
 }
 
 /* Takes in what the scribe has done. */
@@ -320,15 +307,35 @@ static void settle(struct store *store, struct scribe_job *job)
     scribe_job_destroy(job);
 }
 
+static void take_in(struct store *store)
+{
+    struct scribe_job *job = scribe_collect(store->scribe, 0);
+
+    if (job == NULL)
+        look(store);
+    else
+        settle(store, job);
+}
+
 static void on_done(uv_async_t *done)
 {
-    struct store      *store = done->data;
-    struct scribe_job *job   = scribe_collect(store->scribe, 0);
+    struct store *store = done->data;
 
-    if (job != NULL)
-        settle(store, job);
-    else
-        look(store);
+    take_in(store);
+    pump(store);
+}
+
+/* Late, unless it turns out that the disk has answered: a loop that stood still runs timers first. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct store *store = timer->data;
+
+    if (store->busy)
+        take_in(store);
+    if (store->busy && uv_now(store->loop) - store->steps_since < STORE_LATE_MS)
+        wake_at(store, store->steps_since + STORE_LATE_MS);
+    else if (store->busy)
+        note_late(store);
     pump(store);
 }
 

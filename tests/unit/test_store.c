@@ -1005,6 +1005,24 @@ static void test_a_late_disk_is_reported(void **state)
     owner_close(owner, PATIENCE_MS);
 }
 
+/* The loop was kept busy for longer than that; the disk was not. */
+static void test_a_late_owner_is_no_late_disk(void **state)
+{
+    struct owner *owner = *state;
+
+    owner_open(owner);
+    assert_true(run_until(owner, has_snapshot));
+    usleep(100000);
+    uv_update_time(&owner->loop);
+    owner_append(owner);
+    usleep(2200000);
+    uv_run(&owner->loop, UV_RUN_NOWAIT);
+    assert_true(all_synced(owner));
+    assert_int_equal(stats(owner).failures, 0);
+    assert_int_equal(owner->reports, 0);
+    owner_close(owner, PATIENCE_MS);
+}
+
 static void test_memory_fails(void **state)
 {
     struct owner *owner = *state;
@@ -1175,6 +1193,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_a_held_compaction_keeps_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_late_disk_is_reported, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_late_owner_is_no_late_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
