@@ -183,14 +183,12 @@ static void report_store(void *context, const char *text)
 struct replay {
     struct daemon *daemon;
     struct clocks  clocks;
-    size_t         bad;
 };
 
-static void replay_one(void *context, struct view record)
+static bool replay_one(void *context, struct view record)
 {
     struct replay *replay = context;
-    if (!record_apply(record, &replay->clocks, replay->daemon->learner))
-        replay->bad++;
+    return record_apply(record, &replay->clocks, replay->daemon->learner);
 }
 
 static bool replay_store(struct daemon *daemon)
@@ -205,8 +203,6 @@ static bool replay_store(struct daemon *daemon)
         log_error("state: cannot read %s: %s", daemon->settings->state, strerror(-error));
         return false;
     }
-    if (replay.bad)
-        log_warning("state: %zu of %zu records are not of this version and were left out", replay.bad, records);
     struct learner_counts counts = learner_count(daemon->learner);
     log_info("state: %zu blocked or recovering zones, %zu pins",
              counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING], counts.pins);

@@ -6,6 +6,8 @@
  *   journal newer, or alone     somebody removed the snapshot: its records are facts still, so they are replayed, with
  *                               a report
  *   torn journal                a crash while appending: cut
+ *   a record that the owner     of a newer version: set aside with a report, before a snapshot without it takes its
+ *   does not understand         place; the other records are kept
  *   anything else               set aside with a report; the records before the damage are kept
  */
 #include "store/replay.h"
@@ -27,6 +29,7 @@ struct found {
     struct journal_reader reader;
     bool                  exists;
     bool                  readable; /* its header was */
+    bool                  whole;    /* so were all of its records, and all were understood */
 };
 
 static void report(const struct replay *replay, const char *name, const char *fault, const char *consequence)
@@ -71,17 +74,22 @@ static int find(const struct replay *replay, struct found *found, enum journal_k
 static void hand_out(struct replay *replay, struct found *found, bool *ret_set_aside)
 {
     struct view record;
-    size_t      before = replay->records;
+    size_t      all = 0, strange = 0;
     char        fault[REPORT_MAX / 2];
 
     while (journal_next(&found->reader, &record)) {
-        replay->each(replay->context, record);
-        replay->records++;
+        strange += !replay->each(replay->context, record);
+        all++;
     }
-    if (found->reader.verdict != JOURNAL_DAMAGED)
+    replay->records += all;
+    found->whole = found->reader.verdict != JOURNAL_DAMAGED && strange == 0;
+    if (found->whole)
         return;
-    snprintf(fault, sizeof(fault), "damaged at byte %zu of %zu, %zu records before it kept", found->reader.good,
-             found->bytes.len, replay->records - before);
+    if (found->reader.verdict == JOURNAL_DAMAGED)
+        snprintf(fault, sizeof(fault), "damaged at byte %zu of %zu, %zu records before it kept", found->reader.good,
+                 found->bytes.len, all - strange);
+    else
+        snprintf(fault, sizeof(fault), "%zu of %zu records are not known to this version, the others kept", strange, all);
     *ret_set_aside = set_aside(replay, found->name, fault);
 }
 
@@ -110,8 +118,7 @@ int replay_run(struct replay *replay)
     replay->generation = journal.reader.generation;
     hand_out(replay, &journal, &replay->set_aside_journal);
     replay->journal_bytes  = journal.reader.good;
-    replay->journal_usable = journal.reader.verdict != JOURNAL_DAMAGED && snapshot.readable &&
-                             snapshot.reader.verdict == JOURNAL_COMPLETE && journal.reader.generation == generation;
+    replay->journal_usable = journal.whole && snapshot.whole && journal.reader.generation == generation;
 out:
     buffer_fini(&snapshot.bytes);
     buffer_fini(&journal.bytes);

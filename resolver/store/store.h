@@ -5,7 +5,8 @@
  * Directory: `lock` (held with an exclusive record lock while open), `snapshot`, `journal`. Both files: a header {magic
  * "byway", kind, version, generation}, then records {length u32, crc32c u32, bytes}. A journal is replayed on the
  * snapshot of the same generation; a torn tail is cut off silently (that is what a crash leaves), anything else that is
- * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it. Formats: docs/state.md.
+ * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it; so does a record that the owner
+ * does not understand, for the next snapshot will lack it. Formats: docs/state.md.
  *
  * Writing happens on a thread of its own: a slow, full, read-only or hanging disk never blocks the caller. While the
  * disk fails nothing is queued: the owner still has everything, and a whole snapshot is written as soon as the disk
@@ -22,15 +23,15 @@
 
 struct store;
 
-typedef void (*store_report_fn)(void *context, const char *text); /* warnings, one line */
-typedef void (*store_record_fn)(void *context, struct view record);
+typedef void (*store_report_fn)(void *context, const char *text);   /* warnings, one line */
+typedef bool (*store_record_fn)(void *context, struct view record); /* false: it is not understood */
 
 /* Takes the lock only; nothing else is read. -EWOULDBLOCK: another process holds it (its pid in *ret_pid where known).
  * -errno otherwise. Creates the directory (0750) if it is missing. */
 int store_lock(const char *directory, int *ret_pid, struct store **ret);
 
-/* Hands every surviving record, oldest first, to `each`. Never fails for what it finds; *ret_records counts. Blocking;
- * used once, before the loop runs. -ENOMEM. */
+/* Hands every surviving record, oldest first, to `each`; a file with one that is not understood is set aside as well.
+ * Never fails for what it finds; *ret_records counts. Blocking; used once, before the loop runs. -ENOMEM. */
 int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, size_t *ret_records);
 
 /* Gives all current records to the snapshot writer by calling store_snapshot_add() for each; called on the loop's

@@ -445,6 +445,32 @@ def test_files_corrupted_anywhere(written):
     daemon.check_log()
 
 
+def crc32c(value, data):
+    value ^= 0xffffffff
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+    return value ^ 0xffffffff
+
+
+@pytest.mark.parametrize("name", ["snapshot", "journal"])
+def test_a_record_of_a_newer_version(written, name):
+    """It is not understood, and not destroyed either; everything else counts."""
+    daemon, files = written
+    begin, end, record = frames(files[name])[-2]
+    data = bytearray(files[name])
+    data[begin + FRAME] = 255
+    seed = struct.unpack_from("!I", data, 16)[0]
+    struct.pack_into("!I", data, begin + 4, crc32c(seed, data[begin:begin + 4] + data[begin + FRAME:end]))
+    kept = [other for file in ("snapshot", "journal") for *_, other in frames(files[file]) if other != record]
+    assert len(kept) == len(frames(files["snapshot"])) + len(frames(files["journal"])) - 1
+    assert start_with(daemon, {**files, name: bytes(data)}) == replayed(kept)
+    assert [line for line in daemon.warnings() if "not known to this version" in line]
+    daemon.restart()
+    assert aside(daemon) == {f"{name}.bad-1": bytes(data)}
+
+
 # ---- the disk ----
 
 

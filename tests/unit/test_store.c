@@ -47,6 +47,7 @@ struct owner {
     uint32_t      replayed; /* how many records */
     uint32_t      last;     /* and the number of the last */
     bool          may_skip; /* the snapshot is harmed, the journal goes on after it */
+    uint32_t      strange;  /* number of a record that is not understood; 0: none */
 };
 
 /* The disk: how many syncs of snapshot.tmp it still does, the next one hangs; negative: all. */
@@ -104,7 +105,7 @@ static void owner_append(struct owner *owner)
     store_append(owner->store, owner_record(owner, owner->count, bytes));
 }
 
-static void owner_on_replay(void *context, struct view record)
+static bool owner_on_replay(void *context, struct view record)
 {
     struct owner *owner = context;
     uint8_t       bytes[RECORD_MAX];
@@ -118,6 +119,7 @@ static void owner_on_replay(void *context, struct view record)
     assert_memory_equal(record.data, owner_record(owner, number, bytes).data, record.len);
     owner->last = number;
     owner->replayed++;
+    return number != owner->strange;
 }
 
 /* Locks and replays; `replayed` says how far it came. */
@@ -463,6 +465,34 @@ static void test_harm_is_found_again_until_it_is_replaced(void **state)
     owner_read(owner);
     owner_forget(owner);
     assert_true(exists(owner, "journal.bad-2"));
+}
+
+/* What a newer version wrote is not lost to the first snapshot of an older one. */
+static void test_a_record_that_is_not_understood(void **state)
+{
+    static const char *const names[] = {"snapshot", "journal"};
+    struct owner            *owner   = *state;
+    static struct content    files[2], aside;
+
+    leave_files(owner, &files[0], &files[1]);
+    for (int which = 0; which < 2; which++) {
+        char bad[32];
+
+        snprintf(bad, sizeof(bad), "%s.bad-1", names[which]);
+        put_files(owner, &files[0], &files[1]);
+        owner->strange = which == 0 ? 2 : 5;
+        owner_open(owner);
+        assert_int_equal(owner->replayed, 8);
+        assert_int_equal(owner->reports, 1);
+        assert_non_null(strstr(owner->last_report, "not known to this version"));
+        owner_append(owner);
+        assert_true(run_until(owner, has_snapshot) && run_until(owner, all_synced));
+        owner_close(owner, PATIENCE_MS);
+        load(owner, bad, &aside);
+        assert_int_equal(aside.len, files[which].len);
+        assert_memory_equal(aside.bytes, files[which].bytes, aside.len);
+        assert_false(exists(owner, which == 0 ? "journal.bad-1" : "snapshot.bad-1"));
+    }
 }
 
 static void test_what_lies_in_the_files_place(void **state)
@@ -1178,6 +1208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_torn_journal_is_built_upon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_byte_corrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_harm_is_found_again_until_it_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_record_that_is_not_understood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_lies_in_the_files_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_older_journal_is_not_replayed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_journal_is_compacted, setup, teardown),
