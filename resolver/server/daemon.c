@@ -314,8 +314,10 @@ static bool take_lock(struct daemon *daemon)
     int error = store_lock(daemon->settings->state, &pid, &daemon->store);
     if (error == 0)
         return true;
-    if (error == -EWOULDBLOCK)
+    if (error == -EWOULDBLOCK && pid > 0)
         log_error("state: another bywayd (process %d) uses %s", pid, daemon->settings->state);
+    else if (error == -EWOULDBLOCK)
+        log_error("state: another bywayd uses %s", daemon->settings->state);
     else
         log_error("state: cannot use %s: %s", daemon->settings->state, strerror(-error));
     return false;

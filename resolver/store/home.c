@@ -1,5 +1,7 @@
 /*
- * home.c: see home.h. A record lock, because the kernel frees it however the process ends, and names the holder.
+ * home.c: see home.h. Two locks, both of which the kernel frees however the process ends. The directory's (flock) works
+ * on a file system that is read-only, too: two that start there would else meet when it can be written again. The
+ * record lock on `lock` (fcntl) names the holder, and is the one that counts where directories cannot be locked (NFS).
  */
 #include "store/home.h"
 
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,47 +20,61 @@ enum {
     LOCK_MODE      = 0640,
 };
 
-static int take(int file, short type, int *ret_pid)
+static int take_record(int file, short type)
 {
     struct flock wanted = {.l_type = type, .l_whence = SEEK_SET};
 
     if (fcntl(file, F_SETLK, &wanted) == 0)
         return 0;
-    if (errno != EAGAIN && errno != EACCES)
+    return errno == EAGAIN || errno == EACCES ? -EWOULDBLOCK : -errno;
+}
+
+static int holder(int file)
+{
+    struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return file >= 0 && fcntl(file, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK ? wanted.l_pid : 0;
+}
+
+/* *ret_lock is -1 where there is none, and none can be made. */
+static int take_both(int directory, int *ret_lock, int *ret_pid)
+{
+    short type  = F_WRLCK;
+    int   error = 0, lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+
+    if (lock < 0 && errno == EROFS) { /* what is there must still be read */
+        type = F_RDLCK;
+        lock = openat(directory, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (lock < 0 && (type == F_WRLCK || errno != ENOENT))
         return -errno;
-    if (fcntl(file, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK)
-        *ret_pid = wanted.l_pid;
-    return -EWOULDBLOCK;
+    if (lock >= 0)
+        error = take_record(lock, type);
+    if (error == 0 && flock(directory, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        error = -EWOULDBLOCK;
+    if (error == -EWOULDBLOCK)
+        *ret_pid = holder(lock);
+    if (error < 0 && lock >= 0)
+        close(lock);
+    *ret_lock = lock;
+    return error;
 }
 
 static int open_both(const char *path, int *ret_directory, int *ret_lock, int *ret_pid)
 {
-    short type = F_WRLCK;
-    int   directory, lock, error = 0;
+    int directory, error;
 
     if (mkdir(path, DIRECTORY_MODE) < 0 && errno != EEXIST && errno != EROFS)
         return -errno;
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return -errno;
-    lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
-    if (lock < 0 && errno == EROFS) { /* what is there must still be read, and nobody can write */
-        type = F_RDLCK;
-        lock = openat(directory, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (lock < 0 && errno == ENOENT)
-            goto out;
-    }
-    error = lock < 0 ? -errno : take(lock, type, ret_pid);
-    if (error < 0) {
-        if (lock >= 0)
-            close(lock);
+    error = take_both(directory, ret_lock, ret_pid);
+    if (error < 0)
         close(directory);
-        return error;
-    }
-out:
-    *ret_directory = directory;
-    *ret_lock      = lock;
-    return 0;
+    else
+        *ret_directory = directory;
+    return error;
 }
 
 int home_open(const char *path, int *ret_pid, struct home **ret)

@@ -14,7 +14,7 @@ struct home {
     char path[]; /* ends with 0 */
 };
 
-/* Opens the directory, making it (0750) where it is missing, and takes the record lock on `lock` in it.
+/* Opens the directory, making it (0750) where it is missing, and locks it, and `lock` in it.
  * -EWOULDBLOCK: another process has it, *ret_pid where known; -errno. */
 int home_open(const char *path, int *ret_pid, struct home **ret);
 /* Opens anew what the path leads to now, if that is another directory. -errno: it cannot be; the old one is kept. */

@@ -89,7 +89,8 @@ static void hand_out(struct replay *replay, struct found *found, bool *ret_set_a
         snprintf(fault, sizeof(fault), "damaged at byte %zu of %zu, %zu records before it kept", found->reader.good,
                  found->bytes.len, all - strange);
     else
-        snprintf(fault, sizeof(fault), "%zu of %zu records are not known to this version, the others kept", strange, all);
+        snprintf(fault, sizeof(fault), "%zu of %zu records are not known to this version, the others kept", strange,
+                 all);
     *ret_set_aside = set_aside(replay, found->name, fault);
 }
 

@@ -2,7 +2,7 @@
  * store.h: what must survive a restart: an append-only journal of opaque records with a checksum each, compacted into a
  * snapshot. Knows nothing of zones.
  *
- * Directory: `lock` (held with an exclusive record lock while open), `snapshot`, `journal`. Both files: a header {magic
+ * Directory: locked while open, and so is `lock` in it, `snapshot`, `journal`. Both files: a header {magic
  * "byway", kind, version, generation}, then records {length u32, crc32c u32, bytes}. A journal is replayed on the
  * snapshot of the same generation; a torn tail is cut off silently (that is what a crash leaves), anything else that is
  * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it; so does a record that the owner

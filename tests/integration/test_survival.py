@@ -25,7 +25,7 @@ import pytest
 from client import Load, parse_endpoint, question
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
 from daemon import Daemon, program, wait_for
-from upstream import Resolve, Sequence, Servfail
+from upstream import Resolve, Sequence, Servfail, free_port
 
 SLACK = 1.0  # seconds: what was reported as blocked that long before a kill may not be lost
 LONG = ".".join(["x" * 56] * 4)  # makes records large, and so compactions frequent
@@ -653,6 +653,29 @@ def test_what_is_acknowledged_amid_a_compaction(exposed, weather, sync_ms):
     weather.clear_up()
     daemon.start()
     assert not set(stored) - {zone for zone, _ in daemon.table()}
+
+
+def test_one_daemon_on_a_state_that_is_read_only(small_disk, exposed):
+    """Else two would write it when that is over."""
+    state = small_disk.path / "state"
+    daemon = exposed({"state": str(state)})
+    daemon.state = state
+    pin_many(daemon, "before")
+    daemon.stop()
+    small_disk("ro")
+    for removed in (False, True):
+        daemon.start()
+        second = Daemon([], [], {**daemon.config, "listen": [f"127.0.0.1:{free_port('127.0.0.1')}"]})
+        second.set({"control.socket": second.socket, "state": str(state)})
+        for mode in ("ro", "rw"):
+            small_disk(mode)
+            assert second.spawn().wait(10) == 1 and "another bywayd" in second.log().splitlines()[-1]
+        second.process = None
+        second.close()
+        daemon.kill()
+        if not removed:
+            (state / "lock").unlink()
+            small_disk("ro")
 
 
 def test_a_stop_on_a_slow_disk(exposed, weather):
