@@ -12,9 +12,12 @@
 
 enum {
     FILE_MODE     = 0640,
-    FILE_MAX      = 1 << 30, /* 100,000 zones with long histories need a tenth of that */
-    SET_ASIDE_MAX = 9,       /* older ones stay, the last gives way: the first damage tells the most */
+    SET_ASIDE_MAX = 9, /* older ones stay, the last gives way: the first damage tells the most */
 };
+
+/* Bytes. Ten million zones, the most that learning.max_zones allows, with the longest names, notes and histories need
+ * a fifth of that, and as much for a journal: what is larger is none of ours, and not to be read into memory. */
+#define FILE_MAX ((off_t) 1 << 36)
 
 int disk_read(int directory, const char *name, struct buffer *ret)
 {

@@ -14,7 +14,7 @@ enum {
     DISK_NAME_MAX = 32
 };
 
-/* All of the file. *ret is the caller's to buffer_fini(). -EFBIG: larger than any state file of ours. */
+/* All of the file. *ret is the caller's to buffer_fini(). -EFBIG: larger than any state file of ours can be. */
 int disk_read(int directory, const char *name, struct buffer *ret);
 /* Writes all of `bytes` at `offset`. */
 int disk_write(int file, struct view bytes, uint64_t offset);

@@ -38,6 +38,7 @@ enum {
     STORE_RETRY_MAX_MS = 30000,   /* a whole snapshot is collected for each try */
     STORE_PENDING_MAX  = 4 << 20, /* bytes waiting for a slow disk; beyond, a snapshot is cheaper */
     STORE_JOURNAL_MIN  = 1 << 20, /* bytes below which compaction is not worth its syncs */
+    STORE_OUTGROWN_MAX = 1 << 28, /* bytes by which a journal may outgrow its snapshot: a start reads both */
 };
 
 enum store_state {
@@ -129,7 +130,9 @@ static void close_journal(struct store *store)
 
 static bool journal_outgrown(const struct store *store)
 {
-    return store->journal_bytes > STORE_JOURNAL_MIN && store->journal_bytes > 2 * store->snapshot_bytes;
+    uint64_t spare = store->snapshot_bytes < STORE_OUTGROWN_MAX ? store->snapshot_bytes : STORE_OUTGROWN_MAX;
+
+    return store->journal_bytes > STORE_JOURNAL_MIN && store->journal_bytes > store->snapshot_bytes + spare;
 }
 
 static void note_result(struct store *store, int error)

@@ -495,6 +495,30 @@ static void test_a_record_that_is_not_understood(void **state)
     }
 }
 
+/* As millions of zones make it: it is to be read, and only the memory for it, which is not given here, may be wanting.
+ */
+static void test_a_large_file_is_not_refused(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+    size_t                records;
+    int                   pid;
+
+    leave_files(owner, &snapshot, &journal);
+    assert_int_equal(truncate(path(owner, "snapshot"), (off_t) 20 << 30), 0);
+    assert_int_equal(store_lock(owner->directory, &pid, &owner->store), 0);
+    heap_fail_at(0);
+    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, &records), -ENOMEM);
+    heap_restore();
+    owner_forget(owner);
+    assert_false(exists(owner, "snapshot.bad-1"));
+    assert_int_equal(truncate(path(owner, "snapshot"), ((off_t) 64 << 30) + 1), 0);
+    owner_read(owner);
+    owner_forget(owner);
+    assert_int_equal(owner->replayed, 0);
+    assert_non_null(strstr(owner->last_report, "set aside as snapshot.bad-1"));
+}
+
 static void test_what_lies_in_the_files_place(void **state)
 {
     struct owner         *owner = *state;
@@ -1209,6 +1233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_byte_corrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_harm_is_found_again_until_it_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_record_that_is_not_understood, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_large_file_is_not_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_lies_in_the_files_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_older_journal_is_not_replayed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_journal_is_compacted, setup, teardown),
