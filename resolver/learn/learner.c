@@ -519,7 +519,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
         zone->pin       = pin;
         zone->pin_until = pin_until;
     }
-    atomic_store(&zone->last_used, msec_min(last_used, now));
+    atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
     table_turn_over(learner->table);
     return settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }

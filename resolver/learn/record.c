@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    RECORD_VERSION = 2, /* 1 had no history */
+    RECORD_VERSION = 3, /* 1 had no history, 2 did not say when it was written */
     RECORD_ZONE    = 1,
     RECORD_REMOVED = 2
 };
@@ -85,6 +85,7 @@ size_t record_write(const struct zone *zone, bool removed, const struct clocks *
     writer_u16(&writer, zone->asked_type);
     write_text(&writer, zone_asked(zone));
     write_history(&writer, zone->dossier, clocks);
+    write_time(&writer, clocks, clocks->now);
     return writer.pos;
 }
 
@@ -134,6 +135,12 @@ static int read_history(struct cursor *cursor, const struct clocks *clocks, stru
     return (int) count;
 }
 
+/* A pin has no more left than when that was written, by whatever the calendar was set back since. */
+static msec_t in_bounds(msec_t pin_until, msec_t wrote, msec_t now)
+{
+    return pin_until == MSEC_NEVER ? MSEC_NEVER : msec_min(pin_until, now + (pin_until - wrote));
+}
+
 bool record_apply(struct view record, const struct clocks *clocks, struct learner *learner)
 {
     struct cursor  cursor  = cursor_over(record);
@@ -166,9 +173,10 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     struct view        asked      = read_text(&cursor);
     struct change_line lines[DOSSIER_HISTORY];
     int                history = version > 1 ? read_history(&cursor, clocks, lines) : 0;
-    if (cursor.failed || history < 0 || kind != RECORD_ZONE || state >= ZONE_STATE_COUNT || reason >= REASON_COUNT ||
-        source >= SOURCE_COUNT || pin > PIN_EXTERNAL || (pin != PIN_NONE && id.scope != SCOPE_ZONE) ||
-        note.len > LIMIT_NOTE || is.interval < 0 || !is_name(asked))
+    msec_t             wrote   = version > 2 ? read_time(&cursor, clocks) : clocks->now;
+    if (cursor.failed || history < 0 || wrote == MSEC_NEVER || kind != RECORD_ZONE || state >= ZONE_STATE_COUNT ||
+        reason >= REASON_COUNT || source >= SOURCE_COUNT || pin > PIN_EXTERNAL ||
+        (pin != PIN_NONE && id.scope != SCOPE_ZONE) || note.len > LIMIT_NOTE || is.interval < 0 || !is_name(asked))
         return false;
 
     char text[LIMIT_NOTE + 1] = "";
@@ -176,8 +184,9 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     text[note.len] = '\0';
     if (pin == PIN_NONE && id.scope == SCOPE_ZONE)
         learner_unpin(learner, id.name, clocks->now);
-    struct zone *zone = learner_restore(learner, &id, &is, (enum zone_source) source, (enum pin) pin, pin_until, text,
-                                        asked, asked_type, last_used, clocks->now);
+    struct zone *zone =
+        learner_restore(learner, &id, &is, (enum zone_source) source, (enum pin) pin,
+                        in_bounds(pin_until, wrote, clocks->now), text, asked, asked_type, last_used, clocks->now);
     if (zone) {
         atomic_store(&zone->answered, answered);
         zone->stored = true;

@@ -10,6 +10,9 @@
  *     from a first good recheck to the next one (or recheck_first, if that is shorter)
  *   ZONE_IDLE 30 days
  *     a blocked zone that nobody asked for is forgotten instead of rechecked
+ *   ZONE_IDLE_LEFT 1 day
+ *     one that comes from disk has at least that left: while byway was off nobody could ask for it, and the calendar
+ *     may have been set meanwhile
  *   ZONE_POSTPONE 60 s
  *     a recheck that could not be judged (domestic down) is tried again after that
  *   recheck_first, recheck_max, recover_after
@@ -46,6 +49,7 @@ enum { /* ms */
     ZONE_POSTPONE     = 60 * 1000,
 };
 #define ZONE_IDLE ((msec_t) 30 * 86400 * 1000)
+#define ZONE_IDLE_LEFT ((msec_t) 86400 * 1000)
 
 enum evidence {
     EVIDENCE_STRIKE,    /* a query was answered externally after domestic failed or was silent beyond its patience */

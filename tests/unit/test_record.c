@@ -18,8 +18,9 @@
 #include <cmocka.h>
 
 enum {
-    FIRST = 600 * 1000,
-    DAY   = 86400
+    FIRST   = 600 * 1000,
+    DAY     = 86400,
+    WRITTEN = 8, /* bytes at the end, since version 3: when it was written */
 };
 
 /* Whatever is due first, and what the keeper does about it. */
@@ -315,7 +316,7 @@ static void history_comes_back(void **state)
         if (n == 0) {
             open_node(&node);
             bytes[0] = 1;
-            assert_true(record_apply((struct view){bytes, len - 1}, &same, node.learner));
+            assert_true(record_apply((struct view){bytes, len - WRITTEN - 1}, &same, node.learner));
             assert_non_null(get(&node, &saves[0]));
             close_node(&node);
         }
@@ -326,7 +327,7 @@ static void history_comes_back(void **state)
         dossier_note_change(&dossiers, zone, &line);
     }
     size_t len = record_write(zone, false, &written, bytes);
-    size_t at  = len - DOSSIER_HISTORY * 11 - 1;
+    size_t at  = len - WRITTEN - DOSSIER_HISTORY * 11 - 1;
     const struct {
         size_t  at;
         uint8_t value;
@@ -374,7 +375,7 @@ static void what_cannot_be_is_refused(void **state)
         uint8_t value;
     } cases[] = {
         {0, 0}, /* version */
-        {0, 3},
+        {0, 4},
         {1, 0}, /* kind */
         {1, 3},
         {2, SCOPE_COUNT}, /* scope */
@@ -475,6 +476,51 @@ static void the_calendar_may_jump_by_a_day(void **state)
     }
 }
 
+/* A pin has at most what was left of it when it was written; before version 3 nobody knows when that was. */
+static void a_pin_is_not_lengthened_by_a_clock_set_back(void **state)
+{
+    (void) state;
+    static const struct {
+        uint8_t version;
+        wall_t  jump;
+        msec_t  left;
+    } cases[] = {
+        {3, 0, 3600000},    {3, 60, 3540000},          {3, 3600, 0},     {3, DAY, -82800000}, {3, -60, 3600000},
+        {3, -DAY, 3600000}, {3, -1700000000, 3600000}, {2, 60, 3540000}, {2, -60, 3660000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct node         node;
+        uint8_t             bytes[RECORD_MAX];
+        size_t              len    = write_saved(&saves[3], false, bytes);
+        const struct clocks jumped = {.now = same.now, .wall = same.wall + cases[i].jump};
+        open_node(&node);
+        bytes[0] = cases[i].version;
+        if (cases[i].version < 3)
+            len -= WRITTEN;
+        assert_true(record_apply((struct view){bytes, len}, &jumped, node.learner));
+        assert_int_equal(get(&node, &saves[3])->pin_until - jumped.now, cases[i].left);
+        close_node(&node);
+    }
+}
+
+/* Off for a month or three: nobody could ask for it, so it has a day to be asked for. */
+static void a_zone_from_disk_is_not_idle_at_once(void **state)
+{
+    (void) state;
+    struct node         node;
+    uint8_t             bytes[RECORD_MAX];
+    size_t              len   = write_saved(&saves[0], false, bytes);
+    const struct clocks later = {.now = same.now, .wall = same.wall + 90 * DAY};
+    open_node(&node);
+    assert_true(record_apply((struct view){bytes, len}, &later, node.learner));
+    struct zone *zone = get(&node, &saves[0]);
+    assert_ptr_equal(due_now(node.learner, later.now + (msec_t) (DAY - 1) * 1000), zone);
+    learner_apply_zone(node.learner, zone, EVIDENCE_RECHECK_BAD, REASON_SERVFAIL, later.now + (msec_t) DAY * 1000);
+    assert_null(due_now(node.learner, later.now + (msec_t) 10 * DAY * 1000));
+    assert_null(get(&node, &saves[0]));
+    close_node(&node);
+}
+
 static void clocks_turn_into_each_other(void **state)
 {
     (void) state;
@@ -509,6 +555,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(any_byte_may_be_any_value),
         cmocka_unit_test(the_calendar_may_jump_by_a_day),
+        cmocka_unit_test(a_pin_is_not_lengthened_by_a_clock_set_back),
+        cmocka_unit_test(a_zone_from_disk_is_not_idle_at_once),
         cmocka_unit_test(clocks_turn_into_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
