@@ -477,6 +477,7 @@ static void forget_if_named(void *context, struct zone *zone)
 size_t learner_forget(struct learner *learner, struct view name, msec_t now)
 {
     struct forgetting forgetting = {.learner = learner, .name = name, .now = now};
+    good_unmark(learner->former, name);
     table_each(learner->table, forget_if_named, &forgetting);
     table_turn_over(learner->table);
     return forgetting.count;

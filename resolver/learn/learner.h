@@ -83,7 +83,7 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
                          msec_t now);
 /* False: no such pin. */
 bool learner_unpin(struct learner *learner, struct view name, msec_t now);
-/* Drops the zone's entries of all scopes, pins excepted. Returns how many. */
+/* Drops the zone's entries of all scopes, pins excepted, and that it was blocked before. Returns how many. */
 size_t learner_forget(struct learner *learner, struct view name, msec_t now);
 
 /* A zone as it was (from disk or import), times already in this clock. Replaces the condition of one that is there; a

@@ -591,6 +591,44 @@ static void a_zone_that_recovered_is_remembered(void **state)
     assert_false(learner_was_blocked(world->learner, name_view(&other), 3000));
 }
 
+/* The clock was set back between two starts: what the files call a failure lies in the future. */
+static void a_failure_of_the_future_counts_no_longer_than_till_a_good_recheck(void **state)
+{
+    enum {
+        NOW = 1000000
+    };
+    struct world          *world = *state;
+    struct survey_result   a     = servers("host.example", 1);
+    struct name            name  = named("one.example");
+    const struct zone_id   id    = {.name = name_view(&name), .scope = SCOPE_ZONE};
+    const struct condition is    = {.state        = ZONE_BLOCKED,
+                                    .reason       = REASON_TIMEOUT,
+                                    .failures     = 1,
+                                    .since        = NOW + 86400 * 1000,
+                                    .last_failure = NOW + 86400 * 1000,
+                                    .next         = NOW,
+                                    .interval     = FIRST};
+    struct zone           *zone  = learner_restore(world->learner, &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
+                                                   name_view(&name), TYPE_SOA, NOW, NOW);
+    assert_non_null(zone);
+    learner_place(world->learner, zone, &a);
+    recheck(world, zone, true, NOW + 1000);
+    assert_false(learner_is_kin(world->learner, &a));
+}
+
+/* The operator says that nothing is known: it is not believed sooner than any other then. */
+static void a_forgotten_zone_has_no_past(void **state)
+{
+    struct world *world = *state;
+    struct name   name  = named("one.example");
+    struct zone  *zone  = block(world, "one.example", 1000);
+    recheck(world, zone, true, 2000);
+    recheck(world, zone, true, 3000);
+    block(world, "one.example", 4000);
+    assert_int_equal(learner_forget(world->learner, name_view(&name), 5000), 1);
+    assert_false(learner_was_blocked(world->learner, name_view(&name), 6000));
+}
+
 #define KIN_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -623,6 +661,8 @@ int main(void)
         KIN_TEST(an_idle_sentinel_is_forgotten),
         KIN_TEST(a_type_that_recovered_makes_no_zone_a_former_one),
         KIN_TEST(a_zone_that_recovered_is_remembered),
+        KIN_TEST(a_failure_of_the_future_counts_no_longer_than_till_a_good_recheck),
+        KIN_TEST(a_forgotten_zone_has_no_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
