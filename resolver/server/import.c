@@ -33,6 +33,14 @@ struct imported { /* one zone object, read */
     bool             external, pinned;
     msec_t           until;
     const char      *note;
+    struct name      asked; /* the question that failed there */
+    uint16_t         asked_type;
+};
+
+enum fate {
+    FATE_SKIPPED,
+    FATE_REFUSED,
+    FATE_IMPORTED
 };
 
 static void refuse(struct import *import, json_t *zone, const char *why)
@@ -63,6 +71,20 @@ static int index_of(json_t *object, const char *key, const char *otherwise, cons
 {
     const char *word = word_of(object, key, otherwise);
     return word ? word_find(words, count, word) : -1;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *read_asked(json_t *object, struct imported *ret)
+{
+    const char *asked = word_of(object, "asked", ""), *type = word_of(object, "asked_type", "");
+    ret->asked      = ret->name;
+    ret->asked_type = ret->scope == SCOPE_TYPE ? ret->type : TYPE_SOA;
+    if (!asked || (*asked && !(name_parse(asked, &ret->asked) &&
+                               name_is_at_or_below(name_view(&ret->asked), name_view(&ret->name)))))
+        return "asked: not a name at or below the zone";
+    if (!type || (*type && !type_parse(type, &ret->asked_type)))
+        return "asked_type: not a record type";
+    return NULL;
 }
 
 /* NULL, or what is wrong with it. */
@@ -97,47 +119,51 @@ static const char *read_imported(json_t *object, struct imported *ret)
     ret->external = strcmp(via, "external") == 0;
     ret->until    = *until ? clocks_msec(&clocks, end) : MSEC_NEVER;
     ret->note     = word_of(object, "note", "");
-    return !ret->note || strlen(ret->note) > LIMIT_NOTE ? "note: not a string of at most 256 bytes" : NULL;
+    if (!ret->note || strlen(ret->note) > LIMIT_NOTE)
+        return "note: not a string of at most 256 bytes";
+    return read_asked(object, ret);
 }
 
-static void import_pin(struct import *import, json_t *label, const struct imported *read)
+static enum fate import_pin(struct daemon *daemon, const struct imported *read, const char **ret_why)
 {
-    struct daemon *daemon = import->daemon;
-    struct zone   *there  = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
+    struct zone *there = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
     if ((there && there->pin != PIN_NONE) || read->until <= daemon->now)
-        import->skipped++;
-    else if (!route_allows(daemon->setup, name_view(&read->name), read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC))
-        refuse(import, label, "a fence forbids it");
-    else if (!learner_pin(daemon->learner, name_view(&read->name), read->external ? PIN_EXTERNAL : PIN_DOMESTIC,
-                          read->until, read->note, daemon->now))
-        refuse(import, label, "out of memory");
-    else
-        heed(import, name_view(&read->name));
+        return FATE_SKIPPED;
+    if (!route_allows(daemon->setup, name_view(&read->name), read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
+        *ret_why = "a fence forbids it";
+        return FATE_REFUSED;
+    }
+    if (!learner_pin(daemon->learner, name_view(&read->name), read->external ? PIN_EXTERNAL : PIN_DOMESTIC, read->until,
+                     read->note, daemon->now)) {
+        *ret_why = "out of memory";
+        return FATE_REFUSED;
+    }
+    return FATE_IMPORTED;
 }
 
-static void import_blocked(struct import *import, json_t *label, const struct imported *read)
+/* NULL, or why it may not be. */
+static const char *forbidden(struct daemon *daemon, struct view name)
 {
-    struct daemon        *daemon = import->daemon;
-    struct view           name   = name_view(&read->name);
-    const struct zone_id  id     = {.name = name, .scope = read->scope, .type = read->type};
     struct learner_counts counts = learner_count(daemon->learner);
-    struct zone          *there  = table_get(daemon->shared.table, name, read->scope, read->type);
-    if (there && there->condition.state != ZONE_CLEAR) {
-        import->skipped++;
-        return;
-    }
-    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name)) {
-        refuse(import, label, "a fence forbids external");
-        return;
-    }
-    if (!suffix_learnable(daemon->shared.suffix, name)) {
-        refuse(import, label, "a public suffix, or above one");
-        return;
-    }
-    if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] >= daemon->settings->max_zones) {
-        refuse(import, label, "learning.max_zones is reached");
-        return;
-    }
+    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name))
+        return "a fence forbids external";
+    if (!suffix_learnable(daemon->shared.suffix, name))
+        return "a public suffix, or above one";
+    if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] >= daemon->settings->max_zones)
+        return "learning.max_zones is reached";
+    return NULL;
+}
+
+static enum fate import_blocked(struct daemon *daemon, const struct imported *read, const char **ret_why)
+{
+    struct view          name  = name_view(&read->name);
+    const struct zone_id id    = {.name = name, .scope = read->scope, .type = read->type};
+    struct zone         *there = table_get(daemon->shared.table, name, read->scope, read->type);
+    if (there && there->condition.state != ZONE_CLEAR)
+        return FATE_SKIPPED;
+    *ret_why = forbidden(daemon, name);
+    if (*ret_why)
+        return FATE_REFUSED;
     msec_t spread =
         rng_below(prober_rng(daemon->prober), (uint32_t) msec_min(daemon->settings->recheck_first, INT32_MAX) + 1);
     const struct condition is = {.state        = ZONE_BLOCKED,
@@ -147,11 +173,11 @@ static void import_blocked(struct import *import, json_t *label, const struct im
                                  .last_failure = daemon->now,
                                  .interval     = daemon->settings->recheck_first,
                                  .next         = daemon->now + spread};
-    if (learner_restore(daemon->learner, &id, &is, SOURCE_IMPORTED, PIN_NONE, MSEC_NEVER, NULL, name,
-                        read->type ? read->type : TYPE_SOA, daemon->now, daemon->now))
-        heed(import, name);
-    else
-        refuse(import, label, "out of memory");
+    if (learner_restore(daemon->learner, &id, &is, SOURCE_IMPORTED, PIN_NONE, MSEC_NEVER, NULL, name_view(&read->asked),
+                        read->asked_type, daemon->now, daemon->now))
+        return FATE_IMPORTED;
+    *ret_why = "out of memory";
+    return FATE_REFUSED;
 }
 
 static void import_one(struct import *import, json_t *object)
@@ -159,12 +185,17 @@ static void import_one(struct import *import, json_t *object)
     struct imported read  = {0};
     json_t         *label = json_object_get(object, "zone");
     const char     *wrong = json_is_object(object) ? read_imported(object, &read) : "not a zone object";
-    if (wrong)
+    enum fate       zone = FATE_SKIPPED, pin = FATE_SKIPPED;
+    /* first what was learned: a new entry keeps the question that it is made with */
+    bool valid = !wrong;
+    if (valid && (read.state == ZONE_BLOCKED || read.state == ZONE_RECOVERING))
+        zone = import_blocked(import->daemon, &read, &wrong);
+    if (valid && read.pinned)
+        pin = import_pin(import->daemon, &read, &wrong);
+    if (zone == FATE_IMPORTED || pin == FATE_IMPORTED)
+        heed(import, name_view(&read.name));
+    else if (wrong)
         refuse(import, label, wrong);
-    else if (read.pinned)
-        import_pin(import, label, &read);
-    else if (read.state == ZONE_BLOCKED || read.state == ZONE_RECOVERING)
-        import_blocked(import, label, &read);
     else
         import->skipped++;
 }

@@ -57,8 +57,8 @@ static const char *via_of(const struct zone *zone)
 json_t *present_zone(const struct zone *zone, const struct clocks *clocks)
 {
     const struct condition *is     = &zone->condition;
-    bool                    pinned = zone->pin != PIN_NONE;
-    return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "zone",
+    bool                    pinned = zone->pin != PIN_NONE, failed = is->state != ZONE_CLEAR;
+    return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "zone",
                      present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
                      zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state",
                      zone_state_words[is->state], "via", via_of(zone), "source",
@@ -67,7 +67,9 @@ json_t *present_zone(const struct zone *zone, const struct clocks *clocks)
                      "last_failure", is->failures ? present_time(clocks, is->last_failure) : json_null(),
                      "next_recheck", is_blocked(zone) ? present_time(clocks, is->next) : json_null(), "failures",
                      (json_int_t) is->failures, "answered", (json_int_t) atomic_load(&zone->answered), "until",
-                     pinned ? present_time(clocks, zone->pin_until) : json_null(), "note", text_or_null(zone->note));
+                     pinned ? present_time(clocks, zone->pin_until) : json_null(), "note", text_or_null(zone->note),
+                     "asked", failed ? present_name(zone_asked(zone)) : json_null(), "asked_type",
+                     failed ? present_type(zone->asked_type) : json_null());
 }
 
 static json_t *present_evidence(const struct zone *zone, const struct clocks *clocks)

@@ -443,6 +443,30 @@ def test_export_seeds_another_node(forwarder, domestic, external, fresh, tmp_pat
     assert taker.ask(f"x.{zone}").addresses == [EXTERNAL] and domestic.count(f"x.{zone}") == 0
 
 
+def test_an_export_keeps_what_lies_beneath_a_pin_and_what_was_asked(forwarder, domestic, fresh):
+    giver, taker = forwarder(), forwarder({"learning.recheck_first": "1s", "learning.recheck_max": "2s"})
+    zone, part = fresh("blocked"), fresh("part")
+    domestic.set(zone, Servfail())
+    domestic.set_name(f"mail.{part}", Servfail())
+    given = [{"zone": f"{zone}.", "state": "blocked", "asked": f"www.{zone}.", "asked_type": "AAAA"},
+             {"zone": f"mail.{part}.", "scope": "name", "state": "blocked", "asked_type": "MX"},
+             {"zone": "wrong.test.", "state": "blocked", "asked": "elsewhere.test."}]
+    assert giver.rpc({"jsonrpc": "2.0", "id": 1, "method": "zones.import",
+                      "params": {"zones": given}})[0]["result"]["refusals"][0]["why"].startswith("asked: ")
+    giver.control("zones", "pin", zone, "domestic", "--note", "for a while")
+    export = giver.control("zones", "export")["zones"]
+    reply = taker.rpc({"jsonrpc": "2.0", "id": 1, "method": "zones.import", "params": {"zones": export}})[0]
+    assert (reply["result"]["imported"], reply["result"]["skipped"]) == (2, 0)
+    zones = taker.zones()
+    assert (zones[f"{zone}."]["source"], zones[f"{zone}."]["state"]) == ("pinned", "blocked")
+    assert (zones[f"{zone}."]["via"], zones[f"{zone}."]["note"]) == ("domestic", "for a while")
+    assert (zones[f"{zone}."]["asked"], zones[f"{zone}."]["asked_type"]) == (f"www.{zone}.", "AAAA")
+    assert (zones[f"mail.{part}."]["asked"], zones[f"mail.{part}."]["asked_type"]) == (f"mail.{part}.", "MX")
+    taker.control("zones", "unpin", zone)
+    assert taker.zones()[f"{zone}."]["source"] == "imported"
+    wait_for(lambda: domestic.count(f"mail.{part}", qtype="MX") > 0, 10, "rechecked with that question")
+
+
 @pytest.mark.parametrize("others", [0, 10])
 def test_an_imported_word_counts_at_once(forwarder, domestic, external, fresh, tmp_path, others):
     """What was cached on the other way, an answer or a failure, does not outlive it."""
