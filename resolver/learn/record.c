@@ -16,7 +16,10 @@ enum {
 
 wall_t clocks_wall(const struct clocks *clocks, msec_t when)
 {
-    return when == MSEC_NEVER ? WALL_NEVER : clocks->wall + (when - clocks->now) / 1000;
+    if (when == MSEC_NEVER)
+        return WALL_NEVER;
+    int64_t ms = clocks->wall_ms + (when - clocks->now);
+    return ms / 1000 - (ms % 1000 < 0);
 }
 
 msec_t clocks_msec(const struct clocks *clocks, wall_t when)
@@ -24,10 +27,9 @@ msec_t clocks_msec(const struct clocks *clocks, wall_t when)
     if (when == WALL_NEVER)
         return MSEC_NEVER;
     const wall_t century = (wall_t) 100 * 365 * 86400; /* what lies further off is nonsense; no overflow then */
-    wall_t       near    = when > clocks->wall + century   ? clocks->wall + century
-                           : when < clocks->wall - century ? clocks->wall - century
-                                                           : when;
-    return clocks->now + (near - clocks->wall) * 1000;
+    wall_t       wall    = clocks->wall_ms / 1000;
+    wall_t       near    = when > wall + century ? wall + century : when < wall - century ? wall - century : when;
+    return clocks->now + near * 1000 - clocks->wall_ms;
 }
 
 static void write_time(struct writer *writer, const struct clocks *clocks, msec_t when)

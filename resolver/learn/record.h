@@ -11,8 +11,8 @@ enum {
 };
 
 struct clocks { /* the same moment on both clocks */
-    msec_t now;
-    wall_t wall;
+    msec_t  now;
+    int64_t wall_ms; /* not seconds: a time would be shown now as one second and now as the next */
 };
 wall_t clocks_wall(const struct clocks *clocks,
                    msec_t when); /* MSEC_NEVER: WALL_NEVER; 0 for the time before the clock began is kept as it falls */

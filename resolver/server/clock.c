@@ -23,7 +23,12 @@ wall_t clock_wall(void)
     return now.tv_sec;
 }
 
-struct clocks clock_both(void) { return (struct clocks){.now = clock_now(), .wall = clock_wall()}; }
+struct clocks clock_both(void)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct clocks){.now = clock_now(), .wall_ms = (int64_t) wall.tv_sec * 1000 + wall.tv_nsec / 1000000};
+}
 
 bool clock_stalled(msec_t due, msec_t now, bool *catching_up)
 {

@@ -32,7 +32,7 @@ static struct store_stats disk;
 
 msec_t        clock_now(void) { return stage->now; }
 wall_t        clock_wall(void) { return 1700000000 + stage->now / 1000; }
-struct clocks clock_both(void) { return (struct clocks){.now = clock_now(), .wall = clock_wall()}; }
+struct clocks clock_both(void) { return (struct clocks){.now = clock_now(), .wall_ms = (int64_t) clock_wall() * 1000}; }
 
 void keeper_begin(struct daemon *daemon) { daemon->now = stage->now; }
 

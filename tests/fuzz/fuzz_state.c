@@ -19,7 +19,7 @@ enum {
     LIVES      = 300, /* rechecks that are lived through */
 };
 
-static const struct clocks clocks = {.now = 5000000, .wall = 1700000000};
+static const struct clocks clocks = {.now = 5000000, .wall_ms = 1700000000000};
 
 struct node {
     struct table   *table;

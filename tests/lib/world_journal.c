@@ -23,7 +23,7 @@ static const wall_t began = 1700000000; /* s */
 
 static struct clocks clocks_of(const struct world *world)
 {
-    return (struct clocks){.now = world->now, .wall = began + world->now / 1000};
+    return (struct clocks){.now = world->now, .wall_ms = began * 1000 + world->now};
 }
 
 static bool is_kept(const struct zone *zone)

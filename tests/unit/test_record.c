@@ -71,8 +71,8 @@ static struct name named(const char *text)
 }
 
 /* The writer's clock has run for an hour, the reader's for a second; times are whole seconds, so that none is lost. */
-static const struct clocks written = {.now = 3600 * 1000, .wall = 1700000000};
-static const struct clocks same    = {.now = 1000, .wall = 1700000000};
+static const struct clocks written = {.now = 3600 * 1000, .wall_ms = 1700000000000};
+static const struct clocks same    = {.now = 1000, .wall_ms = 1700000000000};
 
 #define SHIFT (same.now - written.now)
 
@@ -464,7 +464,7 @@ static void the_calendar_may_jump_by_a_day(void **state)
         struct node         node;
         uint8_t             bytes[RECORD_MAX];
         size_t              len    = write_saved(&saves[0], false, bytes);
-        const struct clocks jumped = {.now = same.now, .wall = same.wall + cases[i].jump};
+        const struct clocks jumped = {.now = same.now, .wall_ms = same.wall_ms + cases[i].jump * 1000};
         open_node(&node);
         assert_true(record_apply((struct view){bytes, len}, &jumped, node.learner));
         struct zone *zone = get(&node, &saves[0]);
@@ -492,7 +492,7 @@ static void a_pin_is_not_lengthened_by_a_clock_set_back(void **state)
         struct node         node;
         uint8_t             bytes[RECORD_MAX];
         size_t              len    = write_saved(&saves[3], false, bytes);
-        const struct clocks jumped = {.now = same.now, .wall = same.wall + cases[i].jump};
+        const struct clocks jumped = {.now = same.now, .wall_ms = same.wall_ms + cases[i].jump * 1000};
         open_node(&node);
         bytes[0] = cases[i].version;
         if (cases[i].version < 3)
@@ -510,7 +510,7 @@ static void a_zone_from_disk_is_not_idle_at_once(void **state)
     struct node         node;
     uint8_t             bytes[RECORD_MAX];
     size_t              len   = write_saved(&saves[0], false, bytes);
-    const struct clocks later = {.now = same.now, .wall = same.wall + 90 * DAY};
+    const struct clocks later = {.now = same.now, .wall_ms = same.wall_ms + (int64_t) 90 * DAY * 1000};
     open_node(&node);
     assert_true(record_apply((struct view){bytes, len}, &later, node.learner));
     struct zone *zone = get(&node, &saves[0]);
@@ -539,7 +539,22 @@ static void clocks_turn_into_each_other(void **state)
     for (size_t i = 0; i < ARRAY_LEN(far); i++) {
         msec_t when = clocks_msec(&written, far[i]);
         assert_true(when != MSEC_NEVER);
-        assert_int_equal(when < written.now, far[i] < written.wall);
+        assert_int_equal(when < written.now, far[i] < written.wall_ms / 1000);
+    }
+}
+
+/* Whenever one looks, before that moment or after it, in the middle of a second or at its end. */
+static void a_time_is_shown_as_the_same_second_always(void **state)
+{
+    (void) state;
+    static const msec_t whens[] = {-3600000, -1, 0, 999, 3599999, 3600000, 3601500, 9999999};
+    for (size_t i = 0; i < ARRAY_LEN(whens); i++) {
+        wall_t shown = clocks_wall(&written, whens[i]);
+        for (msec_t passed = -3500; passed <= 3500; passed += 7) {
+            const struct clocks later = {.now = written.now + passed, .wall_ms = written.wall_ms + passed};
+            assert_int_equal(clocks_wall(&later, whens[i]), shown);
+            assert_int_equal(clocks_wall(&later, clocks_msec(&later, shown)), shown);
+        }
     }
 }
 
@@ -558,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_pin_is_not_lengthened_by_a_clock_set_back),
         cmocka_unit_test(a_zone_from_disk_is_not_idle_at_once),
         cmocka_unit_test(clocks_turn_into_each_other),
+        cmocka_unit_test(a_time_is_shown_as_the_same_second_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
