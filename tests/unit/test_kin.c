@@ -147,24 +147,6 @@ static void a_set_stops_counting_when_a_zone_of_it_recovers(void **state)
     assert_false(learner_is_kin(world->learner, &a));
 }
 
-/* The clock was set back while byway was off: the failure lies in the future, and is no later than now all the same. */
-static void a_failure_of_the_future_is_one_of_now(void **state)
-{
-    struct world          *world = *state;
-    struct survey_result   a     = servers("host.example", 1);
-    struct name            name  = named("shut.example");
-    const struct zone_id   id    = {.name = name_view(&name), .scope = SCOPE_ZONE};
-    const struct condition is    = {
-           .state = ZONE_BLOCKED, .since = MAX, .last_failure = MAX, .next = MAX, .interval = FIRST};
-    struct zone *zone = learner_restore(world->learner, &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
-                                        name_view(&name), TYPE_MX, 1000, 1000);
-    assert_int_equal(zone->condition.since, 1000);
-    learner_place(world->learner, zone, &a);
-    assert_true(learner_is_kin(world->learner, &a));
-    recheck(world, zone, true, 2000);
-    assert_false(learner_is_kin(world->learner, &a));
-}
-
 static void a_set_ends_with_its_last_zone(void **state)
 {
     struct world        *world = *state;
@@ -636,7 +618,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KIN_TEST(a_zone_on_the_servers_of_a_blocked_one_is_kin),
         KIN_TEST(a_set_stops_counting_when_a_zone_of_it_recovers),
-        KIN_TEST(a_failure_of_the_future_is_one_of_now),
         KIN_TEST(a_set_ends_with_its_last_zone),
         KIN_TEST(two_open_zones_open_the_set),
         KIN_TEST(one_zone_that_recovers_opens_no_set),
