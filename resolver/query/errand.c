@@ -33,6 +33,7 @@ bool errand_start(struct errands *errands, struct errand *errand, struct server 
     if (!timers_reserve(&errands->timers, errands->timers.count + 1))
         return false;
     exchange_open(&errand->exchange, server, &errand->inquiry, TRANSPORT_UDP, &errands->desk->rng, now);
+    errand->exchange.edns &= !errand->plain;
     errand->exchange.owner = errand;
     errand->running        = true;
     send_errand(errands, errand, now);

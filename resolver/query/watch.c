@@ -16,12 +16,28 @@ struct watch { /* of one server: health probe and control question */
     struct watches    *watches;
     struct server     *server;
     bool               external;
-    const struct name *zone; /* that it may be asked about; NULL: nobody asks it */
+    const struct name *zone;      /* that it may be asked about; NULL: nobody asks it */
+    bool               edns_lost; /* the health probe before was one with EDNS, and silent */
+    msec_t             plain_at;  /* when the plain one behind such a probe was first answered; 0: never */
     struct errand      health, control;
     msec_t             control_asked;  /* when the last control question was sent; 0: never */
     msec_t             control_good;   /* sending time of the last good one */
     msec_t             control_failed; /* sending time of the last failed one */
 };
+
+/* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
+ * is no lost datagram any more. */
+static void judge_edns(struct watch *watch, const struct errand *errand, msec_t now)
+{
+    struct server *server = watch->server;
+    if (errand->plain && watch->edns_lost && outcome_usable(errand->exchange.outcome)) {
+        if (watch->plain_at && atomic_load_explicit(&server->edns_seen, memory_order_relaxed) < watch->plain_at)
+            server_on_plain(server, now);
+        else
+            watch->plain_at = now;
+    }
+    watch->edns_lost = errand->exchange.edns && errand->exchange.outcome == OUTCOME_TIMEOUT;
+}
 
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
 {
@@ -29,6 +45,7 @@ static void on_health_done(void *owner, struct errand *errand, msec_t now)
     struct watches *watches = watch->watches;
     enum outcome    out     = errand->exchange.outcome;
     bool            alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
+    judge_edns(watch, errand, now);
     if (server_on_probe(watch->server, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
 }
@@ -38,6 +55,7 @@ static void probe_health(struct watches *watches, struct watch *watch, msec_t no
     watches->stats->health_probes++;
     watch->health = (struct errand){
         .life    = SERVER_PROBE_TIMEOUT,
+        .plain   = watch->edns_lost,
         .done    = on_health_done,
         .owner   = watch,
         .inquiry = {.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN},

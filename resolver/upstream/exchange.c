@@ -12,6 +12,7 @@ void exchange_open(struct exchange *exchange, struct server *server, const struc
     exchange->server  = server;
     exchange->inquiry = inquiry;
     exchange->started = now;
+    exchange->refused = false;
     exchange->silent  = false;
     exchange->ticket  = NULL;
     exchange_reopen(exchange, server->tcp_only ? TRANSPORT_TCP : transport, server_edns(server, now), rng, now);
@@ -125,12 +126,17 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, struct view pac
     kind_judge(ret_message, ret_kind);
     msec_t rtt = exchange->sends == 1 ? now - exchange->sent : -1;
     server_on_reply(exchange->server, exchange->transport, ret_kind->outcome, rtt, now);
+    if (ret_message->edns.present)
+        server_on_edns(exchange->server, now);
     if (ret_kind->truncated && exchange->transport == TRANSPORT_UDP)
         return EXCHANGE_ASK_TCP;
     if (ret_kind->edns_refused && exchange->edns) {
-        server_on_plain(exchange->server, now);
+        exchange->refused = true;
         return EXCHANGE_ASK_PLAIN;
     }
+    /* one reply may be forged; the second one shows that it was the EDNS */
+    if (exchange->refused && !ret_kind->edns_refused)
+        server_on_plain(exchange->server, now);
     exchange->state   = EXCHANGE_DONE;
     exchange->outcome = ret_kind->truncated ? OUTCOME_MALFORMED : ret_kind->outcome;
     return EXCHANGE_REPLY;

@@ -32,8 +32,9 @@ struct exchange {
     enum transport        transport;
     enum outcome          outcome; /* when DONE */
     bool                  edns;
-    bool                  silent; /* server_on_silence() was told */
-    uint8_t               sends;  /* on this transport */
+    bool                  refused; /* EDNS was, by a reply */
+    bool                  silent;  /* server_on_silence() was told */
+    uint8_t               sends;   /* on this transport */
     uint16_t              id;
     uint64_t              letters; /* random letter case */
     struct server        *server;

@@ -25,8 +25,9 @@ struct group {
 /* True if every upstream has been declared down. */
 bool group_down(const struct group *group);
 
-/* The next upstream to ask, by health, then speed of the last ten minutes, then order; `tried`: bit mask of those already asked. -1: all were
- * asked. An upstream that is down is picked last, but it is picked: the caller has nobody better. */
+/* The next upstream to ask, by health, then speed of the last ten minutes, then order; `tried`: bit mask of those
+ * already asked. -1: all were asked. An upstream that is down is picked last, but it is picked: the caller has nobody
+ * better. */
 int group_pick(const struct group *group, unsigned tried, enum transport transport, msec_t now);
 
 /* Fact: a usable answer took that long. */

@@ -91,6 +91,8 @@ void server_on_unreachable(struct server *server, enum transport transport, msec
         suspect(server);
 }
 
+void server_on_edns(struct server *server, msec_t now) { SET(server->edns_seen, now); }
+
 void server_on_plain(struct server *server, msec_t now) { SET(server->plain_since, now); }
 
 bool server_wants_probe(const struct server *server, msec_t now)

@@ -45,6 +45,7 @@ struct server {
     _Atomic int     case_memory;               /* enum case_memory */
     _Atomic int64_t last_answer, last_failure; /* msec_t of the caller's clock; 0: never */
     _Atomic int64_t tcp_failed, plain_since;   /* msec_t; 0: never */
+    _Atomic int64_t edns_seen;                 /* msec_t of the last reply with OPT; 0: never */
 
     _Atomic uint64_t sent, tcp_sent, ignored;
     _Atomic uint64_t outcomes[TRANSPORT_COUNT][OUTCOME_COUNT];
@@ -71,7 +72,9 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
 /* The question is given up: counts the outcome TIMEOUT. */
 void server_on_timeout(struct server *server, enum transport transport);
 void server_on_unreachable(struct server *server, enum transport transport, msec_t now);
-/* EDNS was refused by a reply that matched. */
+/* A reply had OPT. */
+void server_on_edns(struct server *server, msec_t now);
+/* It refuses EDNS, or does not answer it: two replies that matched have shown that. Asked without it from now on. */
 void server_on_plain(struct server *server, msec_t now);
 
 /* For the thread that probes. True: a probe should be sent now. */

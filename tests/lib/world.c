@@ -157,7 +157,7 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     if (manner.way == CHAOS)
         manner = (struct manner){.way   = (enum way) world_random(world, CHAOS),
                                  .after = 1 + world_random(world, world_random(world, 4) ? 300 : 9000)};
-    if (manner.way == SILENT || (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
+    if (manner.way == SILENT || (manner.way == DROPS_EDNS && question.edns.present) || (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
         return;
     msec_t        delay = manner.after ? manner.after : usual_delay(place);
     struct event *event = event_add(world, manner.way == UNREACHABLE ? EVENT_UNREACHABLE : EVENT_PACKET,

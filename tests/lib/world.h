@@ -43,11 +43,12 @@ enum way {
     SILENT,
     SERVFAILS,
     REFUSES,
-    FORMERRS,  /* whatever the question's EDNS */
-    NO_EDNS,   /* FORMERR to a question with EDNS, answers one without */
-    TRUNCATES, /* over UDP; answers over TCP */
-    GARBLES,   /* the right header, then noise */
-    MISLEADS,  /* a reply to another id */
+    FORMERRS,   /* whatever the question's EDNS */
+    NO_EDNS,    /* FORMERR to a question with EDNS, answers one without */
+    DROPS_EDNS, /* silent to a question with EDNS, answers one without */
+    TRUNCATES,  /* over UDP; answers over TCP */
+    GARBLES,    /* the right header, then noise */
+    MISLEADS,   /* a reply to another id */
     UNREACHABLE,
     NXDOMAINS,
     HAS_NO_DATA,

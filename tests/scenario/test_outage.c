@@ -155,10 +155,53 @@ static void external_down_changes_no_verdict(void **state)
     world_end(world);
 }
 
+/* A middlebox on the way to domestic drops what has an OPT: that is found out, and until then mail goes the other way.
+ */
+static void an_upstream_that_drops_edns_is_asked_without(void **state)
+{
+    (void) state;
+    struct world *world  = world_create(&(struct world_options){.seed = 1});
+    unsigned      number = 0;
+    world_say(world, DOMESTIC, ".", (struct manner){.way = DROPS_EDNS});
+    ask_for_a_while(world, 10000, &number);
+    assert_false(server_edns(world_server(world, DOMESTIC_1), world_now(world)));
+    assert_false(server_edns(world_server(world, DOMESTIC_2), world_now(world)));
+    size_t abroad = world_count(world, EXTERNAL, ".", BY_CLIENTS);
+    ask_for_a_while(world, 10000, &number);
+    assert_int_equal(world_count(world, EXTERNAL, ".", BY_CLIENTS), abroad);
+    assert_int_equal(world_blocked(world), 0);
+
+    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    world_run(world, SERVER_PLAIN_RETRY);
+    ask_for_a_while(world, 1000, &number);
+    assert_true(server_edns(world_server(world, DOMESTIC_1), world_now(world)));
+    world_end(world);
+}
+
+/* Lost datagrams, and upstreams that come and go, look like it now and then. */
+static void bad_weather_takes_no_edns_away(void **state)
+{
+    (void) state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct world *world  = world_create(&(struct world_options){.seed = seed, .loss = 400});
+        unsigned      number = 0;
+        for (unsigned round = 0; round < 5; round++) {
+            world_say(world, DOMESTIC_1, ".", (struct manner){.way = round % 2 ? SILENT : ANSWERS});
+            world_say(world, DOMESTIC_2, ".", (struct manner){.way = round % 2 ? ANSWERS : SILENT});
+            ask_for_a_while(world, 5000, &number);
+        }
+        assert_true(server_edns(world_server(world, DOMESTIC_1), world_now(world)));
+        assert_true(server_edns(world_server(world, DOMESTIC_2), world_now(world)));
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_outage_teaches_nothing),
+        cmocka_unit_test(an_upstream_that_drops_edns_is_asked_without),
+        cmocka_unit_test(bad_weather_takes_no_edns_away),
         cmocka_unit_test(an_outage_is_seen_and_its_end_too),
         cmocka_unit_test(an_outage_ends_suspicions_but_no_verdict),
         cmocka_unit_test(an_outage_breaks_no_zone),

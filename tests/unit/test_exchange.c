@@ -316,18 +316,28 @@ static void a_truncated_reply_asks_for_tcp(void **state)
     assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
 }
 
-static void refused_edns_is_remembered(void **state)
+static void ask_plain(struct world *world)
 {
-    struct world *world = *state;
     begin(world, TRANSPORT_UDP);
     assert_true(world->exchange.edns);
     make_reply(world, RCODE_FORMERR);
     assert_int_equal(take(world, 1040), EXCHANGE_ASK_PLAIN);
+    assert_true(server_edns(world->server, 1040)); /* one reply may be forged */
     exchange_reopen(&world->exchange, TRANSPORT_UDP, false, &world->rng, 1040);
     exchange_on_sent(&world->exchange, 1040);
+}
+
+static void refused_edns_is_remembered_when_it_was_the_edns(void **state)
+{
+    struct world *world = *state;
+    ask_plain(world);
     make_reply(world, RCODE_FORMERR); /* nothing left to take away */
     assert_int_equal(take(world, 1080), EXCHANGE_REPLY);
     assert_int_equal(world->exchange.outcome, OUTCOME_REFUSED);
+    assert_true(server_edns(world->server, 1080));
+    ask_plain(world);
+    make_reply(world, 0);
+    assert_int_equal(take(world, 1080), EXCHANGE_REPLY);
     begin(world, TRANSPORT_UDP);
     assert_false(world->exchange.edns);
 }
@@ -435,7 +445,7 @@ int main(void)
         EXCHANGE_TEST(a_guess_moves_to_tcp_unless_that_fails),
         EXCHANGE_TEST(a_reply_without_question_may_only_complain),
         EXCHANGE_TEST(a_truncated_reply_asks_for_tcp),
-        EXCHANGE_TEST(refused_edns_is_remembered),
+        EXCHANGE_TEST(refused_edns_is_remembered_when_it_was_the_edns),
         EXCHANGE_TEST(only_a_single_send_is_measured),
         EXCHANGE_TEST(endings_without_reply),
         EXCHANGE_TEST(letter_case_is_checked_where_it_is_kept),
