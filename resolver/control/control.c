@@ -193,7 +193,7 @@ static void client_send(struct client *client, json_t *document)
     if (client->state != CLIENT_CLOSED && document)
         text = json_dumps(document, JSON_COMPACT);
     size_t len = text ? strlen(text) : 0;
-    if (text && len > OUTPUT_MAX - control->output) {
+    if (text && (control->output >= OUTPUT_MAX || len > OUTPUT_MAX - control->output)) { /* errors may exceed it */
         json_t *id = json_object_get(document, "id");
         free(text);
         json_t *error = error_document(id, CONTROL_FAILED, "too many answers wait for their readers");

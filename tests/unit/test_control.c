@@ -570,6 +570,44 @@ static void test_output_of_all(void **state)
     bench_close(&bench);
 }
 
+/* Errors still go out when the bound is reached, and so exceed it: what comes after them is refused all the same. */
+static void test_output_beyond_the_bound(void **state)
+{
+    enum {
+        BOUND    = 128 << 20,
+        MANY     = 60000000,
+        ENVELOPE = sizeof("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"\"}\n") - 1,
+        JUST     = BOUND - 2 * (MANY + ENVELOPE) - ENVELOPE - 10, /* an error does not fit behind it */
+    };
+    static const size_t sizes[] = {MANY, MANY, JUST, 30000000, 30000000};
+    struct bench        bench;
+
+    (void) state;
+    bench_open(&bench);
+    int fd = dial(&bench);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        say(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"later\"}\n");
+    for (int left = TURNS; bench.waiting_count < ARRAY_LEN(sizes) && left > 0; left--)
+        turn(&bench);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        char *text = malloc(sizes[i]);
+        memset(text, 'x', sizes[i]);
+        control_reply(bench.waiting[i], json_stringn(text, sizes[i]));
+        free(text);
+    }
+    bench.waiting_count = 0;
+    for (size_t i = 0; i < 3; i++) {
+        char *line = hear(&bench, fd);
+        assert_non_null(line);
+        assert_int_equal(sizes[i] + ENVELOPE - 1, strlen(line));
+        free(line);
+    }
+    hear_error(&bench, fd, CONTROL_FAILED, "1");
+    hear_error(&bench, fd, CONTROL_FAILED, "1");
+    close(fd);
+    bench_close(&bench);
+}
+
 /* A full house: the idlest gives way, one that waits for its answer stays. */
 static void test_connections(void **state)
 {
@@ -783,6 +821,7 @@ int main(void)
         cmocka_unit_test(test_stuck_reader_is_closed),
         cmocka_unit_test(test_big_reply),
         cmocka_unit_test(test_output_of_all),
+        cmocka_unit_test(test_output_beyond_the_bound),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_closed_by_a_method),
         cmocka_unit_test(test_peer_may_change),
