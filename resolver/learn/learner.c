@@ -459,16 +459,14 @@ static void forget(struct learner *learner, struct zone *zone, enum zone_why why
 
 struct forgetting {
     struct learner *learner;
-    struct view     name;
     msec_t          now;
     size_t          count;
 };
 
-static void forget_if_named(void *context, struct zone *zone)
+static void forget_one(void *context, struct zone *zone)
 {
     struct forgetting *forgetting = context;
-    bool               nothing    = zone->condition.state == ZONE_CLEAR && !zone->proved;
-    if (nothing || !name_equal(zone_name(zone), forgetting->name))
+    if (zone->condition.state == ZONE_CLEAR && !zone->proved)
         return;
     forgetting->count++;
     forget(forgetting->learner, zone, WHY_FORGOTTEN, forgetting->now);
@@ -476,9 +474,9 @@ static void forget_if_named(void *context, struct zone *zone)
 
 size_t learner_forget(struct learner *learner, struct view name, msec_t now)
 {
-    struct forgetting forgetting = {.learner = learner, .name = name, .now = now};
+    struct forgetting forgetting = {.learner = learner, .now = now};
     good_unmark(learner->former, name);
-    table_each(learner->table, forget_if_named, &forgetting);
+    table_each_of(learner->table, name, forget_one, &forgetting);
     table_turn_over(learner->table);
     return forgetting.count;
 }

@@ -248,11 +248,27 @@ void table_reclaim(struct table *table)
 
 size_t table_count(const struct table *table) { return table->count; }
 
+static void each_in(struct table *table, size_t bucket, void (*visit)(void *context, struct zone *zone), void *context)
+{
+    for (struct zone *zone = atomic_load(&table->buckets[bucket]), *next; zone; zone = next) {
+        next = atomic_load(&zone->chain);
+        visit(context, zone);
+    }
+}
+
 void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context)
 {
     for (size_t i = 0; i <= table->mask; i++)
-        for (struct zone *zone = atomic_load(&table->buckets[i]), *next; zone; zone = next) {
-            next = atomic_load(&zone->chain);
+        each_in(table, i, visit, context);
+}
+
+void table_each_of(struct table *table, struct view name, void (*visit)(void *context, struct zone *zone),
+                   void *context)
+{
+    uint64_t hash = name_hash(table->key, name);
+    for (struct zone *zone = atomic_load(&table->buckets[hash & table->mask]), *next; zone; zone = next) {
+        next = atomic_load(&zone->chain);
+        if (zone->hash == hash && name_equal(zone_name(zone), name))
             visit(context, zone);
-        }
+    }
 }

@@ -108,5 +108,8 @@ void   table_reclaim(struct table *table);
 size_t table_count(const struct table *table);
 /* Visits every zone; the visitor may remove the one it is given. */
 void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context);
+/* The same for those of this very name, of all scopes: they share a chain. */
+void table_each_of(struct table *table, struct view name, void (*visit)(void *context, struct zone *zone),
+                   void *context);
 
 #endif

@@ -148,8 +148,7 @@ struct entries {
 static void gather(void *context, struct zone *zone)
 {
     struct entries *entries = context;
-    if (entries->name ? !name_equal(zone_name(zone), name_view(entries->name))
-                      : entries->under.len && !name_is_at_or_below(zone_name(zone), name_view(&entries->under)))
+    if (entries->under.len && !name_is_at_or_below(zone_name(zone), name_view(&entries->under)))
         return;
     if (entries->state >= 0 && (int) zone->condition.state != entries->state)
         return;
@@ -177,7 +176,10 @@ static int compare_zones(const void *left, const void *right)
 
 static void find_entries(struct daemon *daemon, struct entries *entries)
 {
-    table_each(daemon->shared.table, gather, entries);
+    if (entries->name)
+        table_each_of(daemon->shared.table, name_view(entries->name), gather, entries);
+    else
+        table_each(daemon->shared.table, gather, entries);
     if (entries->count > 1)
         qsort(entries->zones, entries->count, sizeof(struct zone *), compare_zones);
 }

@@ -289,6 +289,28 @@ static void a_visitor_may_remove_what_it_is_given(void **state)
     }
 }
 
+static void the_entries_of_a_name_are_visited_without_the_others(void **state)
+{
+    (void) state;
+    for (size_t buckets = 1; buckets <= 64; buckets *= 64) {
+        struct visits visits = {.table = table_create(buckets, key)};
+        struct name   name = named("Example.COM"), other = named("example.org");
+        put(visits.table, "example.com", SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        put(visits.table, "example.com", SCOPE_NAME, 0, ZONE_BLOCKED, PIN_NONE);
+        put(visits.table, "example.com", SCOPE_TYPE, TYPE_MX, ZONE_BLOCKED, PIN_NONE);
+        put(visits.table, "example.com", SCOPE_TYPE, TYPE_A, ZONE_BLOCKED, PIN_NONE);
+        put(visits.table, "below.example.com", SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        put(visits.table, "com", SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        table_each_of(visits.table, name_view(&other), remove_every_other, &visits);
+        assert_int_equal(visits.seen, 0);
+        table_each_of(visits.table, name_view(&name), remove_every_other, &visits);
+        assert_int_equal(visits.seen, 4);
+        assert_int_equal(table_count(visits.table), 4);
+        table_reclaim(visits.table);
+        table_destroy(visits.table);
+    }
+}
+
 static void a_question_from_elsewhere_becomes_the_zones_own(void **state)
 {
     (void) state;
@@ -428,6 +450,7 @@ int main(void)
         cmocka_unit_test(each_scope_and_type_is_an_entry_of_its_own),
         cmocka_unit_test(the_longest_names_are_found),
         cmocka_unit_test(a_visitor_may_remove_what_it_is_given),
+        cmocka_unit_test(the_entries_of_a_name_are_visited_without_the_others),
         cmocka_unit_test(a_question_from_elsewhere_becomes_the_zones_own),
         cmocka_unit_test(readers_never_see_freed_memory),
     };
