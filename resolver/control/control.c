@@ -3,8 +3,8 @@
  * nothing of what a method does. server/keeper starts it.
  *
  * The good way of a request: bytes gather in the client's buffer (client_on_read), a line is cut off it (client_pump)
- * and read (request.c), its method is run with a call to answer, and the answer is written and freed when libuv is done
- * with it (reply_on_written).
+ * and read (request.c), its method is run with a call to answer, and the answer goes through the client's outbox
+ * (outbox.c).
  *
  * What else can happen: input that is no request gets an error, and a line too long ends the connection, for nothing
  * after it can be framed. A client that asks faster than it reads is not read until it has caught up. One that reads
@@ -16,6 +16,7 @@
 #include "control/control.h"
 #include "base/list.h"
 #include "control/lines.h"
+#include "control/outbox.h"
 #include "control/peer.h"
 #include "control/request.h"
 
@@ -40,13 +41,13 @@ struct control {
     uv_loop_t             *loop;
     uv_pipe_t              listener;
     uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows */
-    uv_timer_t             stall; /* runs while output waits */
+    uv_timer_t             stall; /* looks for clients that take nothing */
+    struct outboxes        outboxes;
     bool                   closing;
     struct client         *running; /* its method runs right now */
     struct list            clients; /* idlest first */
     size_t                 client_count;
-    size_t                 output; /* bytes that wait for all clients */
-    size_t                 refs;   /* handles, clients and calls; freed at 0 */
+    size_t                 refs; /* handles and clients; freed at 0 */
 };
 
 enum client_state {
@@ -63,23 +64,17 @@ struct client {
     bool              may_change;
     bool              reading;
     struct lines      input;
-    size_t            calls;  /* waiting for their answer */
-    size_t            output; /* bytes that wait */
-    size_t            seen;   /* libuv's queue at the last tick, and ticks it has not moved */
+    struct outbox     outbox;
+    size_t            calls; /* waiting for their answer */
+    uint64_t          taken; /* bytes, at the last tick; and ticks in which it took none */
     unsigned          still;
     size_t            refs; /* the handle and the calls; freed at 0 */
 };
 
 struct control_call {
-    struct client *client;
-    json_t        *id; /* NULL: a notification */
-};
-
-struct reply {
-    uv_write_t     request;
-    struct client *client;
-    char          *text;
-    size_t         len;
+    struct client      *client;
+    json_t             *id;     /* NULL: a notification */
+    struct outbox_item *series; /* NULL: none */
 };
 
 static void control_unref(struct control *control)
@@ -106,6 +101,7 @@ static void client_close(struct client *client)
     client->state = CLIENT_CLOSED;
     list_remove(&client->link);
     client->control->client_count--;
+    outbox_close(&client->outbox);
     uv_close((uv_handle_t *) &client->pipe, client_on_closed);
 }
 
@@ -114,15 +110,10 @@ static void client_close(struct client *client)
 static void client_pump(struct client *client);
 static void control_on_wake(uv_timer_t *timer);
 
-static void reply_on_written(uv_write_t *request, int status)
+static void client_on_moved(struct outbox *outbox, int status)
 {
-    struct reply  *reply  = request->data;
-    struct client *client = reply->client;
+    struct client *client = CONTAINER_OF(outbox, struct client, outbox);
 
-    client->output -= reply->len;
-    client->control->output -= reply->len;
-    free(reply->text);
-    free(reply);
     if (status < 0)
         client_close(client);
     else
@@ -135,44 +126,13 @@ static void control_on_stall_tick(uv_timer_t *timer)
 
     LIST_EACH (link, next, &control->clients) {
         struct client *client = CONTAINER_OF(link, struct client, link);
-        size_t         queue  = uv_stream_get_write_queue_size((uv_stream_t *) &client->pipe);
-        client->still         = queue > 0 && queue == client->seen ? client->still + 1 : 0;
-        client->seen          = queue;
+        uint64_t       taken  = outbox_taken(&client->outbox);
+        bool           waits  = taken != client->outbox.handed;
+        client->still         = waits && taken == client->taken ? client->still + 1 : 0;
+        client->taken         = taken;
         if (client->still >= STALL_TICKS)
             client_close(client);
     }
-    if (control->output == 0)
-        uv_timer_stop(timer);
-}
-
-/* Takes `text`, a whole line. */
-static void client_write(struct client *client, char *text, size_t len)
-{
-    struct control *control = client->control;
-    struct reply   *reply   = malloc(sizeof(*reply));
-
-    if (!reply) {
-        free(text);
-        client_close(client);
-        return;
-    }
-    *reply              = (struct reply){.client = client, .text = text, .len = len};
-    reply->request.data = reply;
-    client->output += len;
-    control->output += len;
-    uv_buf_t buffer = uv_buf_init(text, (unsigned) len);
-    int      status = uv_write(&reply->request, (uv_stream_t *) &client->pipe, &buffer, 1, reply_on_written);
-    if (status != 0) {
-        client->output -= len;
-        control->output -= len;
-        free(text);
-        free(reply);
-        client_close(client);
-        return;
-    }
-    if (!uv_is_active((uv_handle_t *) &control->stall))
-        uv_timer_start(&control->stall, control_on_stall_tick, control->options.stall_ms / STALL_TICKS,
-                       control->options.stall_ms / STALL_TICKS);
 }
 
 static json_t *error_document(json_t *id, int code, const char *message)
@@ -184,32 +144,36 @@ static json_t *error_document(json_t *id, int code, const char *message)
     return json_pack("{s:s, s:O, s:{s:i, s:o}}", "jsonrpc", "2.0", "id", id, "error", "code", code, "message", text);
 }
 
+/* As a line, NULL: no memory. Takes `document`. */
+static char *line_of(json_t *document, size_t *ret_len)
+{
+    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+    json_decref(document);
+    *ret_len = text ? strlen(text) + 1 : 0;
+    if (text)
+        text[*ret_len - 1] = '\n'; /* in the place of the NUL: sending needs none */
+    return text;
+}
+
 /* Takes `document`; NULL means there was no memory for it. */
 static void client_send(struct client *client, json_t *document)
 {
-    struct control *control = client->control;
-    char           *text    = NULL;
+    if (client->state == CLIENT_CLOSED) {
+        json_decref(document);
+        return;
+    }
+    size_t  waits = client->control->outboxes.bytes, len;
+    json_t *id    = json_incref(json_object_get(document, "id"));
+    char   *text  = line_of(document, &len);
 
-    if (client->state != CLIENT_CLOSED && document)
-        text = json_dumps(document, JSON_COMPACT);
-    size_t len = text ? strlen(text) : 0;
-    if (text && (control->output >= OUTPUT_MAX || len > OUTPUT_MAX - control->output)) { /* errors may exceed it */
-        json_t *id = json_object_get(document, "id");
+    if (text && (waits >= OUTPUT_MAX || len > OUTPUT_MAX - waits)) { /* errors may exceed it */
         free(text);
-        json_t *error = error_document(id, CONTROL_FAILED, "too many answers wait for their readers");
-        text          = error ? json_dumps(error, JSON_COMPACT) : NULL;
-        len           = text ? strlen(text) : 0;
-        json_decref(error);
+        text = line_of(error_document(id, CONTROL_FAILED, "too many answers wait for their readers"), &len);
     }
-    json_decref(document);
-    if (client->state == CLIENT_CLOSED)
-        return;
-    if (!text) {
+    json_decref(id);
+    if (!text || !outbox_add(&client->outbox, text, len))
         client_close(client);
-        return;
-    }
-    text[len] = '\n'; /* in the place of the NUL: writing needs none */
-    client_write(client, text, len + 1);
 }
 
 static void client_fail(struct client *client, json_t *id, int code, const char *message)
@@ -255,6 +219,34 @@ void control_fail(struct control_call *call, enum control_error code, const char
     if (call->id && call->client->state != CLIENT_CLOSED)
         client_fail(call->client, call->id, (int) code, message ? message : "no memory");
     free(message);
+    call_finish(call);
+}
+
+void control_reply_series(struct control_call *call, json_t *result, const struct control_series *series)
+{
+    struct client *client = call->client;
+    bool           heard  = call->id && client->state != CLIENT_CLOSED;
+    size_t         len;
+
+    if (heard && result) {
+        char *text   = line_of(json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result), &len);
+        call->series = text ? outbox_add_series(&client->outbox, text, len, series, call) : NULL;
+    }
+    json_decref(result);
+    if (call->series) {
+        if (!outbox_go_on(&client->outbox))
+            client_close(client);
+        return;
+    }
+    if (heard) /* no memory */
+        client_close(client);
+    series->last(series->context, call);
+}
+
+void control_end_series(struct control_call *call)
+{
+    if (call->series && !outbox_end_series(call->series))
+        client_close(call->client);
     call_finish(call);
 }
 
@@ -328,7 +320,7 @@ static bool is_blank(struct view line)
 
 static bool client_has_caught_up(const struct client *client)
 {
-    return client->calls < CALLS_MAX && client->output < LIMIT_TCP_OUTPUT;
+    return client->calls < CALLS_MAX && client->outbox.bytes < LIMIT_TCP_OUTPUT;
 }
 
 static void client_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
@@ -399,7 +391,7 @@ static void client_pump(struct client *client)
         lines_clear(&client->input);
         client_fail(client, NULL, CONTROL_INVALID_REQUEST, "a request line is too long");
     }
-    if (client->state == CLIENT_ENDED && client->input.len == 0 && client->calls == 0 && client->output == 0)
+    if (client->state == CLIENT_ENDED && client->input.len == 0 && client->calls == 0 && client->outbox.bytes == 0)
         client_close(client);
     if (client->state != CLIENT_CLOSED)
         client_set_reading(client);
@@ -425,7 +417,7 @@ static bool control_make_room(struct control *control)
         return true;
     LIST_EACH (link, next, &control->clients) {
         struct client *client = CONTAINER_OF(link, struct client, link);
-        if (client->calls == 0 && client->output == 0) {
+        if (client->calls == 0 && client->outbox.bytes == 0) {
             client_close(client);
             return true;
         }
@@ -450,6 +442,7 @@ static void control_on_connection(uv_stream_t *listener, int status)
     list_append(&control->clients, &client->link);
     uv_pipe_init(control->loop, &client->pipe, 0);
     client->pipe.data = client;
+    outbox_init(&client->outbox, &control->outboxes, (uv_stream_t *) &client->pipe, client_on_moved);
     if (uv_accept(listener, (uv_stream_t *) &client->pipe) != 0 || uv_fileno((uv_handle_t *) &client->pipe, &fd) != 0) {
         client_close(client);
         return;
@@ -475,14 +468,15 @@ struct control *control_start(uv_loop_t *loop, int fd, const struct control_opti
     }
     control->options = *options;
     control->loop    = loop;
-    control->refs    = 3;
+    control->refs    = 4;
     if (control->options.stall_ms == 0)
         control->options.stall_ms = STALL_MS;
     list_init(&control->clients);
     uv_timer_init(loop, &control->wake);
     uv_timer_init(loop, &control->stall);
+    outboxes_init(&control->outboxes, loop);
     uv_pipe_init(loop, &control->listener, 0);
-    control->wake.data = control->stall.data = control->listener.data = control;
+    control->wake.data = control->stall.data = control->outboxes.turn.data = control->listener.data = control;
 
     if (uv_pipe_open(&control->listener, fd) != 0) {
         close(fd);
@@ -493,6 +487,8 @@ struct control *control_start(uv_loop_t *loop, int fd, const struct control_opti
         control_close(control);
         return NULL;
     }
+    unsigned tick = control->options.stall_ms / STALL_TICKS;
+    uv_timer_start(&control->stall, control_on_stall_tick, tick, tick);
     return control;
 }
 
@@ -532,4 +528,5 @@ void control_close(struct control *control)
     uv_close((uv_handle_t *) &control->listener, control_on_closed);
     uv_close((uv_handle_t *) &control->wake, control_on_closed);
     uv_close((uv_handle_t *) &control->stall, control_on_closed);
+    uv_close((uv_handle_t *) &control->outboxes.turn, control_on_closed);
 }

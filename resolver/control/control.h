@@ -44,6 +44,23 @@ void control_reply(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A result with an array that is too long to be made at once: it is made while the client takes it, and what else is
+ * sent to this client waits behind it. */
+struct control_series {
+    void *context;
+    /* Puts some more elements, or none, into `elements`, an empty array, and takes a few ms at most; false: there are
+     * no more. Called when the client has taken what came before, from the loop alone. */
+    bool (*more)(void *context, json_t *elements);
+    /* Called once, when there are no more or the client has gone: now or later the call is to be ended with
+     * control_end_series(). `context` is not used afterwards. */
+    void (*last)(void *context, struct control_call *call);
+};
+/* Begins the reply. `result` (takes the reference) has, as its last value or itself, an empty array: there the elements
+ * go. Copies `series`. */
+void control_reply_series(struct control_call *call, json_t *result, const struct control_series *series);
+/* As control_reply(): sends the end of it, which makes the line whole. */
+void control_end_series(struct control_call *call);
+
 /* Who else may change things, from the next connection on; the socket file gets that group. For a reload that keeps the
  * path, on which control_bind() would find the old socket alive. -errno: the file's group cannot be changed, and
  * nothing is. With (gid_t)-1 the file keeps its group. */

@@ -3,12 +3,14 @@
  *
  * commands.def  what there is         arguments  words → parameters      client  the socket
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
+ * order         zones as they are shown
  * import        the one command that is more than a call
  */
 #include "control/errors.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/import.h"
+#include "ctl/order.h"
 #include "ctl/safe.h"
 
 #include <stdarg.h>
@@ -104,6 +106,16 @@ static int complain_of_client(const struct client *client, const char *words, en
     return client->code == CONTROL_BAD_PARAMS ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* False: no memory. */
+static bool sort_answer(const struct command *command, json_t *answer)
+{
+    if (strcmp(command->method, "zones.list") == 0)
+        return order_zones(answer);
+    if (strcmp(command->method, "zones.export") == 0)
+        return order_zones(json_object_get(answer, "zones"));
+    return true;
+}
+
 /* Takes `params`. */
 static int command_run(const struct options *options, const struct command *command, json_t *params)
 {
@@ -120,6 +132,11 @@ static int command_run(const struct options *options, const struct command *comm
     if (result != CLIENT_DONE)
         return complain_of_client(&client, command->words, result);
 
+    if (!sort_answer(command, answer)) {
+        complain("%s: out of memory", command->words);
+        json_decref(answer);
+        return EXIT_FAILED;
+    }
     if (options->json)
         safe_print_json(stdout, answer, JSON_COMPACT);
     else

@@ -43,6 +43,10 @@ struct table {
     _Atomic(struct zone *) buckets[];
 };
 
+enum {
+    STEP_CHAINS = 64, /* empty chains that a walk passes in the time of one zone */
+};
+
 enum {                    /* the verdict word */
     VERDICT_STATE   = 0,  /* 4 bits */
     VERDICT_REASON  = 4,  /* 4 bits */
@@ -248,12 +252,15 @@ void table_reclaim(struct table *table)
 
 size_t table_count(const struct table *table) { return table->count; }
 
-static void each_in(struct table *table, size_t bucket, void (*visit)(void *context, struct zone *zone), void *context)
+static size_t each_in(struct table *table, size_t bucket, void (*visit)(void *context, struct zone *zone),
+                      void *context)
 {
-    for (struct zone *zone = atomic_load(&table->buckets[bucket]), *next; zone; zone = next) {
+    size_t seen = 0;
+    for (struct zone *zone = atomic_load(&table->buckets[bucket]), *next; zone; zone = next, seen++) {
         next = atomic_load(&zone->chain);
         visit(context, zone);
     }
+    return seen;
 }
 
 void table_each(struct table *table, void (*visit)(void *context, struct zone *zone), void *context)
@@ -271,4 +278,13 @@ void table_each_of(struct table *table, struct view name, void (*visit)(void *co
         if (zone->hash == hash && name_equal(zone_name(zone), name))
             visit(context, zone);
     }
+}
+
+bool table_walk(struct table *table, size_t *at, size_t most, void (*visit)(void *context, struct zone *zone),
+                void *context)
+{
+    size_t seen = 0;
+    for (size_t chains = most * STEP_CHAINS; *at <= table->mask && seen < most && chains > 0; chains--)
+        seen += each_in(table, (*at)++, visit, context);
+    return *at <= table->mask;
 }

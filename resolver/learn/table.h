@@ -112,4 +112,10 @@ void table_each(struct table *table, void (*visit)(void *context, struct zone *z
 void table_each_of(struct table *table, struct view name, void (*visit)(void *context, struct zone *zone),
                    void *context);
 
+/* A walk over the whole table in short steps, between which zones may come and go: those may be visited or not, each
+ * once at most. *at is 0 at first. A step visits `most` zones and what shares a chain with the last of them, or less
+ * where the table is nearly empty. False: that was the last step. */
+bool table_walk(struct table *table, size_t *at, size_t most, void (*visit)(void *context, struct zone *zone),
+                void *context);
+
 #endif

@@ -11,6 +11,8 @@
 #include "server/clock.h"
 #include "server/import.h"
 #include "server/keeper.h"
+#include "server/kept.h"
+#include "server/listing.h"
 #include "server/present.h"
 
 #include <stdlib.h>
@@ -66,94 +68,35 @@ static void fail_not_found(struct control_call *call, const struct name *name)
     control_fail(call, CONTROL_NOT_FOUND, "nothing is known of %s", name_format(name_view(name), text));
 }
 
-/* ---- replies that tell of zones: what was told survives kill -9, so they wait until it is on disk, or say that it is
- * not ---- */
-
-enum {
-    KEPT_LOOK = 10,   /* ms between looks at the disk's progress */
-    KEPT_WAIT = 2000, /* ms that a slow disk may hold a reply back; a failing one does not */
-};
-
-struct kept_reply {
-    struct list          link;
-    struct control_call *call;
-    json_t              *result;
-    uint64_t             records; /* that were queued when it was made */
-    msec_t               deadline;
-};
-
-static void say_not_stored(json_t *result)
-{
-    json_t *zone;
-    size_t  i;
-    if (json_is_object(result))
-        json_object_set_new(result, "stored", json_false());
-    json_array_foreach(result, i, zone) json_object_set_new(zone, "stored", json_false());
-}
-
-/* False: it is not on disk, and has to wait for that. */
-static bool reply_now(struct daemon *daemon, struct control_call *call, json_t *result, uint64_t records, bool in_time)
-{
-    struct store_stats stats;
-    store_read_stats(daemon->store, &stats);
-    bool stored = stats.synced >= records;
-    if (!stored && !stats.refused && in_time)
-        return false;
-    if (!stored)
-        say_not_stored(result);
-    control_reply(call, result);
-    return true;
-}
-
-static void reply_when_kept(struct daemon *daemon, struct control_call *call, json_t *result)
-{
-    struct store_stats stats;
-    store_read_stats(daemon->store, &stats);
-    struct kept_reply *reply = malloc(sizeof(*reply));
-    if (reply_now(daemon, call, result, stats.appended, reply != NULL)) {
-        free(reply);
-        return;
-    }
-    *reply = (struct kept_reply){
-        .call = call, .result = result, .records = stats.appended, .deadline = daemon->now + KEPT_WAIT};
-    list_append(&daemon->kept, &reply->link);
-}
-
-msec_t commands_on_time(struct daemon *daemon)
-{
-    LIST_EACH (item, next, &daemon->kept) {
-        struct kept_reply *reply   = CONTAINER_OF(item, struct kept_reply, link);
-        bool               in_time = daemon->now < reply->deadline && daemon->control;
-        if (!reply_now(daemon, reply->call, reply->result, reply->records, in_time))
-            continue;
-        list_remove(item);
-        free(reply);
-    }
-    return list_empty(&daemon->kept) ? MSEC_NEVER : daemon->now + KEPT_LOOK;
-}
-
 /* ---- zones ---- */
 
-/* The entries of one name, the widest scope first; there is at most one for the zone, one for the name and one for each
- * type. */
+static void zones_list(void *context, struct control_call *call, json_t *params)
+{
+    struct listing_filter filter = {.state = -1};
+    const char           *state;
+    if (!ONLY_KEYS(call, params, "state", "under") || !take_text(call, params, "state", false, &state) ||
+        !take_name(call, params, "under", false, &filter.under))
+        return;
+    if (state && (filter.state = word_find(zone_state_words, ZONE_STATE_COUNT, state)) < 0) {
+        control_fail(call, CONTROL_BAD_PARAMS,
+                     "state: expected clear, suspect, blocked, broken or recovering, not \"%.64s\"", state);
+        return;
+    }
+    listing_reply(context, call, json_array(), &filter);
+}
+
+/* The entries of one name, the widest scope first: at most one for the zone, one for the name and one for each type. */
 struct entries {
-    const struct name *name; /* of these, or NULL */
-    struct name        under;
-    int                state; /* -1: any */
-    struct zone      **zones;
-    size_t             count, cap;
-    bool               failed;
+    struct zone **zones;
+    size_t        count, cap;
+    bool          failed;
 };
 
 static void gather(void *context, struct zone *zone)
 {
     struct entries *entries = context;
-    if (entries->under.len && !name_is_at_or_below(zone_name(zone), name_view(&entries->under)))
-        return;
-    if (entries->state >= 0 && (int) zone->condition.state != entries->state)
-        return;
     if (entries->count == entries->cap) {
-        size_t        cap   = entries->cap ? 2 * entries->cap : 64;
+        size_t        cap   = entries->cap ? 2 * entries->cap : 4;
         struct zone **zones = realloc(entries->zones, cap * sizeof(struct zone *));
         if (!zones) {
             entries->failed = true;
@@ -165,66 +108,42 @@ static void gather(void *context, struct zone *zone)
     entries->zones[entries->count++] = zone;
 }
 
-static int compare_zones(const void *left, const void *right)
+static int compare_scopes(const void *left, const void *right)
 {
     const struct zone *a = *(struct zone *const *) left, *b = *(struct zone *const *) right;
-    int                order = name_compare(zone_name(a), zone_name(b));
-    if (order != 0)
-        return order;
     return a->scope != b->scope ? (int) a->scope - (int) b->scope : (int) a->type - (int) b->type;
 }
 
-static void find_entries(struct daemon *daemon, struct entries *entries)
+static void find_entries(struct daemon *daemon, struct view name, struct entries *entries)
 {
-    if (entries->name)
-        table_each_of(daemon->shared.table, name_view(entries->name), gather, entries);
-    else
-        table_each(daemon->shared.table, gather, entries);
+    table_each_of(daemon->shared.table, name, gather, entries);
     if (entries->count > 1)
-        qsort(entries->zones, entries->count, sizeof(struct zone *), compare_zones);
+        qsort(entries->zones, entries->count, sizeof(struct zone *), compare_scopes);
 }
 
-static json_t *present_entries(const struct entries *entries, size_t from)
+static json_t *present_others(const struct entries *entries, const struct clocks *clocks)
 {
-    json_t       *list   = entries->failed ? NULL : json_array();
-    struct clocks clocks = clock_both();
-    for (size_t i = from; list && i < entries->count; i++)
-        json_array_append_new(list, present_zone(entries->zones[i], &clocks));
+    json_t *list = entries->failed ? NULL : json_array();
+    for (size_t i = 1; list && i < entries->count; i++)
+        json_array_append_new(list, present_zone(entries->zones[i], clocks));
     return list;
-}
-
-static void zones_list(void *context, struct control_call *call, json_t *params)
-{
-    struct entries entries = {.state = -1};
-    const char    *state;
-    if (!ONLY_KEYS(call, params, "state", "under") || !take_text(call, params, "state", false, &state) ||
-        !take_name(call, params, "under", false, &entries.under))
-        return;
-    if (state && (entries.state = word_find(zone_state_words, ZONE_STATE_COUNT, state)) < 0) {
-        control_fail(call, CONTROL_BAD_PARAMS,
-                     "state: expected clear, suspect, blocked, broken or recovering, not \"%.64s\"", state);
-        return;
-    }
-    find_entries(context, &entries);
-    reply_when_kept(context, call, present_entries(&entries, 0));
-    free(entries.zones);
 }
 
 static void zones_show(void *context, struct control_call *call, json_t *params)
 {
     struct name    name;
-    struct entries entries = {.name = &name, .state = -1};
+    struct entries entries = {0};
     if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
         return;
-    find_entries(context, &entries);
+    find_entries(context, name_view(&name), &entries);
     if (entries.count == 0) {
         fail_not_found(call, &name);
         return;
     }
     struct clocks clocks = clock_both();
     json_t       *object = present_zone_whole(entries.zones[0], &clocks);
-    json_object_set_new(object, "others", present_entries(&entries, 1));
-    reply_when_kept(context, call, object);
+    json_object_set_new(object, "others", present_others(&entries, &clocks));
+    kept_reply(context, call, object);
     free(entries.zones);
 }
 
@@ -267,7 +186,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     }
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
-    reply_when_kept(daemon, call, present_zone(zone, &clocks));
+    kept_reply(daemon, call, present_zone(zone, &clocks));
 }
 
 static void zones_unpin(void *context, struct control_call *call, json_t *params)
@@ -283,9 +202,9 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
     }
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
-    reply_when_kept(daemon, call,
-                    json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
-                              zone ? present_zone(zone, &clocks) : json_null()));
+    kept_reply(daemon, call,
+               json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
+                         zone ? present_zone(zone, &clocks) : json_null()));
 }
 
 static void zones_forget(void *context, struct control_call *call, json_t *params)
@@ -301,21 +220,25 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
     }
     prober_disregard(daemon->prober, name_view(&name));
     size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
-    reply_when_kept(daemon, call,
-                    json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",
-                              (json_int_t) forgotten, "flushed", (json_int_t) flushed));
+    kept_reply(daemon, call,
+               json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten", (json_int_t) forgotten,
+                         "flushed", (json_int_t) flushed));
+}
+
+static void count_one(void *context, struct zone *zone)
+{
+    (void) zone;
+    ++*(size_t *) context;
 }
 
 static void zones_probe(void *context, struct control_call *call, json_t *params)
 {
     struct daemon *daemon = context;
     struct name    name;
-    struct entries entries = {.name = &name, .state = -1};
+    size_t         count = 0;
     if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
         return;
-    find_entries(daemon, &entries);
-    size_t count = entries.count;
-    free(entries.zones);
+    table_each_of(daemon->shared.table, name_view(&name), count_one, &count);
     if (count == 0) {
         fail_not_found(call, &name);
         return;
@@ -340,12 +263,9 @@ void commands_on_probed(struct daemon *daemon, struct control_call *call, const 
 
 static void zones_export(void *context, struct control_call *call, json_t *params)
 {
-    struct entries entries = {.state = -1};
-    if (!ONLY_KEYS(call, params, ))
-        return;
-    find_entries(context, &entries);
-    control_reply(call, json_pack("{s:i, s:o}", "version", 1, "zones", present_entries(&entries, 0)));
-    free(entries.zones);
+    const struct listing_filter all = {.state = -1};
+    if (ONLY_KEYS(call, params, ))
+        listing_reply(context, call, json_pack("{s:i, s:[]}", "version", 1, "zones"), &all);
 }
 
 static void zones_import(void *context, struct control_call *call, json_t *params)
@@ -357,7 +277,7 @@ static void zones_import(void *context, struct control_call *call, json_t *param
         control_fail(call, CONTROL_BAD_PARAMS, zones ? "zones: expected an array" : "zones: missing");
         return;
     }
-    reply_when_kept(context, call, import_zones(context, zones));
+    kept_reply(context, call, import_zones(context, zones));
 }
 
 /* ---- cache ---- */

@@ -11,8 +11,4 @@ extern const struct control_method commands[];
 /* The prober's hook: answers the zones.probe call in `cookie`. */
 void commands_on_probed(struct daemon *daemon, struct control_call *call, const struct study *study);
 
-/* Sends the replies whose state is on disk by now, or has waited long enough. When to be called again; MSEC_NEVER: none
- * waits. */
-msec_t commands_on_time(struct daemon *daemon);
-
 #endif

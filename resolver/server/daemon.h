@@ -42,7 +42,7 @@ struct daemon {
     struct outlet    outlet;
     struct store    *store;
     struct control  *control;
-    struct list      kept; /* replies that wait for the disk, see commands.c */
+    struct list      kept; /* replies that wait for the disk, see kept.h */
     struct worker   *workers[LIMIT_WORKERS];
     unsigned         worker_count;
     struct counters  ended; /* counters of workers that were stopped */

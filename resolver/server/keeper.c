@@ -7,6 +7,7 @@
 #include "dns/text.h"
 #include "server/clock.h"
 #include "server/commands.h"
+#include "server/kept.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -152,7 +153,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
     struct daemon *daemon = prepare->data;
     keeper_begin(daemon);
     learner_reclaim(daemon->learner);
-    msec_t due = msec_min(prober_next(daemon->prober), commands_on_time(daemon));
+    msec_t due = msec_min(prober_next(daemon->prober), kept_on_time(daemon));
     if (due >= daemon->timer_due && daemon->timer_due > daemon->now)
         return;
     daemon->timer_due = due;
@@ -306,7 +307,7 @@ void keeper_set_setup(struct daemon *daemon)
 
 void keeper_close(struct daemon *daemon)
 {
-    commands_on_time(daemon); /* the control socket is closed: they go to nobody */
+    kept_on_time(daemon); /* the control socket is closed: they go to nobody */
     prober_destroy(daemon->prober);
     outlet_close(&daemon->outlet);
     if (daemon->store)

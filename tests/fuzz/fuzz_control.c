@@ -7,6 +7,7 @@
 #include "server/clock.h"
 #include "server/commands.h"
 #include "server/keeper.h"
+#include "server/kept.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -133,7 +134,7 @@ static void turn(void)
     stage_run(stage, TURN);
     keeper_begin(&daemon_);
     disk.synced = disk.appended;
-    commands_on_time(&daemon_);
+    kept_on_time(&daemon_);
     uv_run(&daemon_.loop, UV_RUN_NOWAIT);
 }
 

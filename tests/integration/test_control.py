@@ -15,7 +15,7 @@ import time
 import pytest
 
 from conftest import DOMESTIC
-from daemon import program, run, wait_for
+from daemon import has_sanitizers, program, run, wait_for
 from upstream import Servfail
 
 PARSE, INVALID, UNKNOWN, PARAMS, FAILED, DENIED, NOT_FOUND = -32700, -32600, -32601, -32602, -32000, -32001, -32002
@@ -174,6 +174,64 @@ def test_abuse_does_not_disturb_dns(byway, fresh):
         assert byway.ask(f"b.{zone}").addresses == [DOMESTIC]
     wait_for(lambda: byway.ctl("status").returncode == 0, 5, "the socket serves again")
     assert byway.ask(f"c.{zone}").elapsed < 0.3
+
+
+MANY = 12000
+
+
+@pytest.fixture
+def crowded(forwarder):
+    """A daemon that knows MANY zones: a list of some 4 MB."""
+    daemon = forwarder({"learning.max_zones": MANY, "learning.recheck_first": "10h", "log.level": "warning"})
+    for start in range(0, MANY, 1000):
+        zones = [{"zone": f"z{n}.many{n % 7}.example.", "state": "blocked"} for n in range(start, start + 1000)]
+        (reply,) = daemon.rpc(request("zones.import", {"zones": zones}), seconds=30)
+        assert reply["result"]["imported"] == 1000
+    return daemon
+
+
+def names(entries):
+    return [entry["zone"] for entry in entries]
+
+
+def test_a_long_list_is_whole(crowded):
+    """Every zone once, on one line; what is asked behind it is answered behind it."""
+    lines = [request("zones.list", ident=1), request("status", ident=2), request("zones.export", ident=3),
+             request("zones.list", {"under": "many3.example"}, ident=4)]
+    replies = crowded.rpc(*lines, seconds=60)
+    assert [reply["id"] for reply in replies] == [1, 2, 3, 4]
+    listed, _, exported, below = [reply["result"] for reply in replies]
+    assert len(listed) == MANY and len(set(names(listed))) == MANY
+    assert sorted(names(exported["zones"])) == sorted(names(listed)) and exported["version"] == 1
+    assert sorted(names(below)) == sorted(name for name in names(listed) if name.endswith(".many3.example."))
+    order = [tuple(reversed(name.split("."))) for name in names(crowded.control("zones"))]
+    assert order == sorted(order) and len(order) == MANY, "bywayctl sorts"
+    assert names(json.loads(crowded.ctl("zones", "export").stdout)["zones"]) == names(crowded.control("zones"))
+
+
+def test_a_long_list_disturbs_nobody(crowded, fresh):
+    """Others are served while it goes out, it takes no memory to speak of, and who leaves it or stops reading it ends
+    it."""
+    crowded.rpc(request("zones.list"), seconds=60)
+    before = crowded.resident()
+    readers = []
+    for _ in range(10):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(5)
+        sock.connect(crowded.socket)
+        sock.sendall(json.dumps(request("zones.list")).encode() + b"\n")
+        assert sock.recv(100).startswith(b'{"jsonrpc"')
+        readers.append(sock)
+    for n in range(20):
+        start = time.monotonic()
+        assert crowded.rpc(request("status"))[0]["result"]
+        assert time.monotonic() - start < 0.5
+        assert crowded.ask(f"n{n}.{fresh('open')}").addresses == [DOMESTIC]
+    if not has_sanitizers():  # they keep what was freed
+        assert crowded.resident() - before < 8 << 20, "40 MB are asked for"
+    for sock in readers:
+        sock.close()
+    assert len(crowded.control("zones")) == MANY
 
 
 def test_names_with_odd_bytes(byway):

@@ -34,6 +34,20 @@ struct bench {
     struct control_call *waiting[128];
     size_t               waiting_count;
     int                  runs;
+    struct parade       *parades; /* series under way */
+    unsigned             made;    /* elements, of all series */
+    unsigned             most;    /* of them in one turn of the loop */
+    unsigned             turn;    /* of them in this one */
+    bool                 hold;    /* series that are over wait in `waiting` */
+};
+
+/* A series of the numbers from 0 on. */
+struct parade {
+    struct bench  *bench;
+    struct parade *next;
+    json_int_t     at, count;
+    int            piece; /* elements a time; 0: every other time none */
+    bool           idle;
 };
 
 static void run_echo(void *context, struct control_call *call, json_t *params)
@@ -83,6 +97,53 @@ static void run_big(void *context, struct control_call *call, json_t *params)
     free(text);
 }
 
+static bool more_numbers(void *context, json_t *elements)
+{
+    struct parade *parade = context;
+    int            piece  = parade->piece ? parade->piece : (parade->idle = !parade->idle) ? 0 : 1;
+
+    assert_int_equal(0, json_array_size(elements));
+    for (; piece > 0 && parade->at < parade->count; piece--) {
+        json_array_append_new(elements, json_integer(parade->at++));
+        parade->bench->made++;
+        parade->bench->turn++;
+    }
+    return parade->at < parade->count;
+}
+
+static void last_number(void *context, struct control_call *call)
+{
+    struct parade  *parade = context;
+    struct bench   *bench  = parade->bench;
+    struct parade **link   = &bench->parades;
+
+    while (*link != parade)
+        link = &(*link)->next;
+    *link = parade->next;
+    free(parade);
+    if (bench->hold)
+        bench->waiting[bench->waiting_count++] = call;
+    else
+        control_end_series(call);
+}
+
+/* "count" numbers, "piece" at a time, in an object if "inside". */
+static void run_count(void *context, struct control_call *call, json_t *params)
+{
+    struct bench  *bench  = context;
+    struct parade *parade = malloc(sizeof(*parade));
+    bool           inside = json_is_true(json_object_get(params, "inside"));
+
+    bench->runs++;
+    *parade        = (struct parade){.bench = bench,
+                                     .next  = bench->parades,
+                                     .count = json_integer_value(json_object_get(params, "count")),
+                                     .piece = (int) json_integer_value(json_object_get(params, "piece"))};
+    bench->parades = parade;
+    control_reply_series(call, inside ? json_pack("{s:i, s:[]}", "version", 1, "numbers") : json_array(),
+                         &(struct control_series){parade, more_numbers, last_number});
+}
+
 static void run_stop(void *context, struct control_call *call, json_t *params)
 {
     struct bench *bench = context;
@@ -94,9 +155,11 @@ static void run_stop(void *context, struct control_call *call, json_t *params)
 }
 
 static const struct control_method methods[] = {
-    {"echo", false, run_echo},       {"later", false, run_later},     {"missing", false, run_missing},
-    {"garbled", false, run_garbled}, {"nothing", false, run_nothing}, {"big", false, run_big},
-    {"change", true, run_echo},      {"stop", true, run_stop},        {NULL, false, NULL},
+    {"echo", false, run_echo},       {"later", false, run_later},
+    {"missing", false, run_missing}, {"garbled", false, run_garbled},
+    {"nothing", false, run_nothing}, {"big", false, run_big},
+    {"change", true, run_echo},      {"stop", true, run_stop},
+    {"count", false, run_count},     {NULL, false, NULL},
 };
 
 static void on_tick(uv_timer_t *timer) { (void) timer; }
@@ -132,13 +195,20 @@ static void bench_close(struct bench *bench)
     uv_close((uv_handle_t *) &bench->tick, NULL);
     uv_run(&bench->loop, UV_RUN_DEFAULT);
     assert_int_equal(0, uv_loop_close(&bench->loop));
+    assert_null(bench->parades);
     assert_int_equal(-1, access(bench->path, F_OK)); /* removed */
     snprintf(parent, sizeof(parent), "%s/run", bench->directory);
     assert_int_equal(0, rmdir(parent));
     assert_int_equal(0, rmdir(bench->directory));
 }
 
-static void turn(struct bench *bench) { uv_run(&bench->loop, UV_RUN_ONCE); }
+static void turn(struct bench *bench)
+{
+    bench->turn = 0;
+    uv_run(&bench->loop, UV_RUN_ONCE);
+    if (bench->turn > bench->most)
+        bench->most = bench->turn;
+}
 
 static void turns(struct bench *bench, int count)
 {
@@ -608,6 +678,142 @@ static void test_output_beyond_the_bound(void **state)
     bench_close(&bench);
 }
 
+#define COUNT(id, rest) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"count\",\"params\":{" rest "}}\n"
+
+static void test_series(void **state)
+{
+    static const struct {
+        const char *request, *reply;
+    } rows[] = {
+        {COUNT("1", "\"count\":0,\"piece\":3"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[]}"},
+        {COUNT("1", "\"count\":1,\"piece\":3"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[0]}"},
+        {COUNT("1", "\"count\":7,\"piece\":3"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[0,1,2,3,4,5,6]}"},
+        {COUNT("1", "\"count\":3"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[0,1,2]}"},
+        {COUNT("\"a[]\"", "\"count\":2,\"piece\":1,\"inside\":true"),
+         "{\"jsonrpc\":\"2.0\",\"id\":\"a[]\",\"result\":{\"version\":1,\"numbers\":[0,1]}}"},
+    };
+    struct bench bench;
+
+    (void) state;
+    bench_open(&bench);
+    int fd = dial(&bench);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        say(&bench, fd, rows[i].request);
+        hear_this(&bench, fd, rows[i].reply);
+    }
+    say(&bench, fd, "{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"params\":{\"count\":9,\"piece\":1}}\n" MARK);
+    hear_this(&bench, fd, MARKED); /* a notification's elements are not even made */
+    assert_int_equal(0 + 1 + 7 + 3 + 2, bench.made);
+    close(fd);
+    bench_close(&bench);
+}
+
+/* What is answered meanwhile waits, so that the line is not cut into; a half-closed client gets all of it. */
+static void test_series_is_not_cut_into(void **state)
+{
+    struct bench bench;
+
+    (void) state;
+    bench_open(&bench);
+    int fd = dial(&bench), neighbour = dial(&bench);
+    say(&bench, fd,
+        COUNT("1", "\"count\":4,\"piece\":1") COUNT("2", "\"count\":2,\"piece\":1") MARK
+        "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"later\"}\n");
+    shutdown(fd, SHUT_WR);
+    bench.hold = true;
+    for (int left = TURNS; bench.waiting_count < 2 && left > 0; left--)
+        turn(&bench);
+    assert_int_equal(2, bench.waiting_count); /* the late one and the first series, which may not end yet */
+    turns(&bench, 20);
+    assert_int_equal(4, bench.made);
+    say(&bench, neighbour, MARK);
+    hear_this(&bench, neighbour, MARKED);
+    control_reply(bench.waiting[0], json_true());
+    control_end_series(bench.waiting[1]);
+    bench.waiting_count = 0;
+    bench.hold          = false;
+    hear_this(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[0,1,2,3]}");
+    hear_this(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":[0,1]}");
+    hear_this(&bench, fd, MARKED);
+    hear_this(&bench, fd, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":true}");
+    assert_null(hear(&bench, fd));
+    close(fd);
+    close(neighbour);
+    bench_close(&bench);
+}
+
+/* Nothing is made for who does not read; what is made in one turn does not grow with the number of readers. */
+static void test_series_follows_its_reader(void **state)
+{
+    enum {
+        READERS = 8,
+        PIECE   = 1000,
+        ALL     = 400000
+    };
+    struct bench bench;
+    int          fds[READERS];
+
+    (void) state;
+    bench_open(&bench);
+    for (int i = 0; i < READERS; i++) {
+        fds[i] = dial(&bench);
+        say(&bench, fds[i], COUNT("1", "\"count\":400000,\"piece\":1000"));
+    }
+    turns(&bench, 2000);
+    unsigned made = bench.made;
+    assert_true(made >= READERS * PIECE && made < READERS * (ALL / 2));
+    turns(&bench, 20);
+    assert_int_equal(made, bench.made);
+    assert_int_equal(PIECE, bench.most);
+    char   *line  = hear(&bench, fds[0]);
+    json_t *reply = line ? json_loads(line, 0, NULL) : NULL;
+    assert_int_equal(ALL, json_array_size(json_object_get(reply, "result")));
+    assert_int_equal(ALL - 1, json_integer_value(json_array_get(json_object_get(reply, "result"), ALL - 1)));
+    json_decref(reply);
+    free(line);
+    for (int i = 0; i < READERS; i++)
+        close(fds[i]); /* the others have gone */
+    turns(&bench, 20);
+    assert_null(bench.parades);
+    bench_close(&bench);
+}
+
+/* A series ends with its client: one that is stuck, one that is closed with the whole socket. */
+static void test_series_ends_with_its_client(void **state)
+{
+    struct bench bench;
+
+    (void) state;
+    for (int hold = 0; hold < 2; hold++) {
+        bench_open_stalling(&bench, STALL_MS);
+        bench.hold = hold;
+        int fd     = dial(&bench);
+        say(&bench, fd, COUNT("1", "\"count\":400000,\"piece\":1000") COUNT("1", "\"count\":1,\"piece\":1"));
+        turns(&bench, 50);
+        assert_non_null(bench.parades);
+        for (int left = TURNS; bench.parades && left > 0; left--)
+            turn(&bench);
+        assert_null(bench.parades);
+        assert_int_equal(hold ? 2 : 0, bench.waiting_count);
+        while (bench.waiting_count > 0)
+            control_end_series(bench.waiting[--bench.waiting_count]);
+        close(fd);
+
+        fd = dial(&bench);
+        say(&bench, fd, COUNT("1", "\"count\":400000,\"piece\":1000") COUNT("1", "\"count\":1,\"piece\":1"));
+        turns(&bench, 10);
+        assert_non_null(bench.parades);
+        control_close(bench.control);
+        bench.control = NULL;
+        assert_null(bench.parades);
+        assert_int_equal(hold ? 2 : 0, bench.waiting_count);
+        while (bench.waiting_count > 0)
+            control_end_series(bench.waiting[--bench.waiting_count]);
+        close(fd);
+        bench_close(&bench);
+    }
+}
+
 /* A full house: the idlest gives way, one that waits for its answer stays. */
 static void test_connections(void **state)
 {
@@ -822,6 +1028,10 @@ int main(void)
         cmocka_unit_test(test_big_reply),
         cmocka_unit_test(test_output_of_all),
         cmocka_unit_test(test_output_beyond_the_bound),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_series_is_not_cut_into),
+        cmocka_unit_test(test_series_follows_its_reader),
+        cmocka_unit_test(test_series_ends_with_its_client),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_closed_by_a_method),
         cmocka_unit_test(test_peer_may_change),

@@ -2,6 +2,7 @@
  * test_ctl_print.c: what bywayctl shows to people: tables, times, sizes, and nothing that a terminal would obey.
  */
 #include "base/units.h"
+#include "ctl/order.h"
 #include "ctl/print.h"
 #include "ctl/safe.h"
 #include "ctl/table.h"
@@ -292,18 +293,49 @@ static void test_strange_results(void **state)
         }
 }
 
+static void test_order(void **state)
+{
+    static const char *const sorted[] = {
+        "{\"scope\":\"zone\"}",
+        "{\"zone\":7}",
+        "{\"zone\":\"example.\",\"scope\":\"zone\"}",
+        "{\"zone\":\"a.example.\",\"scope\":\"zone\"}",
+        "{\"zone\":\"a.example.\",\"scope\":\"name\"}",
+        "{\"zone\":\"a.example.\",\"scope\":\"type\",\"type\":\"A\"}",
+        "{\"zone\":\"a.example.\",\"scope\":\"type\",\"type\":\"MX\"}",
+        "{\"zone\":\"a.example.\",\"scope\":\"type\",\"type\":\"AAAA\"}",
+        "{\"zone\":\"x.a.example.\",\"scope\":\"zone\"}",
+        "{\"zone\":\"b.example.\",\"scope\":\"zone\"}",
+        "{\"zone\":\"\\\\200.example.\",\"scope\":\"zone\"}",
+        "{\"zone\":\"a.test.\",\"scope\":\"zone\"}",
+    };
+    static const size_t shuffles[] = {1, 5, 7, 11}; /* without a divisor in common with the count */
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(shuffles); i++) {
+        json_t *zones = json_array();
+        for (size_t j = 0, at = 0; j < ARRAY_LEN(sorted); j++, at = (at + shuffles[i]) % ARRAY_LEN(sorted))
+            json_array_append_new(zones, json_loads(sorted[at], 0, NULL));
+        assert_true(order_zones(zones));
+        for (size_t j = 2; j < ARRAY_LEN(sorted); j++) { /* those without a name stay as they came */
+            char *text = json_dumps(json_array_get(zones, j), JSON_COMPACT);
+            assert_string_equal(sorted[j], text);
+            free(text);
+        }
+        assert_null(json_object_get(json_array_get(zones, 0), "type"));
+        json_decref(zones);
+    }
+    assert_true(order_zones(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_no_rows),
-        cmocka_unit_test(test_json_is_unchanged_and_harmless),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_zones),
-        cmocka_unit_test(test_one_zone),
-        cmocka_unit_test(test_the_rest),
-        cmocka_unit_test(test_upstreams),
+        cmocka_unit_test(test_table),           cmocka_unit_test(test_order),
+        cmocka_unit_test(test_no_rows),         cmocka_unit_test(test_json_is_unchanged_and_harmless),
+        cmocka_unit_test(test_times),           cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_zones),           cmocka_unit_test(test_one_zone),
+        cmocka_unit_test(test_the_rest),        cmocka_unit_test(test_upstreams),
         cmocka_unit_test(test_strange_results),
     };
     return cmocka_run_group_tests(tests, set_now, NULL);

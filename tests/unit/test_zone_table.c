@@ -311,6 +311,51 @@ static void the_entries_of_a_name_are_visited_without_the_others(void **state)
     }
 }
 
+static void mark_one(void *context, struct zone *zone)
+{
+    ((struct visits *) context)->seen++;
+    zone->condition.failures++;
+}
+
+/* Between two steps of a walk some zones go and others come: who stays is seen once, and nobody twice. */
+static void a_walk_sees_each_once_while_zones_come_and_go(void **state)
+{
+    enum {
+        ZONES = 200,
+        STEP  = 4
+    };
+    (void) state;
+    for (size_t buckets = 1; buckets <= 4096; buckets *= 16) {
+        struct visits visits = {.table = table_create(buckets, key)};
+        struct zone  *zones[ZONES], *added[ZONES];
+        size_t        at = 0, steps = 0;
+        char          text[32];
+        for (int i = 0; i < ZONES; i++) {
+            snprintf(text, sizeof(text), "zone-%d.example", i);
+            zones[i] = put(visits.table, text, SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        }
+        for (bool more = true; more; steps++) {
+            unsigned before = visits.seen;
+            more            = table_walk(visits.table, &at, STEP, mark_one, &visits);
+            assert_true(buckets == 1 || visits.seen - before < 20 * STEP);
+            if (steps >= ZONES / 4)
+                continue;
+            table_remove(visits.table, zones[steps]);
+            snprintf(text, sizeof(text), "added-%zu.example", steps);
+            added[steps] = put(visits.table, text, SCOPE_ZONE, 0, ZONE_BLOCKED, PIN_NONE);
+        }
+        for (size_t i = 0; i < ZONES; i++)
+            assert_true(i < steps && i < ZONES / 4 ? zones[i]->condition.failures <= 1
+                                                   : zones[i]->condition.failures == 1);
+        for (size_t i = 0; i < steps && i < ZONES / 4; i++)
+            assert_true(added[i]->condition.failures <= 1);
+        assert_true(steps <= ZONES / STEP + buckets / (STEP * 64) + 2);
+        assert_false(table_walk(visits.table, &at, STEP, mark_one, &visits));
+        table_reclaim(visits.table);
+        table_destroy(visits.table);
+    }
+}
+
 static void a_question_from_elsewhere_becomes_the_zones_own(void **state)
 {
     (void) state;
@@ -450,6 +495,7 @@ int main(void)
         cmocka_unit_test(each_scope_and_type_is_an_entry_of_its_own),
         cmocka_unit_test(the_longest_names_are_found),
         cmocka_unit_test(a_visitor_may_remove_what_it_is_given),
+        cmocka_unit_test(a_walk_sees_each_once_while_zones_come_and_go),
         cmocka_unit_test(the_entries_of_a_name_are_visited_without_the_others),
         cmocka_unit_test(a_question_from_elsewhere_becomes_the_zones_own),
         cmocka_unit_test(readers_never_see_freed_memory),
