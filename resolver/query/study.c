@@ -31,7 +31,8 @@ static void conclude(struct study *study, msec_t now)
 
 static bool question_is_apex(const struct study *study)
 {
-    return !study->by_alias && study->type == TYPE_SOA && name_equal(name_view(&study->name), name_view(&study->zone));
+    return !study->by_alias && study->scope == SCOPE_ZONE && study->type == TYPE_SOA &&
+           name_equal(name_view(&study->name), name_view(&study->zone));
 }
 
 static bool is_question(const struct study *study, const struct errand *errand)

@@ -420,6 +420,19 @@ def test_probe(forwarder, domestic, external, fresh):
     assert result["zone"] is None or result["zone"]["state"] == "recovering"
 
 
+def import_blocked(daemon, path, *entries):
+    zones = [{"state": "blocked", "reason": "servfail", **entry} for entry in entries]
+    path.write_text(json.dumps({"version": 1, "zones": zones}))
+    assert daemon.control("zones", "import", str(path))["imported"] == len(entries)
+
+
+def test_an_imported_name_recovers(forwarder, domestic, external, fresh, tmp_path):
+    daemon = forwarder(SOON)
+    name = fresh("narrow")
+    import_blocked(daemon, tmp_path / "zones.json", {"zone": f"{name}.", "scope": "name"})
+    daemon.wait_state(f"{name}.", None, 15)
+
+
 def test_export_seeds_another_node(forwarder, domestic, external, fresh, tmp_path):
     giver, taker = forwarder(), forwarder()
     zone, pinned, own = fresh("blocked"), fresh("pinned"), fresh("own")
