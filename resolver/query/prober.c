@@ -241,16 +241,34 @@ void prober_observe(struct prober *prober, const struct observation *observation
     tend(prober, now);
 }
 
+static int probe_rank(const struct zone *zone)
+{
+    static const int ranks[] = {[SCOPE_NAME] = 1, [SCOPE_TYPE] = 2, [SCOPE_ZONE] = 3};
+    return zone->condition.state == ZONE_CLEAR ? 0 : ranks[zone->scope];
+}
+
+/* What was learned of the zone comes before what was learned of its name alone, the narrowest of that first, and a mere
+ * pin last. Of several types it is the turn of the one that failed longest ago. */
+static void pick_probed(void *context, struct zone *zone)
+{
+    struct zone **best = context;
+    int           more = *best ? probe_rank(zone) - probe_rank(*best) : 1;
+    if (more > 0 || (more == 0 && zone->condition.last_failure < (*best)->condition.last_failure))
+        *best = zone;
+}
+
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now)
 {
     struct study *study = study_new(prober, STUDY_PROBE, now);
+    struct zone  *entry = NULL;
     if (!study)
         return false;
-    struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
+    table_each_of(learner_table(prober->learner), zone, pick_probed, &entry);
     name_set_lower(&study->zone, zone);
-    bool asked = entry && is_open(prober->desk.setup->policy, zone_asked(entry));
-    name_set_lower(&study->name, asked ? zone_asked(entry) : zone);
-    study->type   = asked ? entry->asked_type : TYPE_SOA;
+    study->scope = entry ? entry->scope : SCOPE_ZONE;
+    bool asked   = entry && is_open(prober->desk.setup->policy, zone_asked(entry));
+    name_set_lower(&study->name, asked && study->scope == SCOPE_ZONE ? zone_asked(entry) : zone);
+    study->type   = study->scope == SCOPE_TYPE ? entry->type : asked ? entry->asked_type : TYPE_SOA;
     study->cookie = cookie;
     study_start(study, now);
     tend(prober, now);

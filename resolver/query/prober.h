@@ -43,7 +43,8 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
 
 /* From a worker's ring. What was asked under other terms than those of now is no evidence. */
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
-/* The operator: asks both sides about `zone` now; hooks.probed() is called once, later or before this returns. False:
+/* The operator: asks both sides about `zone` now, or, where nothing is known of the zone itself, about the narrowest
+ * entry of that name, study->scope; hooks.probed() is called once, later or before this returns. False:
  * it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now);
 /* Gives up the studies at or below `zone`: after a pin, a forget. */

@@ -151,11 +151,11 @@ static void ask(struct study *study, msec_t now) /* [2] */
     bool both = study->kind == STUDY_BROKEN || study->kind == STUDY_PROBE;
     open_step(study, STUDY_ASK);
     study->asked_at = study->control_since = now;
-    if (study->kind != STUDY_RECHECK || study->scope == SCOPE_ZONE)
+    if (study->scope == SCOPE_ZONE)
         send_apex(study, false, now);
     if (study->kind != STUDY_BROKEN && !study->question_failed && !question_is_apex(study) && study->step == STUDY_ASK)
         send_to_group(study, PART_QUESTION, name_view(&study->name), study->type, false, now);
-    if (both && study->step == STUDY_ASK)
+    if (both && study->scope == SCOPE_ZONE && study->step == STUDY_ASK)
         send_apex(study, true, now);
     if (study->kind == STUDY_PROBE && !question_is_apex(study) && study->step == STUDY_ASK)
         send_to_group(study, PART_QUESTION, name_view(&study->name), study->type, true, now);
@@ -300,8 +300,8 @@ static void after_ask(struct study *study, msec_t now)
         break;
     case STUDY_PROBE:
         study->result.decided  = true;
-        study->result.fine     = apex && (question_is_apex(study) || question);
-        study->result.external = any_usable(study, PART_APEX, true);
+        study->result.fine     = study->scope != SCOPE_ZONE ? question : apex && (question_is_apex(study) || question);
+        study->result.external = any_usable(study, study->scope == SCOPE_ZONE ? PART_APEX : PART_QUESTION, true);
         study->result.reason   = reason_of(study);
         break;
     }

@@ -107,7 +107,7 @@ struct study {
     struct name         guess;             /* under which the suspicion is listed; len 0: none */
     struct name         name;              /* of the question */
     uint16_t            type;
-    enum zone_scope     scope;    /* recheck: of the entry */
+    enum zone_scope     scope;    /* recheck, probe: of the entry */
     enum zone_reason    reason;   /* of the strike */
     struct name         alias;    /* target; len 0: none */
     bool                by_alias; /* the apex question is the CNAME at `name` */

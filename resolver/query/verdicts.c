@@ -190,7 +190,7 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 /* The operator's probe is a recheck too where the zone is blocked. */
 static void end_probe(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    struct zone *zone = listed(prober, &study->zone, study->scope, study->type);
     if (zone) {
         note_evidence(prober, zone, study);
         bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;

@@ -256,7 +256,7 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
 void commands_on_probed(struct daemon *daemon, struct control_call *call, const struct study *study)
 {
     struct clocks clocks = clock_both();
-    struct zone  *zone   = table_get(daemon->shared.table, name_view(&study->zone), SCOPE_ZONE, 0);
+    struct zone  *zone   = table_get(daemon->shared.table, name_view(&study->zone), study->scope, study->type);
     control_reply(call, json_pack("{s:o, s:o}", "zone", zone ? present_zone(zone, &clocks) : json_null(), "probes",
                                   present_probe(study)));
 }

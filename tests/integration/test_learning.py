@@ -426,6 +426,46 @@ def import_blocked(daemon, path, *entries):
     assert daemon.control("zones", "import", str(path))["imported"] == len(entries)
 
 
+@pytest.mark.parametrize("scope, qtype", [("type", "AAAA"), ("name", None)])
+def test_probe_of_a_narrow_entry(forwarder, domestic, external, fresh, tmp_path, scope, qtype):
+    """Its own question is asked, and the outcome counts as a recheck's."""
+    daemon = forwarder({"learning.recheck_first": "1h"})
+    name = f"h.{fresh('narrow')}"
+    domestic.set(name, Servfail(), types=[qtype] if qtype else None)
+    import_blocked(daemon, tmp_path / "zones.json", {"zone": f"{name}.", "scope": scope, "type": qtype})
+    result = daemon.control("zones", "probe", name)
+    question = f"{name}. {qtype or 'SOA'}"
+    assert {(p["group"], p["question"], p["outcome"]) for p in result["probes"]} >= {("domestic", question, "servfail")}
+    assert {p["question"] for p in result["probes"]} == {question}
+    assert {p["group"] for p in result["probes"]} == {"domestic", "external"}
+    assert (result["zone"]["scope"], result["zone"]["state"], result["zone"]["failures"]) == (scope, "blocked", 2)
+    shown = daemon.control("zones", "show", name)
+    assert {(line["group"], line["question"]) for line in shown["evidence"]} == {
+        ("domestic", question), ("external", question)}
+    domestic.clear(name)
+    assert daemon.control("zones", "probe", name)["zone"]["state"] == "recovering"
+    assert daemon.control("zones", "probe", name)["zone"] is None
+    assert daemon.zones() == {}
+
+
+def test_probe_of_several_narrow_entries(forwarder, domestic, external, fresh, tmp_path):
+    """One after the other, and what was learned of the zone itself before them."""
+    daemon = forwarder({"learning.recheck_first": "1h"})
+    name = fresh("narrow")
+    domestic.set(name, Servfail())
+    import_blocked(daemon, tmp_path / "zones.json", *({"zone": f"{name}.", "scope": "type", "type": qtype}
+                                                      for qtype in ("A", "MX", "TXT")))
+    probed = set()
+    for _ in range(3):
+        time.sleep(0.01)
+        probed.add(daemon.control("zones", "probe", name)["zone"]["type"])
+    assert probed == {"A", "MX", "TXT"}
+    daemon.control("zones", "pin", name, "external")
+    assert daemon.control("zones", "probe", name)["zone"]["scope"] == "type", "a pin is nothing learned"
+    import_blocked(daemon, tmp_path / "zones.json", {"zone": f"{name}."})
+    assert daemon.control("zones", "probe", name)["zone"]["scope"] == "zone"
+
+
 def test_an_imported_name_recovers(forwarder, domestic, external, fresh, tmp_path):
     daemon = forwarder(SOON)
     name = fresh("narrow")
