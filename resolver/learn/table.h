@@ -30,7 +30,7 @@ struct zone { /* a million of them must fit: mind the padding */
     _Atomic uint32_t       verdict; /* see struct verdict */
     uint16_t               type;    /* SCOPE_TYPE */
     uint16_t               asked_type;
-    _Atomic uint64_t       answered;  /* queries sent the external way because of it */
+    _Atomic uint64_t       answered;  /* questions sent the external way because of it */
     _Atomic int64_t        last_used; /* msec_t: when a query last met it */
 
     /* the writer's alone */

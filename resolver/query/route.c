@@ -51,6 +51,16 @@ static bool falls_on(const struct setup *setup, enum zone_reason reason)
     }
 }
 
+static bool rules(const struct setup *setup, const struct verdict *verdict)
+{
+    return setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
+}
+
+static bool is_listed(const struct verdict *verdict)
+{
+    return verdict->zone && (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING);
+}
+
 /* VIA_AUTO without a pin */
 static struct route learned(const struct setup *setup, const struct shared *shared, struct view name,
                             const struct verdict *verdict, msec_t now)
@@ -61,10 +71,9 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .learn    = setup->learning != SETUP_LEARN_NOTHING,
                           .listed   = verdict->zone && !verdict->proved,
                           .patience = patience_unknown(setup)};
-    bool         rules = setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
 
-    if (verdict->zone && (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING)) {
-        if (rules) {
+    if (is_listed(verdict)) {
+        if (rules(setup, verdict)) {
             struct route external = external_first(ROUTE_BLOCKED);
             external.listed       = true;
             external.zone         = (uint8_t) verdict->zone->hash;
@@ -78,7 +87,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
         count_use(verdict, false, now);
     if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout)
         return external_first(ROUTE_OUTAGE);
-    if (verdict->state == ZONE_SUSPECT && rules) {
+    if (verdict->state == ZONE_SUSPECT && rules(setup, verdict)) {
         route.reason   = ROUTE_SUSPECT;
         route.patience = patience_suspect(setup, verdict->strikes);
     } else if (verdict->state == ZONE_CLEAR && known_good(shared, name, now)) {
@@ -92,6 +101,17 @@ static struct route learned(const struct setup *setup, const struct shared *shar
 bool route_allows(const struct setup *setup, struct view name, uint8_t origin)
 {
     return rule_allows(policy_find(setup->policy, name), origin);
+}
+
+bool route_leads_external(const struct setup *setup, const struct table *table, struct view name, uint16_t type)
+{
+    const struct rule *rule    = policy_find(setup->policy, name);
+    struct verdict     verdict = table_find(table, name, type);
+    if (rule->via != VIA_AUTO)
+        return rule_allows(rule, SETUP_EXTERNAL);
+    if (verdict.pin != PIN_NONE)
+        return verdict.pin == PIN_EXTERNAL;
+    return is_listed(&verdict) && rules(setup, &verdict);
 }
 
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,

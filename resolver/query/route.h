@@ -52,6 +52,10 @@ static inline bool rule_allows(const struct rule *rule, uint8_t origin)
 /* The same for that name's rule. */
 bool route_allows(const struct setup *setup, struct view name, uint8_t origin);
 
+/* For people: what is known, or a fence, sends queries for that name and type to external first. An outage, which
+ * passes, is not looked at, and nothing is counted. */
+bool route_leads_external(const struct setup *setup, const struct table *table, struct view name, uint16_t type);
+
 /* The way for that name and type. Counts the use of a listed zone. Reader of the table (see learn/table.h). */
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now);

@@ -121,11 +121,11 @@ static void find_entries(struct daemon *daemon, struct view name, struct entries
         qsort(entries->zones, entries->count, sizeof(struct zone *), compare_scopes);
 }
 
-static json_t *present_others(const struct entries *entries, const struct clocks *clocks)
+static json_t *present_others(const struct daemon *daemon, const struct entries *entries, const struct clocks *clocks)
 {
     json_t *list = entries->failed ? NULL : json_array();
     for (size_t i = 1; list && i < entries->count; i++)
-        json_array_append_new(list, present_zone(entries->zones[i], clocks));
+        json_array_append_new(list, present_zone(daemon, entries->zones[i], clocks));
     return list;
 }
 
@@ -141,8 +141,8 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
         return;
     }
     struct clocks clocks = clock_both();
-    json_t       *object = present_zone_whole(entries.zones[0], &clocks);
-    json_object_set_new(object, "others", present_others(&entries, &clocks));
+    json_t       *object = present_zone_whole(context, entries.zones[0], &clocks);
+    json_object_set_new(object, "others", present_others(context, &entries, &clocks));
     kept_reply(context, call, object);
     free(entries.zones);
 }
@@ -186,7 +186,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     }
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
-    kept_reply(daemon, call, present_zone(zone, &clocks));
+    kept_reply(daemon, call, present_zone(daemon, zone, &clocks));
 }
 
 static void zones_unpin(void *context, struct control_call *call, json_t *params)
@@ -204,7 +204,7 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
     kept_reply(daemon, call,
                json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
-                         zone ? present_zone(zone, &clocks) : json_null()));
+                         zone ? present_zone(daemon, zone, &clocks) : json_null()));
 }
 
 static void zones_forget(void *context, struct control_call *call, json_t *params)
@@ -257,8 +257,8 @@ void commands_on_probed(struct daemon *daemon, struct control_call *call, const 
 {
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&study->zone), study->scope, study->type);
-    control_reply(call, json_pack("{s:o, s:o}", "zone", zone ? present_zone(zone, &clocks) : json_null(), "probes",
-                                  present_probe(study)));
+    control_reply(call, json_pack("{s:o, s:o}", "zone", zone ? present_zone(daemon, zone, &clocks) : json_null(),
+                                  "probes", present_probe(study)));
 }
 
 static void zones_export(void *context, struct control_call *call, json_t *params)

@@ -33,7 +33,7 @@ static void list_one(void *context, struct zone *zone)
         return;
     if (filter->state >= 0 && (int) zone->condition.state != filter->state)
         return;
-    json_array_append_new(listing->elements, present_zone(zone, &listing->clocks));
+    json_array_append_new(listing->elements, present_zone(listing->daemon, zone, &listing->clocks));
 }
 
 static bool list_more(void *context, json_t *elements)

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "dns/text.h"
 #include "learn/learner.h"
+#include "query/route.h"
 #include "server/clock.h"
 
 #include <arpa/inet.h>
@@ -48,20 +49,23 @@ static bool is_blocked(const struct zone *zone)
     return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
 }
 
-static const char *via_of(const struct zone *zone)
+/* A pin says what the operator said, also where a fence has come over it since: an export hands it on. */
+static const char *via_of(const struct daemon *daemon, const struct zone *zone)
 {
-    bool external = zone->pin != PIN_NONE ? zone->pin == PIN_EXTERNAL : is_blocked(zone);
+    bool external = zone->pin != PIN_NONE
+                        ? zone->pin == PIN_EXTERNAL
+                        : route_leads_external(daemon->setup, daemon->shared.table, zone_name(zone), zone->type);
     return external ? "external" : "domestic";
 }
 
-json_t *present_zone(const struct zone *zone, const struct clocks *clocks)
+json_t *present_zone(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks)
 {
     const struct condition *is     = &zone->condition;
     bool                    pinned = zone->pin != PIN_NONE, failed = is->state != ZONE_CLEAR;
     return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "zone",
                      present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
                      zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state",
-                     zone_state_words[is->state], "via", via_of(zone), "source",
+                     zone_state_words[is->state], "via", via_of(daemon, zone), "source",
                      zone_source_words[pinned ? SOURCE_PINNED : zone->source], "reason",
                      text_or_null(zone_reason_words[is->reason]), "since", present_time(clocks, is->since),
                      "last_failure", is->failures ? present_time(clocks, is->last_failure) : json_null(),
@@ -122,9 +126,9 @@ static json_t *present_nameservers(const struct nameserver_set *set)
                      (json_int_t) set->member_count);
 }
 
-json_t *present_zone_whole(const struct zone *zone, const struct clocks *clocks)
+json_t *present_zone_whole(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks)
 {
-    json_t *object = present_zone(zone, clocks);
+    json_t *object = present_zone(daemon, zone, clocks);
     json_object_set_new(object, "nameservers", present_nameservers(zone->set));
     json_object_set_new(object, "evidence", present_evidence(zone, clocks));
     json_object_set_new(object, "history", present_history(zone, clocks));

@@ -11,9 +11,9 @@
 json_t *present_name(struct view name);
 json_t *present_time(const struct clocks *clocks, msec_t when); /* MSEC_NEVER: null */
 json_t *present_address(const struct address *address);
-json_t *present_zone(const struct zone *zone, const struct clocks *clocks);
+json_t *present_zone(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks);
 /* With evidence and history. */
-json_t *present_zone_whole(const struct zone *zone, const struct clocks *clocks);
+json_t *present_zone_whole(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks);
 json_t *present_probe(const struct study *study);
 json_t *present_cache_line(const struct cache_line *line, const struct setup *setup);
 json_t *present_upstreams(struct daemon *daemon);

@@ -310,10 +310,29 @@ def test_one_good_recheck_is_not_enough(forwarder, domestic, external, fresh):
 # ---- modes ----
 
 
+def test_via_says_where_queries_go(forwarder, domestic, external, fresh, tmp_path):
+    daemon = forwarder()
+    zone = fresh("blocked")
+    import_blocked(daemon, tmp_path / "zones.json", {"zone": f"{zone}."}, {"zone": f"sub.{zone}."})
+    via = lambda: {name[:-len(zone) - 1]: entry["via"] for name, entry in daemon.zones().items()}
+    assert via() == {"": "external", "sub.": "external"}
+    daemon.control("zones", "pin", zone, "domestic")
+    assert via() == {"": "domestic", "sub.": "domestic"}, "a pin is for all below"
+    assert daemon.ask(f"x.sub.{zone}").addresses == [DOMESTIC]
+    daemon.control("zones", "unpin", zone)
+    daemon.set({"fallback.on": ["timeout"]})
+    daemon.control("reload")
+    assert via() == {"": "domestic", "sub.": "domestic"}, "its reason is servfail"
+    daemon.set({"fallback.on": None, "zones": [{"zone": f"sub.{zone}", "via": "domestic"}]})
+    daemon.control("reload")
+    assert via() == {"": "external", "sub.": "domestic"}, "a fence"
+    assert daemon.ask(f"y.sub.{zone}").addresses == [DOMESTIC]
+
+
 def test_observe_reports_and_reroutes_nothing(forwarder, domestic, external, fresh):
     daemon = forwarder({"learning.mode": "observe"})
     zone = fresh("blocked")
-    learn(daemon, domestic, zone, Servfail())
+    assert learn(daemon, domestic, zone, Servfail())["via"] == "domestic", "where its queries go now"
     domestic.forget()
     assert daemon.ask(f"x.{zone}").addresses == [EXTERNAL]  # the usual way: domestic fails, external answers
     assert domestic.count(f"x.{zone}") == 1

@@ -254,6 +254,10 @@ static void the_way_of_each(void **state)
                      (long long) route.patience);
         if (route.learn != rows[i].learn || route.listed != rows[i].listed || route.would != rows[i].would)
             fail_msg("row %zu: learn %d, listed %d, would %d", i, route.learn, route.listed, route.would);
+        struct name name  = named("mail.example.com");
+        bool        leads = route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX);
+        if (leads != (route.first == SETUP_EXTERNAL && route.reason != ROUTE_OUTAGE))
+            fail_msg("row %zu: leads external: %d", i, leads);
         if (zone->answered != rows[i].answered)
             fail_msg("row %zu: answered %llu", i, (unsigned long long) zone->answered);
         bool met = rows[i].state != ZONE_CLEAR || rows[i].pin != PIN_NONE;
@@ -289,6 +293,8 @@ static void a_fence_is_above_everything(void **state)
             assert_int_equal(route.second, NOBODY);
             assert_int_equal(route.patience, MSEC_NEVER);
             assert_false(route.learn || route.listed || route.would);
+            struct name name = named(cases[i].name);
+            assert_false(route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX));
         }
         assert_int_equal(list_zone(world, "mail.corp.example", ZONE_BLOCKED, 0, pin)->answered, 0);
     }
