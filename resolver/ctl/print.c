@@ -217,12 +217,20 @@ void print_zone(FILE *to, json_t *result, wall_t now)
     print_rows(to, json_object_get(result, "history"), "AT FROM TO WHY", history);
 }
 
+/* A slow or failing disk: the change counts, but a crash now loses it. */
+static void print_not_stored(FILE *to, json_t *result)
+{
+    if (json_is_false(json_object_get(result, "stored")))
+        say(to, "not on disk yet: see \"bywayctl status\"");
+}
+
 void print_pinned(FILE *to, json_t *result, wall_t now)
 {
     char until[SPAN_TEXT_MAX];
 
     when_format(json_object_get(result, "until"), now, until);
     say(to, "%s is pinned to %s%s%s", text_of(result, "zone"), text_of(result, "via"), *until ? ", ends " : "", until);
+    print_not_stored(to, result);
 }
 
 void print_unpinned(FILE *to, json_t *result, wall_t now)
@@ -235,6 +243,7 @@ void print_unpinned(FILE *to, json_t *result, wall_t now)
             text_of(kept, "state"), text_of(kept, "via"));
     else
         say(to, "%s is unpinned", text_of(result, "zone"));
+    print_not_stored(to, result);
 }
 
 void print_forgotten(FILE *to, json_t *result, wall_t now)
@@ -242,6 +251,7 @@ void print_forgotten(FILE *to, json_t *result, wall_t now)
     (void) now;
     say(to, "%s is forgotten; cache entries dropped: %lld", text_of(result, "zone"),
         (long long) number_of(result, "flushed"));
+    print_not_stored(to, result);
 }
 
 void print_probe(FILE *to, json_t *result, wall_t now)
@@ -267,6 +277,7 @@ void print_imported(FILE *to, json_t *result, wall_t now)
         (long long) number_of(result, "skipped"), (long long) number_of(result, "refused"));
     if (json_array_size(refusals) > 0)
         print_rows(to, refusals, "REFUSED WHY", refusal);
+    print_not_stored(to, result);
 }
 
 void print_cache(FILE *to, json_t *result, wall_t now)

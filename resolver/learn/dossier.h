@@ -20,6 +20,8 @@ struct evidence_line { /* one exchange of a study */
     msec_t              at;
     uint16_t            type; /* not of a control question */
     enum evidence_about about;
+    uint8_t             labels; /* of an apex: that many of the zone's asked name, from the root */
+    bool                below;  /* of an apex: asked was a random label below it */
     bool                external;
     enum outcome        outcome;
     char                who[DOSSIER_WHO]; /* the upstream's address */

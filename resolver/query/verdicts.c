@@ -35,6 +35,15 @@ static void note_controls(struct prober *prober, struct zone *zone, const struct
     }
 }
 
+/* The apex that was asked, as a tail of the question's name; an entry of a name shows that of its zone too. */
+static void say_apex(const struct study *study, const struct errand *errand, struct evidence_line *line)
+{
+    struct view asked = name_view(&errand->inquiry.name);
+    line->about       = ABOUT_APEX;
+    line->below       = !name_is_at_or_below(name_view(&study->name), asked);
+    line->labels      = (uint8_t) (name_labels(asked) - line->below);
+}
+
 static void note_evidence(struct prober *prober, struct zone *zone, const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++) {
@@ -44,10 +53,12 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
         struct evidence_line line = {
             .at       = errand->exchange.started,
             .type     = errand->inquiry.type,
-            .about    = (errand->exchange.part & PART_MASK) == PART_APEX ? ABOUT_APEX : ABOUT_QUESTION,
+            .about    = ABOUT_QUESTION,
             .outcome  = errand->exchange.outcome,
             .external = errand->exchange.part & PART_EXTERNAL,
         };
+        if ((errand->exchange.part & PART_MASK) == PART_APEX)
+            say_apex(study, errand, &line);
         note_line(prober, zone, errand->exchange.server, &line);
     }
     if (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN)

@@ -44,6 +44,19 @@ static json_t *present_question(struct view name, uint16_t type)
     return json_sprintf("%s %s", name_format(name, name_text), type_format(type, type_text));
 }
 
+/* What a line of evidence asked; a random label is not shown: it stood for any. */
+static json_t *present_asked(const struct zone *zone, const struct evidence_line *line)
+{
+    char        name_text[NAME_TEXT_MAX], type_text[TYPE_TEXT_MAX];
+    struct view name = zone_asked(zone);
+    if (line->about == ABOUT_CONTROL)
+        return json_null();
+    if (line->about == ABOUT_APEX && line->labels < name_labels(name))
+        name = name_tail(name, line->labels);
+    return json_sprintf("%s%s %s", line->about == ABOUT_APEX && line->below ? "<random>." : "",
+                        name_format(name, name_text), type_format(line->type, type_text));
+}
+
 static bool is_blocked(const struct zone *zone)
 {
     return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
@@ -82,13 +95,10 @@ static json_t *present_evidence(const struct zone *zone, const struct clocks *cl
     unsigned count = zone->dossier ? zone->dossier->evidence_count : 0;
     for (unsigned i = 0; i < count && i < DOSSIER_EVIDENCE; i++) {
         const struct evidence_line *line = &zone->dossier->evidence[(count - 1 - i) % DOSSIER_EVIDENCE];
-        struct view                 name = line->about == ABOUT_APEX ? zone_name(zone) : zone_asked(zone);
-        json_array_append_new(list,
-                              json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at), "from",
-                                        line->who, "group", line->external ? "external" : "domestic", "about",
-                                        evidence_about_words[line->about], "question",
-                                        line->about == ABOUT_CONTROL ? json_null() : present_question(name, line->type),
-                                        "outcome", outcome_word(line->outcome)));
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at),
+                                              "from", line->who, "group", line->external ? "external" : "domestic",
+                                              "about", evidence_about_words[line->about], "question",
+                                              present_asked(zone, line), "outcome", outcome_word(line->outcome)));
     }
     return list;
 }

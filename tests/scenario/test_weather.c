@@ -201,6 +201,9 @@ static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
         for (size_t k = 0; k < ARRAY_LEN(seen); k++)
             if (!shows(zone, &seen[k]))
                 fail_msg("type %u: evidence %zu is missing", types[i], k);
+        for (unsigned k = 0; k < zone->dossier->evidence_count; k++) /* of its zone, not of the name */
+            if (zone->dossier->evidence[k].about == ABOUT_APEX)
+                assert_true(zone->dossier->evidence[k].labels == 2 && !zone->dossier->evidence[k].below);
         uint16_t other = asked == TYPE_A ? TYPE_AAAA : TYPE_A;
         cache_flush_all(world_shared(world).cache);
         assert_int_equal(world_resolve(world, "www.look.example", asked)->group, SETUP_EXTERNAL);

@@ -244,6 +244,8 @@ static void test_the_rest(void **state)
                    "imported: 1, skipped: 2, refused: 1\nREFUSED  WHY\n-        no zone\n");
     assert_printed(print_forgotten, "{\"zone\":\"a.\",\"forgotten\":1,\"flushed\":12}",
                    "a. is forgotten; cache entries dropped: 12\n");
+    assert_printed(print_forgotten, "{\"zone\":\"a.\",\"flushed\":0,\"stored\":false}",
+                   "a. is forgotten; cache entries dropped: 0\nnot on disk yet: see \"bywayctl status\"\n");
     assert_printed(print_flushed, "{\"flushed\":3}", "cache entries dropped: 3\n");
     assert_printed(
         print_stats, "{\"b\":2,\"a\":9007199254740993,\"c\":0}",
