@@ -3,7 +3,10 @@
 set -eu
 cd "$1/config"
 security() { systemd-analyze security --offline=true --no-pager "$@" byway.service; }
-security --threshold=20 | tail -n 1
+security --threshold=20 >/dev/null || {
+    security | tail -n 2
+    exit 1
+}
 grep -q '^SystemCallFilter=@system-service' byway.service || {
     echo "config/byway.service: no system call filter"
     exit 1
