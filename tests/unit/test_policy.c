@@ -321,12 +321,96 @@ static void the_dnsbl_preset_covers_what_mail_servers_ask(void **state)
         if (policy_find(policy, name_view(&name))->via != VIA_GROUP)
             fail_msg("not covered: %s", asked[i]);
     }
-    static const char *others[] = {"mail.surriel.com", "example.org", "smtp.junkemailfilter.com", "rspamd.com",
-                                   "net.ua"};
+    static const char *others[] = {"mail.surriel.com", "example.org", "smtp.junkemailfilter.com",
+                                   "rspamd.com",       "net.ua",      "vix.com",
+                                   "asn.rspamd.com"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct name name = named(others[i]);
         if (policy_find(policy, name_view(&name))->via != VIA_AUTO)
             fail_msg("covered, though mail may go there: %s", others[i]);
+    }
+    policy_destroy(policy);
+}
+
+/* What Debian 12's packages name, whether it is asked as they are installed or stands there commented out or as an
+ * example. Which versions: see the preset. */
+static const char *const lists_of_packages[] = {
+    /* spamassassin: rules, local.cf, *.pre, manual pages of its plugins */
+    "list.dnswl.org",
+    "iadb.isipp.com",
+    "bl.mailspike.net",
+    "wl.mailspike.net",
+    "nonconfirm.mail-abuse.com",
+    "activationcode.r.mail-abuse.com",
+    "psbl.surriel.com",
+    "bl.score.senderscore.com",
+    "zen.spamhaus.org",
+    "dbl.spamhaus.org",
+    "sbl-xbl.spamhaus.org",
+    "_vouch.dwl.spamhaus.org",
+    "bl.spamcop.net",
+    "sa-trusted.bondedsender.org",
+    "sa-accredit.habeas.com",
+    "multi.surbl.org",
+    "multi.uribl.com",
+    "dob.sibl.support-intelligence.net",
+    "fresh.fmb.la",
+    "lookup.dkimwl.org",
+    "ebl.msbl.org",
+    /* rspamd: modules.d/rbl.conf */
+    "zen.spamhaus.org",
+    "dbl.spamhaus.org",
+    "rep.mailspike.net",
+    "bl.score.senderscore.com",
+    "bl.spameatingmonkey.net",
+    "bl.ipv6.spameatingmonkey.net",
+    "uribl.spameatingmonkey.net",
+    "fresh15.spameatingmonkey.net",
+    "list.dnswl.org",
+    "dwl.dnswl.org",
+    "bip.virusfree.cz",
+    "ix.dnsbl.manitu.net",
+    "bl.blocklist.de",
+    "email.rspamd.com",
+    "uribl.rspamd.com",
+    "ebl.msbl.org",
+    "multi.surbl.org",
+    "multi.uribl.com",
+    "public.sarbl.org",
+    /* exim4: the specification's examples; the configuration itself names none */
+    "sbl.spamhaus.org",
+    "zen.spamhaus.org",
+    "blackholes.mail-abuse.org",
+    "dialups.mail-abuse.org",
+    "rblplus.mail-abuse.org",
+    "dsn.rfc-ignorant.org",
+    "list.dsbl.org",
+    "dnsbl.njabl.org",
+    "relays.ordb.org",
+    "dnsbl.sorbs.net",
+    "dul.dnsbl.sorbs.net",
+    "http.dnsbl.sorbs.net",
+    "misc.dnsbl.sorbs.net",
+    "socks.dnsbl.sorbs.net",
+    /* postfix: examples of its documentation, and former defaults that its changelog names */
+    "zen.spamhaus.org",
+    "dbl.spamhaus.org",
+    "bl.spamcop.net",
+    "b.barracudacentral.org",
+    "secret.zen.dq.spamhaus.net",
+    "blackholes.mail-abuse.org",
+    "rbl.maps.vix.com",
+};
+
+static void the_dnsbl_preset_covers_what_packages_name(void **state)
+{
+    (void) state;
+    static struct rule rules[1000];
+    struct policy     *policy = policy_create(rules, read_preset(rules, ARRAY_LEN(rules)));
+    for (size_t i = 0; i < ARRAY_LEN(lists_of_packages); i++) {
+        struct name name = named(lists_of_packages[i]);
+        if (policy_find(policy, name_view(&name))->via != VIA_GROUP)
+            fail_msg("not covered: %s", lists_of_packages[i]);
     }
     policy_destroy(policy);
 }
@@ -380,6 +464,7 @@ int main(void)
         cmocka_unit_test(random_policies_agree_with_a_plain_search),
         cmocka_unit_test(the_dnsbl_preset_is_well_formed),
         cmocka_unit_test(the_dnsbl_preset_covers_what_mail_servers_ask),
+        cmocka_unit_test(the_dnsbl_preset_covers_what_packages_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
