@@ -14,22 +14,28 @@
 #define NODE_ROOT 0u
 #define NODE_NONE UINT32_MAX
 
+enum {
+    COMPLAIN_EVERY = 3600000 /* ms: who reads the log needs to know of it once */
+};
+
 struct node {
-    const uint8_t     *label; /* with its length byte; borrows the wire of a rule */
-    const struct rule *rule;  /* NULL: only a step */
-    uint32_t           parent;
-    uint32_t           next; /* in the same bucket */
-    bool               fence_below;
+    const uint8_t    *label;     /* with its length byte; borrows the wire of a rule */
+    struct rule      *rule;      /* NULL: only a step */
+    struct blocklist *blocklist; /* the preset's zone that stands here; later, at or above */
+    uint32_t          parent;
+    uint32_t          next; /* in the same bucket */
+    bool              fence_below;
 };
 
 struct policy {
-    struct rule  fallback;
-    struct rule *rules;
-    struct node *nodes;
-    uint32_t    *buckets;
-    size_t       rule_count;
-    uint32_t     node_count;
-    uint32_t     mask; /* buckets - 1 */
+    struct rule       fallback;
+    struct rule      *rules;
+    struct blocklist *blocklists;
+    struct node      *nodes;
+    uint32_t         *buckets;
+    size_t            rule_count, blocklist_count;
+    uint32_t          node_count;
+    uint32_t          mask; /* buckets - 1 */
 };
 
 /* Where each label of a name begins, the one next to the root first. */
@@ -79,7 +85,7 @@ static uint32_t node_add(struct policy *policy, uint32_t parent, const uint8_t *
     return at;
 }
 
-static void policy_add(struct policy *policy, const struct rule *rule)
+static void policy_add(struct policy *policy, struct rule *rule)
 {
     struct labels labels;
     labels_of(&rule->zone, &labels);
@@ -93,6 +99,10 @@ static void policy_add(struct policy *policy, const struct rule *rule)
     struct node *node = &policy->nodes[at];
     if (node->rule == NULL || (node->rule->preset && !rule->preset))
         node->rule = rule;
+    if (rule->preset && node->blocklist == NULL) {
+        node->blocklist       = &policy->blocklists[policy->blocklist_count++];
+        node->blocklist->zone = rule->zone;
+    }
 }
 
 /* A node is always added after its parent, so walking backwards meets children first. The fence is read from the
@@ -108,11 +118,26 @@ static void policy_mark_fences(struct policy *policy)
     }
 }
 
+/* A node is always added after its parent, which is marked first. The closest rule to a name is never above the closest
+ * preset zone, since a rule stands there too; so what is marked at the rule holds for the name. */
+static void policy_mark_blocklists(struct policy *policy)
+{
+    for (uint32_t at = 0; at < policy->node_count; at++) {
+        struct node *node = &policy->nodes[at];
+        if (node->blocklist == NULL)
+            node->blocklist = policy->nodes[node->parent].blocklist;
+        if (node->rule != NULL)
+            node->rule->blocklist = node->blocklist;
+    }
+}
+
 struct policy *policy_create(const struct rule *rules, size_t count)
 {
-    size_t nodes = 1;
-    for (size_t i = 0; i < count; i++)
+    size_t nodes = 1, presets = 0;
+    for (size_t i = 0; i < count; i++) {
         nodes += name_labels(name_view(&rules[i].zone));
+        presets += rules[i].preset;
+    }
     size_t buckets = 1;
     while (buckets < nodes)
         buckets *= 2;
@@ -120,10 +145,11 @@ struct policy *policy_create(const struct rule *rules, size_t count)
     struct policy *policy = calloc(1, sizeof *policy);
     if (policy == NULL)
         return NULL;
-    policy->rules   = calloc(count + 1, sizeof *policy->rules);
-    policy->nodes   = calloc(nodes, sizeof *policy->nodes);
-    policy->buckets = malloc(buckets * sizeof *policy->buckets);
-    if (policy->rules == NULL || policy->nodes == NULL || policy->buckets == NULL) {
+    policy->rules      = calloc(count + 1, sizeof *policy->rules);
+    policy->blocklists = calloc(presets + 1, sizeof *policy->blocklists);
+    policy->nodes      = calloc(nodes, sizeof *policy->nodes);
+    policy->buckets    = malloc(buckets * sizeof *policy->buckets);
+    if (policy->rules == NULL || policy->blocklists == NULL || policy->nodes == NULL || policy->buckets == NULL) {
         policy_destroy(policy);
         return NULL;
     }
@@ -139,6 +165,7 @@ struct policy *policy_create(const struct rule *rules, size_t count)
         policy_add(policy, &policy->rules[i]);
     }
     policy_mark_fences(policy);
+    policy_mark_blocklists(policy);
     return policy;
 }
 
@@ -148,6 +175,7 @@ void policy_destroy(struct policy *policy)
         return;
     free(policy->buckets);
     free(policy->nodes);
+    free(policy->blocklists);
     free(policy->rules);
     free(policy);
 }
@@ -201,4 +229,11 @@ bool policy_fence_below(const struct policy *policy, struct view zone)
     const struct rule *rule;
     uint32_t           at = policy_walk(policy, zone, &rule);
     return at != NODE_NONE && policy->nodes[at].fence_below;
+}
+
+bool blocklist_complain(struct blocklist *list, msec_t now)
+{
+    msec_t until = atomic_load_explicit(&list->quiet_until, memory_order_relaxed);
+    return now >= until && atomic_compare_exchange_strong_explicit(&list->quiet_until, &until, now + COMPLAIN_EVERY,
+                                                                   memory_order_relaxed, memory_order_relaxed);
 }

@@ -1,12 +1,15 @@
 /*
- * policy.h: which way a name may go by the operator's word. An immutable suffix tree of `zones`
- * entries and preset zones; the longest match wins, and for the same zone `zones` is above a preset.
+ * policy.h: which way a name may go by the operator's word, and whether it is in a blocklist. An immutable suffix tree
+ * of `zones` entries and preset zones; the longest match wins, and for the same zone `zones` is above a preset.
  * Read by all threads without locks.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
+#include "base/types.h"
 #include "dns/name.h"
+
+#include <stdatomic.h>
 
 enum via {
     VIA_AUTO,   /* domestic, then external */
@@ -14,11 +17,20 @@ enum via {
     VIA_REFUSE, /* answered REFUSED */
 };
 
+/* A zone of a preset. What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may
+ * say otherwise. */
+struct blocklist {
+    struct name    zone;        /* lower case */
+    _Atomic msec_t quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
+};
+
 struct rule {
-    struct name zone; /* lower case */
-    enum via    via;
-    uint8_t     group;  /* VIA_GROUP: index into the settings' groups */
-    bool        preset; /* it comes from a preset */
+    struct name       zone; /* lower case */
+    enum via          via;
+    uint8_t           group;     /* VIA_GROUP: index into the settings' groups */
+    bool              preset;    /* it comes from a preset */
+    struct blocklist *blocklist; /* in a policy: the closest preset zone at or above this one; NULL: there is none.
+                                    Borrowed from the policy */
 };
 
 struct policy;
@@ -28,8 +40,8 @@ struct policy;
 struct policy *policy_create(const struct rule *rules, size_t count);
 void           policy_destroy(struct policy *policy);
 
-/* The rule for `name`; never NULL: without a match it is a built-in VIA_AUTO rule for the root. Borrowed from the
- * policy. */
+/* The rule for `name`, whose `blocklist` is that of the name too; never NULL: without a match it is a built-in VIA_AUTO
+ * rule for the root. Borrowed from the policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
 /* A zone that group `group` may be asked about: the root, unless it is fenced; else the first that a rule opens to it.
@@ -40,5 +52,8 @@ const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bo
 /* True if a rule other than VIA_AUTO stands at `zone` or anywhere below it: what is learned of `zone` must not reach
  * there. */
 bool policy_fence_below(const struct policy *policy, struct view zone);
+
+/* True once in an hour, whichever thread asks: a complaint about this list is due. */
+bool blocklist_complain(struct blocklist *list, msec_t now);
 
 #endif

@@ -124,6 +124,59 @@ static void fences_are_seen_from_above(void **state)
     policy_destroy(policy);
 }
 
+static void a_preset_says_what_a_blocklist_is(void **state)
+{
+    (void) state;
+    const struct rule rules[] = {
+        rule("list.example", VIA_GROUP, 0, true),      rule("list.example", VIA_GROUP, 2, false),
+        rule("open.list.example", VIA_AUTO, 0, false), rule("opened.example", VIA_AUTO, 0, false),
+        rule("opened.example", VIA_GROUP, 0, true),    rule("deep.opened.example", VIA_GROUP, 0, true),
+        rule("example", VIA_GROUP, 3, false),
+    };
+    static const struct {
+        const char *name;
+        const char *list; /* NULL: none */
+    } rows[] = {
+        {"list.example", "list.example"},
+        {"2.0.0.127.LIST.example", "list.example"},
+        {"x.open.list.example", "list.example"}, /* the way is the operator's, what it is the preset's */
+        {"x.opened.example", "opened.example"},
+        {"x.deep.opened.example", "deep.opened.example"},
+        {"example", NULL},
+        {"nolist.example", NULL},
+        {".", NULL},
+        {"list.test", NULL},
+    };
+    struct policy *policy = policy_create(rules, ARRAY_LEN(rules));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct name       name = named(rows[i].name), list = named(rows[i].list ? rows[i].list : ".");
+        const struct blocklist *found = policy_find(policy, name_view(&name))->blocklist;
+        if (rows[i].list == NULL ? found != NULL
+                                 : found == NULL || !name_equal(name_view(&found->zone), name_view(&list)))
+            fail_msg("%s: another list", rows[i].name);
+    }
+    policy_destroy(policy);
+}
+
+static void a_complaint_is_due_once_an_hour(void **state)
+{
+    (void) state;
+    enum {
+        HOUR = 3600000
+    };
+    const struct rule rules[] = {rule("a.example", VIA_GROUP, 0, true), rule("b.example", VIA_GROUP, 0, true)};
+    struct policy    *policy  = policy_create(rules, ARRAY_LEN(rules));
+    struct name       a = named("x.a.example"), b = named("x.b.example");
+    struct blocklist *list = policy_find(policy, name_view(&a))->blocklist;
+    assert_true(blocklist_complain(list, 5));
+    assert_false(blocklist_complain(list, 5));
+    assert_false(blocklist_complain(list, 4 + HOUR));
+    assert_true(blocklist_complain(policy_find(policy, name_view(&b))->blocklist, 6));
+    assert_true(blocklist_complain(list, 5 + HOUR));
+    assert_false(blocklist_complain(list, 6 + HOUR));
+    policy_destroy(policy);
+}
+
 static void without_rules_all_is_auto(void **state)
 {
     (void) state;
@@ -190,6 +243,16 @@ static bool fence_slowly(const struct rule *rules, size_t count, struct view zon
     return false;
 }
 
+static const struct rule *list_slowly(const struct rule *rules, size_t count, struct view name)
+{
+    const struct rule *best = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (rules[i].preset && name_is_at_or_below(name, name_view(&rules[i].zone)) &&
+            (best == NULL || rules[i].zone.len > best->zone.len))
+            best = &rules[i];
+    return best;
+}
+
 static void random_policies_agree_with_a_plain_search(void **state)
 {
     (void) state;
@@ -212,6 +275,10 @@ static void random_policies_agree_with_a_plain_search(void **state)
             assert_int_equal(found->via, expected == NULL ? VIA_AUTO : expected->via);
             if (expected != NULL)
                 assert_int_equal(found->group, expected->group);
+            const struct rule *list = list_slowly(rules, count, name_view(&name));
+            assert_int_equal(list != NULL, found->blocklist != NULL);
+            if (list != NULL)
+                assert_true(name_equal(name_view(&list->zone), name_view(&found->blocklist->zone)));
             assert_int_equal(policy_fence_below(policy, name_view(&name)),
                              fence_slowly(rules, count, name_view(&name)));
         }
@@ -459,6 +526,8 @@ int main(void)
         cmocka_unit_test(the_longest_match_wins),
         cmocka_unit_test(a_group_is_asked_about_what_is_open_to_it),
         cmocka_unit_test(fences_are_seen_from_above),
+        cmocka_unit_test(a_preset_says_what_a_blocklist_is),
+        cmocka_unit_test(a_complaint_is_due_once_an_hour),
         cmocka_unit_test(without_rules_all_is_auto),
         cmocka_unit_test(a_rule_for_the_root_replaces_the_built_in_one),
         cmocka_unit_test(random_policies_agree_with_a_plain_search),
