@@ -73,6 +73,7 @@ enum ede { /* RFC 8914 info-codes that byway sends or reads; EDE_NONE: none */
     EDE_OTHER                   = 0,
     EDE_EXTERNAL                = 1 << 16,          /* no codes, but EDE_OTHER with a text: external answered */
     EDE_OVER_QUOTA              = EDE_EXTERNAL + 1, /* external was not asked, since its quota was used up */
+    EDE_BLOCKLIST               = EDE_EXTERNAL + 2, /* the blocklist's answer was an error code */
     EDE_STALE_ANSWER            = 3,
     EDE_BOGUS                   = 6,
     EDE_SIGNATURE_EXPIRED       = 7,

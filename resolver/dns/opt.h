@@ -22,10 +22,13 @@ static inline struct view opt_text(int ede)
 {
     static const char external[]   = "answered by an external upstream";
     static const char over_quota[] = "over the quota of questions to external upstreams";
+    static const char blocklist[]  = "the blocklist answered with an error code";
     if (ede == EDE_EXTERNAL)
         return (struct view){(const uint8_t *) external, sizeof(external) - 1};
     if (ede == EDE_OVER_QUOTA)
         return (struct view){(const uint8_t *) over_quota, sizeof(over_quota) - 1};
+    if (ede == EDE_BLOCKLIST)
+        return (struct view){(const uint8_t *) blocklist, sizeof(blocklist) - 1};
     return (struct view){0};
 }
 

@@ -31,6 +31,8 @@ static int failure_ede(const struct query *query)
 {
     if (query->bogus_final)
         return EDE_BOGUS;
+    if (query->list_error)
+        return EDE_BLOCKLIST;
     if (query->over_quota)
         return EDE_OVER_QUOTA;
     for (size_t i = 0; i < 2; i++)

@@ -236,11 +236,14 @@ static bool falls_on(const struct setup *setup, enum outcome outcome)
     }
 }
 
-/* An outcome among the first side's failures that fallback.on allows. */
+/* An outcome among the first side's failures that fallback.on allows. A blocklist that answered with an error code has
+ * been reached. */
 static bool failure_allows(const struct query *query)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         const struct exchange *exchange = &query->exchanges[i];
+        if (query->list_error && outcome_usable(exchange->outcome))
+            continue;
         if (exchange->state == EXCHANGE_DONE && asking_in_side(query, exchange, &query->sides[0]) &&
             falls_on(query->setup, exchange->outcome))
             return true;

@@ -23,11 +23,32 @@ void evidence_tell(const struct query *query, struct desk *desk, enum observed w
     desk->effects.observe(desk->effects.context, &observation);
 }
 
-/* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. */
+void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, uint8_t code,
+                         msec_t now)
+{
+    COUNT(desk->counters.blocklist_errors);
+    query->list_error = true;
+    if (!blocklist_complain(query->route.blocklist, now))
+        return;
+    const struct observation observation = {
+        .what     = OBSERVED_COMPLAINT,
+        .type     = query->inquiry.type,
+        .class    = query->inquiry.class,
+        .terms    = query->terms,
+        .name     = query->inquiry.name,
+        .zone     = query->route.blocklist->zone,
+        .upstream = exchange->server->address,
+        .code     = code,
+    };
+    desk->effects.observe(desk->effects.context, &observation);
+}
+
+/* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. Nor does a blocklist that will not
+ * serve us, whoever else fails beside it. */
 bool evidence_wanted(const struct query *query)
 {
-    return query->route.learn && !query->inquiry.checking_disabled && query->inquiry.type != TYPE_ANY &&
-           query->inquiry.class == CLASS_IN;
+    return query->route.learn && !query->list_error && !query->inquiry.checking_disabled &&
+           query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
 }
 
 enum zone_reason evidence_reason(const struct query *query)
@@ -66,7 +87,8 @@ static bool shows_domain(const struct kind *kind, struct view domain)
 
 void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
-    if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled)
+    if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
+        query->list_error)
         return;
     struct view domain = suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
     if (domain.len > 0)
@@ -82,7 +104,7 @@ void evidence_domestic_fine(struct query *query, struct desk *desk, const struct
 
 void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind)
 {
-    if (query->route.reason == ROUTE_BLOCKED && kind->has_soa && !kind->has_alias &&
+    if (query->route.reason == ROUTE_BLOCKED && !query->list_error && kind->has_soa && !kind->has_alias &&
         name_labels(name_view(&kind->zone)) > query->route.labels)
         evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
 }

@@ -15,6 +15,9 @@ bool evidence_wanted(const struct query *query);
 enum zone_reason evidence_reason(const struct query *query);
 /* False: the network said of every domestic upstream that it is not there. */
 bool evidence_domestic_reached(const struct query *query);
+/* A blocklist answered with an error code: counts it, and complains where a complaint is due. */
+void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, uint8_t code,
+                         msec_t now);
 /* A domestic upstream answered. */
 void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
 

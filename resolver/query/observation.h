@@ -4,6 +4,7 @@
 #ifndef QUERY_OBSERVATION_H
 #define QUERY_OBSERVATION_H
 
+#include "base/address.h"
 #include "dns/name.h"
 #include "learn/words.h"
 #include "query/terms.h"
@@ -14,6 +15,7 @@ enum observed {
     OBSERVED_FINE,        /* domestic answered for a zone that is listed, or late */
     OBSERVED_CUT,         /* external, asked because of a blocked zone, showed a zone below that one */
     OBSERVED_SAMPLE,      /* domestic answered; a candidate for control questions, a few a minute */
+    OBSERVED_COMPLAINT,   /* a blocklist answers with an error code: for the log, no evidence */
 };
 
 struct observation {
@@ -22,8 +24,10 @@ struct observation {
     uint16_t         type, class;
     struct terms     terms; /* under which it was asked */
     struct name      name;  /* lower case */
-    struct name      zone;  /* owner of the SOA that external showed; len 0: it showed none */
-    struct name      alias; /* the end of the CNAME chain that external showed; len 0: none */
+    struct name zone;  /* owner of the SOA that external showed; len 0: it showed none. OBSERVED_COMPLAINT: the list */
+    struct name alias; /* the end of the CNAME chain that external showed; len 0: none */
+    struct address upstream; /* OBSERVED_COMPLAINT: who answered so */
+    uint8_t        code;     /* the same: of the error, see blocklist.h */
 };
 
 #endif

@@ -237,6 +237,8 @@ void prober_observe(struct prober *prober, const struct observation *observation
     case OBSERVED_SAMPLE:
         sample(prober, observation);
         break;
+    case OBSERVED_COMPLAINT:
+        break;
     }
     tend(prober, now);
 }

@@ -5,6 +5,7 @@
 
 #include "query/answering.h"
 #include "query/asking.h"
+#include "query/blocklist.h"
 #include "query/evidence.h"
 
 static void finish(struct query *query, struct desk *desk)
@@ -224,6 +225,17 @@ static void judge_bogus(struct query *query, const struct exchange *exchange, co
     query->needs_authentic |= kind_bogus(kind) == BOGUS_DOUBTFUL;
 }
 
+/* True if the list that the name is in gave an error code for an answer. */
+static bool is_list_error(struct query *query, struct desk *desk, const struct exchange *exchange,
+                          const struct message *reply, msec_t now)
+{
+    uint8_t code;
+    if (!query->route.blocklist || !outcome_usable(exchange->outcome) || !blocklist_error(reply, &code))
+        return false;
+    evidence_list_error(query, desk, exchange, code, now);
+    return true;
+}
+
 static bool acceptable(const struct query *query, const struct exchange *exchange, const struct message *reply)
 {
     if (!query->needs_authentic || asking_is_domestic(query, exchange))
@@ -234,6 +246,7 @@ static bool acceptable(const struct query *query, const struct exchange *exchang
 static void on_reply(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
                      const struct kind *kind, msec_t now)
 {
+    bool list_error = is_list_error(query, desk, exchange, reply, now);
     if (query->state == QUERY_ANSWERED) {
         asking_release(desk, exchange);
         if (asking_is_domestic(query, exchange) && outcome_usable(exchange->outcome)) {
@@ -245,7 +258,8 @@ static void on_reply(struct query *query, struct desk *desk, struct exchange *ex
         return;
     }
     judge_bogus(query, exchange, kind);
-    bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply);
+    bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
+                  (!list_error || query->setup->pass_list_errors);
     if (usable && win(query, desk, exchange, reply, kind, now))
         asking_release(desk, exchange);
     else

@@ -19,6 +19,8 @@
  * has been silent for 250 ms, or the route's patience is over; and fallback.on allows it.
  *   5. The first usable answer wins. A SERVFAIL that is bogus by the zone's own fault stands; one that a border could
  * have caused is overridden only by an authenticated answer from a trusted upstream.
+ *      So is a blocklist's error code (blocklist.h) no usable answer, unless the setting passes it on: the next
+ * upstream of the group may be one that the list serves. Alone it does not open external.
  *   6. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
  * QUERY_LIFE.
  *
@@ -101,6 +103,7 @@ struct query {
     struct side      sides[2];
     unsigned         sends; /* datagrams */
     bool             bogus_final, needs_authentic;
+    bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */
     bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool             failure_told; /* the failure was cached and observed */
     struct exchange  exchanges[QUERY_EXCHANGES];

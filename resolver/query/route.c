@@ -114,10 +114,9 @@ bool route_leads_external(const struct setup *setup, const struct table *table, 
     return is_listed(&verdict) && rules(setup, &verdict);
 }
 
-struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
-                          msec_t now)
+static struct route choose(const struct setup *setup, const struct shared *shared, const struct rule *rule,
+                           struct view name, uint16_t type, msec_t now)
 {
-    const struct rule *rule = policy_find(setup->policy, name);
     if (rule->via == VIA_GROUP)
         return (struct route){
             .reason = ROUTE_FENCE, .first = rule->group, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
@@ -133,4 +132,13 @@ struct route route_choose(const struct setup *setup, const struct shared *shared
     }
     return (struct route){
         .reason = ROUTE_PIN, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
+}
+
+struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
+                          msec_t now)
+{
+    const struct rule *rule  = policy_find(setup->policy, name);
+    struct route       route = choose(setup, shared, rule, name, type, now);
+    route.blocklist          = rule->blocklist;
+    return route;
 }

@@ -33,14 +33,15 @@ enum route_reason {
 
 struct route {
     enum route_reason reason;
-    uint8_t           first;    /* group index */
-    uint8_t           second;   /* SETUP_NO_GROUP: none, whatever happens */
-    msec_t            patience; /* ms from the first question to asking the second group too */
-    bool              learn;    /* a domestic failure is evidence */
-    bool              listed;   /* something is known of the zone: a domestic success is evidence too */
-    uint8_t           labels;   /* of the blocked zone, if that is the reason */
-    uint8_t           zone;     /* its number, or that of the pinned one, for the quota */
-    bool              would;    /* learning.mode observe: it would have been external */
+    uint8_t           first;     /* group index */
+    uint8_t           second;    /* SETUP_NO_GROUP: none, whatever happens */
+    msec_t            patience;  /* ms from the first question to asking the second group too */
+    bool              learn;     /* a domestic failure is evidence */
+    bool              listed;    /* something is known of the zone: a domestic success is evidence too */
+    uint8_t           labels;    /* of the blocked zone, if that is the reason */
+    uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
+    bool              would;     /* learning.mode observe: it would have been external */
+    struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */
 };
 
 /* True unless the rule is a fence that forbids to answer with what the group with index `origin` said. */

@@ -39,6 +39,7 @@ struct setup {
     msec_t              deadline; /* ms */
     enum setup_learning learning;
     uint32_t            min_ttl, max_ttl; /* s */
+    bool                pass_list_errors; /* else they become SERVFAIL */
     uint32_t            recheck_share;    /* of the questions that domestic is asked, hundredths of a percent */
 };
 

@@ -5,6 +5,7 @@
  */
 #include "base/bytes.h"
 #include "fuzz.h"
+#include "query/blocklist.h"
 #include "stage.h"
 
 #include <string.h>
@@ -125,6 +126,17 @@ static void check_strangers(struct stage *stage, const struct message *asked, st
     }
 }
 
+/* No error code reaches who asked a blocklist. */
+static void check_blocklist(const struct message *asked, struct view answer)
+{
+    static const struct view list = {(const uint8_t *) "\4list\7example", 14};
+    struct message           message;
+    uint8_t                  code;
+
+    if (name_is_at_or_below(asked->question.name, list) && message_parse(answer, &message))
+        CHECK(!blocklist_error(&message, &code));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct heard heard;
@@ -159,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     CHECK(heard.answers == 1);
     stage_check_answer(&asked, tcp, (struct view){heard.wire, heard.len});
+    check_blocklist(&asked, (struct view){heard.wire, heard.len});
     stage_end(stage);
     return 0;
 }

@@ -219,6 +219,7 @@ static void make_setup(struct stage *stage)
     static const struct rule rules[] = {
         {.zone = {.len = 14, .wire = "\4corp\7example"}, .via = VIA_GROUP, .group = SETUP_DOMESTIC},
         {.zone = {.len = 15, .wire = "\5never\7example"}, .via = VIA_REFUSE},
+        {.zone = {.len = 14, .wire = "\4list\7example"}, .via = VIA_GROUP, .group = SETUP_DOMESTIC, .preset = true},
     };
     char text[] = "192.0.2.1";
 

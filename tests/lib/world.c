@@ -2,6 +2,7 @@
  * world.c: see world.h: time, the network, servers and clients. Nothing here takes memory, so that a failing heap fails
  * the logic alone.
  */
+#include "base/bytes.h"
 #include "dns/text.h"
 #include "lib/world_inside.h"
 #include "query/query.h"
@@ -261,6 +262,8 @@ static void read_records(const struct message *answer, struct ask *ask)
 {
     struct record record = {0};
     while (message_next(answer, &record) && record.section == SECTION_ANSWER) {
+        if (record.type == TYPE_A)
+            ask->address = get_u32(record.data.data);
         if (record.type == TYPE_A || record.type == TYPE_AAAA)
             ask->group = record.data.data[1];
         else if (record.type == TYPE_MX)
@@ -298,8 +301,12 @@ static void happen(struct world *world, const struct event *event)
     struct ticket *ticket = event->ticket;
     if (event->kind == EVENT_OBSERVATION) {
         const struct observation observation = event->observation;
-        if (world->setup->learning != SETUP_LEARN_NOTHING)
+        if (observation.what == OBSERVED_COMPLAINT) {
+            world->complaints++;
+            world->complaint = observation;
+        } else if (world->setup->learning != SETUP_LEARN_NOTHING) {
             prober_observe(world->prober, &observation, world->now);
+        }
         return;
     }
     if (!ticket->open || ticket->number != event->number)

@@ -65,12 +65,14 @@ struct manner { /* how a server treats a question */
     int            ede;       /* sent with the reply; 0: none */
     bool           authentic; /* AD set */
     bool           proves;    /* a denial comes with NSEC, if the question has DO */
+    uint32_t       address;   /* of A records, in place of what tells who answered; 0: none */
 };
 
 struct world_fence {
     const char *zone;
     enum via    via;
     uint8_t     group;
+    bool        preset; /* it is a blocklist */
 };
 
 enum {
@@ -86,6 +88,7 @@ struct world_options { /* zero means the default */
     struct world_fence  fences[WORLD_FENCES];
     enum setup_learning learning;
     bool                not_on_timeout, not_on_servfail, not_on_refused;
+    bool                pass_list_errors;
     msec_t              patience, deadline;         /* auto, 4500 */
     msec_t              recheck_first, recheck_max; /* 10 m, 1 d */
     unsigned            recover_after;              /* 2 */
@@ -101,7 +104,7 @@ struct name world_name(const char *text);
 struct world *world_create(const struct world_options *options); /* NULL: no memory */
 /* Cancels what is under way, checks what holds in every world, frees it. */
 void world_end(struct world *world);
-/* A reload; fences, learning, patience, deadline and external_qps count. */
+/* A reload; fences, learning, patience, deadline, pass_list_errors and external_qps count. */
 void world_reload(struct world *world, const struct world_options *options);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */
@@ -120,6 +123,7 @@ struct ask {
     int      ede;
     unsigned records; /* in the answer section */
     int      group;   /* that the answer's data came from; -1: none */
+    uint32_t address; /* of the last A record; 0: none */
     bool     truncated, authentic;
 };
 
@@ -161,6 +165,10 @@ enum {
 };
 /* Packets sent so far to any of the servers with a name at or below `zone`. */
 size_t world_count(const struct world *world, unsigned servers, const char *zone, unsigned by);
+
+/* Complaints about blocklists so far. */
+unsigned                  world_complaints(const struct world *world);
+const struct observation *world_complaint(const struct world *world); /* the last one */
 
 struct verdict world_verdict(const struct world *world, const char *name, uint16_t type);
 /* Of the entry that stands at `zone` itself with scope `zone`; ZONE_CLEAR: none. */

@@ -87,6 +87,8 @@ struct world {
     struct driver        drivers[WORLD_WORKERS + 1];
     struct engine       *engines[WORLD_WORKERS];
     uint64_t             order;
+    unsigned             complaints;
+    struct observation   complaint;
     size_t               event_count, say_count, cut_count, alias_count, host_count, ask_count, sending_count, open;
     struct event        *heap[WORLD_EVENTS], *spare[WORLD_EVENTS];
     struct event         events[WORLD_EVENTS];

@@ -31,6 +31,10 @@ size_t world_count(const struct world *world, unsigned servers, const char *zone
     return count;
 }
 
+unsigned world_complaints(const struct world *world) { return world->complaints; }
+
+const struct observation *world_complaint(const struct world *world) { return &world->complaint; }
+
 struct verdict world_verdict(const struct world *world, const char *name, uint16_t type)
 {
     const struct name asked = world_name(name);
@@ -99,9 +103,10 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
     struct rule rules[WORLD_FENCES];
     size_t      count = 0;
     for (; count < WORLD_FENCES && options->fences[count].zone; count++)
-        rules[count] = (struct rule){.zone  = world_name(options->fences[count].zone),
-                                     .via   = options->fences[count].via,
-                                     .group = options->fences[count].group};
+        rules[count] = (struct rule){.zone   = world_name(options->fences[count].zone),
+                                     .via    = options->fences[count].via,
+                                     .group  = options->fences[count].group,
+                                     .preset = options->fences[count].preset};
     setup->policy         = policy_create(rules, count);
     setup->clients.blocks = malloc(sizeof(struct cidr));
     setup->clients.count  = 1;
@@ -135,6 +140,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
+    setup->pass_list_errors = options->pass_list_errors;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (setup->groups && fill_policy(setup, options)) {

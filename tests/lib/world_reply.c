@@ -102,7 +102,7 @@ static bool is_host(struct view name) /* in any letter case */
 
 /* Data that tell who answered. */
 static void data(struct writing *w, const struct view *owner, struct view name, uint16_t type,
-                 const struct world_facts *facts)
+                 const struct manner *manner, const struct world_facts *facts)
 {
     uint8_t who[16] = {10, (uint8_t) facts->group, (uint8_t) facts->server, 1};
     size_t  at      = begin_record(w, 0, owner, type);
@@ -122,7 +122,9 @@ static void data(struct writing *w, const struct view *owner, struct view name, 
         bytes(w, "\2ns\0", 4);
         break;
     default:
-        if (is_host(name))
+        if (type == TYPE_A && manner->address)
+            u32(w, manner->address);
+        else if (is_host(name))
             host_address(w, name, type);
         else
             bytes(w, who, type == TYPE_AAAA ? 16 : 4);
@@ -130,7 +132,8 @@ static void data(struct writing *w, const struct view *owner, struct view name, 
     end_record(w, at);
 }
 
-static void answer(struct writing *w, const struct message *question, const struct world_facts *facts)
+static void answer(struct writing *w, const struct message *question, const struct manner *manner,
+                   const struct world_facts *facts)
 {
     uint16_t           type  = question->question.type;
     const struct view *owner = NULL;
@@ -152,7 +155,7 @@ static void answer(struct writing *w, const struct message *question, const stru
     if (type == TYPE_NS)
         nameservers(w, owner, question->id, facts);
     else
-        data(w, owner, question->question.name, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, facts);
+        data(w, owner, question->question.name, type == TYPE_ANY || type == TYPE_SOA ? TYPE_A : type, manner, facts);
 }
 
 static void opt(struct writing *w, const struct manner *manner)
@@ -208,7 +211,7 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
         return w.len;
     }
     if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
-        answer(&w, question, facts);
+        answer(&w, question, manner, facts);
     else if (manner->way == NXDOMAINS || manner->way == HAS_NO_DATA)
         soa(&w, 1, facts->soa);
     if (manner->proves && question->edns.dnssec_ok)

@@ -102,21 +102,27 @@ static void failures_are_written(void **state)
     }
 }
 
-/* No code says that a limit of ours was reached: EDE 0, and words. */
-static void over_the_quota_is_said_in_words(void **state)
+/* No code says that a limit of ours was reached, or that a blocklist will not serve us: EDE 0, and words. */
+static void what_has_no_code_is_said_in_words(void **state)
 {
-    static const char text[] = "over the quota of questions to external upstreams";
-    struct asked      asked  = {.edns = true, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
-    struct message    message;
+    static const struct {
+        int         ede;
+        const char *text;
+    } rows[]             = {{EDE_OVER_QUOTA, "over the quota of questions to external upstreams"},
+                            {EDE_BLOCKLIST, "the blocklist answered with an error code"}};
+    struct asked   asked = {.edns = true, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
+    struct message message;
 
     (void) state;
     name_set(&asked.name, longest());
-    size_t len = failure_write(&asked, RCODE_SERVFAIL, EDE_OVER_QUOTA, out);
-    assert_true(len <= FAILURE_MAX && len <= asked.limit);
-    assert_true(message_parse((struct view){out, len}, &message));
-    assert_int_equal(message.edns.ede, EDE_OTHER);
-    assert_false(message.edns.garbled);
-    assert_memory_equal(out + len - (sizeof text - 1), text, sizeof text - 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t len = failure_write(&asked, RCODE_SERVFAIL, rows[i].ede, out), text_len = strlen(rows[i].text);
+        assert_true(len <= FAILURE_MAX && len <= asked.limit);
+        assert_true(message_parse((struct view){out, len}, &message));
+        assert_int_equal(message.edns.ede, EDE_OTHER);
+        assert_false(message.edns.garbled);
+        assert_memory_equal(out + len - text_len, rows[i].text, text_len);
+    }
 }
 
 static void rejections_echo_what_they_can(void **state)
@@ -183,7 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries_are_written),
         cmocka_unit_test(failures_are_written),
-        cmocka_unit_test(over_the_quota_is_said_in_words),
+        cmocka_unit_test(what_has_no_code_is_said_in_words),
         cmocka_unit_test(rejections_echo_what_they_can),
         cmocka_unit_test(case_is_mixed_by_bits),
     };
