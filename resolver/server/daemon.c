@@ -119,6 +119,7 @@ static bool start_control(struct daemon *daemon, int fd)
 
 /* ---- reload ---- */
 
+/* A stored answer names its group by index. */
 static bool same_groups(const struct settings *a, const struct settings *b)
 {
     if (a->group_count != b->group_count)
@@ -127,6 +128,23 @@ static bool same_groups(const struct settings *a, const struct settings *b)
         if (strcmp(a->groups[i].name, b->groups[i].name) != 0)
             return false;
     return true;
+}
+
+static size_t next_preset(const struct settings *settings, size_t i)
+{
+    while (i < settings->rule_count && !settings->rules[i].preset)
+        i++;
+    return i;
+}
+
+/* Else something may be stored that nobody looked at for error codes: it was no blocklist's then, or was passed on. */
+static bool same_blocklists(const struct settings *a, const struct settings *b)
+{
+    size_t i = next_preset(a, 0), j = next_preset(b, 0);
+    for (; i < a->rule_count && j < b->rule_count; i = next_preset(a, i + 1), j = next_preset(b, j + 1))
+        if (!name_equal(name_view(&a->rules[i].zone), name_view(&b->rules[j].zone)))
+            return false;
+    return i == a->rule_count && j == b->rule_count && a->pass_list_errors == b->pass_list_errors;
 }
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
@@ -160,7 +178,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
 {
     struct settings *before       = daemon->settings;
     struct setup    *setup_before = daemon->setup;
-    bool             flush        = !same_groups(before, next);
+    bool             flush        = !same_groups(before, next) || !same_blocklists(before, next);
     daemon->settings              = next;
     daemon->setup                 = setup;
     daemon->read_at               = clock_wall();
@@ -172,7 +190,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
     listeners_leave(daemon, before, next);
     keeper_begin(daemon); /* the workers that ended took their time */
     keeper_set_setup(daemon);
-    if (flush) /* a stored answer names its group by index */
+    if (flush)
         cache_flush_all(daemon->shared.cache);
     setup_drop(setup_before);
     settings_destroy(before);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "dns/text.h"
+#include "query/blocklist.h"
 #include "server/clock.h"
 #include "server/commands.h"
 #include "server/kept.h"
@@ -101,6 +102,25 @@ static void on_server_changed(void *context, const struct server *server, bool u
                     SERVER_PROBES_TO_DOWN);
 }
 
+/* Once an hour for each list, see policy.h. */
+static void tell_complaint(const struct observation *complaint)
+{
+    char        list[NAME_TEXT_MAX], name[NAME_TEXT_MAX], upstream[ADDRESS_TEXT_MAX];
+    const char *words = blocklist_error_words(complaint->code);
+    log_warning("blocklist %s: error code 127.255.255.%u%s%s%s from upstream %s for %s",
+                name_format(name_view(&complaint->zone), list), complaint->code, words ? " (" : "", words ? words : "",
+                words ? ")" : "", address_format(&complaint->upstream, upstream),
+                name_format(name_view(&complaint->name), name));
+}
+
+static void take_observation(struct daemon *daemon, const struct observation *observation)
+{
+    if (observation->what == OBSERVED_COMPLAINT)
+        tell_complaint(observation);
+    else if (daemon->setup->learning != SETUP_LEARN_NOTHING)
+        prober_observe(daemon->prober, observation, daemon->now);
+}
+
 static struct view registrable(void *context, struct view zone)
 {
     return suffix_registrable(((const struct daemon *) context)->shared.suffix, zone);
@@ -134,8 +154,7 @@ static void on_wake(uv_async_t *wake)
     keeper_begin(daemon);
     for (unsigned i = 0; i < daemon->worker_count; i++)
         while (worker_observation(daemon->workers[i], &observation))
-            if (daemon->setup->learning != SETUP_LEARN_NOTHING)
-                prober_observe(daemon->prober, &observation, daemon->now);
+            take_observation(daemon, &observation);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -154,6 +154,7 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->min_ttl          = settings->min_ttl;
     setup->max_ttl          = settings->max_ttl;
     setup->recheck_share    = settings->recheck_share;
+    setup->pass_list_errors = settings->pass_list_errors;
     if (fill_groups(registry, owned, settings) && fill_policy(setup, settings))
         return setup;
     destroy_setup(setup);

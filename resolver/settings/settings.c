@@ -129,6 +129,14 @@ static void read_presets(struct reader *reader, const struct place *place, const
     presets_read(reader, place, value);
 }
 
+static void read_blocklists_errors(struct reader *reader, const struct place *place, const json_t *value)
+{
+    static const char *const words[] = {"servfail", "pass", NULL};
+    size_t                   word    = 0;
+    if (value_word(reader, place, value, words, &word))
+        reader->settings->pass_list_errors = word == 1;
+}
+
 static void read_fallback_on(struct reader *reader, const struct place *place, const json_t *value)
 {
     static const char *const words[]  = {"timeout", "servfail", "refused", NULL};

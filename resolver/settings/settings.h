@@ -54,6 +54,7 @@ struct settings {
     size_t                group_count;
     struct rule          *rules; /* zones and presets */
     size_t                rule_count;
+    bool                  pass_list_errors; /* else they become SERVFAIL */
 
     bool   fall_on_timeout, fall_on_servfail, fall_on_refused;
     msec_t patience; /* 0: auto; "0ms" is 1, which a timer cannot tell from none */

@@ -184,6 +184,10 @@ static void test_scalars(void **state)
          "fallback.on[2]: \"timeout\" is listed already\n"
          "fallback.on[3]: expected one of \"timeout\", \"servfail\", \"refused\", not a number"},
         {WITH("\"fallback\": {\"on\": \"timeout\"}"), "fallback.on: expected a list of outcomes, not a string"},
+        {WITH("\"blocklists\": {\"errors\": \"nxdomain\"}"),
+         "blocklists.errors: unknown word: \"nxdomain\" (expected one of \"servfail\", \"pass\")"},
+        {WITH("\"blocklists\": {\"errors\": false}"),
+         "blocklists.errors: expected one of \"servfail\", \"pass\", not false"},
         {WITH("\"learning\": {\"mode\": \"maybe\"}"),
          "learning.mode: unknown word: \"maybe\" (expected one of \"on\", \"observe\", \"off\")"},
         {WITH("\"learning\": {\"recheck_first\": \"2h\", \"recheck_max\": \"1h\"}"),
@@ -425,6 +429,7 @@ static void test_defaults(void **state)
     assert_rule(&s->rules[0], "bl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
     assert_rule(&s->rules[1], "dnswl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
 
+    assert_false(s->pass_list_errors);
     assert_true(s->fall_on_timeout && s->fall_on_servfail && s->fall_on_refused);
     assert_int_equal(s->patience, 0);
     assert_int_equal(s->deadline, 4500);
@@ -461,7 +466,8 @@ static void test_everything_set(void **state)
                   "\"auto\"},\n"
                   "  {\"zone\": \"bl.example\", \"via\": \"external\"}, {\"zone\": \"no.example.\", \"via\": "
                   "\"refuse\"}],\n"
-                  "\"presets\": [], \"fallback\": {\"on\": [], \"patience\": \"0ms\", \"deadline\": \"30s\"},\n"
+                  "\"presets\": [], \"blocklists\": {\"errors\": \"pass\"},\n"
+                  "\"fallback\": {\"on\": [], \"patience\": \"0ms\", \"deadline\": \"30s\"},\n"
                   "\"learning\": {\"mode\": \"off\", \"recheck_first\": \"1s\", \"recheck_max\": \"1s\", "
                   "\"recover_after\": 1,\n"
                   "  \"recheck_share\": 0.1, \"max_zones\": 10000000}, \"limits\": {\"external_qps\": 1000000},\n"
@@ -487,6 +493,7 @@ static void test_everything_set(void **state)
     assert_rule(&s->rules[1], ".", VIA_AUTO, 0, false);
     assert_rule(&s->rules[2], "bl.example.", VIA_GROUP, GROUP_EXTERNAL, false);
     assert_rule(&s->rules[3], "no.example.", VIA_REFUSE, 0, false);
+    assert_true(s->pass_list_errors);
     assert_false(s->fall_on_timeout || s->fall_on_servfail || s->fall_on_refused);
     assert_int_equal(s->patience, 1); /* 0 would be auto */
     assert_int_equal(s->learning, LEARNING_OFF);
