@@ -84,6 +84,7 @@ enum ede { /* RFC 8914 info-codes that byway sends or reads; EDE_NONE: none */
     EDE_NSEC_MISSING            = 12,
     EDE_CACHED_ERROR            = 13,
     EDE_PROHIBITED              = 18,
+    EDE_NOT_SUPPORTED           = 21,
     EDE_NO_REACHABLE_AUTHORITY  = 22,
     EDE_NETWORK_ERROR           = 23,
 };

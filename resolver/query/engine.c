@@ -219,7 +219,13 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
 static size_t on_query(struct engine *engine, const struct message *message, const struct path *path, bool tcp,
                        msec_t now, uint8_t *out, size_t cap)
 {
-    struct desk       *desk = &engine->desk;
+    struct desk *desk = &engine->desk;
+    /* Only Internet names are routed and learned. Another class is asked for what a server says of itself
+     * (version.bind), and an upstream's answer would be about the upstream. */
+    if (message->question.class != CLASS_IN) {
+        COUNT(desk->counters.refused);
+        return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, tcp, out);
+    }
     const struct rule *rule = policy_find(desk->setup->policy, message->question.name);
     if (rule->via == VIA_REFUSE) {
         COUNT(desk->counters.refused);
