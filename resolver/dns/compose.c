@@ -50,6 +50,26 @@ size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t
     return len;
 }
 
+size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, uint8_t *out)
+{
+    size_t len = MESSAGE_HEADER;
+
+    header_write(asked->id, FLAG_QR | FLAG_AA | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | rcode, true,
+                 asked->edns, out);
+    put_u16(out + 6 + 2 * record->section, 1);
+    len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
+    put_u16(out + len, name_pointer(record->owner_at));
+    put_u16(out + len + 2, record->type);
+    put_u16(out + len + 4, CLASS_IN);
+    put_u32(out + len + 6, record->ttl);
+    put_u16(out + len + 10, (uint16_t) record->data.len);
+    memcpy(out + len + 12, record->data.data, record->data.len);
+    len += 12 + record->data.len;
+    if (asked->edns)
+        len += opt_write(asked->dnssec_ok, 0, EDE_NONE, out + len);
+    return len;
+}
+
 size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out)
 {
     const struct question *question = &query->question;

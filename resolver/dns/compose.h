@@ -29,6 +29,23 @@ enum {
 };
 size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out);
 
+/* A record of byway's own, class IN. Its owner is the name at `owner_at` of the message: the question's, or a tail of
+ * it; so may names in `data` be. */
+struct own_record {
+    enum section section; /* answer or authority */
+    size_t       owner_at;
+    uint16_t     type;
+    uint32_t     ttl; /* s */
+    struct view  data;
+};
+
+/* How a name that stands at `at` is written in a record. */
+static inline uint16_t name_pointer(size_t at) { return (uint16_t) (0xc000 | at); }
+
+/* An authoritative answer with that one record. Returns its length. `out` holds at least 512, `data` at most 100 bytes,
+ * so that it fits any client. */
+size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, uint8_t *out);
+
 /* The answer to a query that message_receive() did not accept: header with the id, opcode and RD echoed, the question
  * where it could be read. */
 size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out);

@@ -48,6 +48,7 @@ enum {
     TYPE_SRV   = 33,
     TYPE_DNAME = 39,
     TYPE_OPT   = 41,
+    TYPE_DS    = 43,
     TYPE_RRSIG = 46,
     TYPE_NSEC  = 47,
     TYPE_NSEC3 = 50,

@@ -8,6 +8,9 @@
  */
 #include "policy/policy.h"
 
+#include "dns/message.h"
+#include "policy/local.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +114,7 @@ static void policy_mark_fences(struct policy *policy)
 {
     for (uint32_t at = policy->node_count; at-- > 0;) {
         struct node *node = &policy->nodes[at];
-        if (node->rule != NULL && node->rule->via != VIA_AUTO)
+        if (node->rule != NULL && node->rule->via != VIA_AUTO && node->rule->via != VIA_LOCAL)
             node->fence_below = true;
         if (node->fence_below)
             policy->nodes[node->parent].fence_below = true;
@@ -204,6 +207,20 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
     const struct rule *rule;
     policy_walk(policy, name, &rule);
     return rule;
+}
+
+const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type)
+{
+    const struct rule *rule = policy_find(policy, name);
+    if (type == TYPE_DS && rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY && rule->zone.len == name.len)
+        rule = policy_find(policy, name_parent(name));
+    return rule;
+}
+
+bool policy_at_or_below(const struct policy *policy, struct view name)
+{
+    const struct rule *rule;
+    return policy_walk(policy, name, &rule) != NODE_NONE;
 }
 
 static bool leads_to(const struct rule *rule, uint8_t group, bool automatic)

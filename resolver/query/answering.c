@@ -50,7 +50,7 @@ void answering_give_failure(struct query *query, struct desk *desk, struct asker
         query->bogus_final ? CACHE_MISS
                            : cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
     if ((found == CACHE_STALE || found == CACHE_FRESH) &&
-        route_allows(desk->setup, name_view(&query->inquiry.name), hit.origin)) {
+        route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
         if (found == CACHE_STALE)
             COUNT(desk->counters.cache_stale);
         answering_give(query, desk, asker, (struct view){desk->out, hit.len});

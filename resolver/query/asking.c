@@ -288,7 +288,7 @@ static bool wants_second(const struct query *query, msec_t now)
 static void begin_second(struct query *query, struct desk *desk, msec_t now)
 {
     /* a reload may have put a fence there since the query began */
-    if (!route_allows(desk->setup, name_view(&query->inquiry.name), query->route.second)) {
+    if (!route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, query->route.second)) {
         query->route.second = SETUP_NO_GROUP;
         return;
     }

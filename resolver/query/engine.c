@@ -3,6 +3,7 @@
  */
 #include "query/engine.h"
 
+#include "policy/local.h"
 #include "query/query.h"
 
 #include <stdlib.h>
@@ -226,13 +227,17 @@ static size_t on_query(struct engine *engine, const struct message *message, con
         COUNT(desk->counters.refused);
         return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, tcp, out);
     }
-    const struct rule *rule = policy_find(desk->setup->policy, message->question.name);
+    const struct rule *rule = policy_find_for(desk->setup->policy, message->question.name, message->question.type);
     if (rule->via == VIA_REFUSE) {
         COUNT(desk->counters.refused);
         return decline(message, RCODE_REFUSED, EDE_PROHIBITED, tcp, out);
     }
     struct asked asked;
     asked_from(message, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
+    if (rule->via == VIA_LOCAL) {
+        COUNT(desk->counters.local);
+        return local_answer(&asked, rule, policy_at_or_below(desk->setup->policy, message->question.name), out);
+    }
     size_t len = from_cache(engine, &asked, rule, now, out, cap);
     if (len > 0)
         return len;

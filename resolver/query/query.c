@@ -161,7 +161,8 @@ static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
         struct cache_hit  hit;
         enum cache_answer found =
             cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
-        if (found == CACHE_FRESH && route_allows(desk->setup, name_view(&query->inquiry.name), hit.origin))
+        if (found == CACHE_FRESH &&
+            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin))
             answering_give(query, desk, asker, (struct view){desk->out, hit.len});
         else if (found == CACHE_FAILURE || asker->deadline <= now)
             answering_give_failure(query, desk, asker, now);

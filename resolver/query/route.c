@@ -98,14 +98,14 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     return route;
 }
 
-bool route_allows(const struct setup *setup, struct view name, uint8_t origin)
+bool route_allows(const struct setup *setup, struct view name, uint16_t type, uint8_t origin)
 {
-    return rule_allows(policy_find(setup->policy, name), origin);
+    return rule_allows(policy_find_for(setup->policy, name, type), origin);
 }
 
 bool route_leads_external(const struct setup *setup, const struct table *table, struct view name, uint16_t type)
 {
-    const struct rule *rule    = policy_find(setup->policy, name);
+    const struct rule *rule    = policy_find_for(setup->policy, name, type);
     struct verdict     verdict = table_find(table, name, type);
     if (rule->via != VIA_AUTO)
         return rule_allows(rule, SETUP_EXTERNAL);
@@ -137,7 +137,7 @@ static struct route choose(const struct setup *setup, const struct shared *share
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now)
 {
-    const struct rule *rule  = policy_find(setup->policy, name);
+    const struct rule *rule  = policy_find_for(setup->policy, name, type);
     struct route       route = choose(setup, shared, rule, name, type, now);
     route.blocklist          = rule->blocklist;
     return route;

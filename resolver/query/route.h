@@ -50,8 +50,8 @@ static inline bool rule_allows(const struct rule *rule, uint8_t origin)
     return rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == origin);
 }
 
-/* The same for that name's rule. */
-bool route_allows(const struct setup *setup, struct view name, uint8_t origin);
+/* The same for that question's rule. `type` 0: for the name as a whole. */
+bool route_allows(const struct setup *setup, struct view name, uint16_t type, uint8_t origin);
 
 /* For people: what is known, or a fence, sends queries for that name and type to external first. An outage, which
  * passes, is not looked at, and nothing is counted. */

@@ -172,7 +172,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
         control_fail(call, CONTROL_BAD_PARAMS, "note: longer than %d bytes", LIMIT_NOTE);
         return;
     }
-    if (!route_allows(daemon->setup, name_view(&name), external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
+    if (!route_allows(daemon->setup, name_view(&name), 0, external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
         control_fail(call, CONTROL_FAILED, "%s: the configuration's zones or presets do not allow %s",
                      name_format(name_view(&name), text), via);
         return;
@@ -243,8 +243,8 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
         fail_not_found(call, &name);
         return;
     }
-    if (!route_allows(daemon->setup, name_view(&name), SETUP_DOMESTIC) ||
-        !route_allows(daemon->setup, name_view(&name), SETUP_EXTERNAL)) {
+    if (!route_allows(daemon->setup, name_view(&name), 0, SETUP_DOMESTIC) ||
+        !route_allows(daemon->setup, name_view(&name), 0, SETUP_EXTERNAL)) {
         control_fail(call, CONTROL_FAILED,
                      "the configuration's zones or presets fence it: there are no two sides to ask");
         return;

@@ -129,7 +129,7 @@ static enum fate import_pin(struct daemon *daemon, const struct imported *read, 
     struct zone *there = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
     if ((there && there->pin != PIN_NONE) || read->until <= daemon->now)
         return FATE_SKIPPED;
-    if (!route_allows(daemon->setup, name_view(&read->name), read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
+    if (!route_allows(daemon->setup, name_view(&read->name), 0, read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
         *ret_why = "a fence forbids it";
         return FATE_REFUSED;
     }

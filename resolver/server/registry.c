@@ -4,6 +4,7 @@
 #include "server/registry.h"
 
 #include "base/list.h"
+#include "policy/local.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,11 +123,26 @@ static bool fill_groups(struct registry *registry, struct owned_setup *owned, co
     return true;
 }
 
+/* What the operator and the presets say, and what byway answers itself where they say nothing. */
+static struct policy *make_policy(const struct settings *settings)
+{
+    struct policy *policy = NULL;
+    struct rule   *rules  = calloc(settings->rule_count + LOCAL_RULES, sizeof(*rules));
+    if (rules) {
+        for (size_t i = 0; i < settings->rule_count; i++)
+            rules[i] = settings->rules[i];
+        size_t local = local_rules(settings->rules, settings->rule_count, rules + settings->rule_count);
+        policy       = policy_create(rules, settings->rule_count + local);
+    }
+    free(rules);
+    return policy;
+}
+
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
     setup->clients.count  = settings->allow.count;
     setup->clients.blocks = calloc(settings->allow.count + 1, sizeof(struct cidr));
-    setup->policy         = policy_create(settings->rules, settings->rule_count);
+    setup->policy         = make_policy(settings);
     if (!setup->clients.blocks || !setup->policy)
         return false;
     memcpy(setup->clients.blocks, settings->allow.blocks, settings->allow.count * sizeof(struct cidr));

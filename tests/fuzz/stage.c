@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fuzz.h"
+#include "policy/local.h"
 
 #include <string.h>
 
@@ -28,7 +29,8 @@ static unsigned group_of(const struct stage *stage, const struct server *server)
 static void check_query(const struct stage *stage, const struct exchange *exchange, struct view wire)
 {
     struct message     query;
-    const struct rule *rule = policy_find(stage->setup.policy, name_view(&exchange->inquiry->name));
+    const struct rule *rule =
+        policy_find_for(stage->setup.policy, name_view(&exchange->inquiry->name), exchange->inquiry->type);
 
     CHECK(wire.len <= QUERY_MAX && message_receive(wire, &query) == RECEPTION_QUERY);
     CHECK(name_equal(query.question.name, name_view(&exchange->inquiry->name)));
@@ -221,8 +223,11 @@ static void make_setup(struct stage *stage)
         {.zone = {.len = 15, .wire = "\5never\7example"}, .via = VIA_REFUSE},
         {.zone = {.len = 14, .wire = "\4list\7example"}, .via = VIA_GROUP, .group = SETUP_DOMESTIC, .preset = true},
     };
-    char text[] = "192.0.2.1";
+    struct rule all[ARRAY_LEN(rules) + LOCAL_RULES];
+    size_t      local  = local_rules(rules, ARRAY_LEN(rules), all + ARRAY_LEN(rules));
+    char        text[] = "192.0.2.1";
 
+    memcpy(all, rules, sizeof rules);
     for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++) {
         struct group  *group = &stage->groups[i / STAGE_UPSTREAMS];
         struct address address;
@@ -239,7 +244,7 @@ static void make_setup(struct stage *stage)
     stage->setup                       = (struct setup){.references       = 1,
                                                         .destroy          = keep_setup,
                                                         .serial           = 1,
-                                                        .policy           = policy_create(rules, ARRAY_LEN(rules)),
+                                                        .policy           = policy_create(all, ARRAY_LEN(rules) + local),
                                                         .clients          = {.blocks = &stage->everybody, .count = 1},
                                                         .groups           = stage->groups,
                                                         .group_count      = 2,

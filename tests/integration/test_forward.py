@@ -36,7 +36,7 @@ RECORDS = f"""
 def zones(world):
     world.add("records.test", RECORDS, ttl=4000)
     world.add("target.test", "far A 192.0.2.55\nfar AAAA 2001:db8::55", ttl=77)
-    world.add("2.0.192.in-addr.arpa", "25 PTR mail.records.test.")
+    world.add("3.0.192.in-addr.arpa", "25 PTR mail.records.test.")
 
 
 QUESTIONS = [
@@ -44,7 +44,7 @@ QUESTIONS = [
     ("records.test", "TXT"), ("aaaa.records.test", "AAAA"), ("_25._tcp.mail.records.test", "TLSA"),
     ("_smtp._tcp.records.test", "SRV"), ("strange.records.test", "TYPE65280"), ("alias.records.test", "A"),
     ("alias.records.test", "CNAME"), ("ptr.records.test", "PTR"), ("caa.records.test", "CAA"),
-    ("naptr.records.test", "NAPTR"), ("sshfp.records.test", "SSHFP"), ("25.2.0.192.in-addr.arpa", "PTR"),
+    ("naptr.records.test", "NAPTR"), ("sshfp.records.test", "SSHFP"), ("25.3.0.192.in-addr.arpa", "PTR"),
     ("records.test", "AAAA"), ("no.such.target.test", "MX"), (".", "NS"), ("\\000\\255.records.test", "A"),
 ]
 

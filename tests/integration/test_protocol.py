@@ -242,3 +242,80 @@ def test_what_is_refused_reaches_no_upstream(byway, shared_domestic):
     for row in refusals():
         udp_exchange(byway.where, row.sent, 0.05 if row.rcode is SILENCE else 6.0)
     assert shared_domestic.count() == 0 and shared_domestic.seen(qtype="") == []
+
+
+# ---- names that byway answers itself ----
+
+
+LOCAL = [  # name, type, rcode, text of the answer, owner of the SOA
+    ("localhost", "A", "NOERROR", "127.0.0.1", None),
+    ("LocalHost", "AAAA", "NOERROR", "::1", None),
+    ("mail.localhost", "A", "NOERROR", "127.0.0.1", None),
+    ("localhost", "MX", "NOERROR", None, "localhost."),
+    ("mx.invalid", "MX", "NXDOMAIN", None, "invalid."),
+    ("Example.Onion", "A", "NXDOMAIN", None, "onion."),
+    ("printer.home.arpa", "A", "NXDOMAIN", None, "home.arpa."),
+    ("_dns.resolver.arpa", "SVCB", "NOERROR", None, "resolver.arpa."),
+    ("1.0.0.127.in-addr.arpa", "PTR", "NOERROR", "localhost.", None),
+    ("1" + ".0" * 31 + ".ip6.arpa", "PTR", "NOERROR", "localhost.", None),
+    ("4.3.2.10.in-addr.arpa", "PTR", "NXDOMAIN", None, "10.in-addr.arpa."),
+    ("4.3.20.172.in-addr.arpa", "PTR", "NXDOMAIN", None, "20.172.in-addr.arpa."),
+    ("4.3.100.100.in-addr.arpa", "PTR", "NXDOMAIN", None, "100.100.in-addr.arpa."),
+    ("10.in-addr.arpa", "SOA", "NOERROR", "10.in-addr.arpa. nobody.invalid. 1 3600 1200 604800 10800", None),
+    ("1.0.d.f.ip6.arpa", "PTR", "NXDOMAIN", None, "d.f.ip6.arpa."),
+]
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_local_names(byway, shared_domestic, shared_external, tcp):
+    shared_domestic.forget()
+    before = byway.control("stats")["local"]
+    for qname, qtype, rcode, text, owner in LOCAL:
+        for flags in ({}, {"do": True, "ad": True}, {"edns": None}, {"cd": True}):
+            reply = byway.ask(qname, qtype, tcp=tcp, **flags)
+            message = reply.message
+            assert reply.rcode == rcode and reply.has("AA") and not reply.has("AD"), qname
+            assert [rdata.to_text() for rrset in message.answer for rdata in rrset] == ([text] if text else []), qname
+            assert [rrset.name.canonicalize().to_text() for rrset in message.authority] == ([owner] if owner else [])
+            assert reply.ttls == [10800] and reply.ede == []
+    assert byway.control("stats")["local"] == before + 4 * len(LOCAL)
+    assert shared_domestic.count() == shared_external.count() == 0
+    assert byway.ctl("cache", "show", "localhost").returncode == 1
+
+
+def test_names_that_are_nobodys_but_not_ours(byway, shared_domestic):
+    """Forwarded: the operator's or his resolvers' business (docs/decisions/0018)."""
+    for qname in ("printer.local", "ipv4only.arpa", "example", "host.test", "1.15.172.in-addr.arpa"):
+        shared_domestic.forget()
+        byway.ask(qname)
+        assert shared_domestic.count(qname) == 1, qname
+
+
+def test_ds_of_a_private_reverse_zone_is_the_parents(byway, shared_domestic):
+    """A validator behind byway needs the parent's word that the zone is not signed."""
+    for qname, asked in (("10.in-addr.arpa", 1), ("home.arpa", 1), ("9.10.in-addr.arpa", 0)):
+        shared_domestic.forget()
+        byway.ask(qname, "DS", do=True)
+        assert shared_domestic.count(qname) == asked, qname
+
+
+def test_zones_claim_local_names(forwarder, domestic, external, office, world):
+    for zone in ("10.in-addr.arpa", "168.192.in-addr.arpa", "home.arpa"):
+        world.add(zone, "* PTR mail.corp.test.\nwww A $MARK")
+    daemon = forwarder({"upstreams.office": [str(office)],
+                        "zones": [{"zone": "10.in-addr.arpa", "via": "office"}, {"zone": ".", "via": "domestic"},
+                                  {"zone": "7.168.192.in-addr.arpa", "via": "auto"},
+                                  {"zone": "home.arpa", "via": "office"}, {"zone": "onion", "via": "refuse"}]})
+    assert daemon.ask("4.3.2.10.in-addr.arpa", "PTR").message.answer
+    assert daemon.ask("www.home.arpa").rcode == "NOERROR"
+    assert office.count("10.in-addr.arpa") == office.count("home.arpa") == 1
+    assert daemon.ask("4.7.168.192.in-addr.arpa", "PTR").message.answer and domestic.count("168.192.in-addr.arpa") == 1
+    assert daemon.ask("4.8.168.192.in-addr.arpa", "PTR").rcode == "NXDOMAIN"
+    assert daemon.ask("168.192.in-addr.arpa", "PTR").rcode == "NOERROR"
+    assert daemon.ask("x.onion").rcode == "REFUSED"
+    assert daemon.ask("localhost").addresses == ["127.0.0.1"]
+    assert domestic.count("168.192.in-addr.arpa") == 1 and external.count() == 0
+    assert daemon.ctl("zones", "pin", "localhost", "external").returncode == 1
+    daemon.set({"zones": []})  # a reload takes the claim back, and nothing that was cached outlives it
+    daemon.control("reload")
+    assert daemon.ask("4.3.2.10.in-addr.arpa", "PTR").rcode == "NXDOMAIN"

@@ -1,0 +1,32 @@
+/*
+ * local.h: the names that byway answers itself, because no server of the world has anything to say about them: RFC 6761
+ * (localhost, invalid), RFC 7686 (onion), and the zones of RFC 6303 and of IANA's list that grew from it. Plain data
+ * and one function; decision 18 says which names are not here, and why.
+ */
+#ifndef POLICY_LOCAL_H
+#define POLICY_LOCAL_H
+
+#include "dns/edit.h"
+#include "policy/policy.h"
+
+enum local {         /* what there is at the zone and below; all but LOCAL_NOTHING have a SOA */
+    LOCAL_EMPTY,     /* nothing but SOA and NS at the top (RFC 6303, 3) */
+    LOCAL_NOTHING,   /* not even the zone: NXDOMAIN for its own name too */
+    LOCAL_NODATA,    /* each name is there, and has nothing */
+    LOCAL_LOOPBACK,  /* each name has the loopback addresses */
+    LOCAL_LOCALHOST, /* at the top a PTR to localhost */
+};
+
+enum {
+    LOCAL_RULES = 128 /* at least as many as there are */
+};
+
+/* Writes the local zones into `out`, which holds LOCAL_RULES; returns how many. Left out are those that a rule of
+ * `rules`, other than for the root and of a preset, stands at or above: the operator has said where they go. */
+size_t local_rules(const struct rule *rules, size_t count, struct rule *out);
+
+/* The answer to what a VIA_LOCAL `rule` covers. `is_there`: a rule stands at the name or below it, so that it exists.
+ * Returns its length; `out` holds at least 512. */
+size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, uint8_t *out);
+
+#endif
