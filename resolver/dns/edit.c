@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+    ANY_RECORD  = 21,
     UDP_MINIMUM = 512, /* what a client without EDNS takes; less is never advertised in earnest (RFC 6891, 6.2.3) */
 };
 
@@ -81,6 +82,18 @@ static void patch_ttls(uint8_t *out, struct view ttls, uint32_t age, bool stale)
     }
 }
 
+/* What stands for the records of ANY where they do not fit (RFC 8482, 4.2): the client need not come again by TCP, and
+ * the answer is too short to be worth a forged question. */
+static size_t put_any(uint8_t *out)
+{
+    static const uint8_t record[ANY_RECORD] = "\xc0\x0c\0\x0d\0\x01" /* the question's name, HINFO, IN */
+                                              "\0\0\0\0\0\x09"       /* TTL, length */
+                                              "\7RFC8482";           /* CPU; the NUL that ends it is the empty OS */
+    memcpy(out, record, sizeof(record));
+    put_u32(out + 6, ANY_TTL);
+    return sizeof(record);
+}
+
 size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap)
 {
@@ -88,28 +101,35 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     size_t   len          = stored->message.len;
     uint16_t flags        = get_u16(stored->message.data + 2);
     size_t   limit        = asked->limit < cap ? asked->limit : cap;
-    bool     fits;
+    bool     fits, any;
 
     assert(len >= question_end);
     /* A code that alone would cost the records is left out. */
     fits = len + opt_len(asked->edns, EDE_NONE) <= limit;
     if (fits && len + opt_len(asked->edns, ede) > limit)
         ede = EDE_NONE;
+    /* Whoever sent DO may validate, and no signature covers that HINFO. */
+    any = !fits && asked->limit < LIMIT_TCP_MESSAGE && asked->type == TYPE_ANY && !asked->dnssec_ok &&
+          (flags & FLAG_RCODE) == RCODE_NOERROR;
     if (!fits)
         len = question_end;
-    if (len + opt_len(asked->edns, ede) > cap)
+    if (len + (any ? ANY_RECORD : 0) + opt_len(asked->edns, ede) > cap)
         return 0;
 
     memcpy(out, stored->message.data, len);
     memcpy(out + MESSAGE_HEADER, asked->name.wire, asked->name.len);
-    if ((asked->flags & FLAG_AD) == 0 && !asked->dnssec_ok)
+    if (((asked->flags & FLAG_AD) == 0 && !asked->dnssec_ok) || any)
         flags &= (uint16_t) ~FLAG_AD;
     put_u16(out, asked->id);
-    put_u16(out + 2, (uint16_t) (flags | (asked->flags & (FLAG_RD | FLAG_CD)) | (fits ? 0 : FLAG_TC)));
+    put_u16(out + 2, (uint16_t) (flags | (asked->flags & (FLAG_RD | FLAG_CD)) | (fits || any ? 0 : FLAG_TC)));
     if (fits)
         patch_ttls(out, stored->ttls, age, stale);
     else
         memset(out + 6, 0, 6);
+    if (any) {
+        put_u16(out + 6, 1);
+        len += put_any(out + len);
+    }
     if (!asked->edns)
         return len;
     put_u16(out + 10, (uint16_t) (get_u16(out + 10) + 1));

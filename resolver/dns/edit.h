@@ -47,14 +47,21 @@ void asked_from(const struct message *query, uint16_t udp_limit, struct asked *r
 
 /* Writes the client's answer: id, question in the client's case, RD and CD from the query, AD only where the query had
  * AD or DO, TTLs less `age` s but not below 0 (`stale`: all are STALE_TTL), OPT if the query had one, with `ede` unless
- * EDE_NONE or only the code would not fit. Over asked->limit or `cap`: TC set, empty sections. `stored` was made from a
- * reply to this very question. Returns the length, 0 if `cap` is too small (never for cap >= limit). */
+ * EDE_NONE or only the code would not fit. Over asked->limit or `cap`: TC set, empty sections; but for ANY over UDP
+ * without DO one HINFO "RFC8482" instead of the records. `stored` was made from a reply to this very question. Returns
+ * the length, 0 if `cap` is too small (never for cap >= limit). */
 size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap);
 
 /* TTL that a stale answer carries, s (RFC 8767, 5). */
 enum {
     STALE_TTL = 30
+};
+
+/* Of the HINFO that stands for the records of ANY, s: long enough to spare who asks again and again (RFC 8482, 4.2),
+ * with nothing in it that could become wrong. */
+enum {
+    ANY_TTL = 3600
 };
 
 #endif

@@ -42,6 +42,7 @@ enum {
     TYPE_CNAME = 5,
     TYPE_SOA   = 6,
     TYPE_PTR   = 12,
+    TYPE_HINFO = 13,
     TYPE_MX    = 15,
     TYPE_TXT   = 16,
     TYPE_AAAA  = 28,

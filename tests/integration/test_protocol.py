@@ -3,9 +3,12 @@
 import struct
 from dataclasses import dataclass
 
+import dns.rdatatype
 import pytest
 
 from client import TcpClient, udp_exchange
+from conftest import DOMESTIC
+from upstream import Answer
 
 FORMERR, NOTIMP, REFUSED, BADVERS = 1, 4, 5, 16
 QR, AA, TC, RD, RA, Z, AD, CD = 0x8000, 0x400, 0x200, 0x100, 0x80, 0x40, 0x20, 0x10
@@ -319,3 +322,24 @@ def test_zones_claim_local_names(forwarder, domestic, external, office, world):
     daemon.set({"zones": []})  # a reload takes the claim back, and nothing that was cached outlives it
     daemon.control("reload")
     assert daemon.ask("4.3.2.10.in-addr.arpa", "PTR").rcode == "NXDOMAIN"
+
+
+# ---- ANY ----
+
+
+def test_a_large_any_is_one_hinfo_over_udp(byway, shared_domestic, fresh):
+    """RFC 8482, 4.2: no need to come again by TCP. Who may validate comes, for the HINFO has no signature."""
+    large, small = fresh("any"), fresh("any")
+    shared_domestic.set_name(large, Answer([f'{large}. 300 TXT "{n} {"x" * 200}"' for n in range(20)]))
+    shared_domestic.set_name(small, Answer([f"{small}. 300 MX 10 mail.{small}.", f"{small}. 300 A {DOMESTIC}"]))
+    for _ in range(2):
+        for flags in ({"edns": None}, {"edns": 512}, {"edns": 4096}, {"edns": 4096, "ad": True}):
+            reply = byway.ask(large, "ANY", **flags)
+            (rrset,) = reply.message.answer
+            assert reply.rcode == "NOERROR" and not reply.truncated and not reply.has("AD") and len(reply.wire) < 80
+            assert rrset.rdtype == dns.rdatatype.HINFO and rrset[0].to_text() == '"RFC8482" ""' and rrset.ttl == 3600
+            assert len(byway.ask(small, "ANY", **flags).message.answer) == 2
+        reply = byway.ask(large, "ANY", do=True)
+        assert reply.truncated and reply.message.answer == []
+        reply = byway.ask(large, "ANY", tcp=True)
+        assert not reply.truncated and len(reply.wire) > 4000

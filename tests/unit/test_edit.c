@@ -325,6 +325,55 @@ static void a_large_txt_passes_unchanged(void **state)
     assert_memory_equal(message.question.name.data, "\7EXAMPLE\3com", 13);
 }
 
+/* RFC 8482, 4.2. With DO, over TCP, for other types and other rcodes nothing stands for the records. */
+static void a_large_any_is_one_hinfo(void **state)
+{
+    static const struct {
+        unsigned rcode, type;
+        bool     dnssec_ok;
+        uint16_t udp_limit;
+        bool     hinfo;
+    } rows[] = {
+        {RCODE_NOERROR, TYPE_ANY, false, 1232, true},  {RCODE_NOERROR, TYPE_ANY, true, 1232, false},
+        {RCODE_NOERROR, TYPE_TXT, false, 1232, false}, {RCODE_NXDOMAIN, TYPE_ANY, false, 1232, false},
+        {RCODE_NOERROR, TYPE_ANY, false, 0, false},
+    };
+    static uint8_t           text[2000];
+    const struct store_rules with = {.max_ttl = 86400, .authentic = true};
+    uint32_t                 ttl;
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct form    form  = {FLAG_RD | FLAG_AD, "Example.com",    (uint16_t) rows[i].type, true, 4096,
+                                rows[i].dnssec_ok, rows[i].udp_limit};
+        struct asked   asked = asked_by(&form);
+        struct message message;
+        struct record  record = {0};
+
+        packet_begin(&packet, PACKET_REPLY | FLAG_AD | rows[i].rcode, "example.com", rows[i].type);
+        packet_record_here(&packet, 0, TYPE_TXT, 300, text, sizeof text);
+        struct stored stored = stored_with(&with, &ttl);
+        size_t        len    = answer_write(&asked, &stored, 10, false, EDE_EXTERNAL, out, sizeof out);
+        parse_out(len, &message);
+        assert_int_equal((message.flags & FLAG_TC) != 0, !rows[i].hinfo && rows[i].udp_limit > 0);
+        assert_int_equal((message.flags & FLAG_AD) != 0, !rows[i].hinfo);
+        assert_true(message.edns.present);
+        if (rows[i].udp_limit == 0) { /* nor where a message is too large even for TCP */
+            parse_out(answer_write(&asked, &stored, 10, false, EDE_NONE, out, 600), &message);
+            assert_true((message.flags & FLAG_TC) != 0 && message.count[SECTION_ANSWER] == 0);
+        }
+        if (!rows[i].hinfo)
+            continue;
+        assert_int_equal(message.count[SECTION_ANSWER], 1);
+        assert_true(message_next(&message, &record));
+        assert_int_equal(record.type, TYPE_HINFO);
+        assert_int_equal(record.ttl, ANY_TTL);
+        assert_int_equal(record.data.len, 9);
+        assert_memory_equal(record.data.data, "\7RFC8482", 9);
+        assert_memory_equal(message.question.name.data, "\7Example\3com", 13);
+    }
+}
+
 /* Round the limit: first the code goes, then the records. */
 static void the_limit_is_kept(void **state)
 {
@@ -394,7 +443,8 @@ int main(void)
         cmocka_unit_test(external_is_said_in_words),     cmocka_unit_test(answers_differ_by_what_was_asked),
         cmocka_unit_test(a_stale_answer_is_short_lived), cmocka_unit_test(limits_follow_the_query),
         cmocka_unit_test(a_large_txt_passes_unchanged),  cmocka_unit_test(the_limit_is_kept),
-        cmocka_unit_test(writing_keeps_to_its_room),     cmocka_unit_test(the_largest_message_is_packed),
+        cmocka_unit_test(a_large_any_is_one_hinfo),      cmocka_unit_test(writing_keeps_to_its_room),
+        cmocka_unit_test(the_largest_message_is_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
