@@ -1,7 +1,7 @@
 /*
  * local.h: the names that byway answers itself, because no server of the world has anything to say about them: RFC 6761
  * (localhost, invalid), RFC 7686 (onion), and the zones of RFC 6303 and of IANA's list that grew from it. Plain data
- * and one function; decision 18 says which names are not here, and why.
+ * and one function; decision 19 says which names are not here, and why.
  */
 #ifndef POLICY_LOCAL_H
 #define POLICY_LOCAL_H

@@ -147,6 +147,25 @@ static bool same_blocklists(const struct settings *a, const struct settings *b)
     return i == a->rule_count && j == b->rule_count && a->pass_list_errors == b->pass_list_errors;
 }
 
+static bool is_trusted_in(const struct group_setting *group, const struct upstream_setting *upstream)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (address_equal(&group->upstreams[i].address, &upstream->address) && group->upstreams[i].trusted)
+            return true;
+    return false;
+}
+
+/* An upstream is trusted no longer; the cache may have answers with its AD bit. The groups are the same. */
+static bool trust_ended(const struct settings *before, const struct settings *next)
+{
+    for (size_t i = 0; i < before->group_count; i++)
+        for (size_t j = 0; j < before->groups[i].count; j++)
+            if (before->groups[i].upstreams[j].trusted &&
+                !is_trusted_in(&next->groups[i], &before->groups[i].upstreams[j]))
+                return true;
+    return false;
+}
+
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* What cannot change while running is said, not ignored. */
@@ -178,10 +197,10 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
 {
     struct settings *before       = daemon->settings;
     struct setup    *setup_before = daemon->setup;
-    bool             flush        = !same_groups(before, next) || !same_blocklists(before, next);
-    daemon->settings              = next;
-    daemon->setup                 = setup;
-    daemon->read_at               = clock_wall();
+    bool             flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next);
+    daemon->settings       = next;
+    daemon->setup          = setup;
+    daemon->read_at        = clock_wall();
     log_configure(next->log_level, next->log_format);
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], setup);

@@ -4,9 +4,10 @@ import dns.edns
 import dns.flags
 import pytest
 
-from client import ask
+from client import ask, together
 from conftest import DOMESTIC, EXTERNAL
-from upstream import Answer, ByTransport, DropEdns, LowerCase, NoEdns, Rcode, Reset, Resolve, TcpOnly, Truncate
+from upstream import (Answer, ByTransport, DropEdns, LowerCase, NoEdns, Rcode, Reset, Resolve, Servfail, Slow, TcpOnly,
+                      Truncate)
 
 SPF = " ".join(f'"ip4:198.51.100.{n}/32 include:spf{n:03}.example.test {"x" * 180}"' for n in range(18))  # 4 kB
 
@@ -178,14 +179,64 @@ class Authenticated(Resolve):
         await asked.send(asked.wire_of(reply))
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-def test_ad_only_from_trusted_to_who_asked(forwarder, domestic, fresh, trusted):
+# What DANE in a mail server asks. Postfix asks ". NS" to see whether its resolver's AD means anything.
+DANE = [(".", "NS"), ("{}", "MX"), ("_25._tcp.mail.{}", "TLSA"), ("mail.{}", "A"), ("mail.{}", "AAAA"), ("no.{}", "MX")]
+ASKERS = [{}, {"ad": True}, {"do": True}, {"ad": True, "do": True}, {"edns": None}, {"edns": None, "ad": True},
+          {"cd": True, "ad": True}]
+
+
+def signed(fresh):
+    tlsa = "_25._tcp.mail TLSA 3 1 1 d2abde240d7cd3ee6b4b28c54df034b97983a1d16e8a410e4561cb106618e971"
+    return fresh("signed", text=f"@ MX 10 mail\nmail A $MARK\n{tlsa}")
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+@pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
+def test_ad_only_from_trusted_to_who_asked(forwarder, domestic, fresh, trusted, tcp):
+    """Whether it is the first to ask, comes to the cache, or joins."""
     domestic.default = Authenticated()
-    daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "trusted": trusted}]})
-    zone = fresh("signed")
-    for n, flags in enumerate(({}, {"ad": True}, {"do": True})):
-        for _ in range(2):
-            assert daemon.ask(f"n{n}.{zone}", **flags).has("AD") == (trusted and bool(flags))
+    daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "trusted": trusted}], "workers": 1})
+    zone = signed(fresh)
+    for qname, qtype in DANE:
+        qname = qname.format(zone)
+        for first in range(2):  # on a miss, an asker with or without AD fills the cache for both
+            for flags in ASKERS[first:] + ASKERS[:first]:
+                for _ in range(2):
+                    expected = trusted and bool(flags.get("ad") or flags.get("do"))
+                    assert daemon.ask(qname, qtype, tcp=tcp, **flags).has("AD") == expected, (qname, qtype, flags)
+            daemon.control("cache", "flush", "--all")
+    domestic.default = Slow(0.2, Authenticated())
+    for qname, qtype in DANE:
+        joined, before = ASKERS[:2] * 4, daemon.control("stats")["joined"]
+        replies = together([lambda flags=flags: daemon.ask(qname.format(zone), qtype, tcp=tcp, **flags)
+                            for flags in joined])
+        assert daemon.control("stats")["joined"] > before
+        assert [reply.has("AD") for reply in replies] == [trusted and bool(flags) for flags in joined], (qname, qtype)
+
+
+def test_ad_is_the_one_of_the_upstream_that_answered(forwarder, domestic, external, fresh):
+    domestic.default = external.default = Authenticated()
+    daemon = forwarder({"upstreams.external": [{"address": str(external), "trusted": True}]})
+    zone = signed(fresh)
+    assert not daemon.ask(zone, "MX", ad=True).has("AD")
+    domestic.set(zone, Servfail())
+    for _ in range(2):
+        reply = daemon.ask(f"_25._tcp.mail.{zone}", "TLSA", do=True)
+        assert reply.has("AD") and reply.ede == [0]
+    external.default = Resolve()
+    assert not daemon.ask(f"mail.{zone}", do=True).has("AD"), "a trusted upstream's answer that is not authentic"
+
+
+def test_ad_ends_with_the_trust(forwarder, domestic, fresh):
+    domestic.default = Authenticated()
+    daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "trusted": True}]})
+    zone = signed(fresh)
+    assert daemon.ask(zone, "MX", ad=True).has("AD")
+    daemon.control("reload")
+    assert daemon.ask(zone, "MX", ad=True).has("AD") and domestic.count(zone, qtype="MX") == 1
+    daemon.set({"upstreams.domestic": [str(domestic)]})
+    daemon.control("reload")
+    assert not daemon.ask(zone, "MX", ad=True).has("AD"), "out of the cache"
 
 
 def test_the_case_of_the_question_is_mixed_upstream(byway, shared_domestic, fresh):
