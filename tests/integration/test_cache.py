@@ -54,11 +54,25 @@ def test_negative_answers_live_as_long_as_their_soa_says(byway, shared_domestic,
     assert shared_domestic.count(zone) == 2
 
 
-def test_negative_answers_without_soa_are_not_kept(byway, shared_domestic, fresh):
+@pytest.mark.parametrize("rcode, answer", [("NXDOMAIN", Nxdomain()), ("NOERROR", Answer([]))],
+                         ids=["nxdomain", "nodata"])
+def test_negative_answers_without_soa_are_not_kept(byway, shared_domestic, fresh, rcode, answer):
     zone = fresh("bare")
-    shared_domestic.set(zone, Nxdomain())
+    shared_domestic.set(zone, answer)
+    for n in range(1, 4):
+        assert byway.ask(zone, tcp=n == 2, do=n == 3).rcode == rcode and shared_domestic.count(zone) == n
+    assert byway.ctl("cache", "show", zone).returncode == 1
+
+
+def test_a_negative_answer_without_soa_of_external_is_not_kept(forwarder, domestic, external, fresh):
+    daemon = forwarder({"fallback.deadline": "1500ms", "learning.mode": "off"})
+    zone = fresh("bare")
+    domestic.set(zone, Servfail())
+    external.set(zone, Nxdomain())
     for n in range(1, 3):
-        assert byway.ask(zone).rcode == "NXDOMAIN" and shared_domestic.count(zone) == n
+        assert daemon.ask(zone).rcode == "NXDOMAIN" and external.count(zone) == n
+    external.set(zone, Servfail())
+    assert daemon.ask(zone).rcode == "SERVFAIL"
 
 
 def test_the_key_is_the_whole_question(byway, shared_domestic, fresh):
@@ -129,16 +143,18 @@ def test_a_stale_answer_serves_when_nothing_else_does(forwarder, domestic, exter
     wait_for(lambda: STALE_ANSWER not in daemon.ask(zone).ede, 7, "fresh again", every=0.3)
 
 
-def test_stale_negative_answers_do_not_serve(forwarder, domestic, external, fresh):
+@pytest.mark.parametrize("failure", [Silent(), Servfail()], ids=["silent", "servfail"])
+def test_stale_negative_answers_do_not_serve(forwarder, domestic, external, fresh, failure):
     daemon = forwarder({"fallback.deadline": "1500ms"})
     zone = fresh("stale", text="www A $MARK", negative=1)
     assert daemon.ask(f"no.{zone}").rcode == "NXDOMAIN"
     assert daemon.ask(f"www.{zone}", "MX").rcode == "NOERROR"
     time.sleep(1.3)
     for upstream in (domestic, external):
-        upstream.set(zone, Servfail())
-    assert daemon.ask(f"no.{zone}").rcode == "SERVFAIL"
-    assert daemon.ask(f"www.{zone}", "MX").rcode == "SERVFAIL"
+        upstream.set(zone, failure)
+    for _ in range(2):  # when the deadline comes, and from the cached failure
+        assert daemon.ask(f"no.{zone}").rcode == "SERVFAIL"
+        assert daemon.ask(f"www.{zone}", "MX").rcode == "SERVFAIL"
 
 
 def test_stale_may_be_off(forwarder, domestic, external, fresh):
