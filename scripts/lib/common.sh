@@ -18,7 +18,8 @@ wrong_usage() {
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
-test_packages="$lab_packages libcmocka-dev libasan8 libubsan1 libtsan2 python3-dnspython python3-pytest dnsperf mandoc systemd
+test_packages="$lab_packages libcmocka-dev libasan8 libubsan1 libtsan2 python3-dnspython python3-pytest dnsperf
+    knot-dnsutils ldnsutils mandoc systemd
     shellcheck clang clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
