@@ -180,6 +180,13 @@ bool address_is_loopback(const struct address *address)
     return cidr_contains(&v4, address) || cidr_contains(&v6, address);
 }
 
+struct view address_client(const struct address *address)
+{
+    if (address->any.sa_family == AF_INET6)
+        return (struct view){address->in6.sin6_addr.s6_addr, 8};
+    return (struct view){(const uint8_t *) &address->in.sin_addr, 4};
+}
+
 bool cidr_parse(const char *text, struct cidr *ret)
 {
     char           copy[ADDRESS_TEXT_MAX];

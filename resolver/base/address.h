@@ -35,6 +35,9 @@ const char *address_format_host(const struct address *address, char text[ADDRESS
 uint16_t    address_port(const struct address *address);
 bool        address_equal(const struct address *a, const struct address *b);
 bool        address_is_loopback(const struct address *address);
+/* The bytes that tell clients apart: an IPv4 address, the /64 of an IPv6 one, in which a host may number itself as it
+ * likes. Borrows. */
+struct view address_client(const struct address *address);
 
 /* Reads "192.0.2.0/24", "2001:db8::/32", or a single address. Bits set beyond the prefix are an error. */
 bool cidr_parse(const char *text, struct cidr *ret);

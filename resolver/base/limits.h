@@ -13,6 +13,7 @@ enum {
     LIMIT_TCP_CLIENTS     = 1000,     /* client connections for each worker; the idlest gives way */
     LIMIT_TCP_PIPELINE    = 64,       /* unanswered questions of one client connection; then it is not read */
     LIMIT_TCP_OUTPUT      = 1 << 20,  /* bytes a slow reader may have waiting before it is cut off */
+    LIMIT_PACED           = 65536,    /* clients whose rate is remembered; a power of two: 512 KiB */
     LIMIT_UDP_SENDS       = 6,        /* datagrams towards upstreams for one question */
     LIMIT_GROUP           = 8,        /* upstreams in a group */
     LIMIT_GROUPS          = 16,       /* upstream groups */

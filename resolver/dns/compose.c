@@ -86,6 +86,14 @@ size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out
     return len;
 }
 
+size_t truncation_write(const struct message *query, uint8_t *out)
+{
+    size_t len = rejection_write(query, RCODE_NOERROR, out);
+
+    put_u16(out + 2, get_u16(out + 2) | FLAG_TC);
+    return len;
+}
+
 void name_mix_case(uint8_t *wire, size_t len, uint64_t random)
 {
     unsigned letter = 0;

@@ -50,6 +50,9 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
  * where it could be read. */
 size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out);
 
+/* An empty answer with TC=1, no longer than the query: the client is to come over TCP. */
+size_t truncation_write(const struct message *query, uint8_t *out);
+
 /* Letter case from the bits of `random`, two independent letters never share a bit until 64 are used. In place. */
 void name_mix_case(uint8_t *wire, size_t len, uint64_t random);
 

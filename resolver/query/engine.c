@@ -20,6 +20,7 @@ struct engine {
     struct list    queries, free_queries; /* struct query.link */
     struct list    free_askers;           /* struct asker.link */
     size_t         query_count, asker_count;
+    struct address limited; /* who was over client_qps last; len 0: nobody since it was told */
 };
 
 struct engine *engine_create(const struct engine_options *options)
@@ -135,6 +136,51 @@ void engine_set_setup(struct engine *engine, struct setup *setup)
     struct setup *before = engine->desk.setup;
     engine->desk.setup   = setup_take(setup);
     setup_drop(before);
+}
+
+/* ---- how often a client may ask ---- */
+
+bool engine_exempt(const struct engine *engine, const struct address *peer)
+{
+    return clients_allow(&engine->desk.setup->exempt, peer);
+}
+
+static bool within_pace(struct engine *engine, const struct address *peer, msec_t now)
+{
+    struct pace *pace = engine->desk.shared.pace;
+    uint32_t     rate = engine->desk.setup->client_qps;
+    if (!pace || rate == 0 || engine_exempt(engine, peer) || pace_take(pace, rate, peer, now))
+        return true;
+    engine->limited = *peer;
+    return false;
+}
+
+bool engine_admit(struct engine *engine, const struct address *peer, msec_t now)
+{
+    if (within_pace(engine, peer, now))
+        return true;
+    COUNT(engine->desk.counters.rate_delayed);
+    return false;
+}
+
+bool engine_limited(struct engine *engine, struct address *ret)
+{
+    *ret                = engine->limited;
+    engine->limited.len = 0;
+    return ret->len > 0;
+}
+
+/* Half of them, drawn, get TC=1 and nothing else. A real client then comes over TCP, where it cannot lie about its
+ * address and is served at its rate; a forged one is sent less than was sent in its name. */
+static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
+{
+    struct desk   *desk = &engine->desk;
+    struct message query;
+    COUNT(desk->counters.rate_limited);
+    if (rng_below(&desk->rng, 2) == 0 || message_receive(wire, &query) != RECEPTION_QUERY)
+        return 0;
+    COUNT(desk->counters.rate_truncated);
+    return truncation_write(&query, out);
 }
 
 /* ---- parse, policy, cache, join ---- */
@@ -268,6 +314,8 @@ size_t engine_receive(struct engine *engine, struct view message, const struct p
     COUNT(desk->counters.queries);
     if (tcp)
         COUNT(desk->counters.queries_tcp);
+    else if (!within_pace(engine, &path->peer, now))
+        return cut_or_drop(engine, message, out);
     enum reception reception = message_receive(message, &query);
     if (reception == RECEPTION_DROP) {
         COUNT(desk->counters.dropped);

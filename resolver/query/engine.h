@@ -32,6 +32,14 @@ void engine_set_setup(struct engine *engine, struct setup *setup);
 size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
                       uint8_t *out, size_t cap);
 
+/* May a message from `peer` over TCP be taken now (limits.client_qps)? False: later. engine_receive() asks this itself
+ * over UDP, where what comes too often is dropped or cut. */
+bool engine_admit(struct engine *engine, const struct address *peer, msec_t now);
+/* Is `peer` exempt from limits on a client? */
+bool engine_exempt(const struct engine *engine, const struct address *peer);
+/* Whether a client was over the limit since this was last asked, and one who was. */
+bool engine_limited(struct engine *engine, struct address *ret);
+
 /* Events of an exchange that effects.send() was given. */
 void engine_on_packet(struct engine *engine, struct exchange *exchange, struct view packet, msec_t now);
 void engine_on_unreachable(struct engine *engine, struct exchange *exchange, msec_t now);

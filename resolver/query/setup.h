@@ -31,6 +31,8 @@ struct setup {
 
     struct policy *policy;
     struct clients clients;
+    struct clients exempt;     /* from client_qps, and from the bound on connections of one client */
+    uint32_t       client_qps; /* messages a second from one client; 0: no limit */
     struct group  *groups;
     unsigned       group_count;
 

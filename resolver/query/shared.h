@@ -7,6 +7,7 @@
 #include "cache/cache.h"
 #include "learn/good.h"
 #include "learn/table.h"
+#include "policy/pace.h"
 #include "policy/suffix.h"
 #include "query/claims.h"
 #include "query/quota.h"
@@ -18,6 +19,7 @@ struct shared {
     struct suffix *suffix;
     struct claims *claims; /* NULL: there is only one engine */
     struct quota  *quota;  /* NULL: external may be asked without limit */
+    struct pace   *pace;   /* NULL: clients may ask without limit */
 };
 
 #endif

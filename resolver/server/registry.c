@@ -92,6 +92,7 @@ static void destroy_setup(struct setup *setup)
     free(owned->uses);
     free(setup->groups);
     free(setup->clients.blocks);
+    free(setup->exempt.blocks);
     policy_destroy(setup->policy);
     free(owned);
 }
@@ -138,15 +139,22 @@ static struct policy *make_policy(const struct settings *settings)
     return policy;
 }
 
+static bool copy_clients(struct clients *to, const struct clients *from)
+{
+    to->count  = from->count;
+    to->blocks = calloc(from->count + 1, sizeof(struct cidr));
+    if (!to->blocks)
+        return false;
+    if (from->count > 0)
+        memcpy(to->blocks, from->blocks, from->count * sizeof(struct cidr));
+    return true;
+}
+
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
-    setup->clients.count  = settings->allow.count;
-    setup->clients.blocks = calloc(settings->allow.count + 1, sizeof(struct cidr));
-    setup->policy         = make_policy(settings);
-    if (!setup->clients.blocks || !setup->policy)
-        return false;
-    memcpy(setup->clients.blocks, settings->allow.blocks, settings->allow.count * sizeof(struct cidr));
-    return true;
+    setup->policy = make_policy(settings);
+    return setup->policy && copy_clients(&setup->clients, &settings->allow) &&
+           copy_clients(&setup->exempt, &settings->client_exempt);
 }
 
 struct setup *registry_setup(struct registry *registry, const struct settings *settings)
@@ -171,6 +179,7 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->max_ttl          = settings->max_ttl;
     setup->recheck_share    = settings->recheck_share;
     setup->pass_list_errors = settings->pass_list_errors;
+    setup->client_qps       = settings->client_qps;
     if (fill_groups(registry, owned, settings) && fill_policy(setup, settings))
         return setup;
     destroy_setup(setup);

@@ -7,6 +7,7 @@
 #include "server/worker.h"
 
 #include "base/list.h"
+#include "base/log.h"
 #include "net/tcp_listen.h"
 #include "net/udp_listen.h"
 #include "server/clock.h"
@@ -57,6 +58,7 @@ struct worker {
     struct tcp_listen *tcp;
     struct list        listeners;
     struct ring       *ring;
+    struct pace       *pace;
     uv_async_t        *keeper;
     msec_t             now;
     msec_t             timer_due;
@@ -311,6 +313,16 @@ static void look_at_listeners(struct worker *worker)
     sweep_listeners(worker);
 }
 
+/* A stranger must not fill the log: a line a minute, whoever it names. */
+static void tell_limited(struct worker *worker)
+{
+    struct address client;
+    char           text[ADDRESS_TEXT_MAX];
+    if (engine_limited(worker->engine, &client) && pace_tell(worker->pace, worker->now))
+        log_warning("client %s sends more than limits.client_qps: over UDP it is dropped or cut, over TCP it waits",
+                    address_format_host(&client, text));
+}
+
 static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
@@ -318,6 +330,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
     if (worker->now - atomic_load_explicit(&worker->pulse, memory_order_relaxed) >= PULSE_EVERY) {
         atomic_store_explicit(&worker->pulse, worker->now, memory_order_relaxed);
         look_at_listeners(worker);
+        tell_limited(worker);
     }
     msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
     if (worker->stopping && (engine_flights(worker->engine) == 0 || worker->now >= worker->stop_at)) {
@@ -390,6 +403,7 @@ struct worker *worker_start(const struct worker_options *options)
         return NULL;
     worker->orders_end = &worker->orders;
     worker->keeper     = options->keeper;
+    worker->pace       = options->shared.pace;
     worker->now        = clock_now();
     worker->pulse      = worker->now;
     list_init(&worker->listeners);

@@ -63,19 +63,12 @@ static void read_listen(struct reader *reader, const struct place *place, const 
     }
 }
 
-static void read_allow(struct reader *reader, const struct place *place, const json_t *value)
+static void read_blocks(struct reader *reader, const struct place *place, const json_t *value, struct clients *ret)
 {
     static const char expected[] = "a block like \"192.0.2.0/24\" or \"2001:db8::/32\", without bits behind the prefix";
-    struct clients   *allow      = &reader->settings->allow;
-    if (!value_list(reader, place, value, "a list of CIDR blocks"))
-        return;
-    size_t count = json_array_size(value);
-    if (count == 0) {
-        reader_error(reader, place, "expected one block at least, or nobody may ask");
-        return;
-    }
-    allow->blocks = calloc(count, sizeof(*allow->blocks));
-    if (!allow->blocks) {
+    size_t            count      = json_array_size(value);
+    ret->blocks                  = calloc(count + 1, sizeof(*ret->blocks));
+    if (!ret->blocks) {
         reader_no_memory(reader);
         return;
     }
@@ -84,11 +77,21 @@ static void read_allow(struct reader *reader, const struct place *place, const j
         const char        *text = value_text(reader, &here, json_array_get(value, i), expected);
         if (!text)
             continue;
-        if (cidr_parse(text, &allow->blocks[allow->count]))
-            allow->count++;
+        if (cidr_parse(text, &ret->blocks[ret->count]))
+            ret->count++;
         else
             reader_error(reader, &here, "not a CIDR block: \"%.*s\" (expected %s)", QUOTE_MAX, text, expected);
     }
+}
+
+static void read_allow(struct reader *reader, const struct place *place, const json_t *value)
+{
+    if (!value_list(reader, place, value, "a list of CIDR blocks"))
+        return;
+    if (json_array_size(value) == 0)
+        reader_error(reader, place, "expected one block at least, or nobody may ask");
+    else
+        read_blocks(reader, place, value, &reader->settings->allow);
 }
 
 static void read_workers(struct reader *reader, const struct place *place, const json_t *value)
@@ -220,6 +223,19 @@ static void read_limits_external_qps(struct reader *reader, const struct place *
     int64_t questions;
     if (value_number(reader, place, value, 1, 1000000, &questions))
         reader->settings->external_qps = (uint32_t) questions;
+}
+
+static void read_limits_client_qps(struct reader *reader, const struct place *place, const json_t *value)
+{
+    int64_t messages;
+    if (value_number(reader, place, value, 0, 1000000, &messages))
+        reader->settings->client_qps = (uint32_t) messages;
+}
+
+static void read_limits_client_exempt(struct reader *reader, const struct place *place, const json_t *value)
+{
+    if (value_list(reader, place, value, "a list of CIDR blocks"))
+        read_blocks(reader, place, value, &reader->settings->client_exempt);
 }
 
 static void read_cache_memory(struct reader *reader, const struct place *place, const json_t *value)
@@ -489,6 +505,7 @@ void settings_destroy(struct settings *settings)
     free(settings->rules);
     free(settings->listen);
     free(settings->allow.blocks);
+    free(settings->client_exempt.blocks);
     free(settings->user);
     free(settings->control_socket);
     free(settings->control_group);

@@ -66,7 +66,9 @@ struct settings {
     uint32_t           recheck_share; /* of the questions that domestic is asked, hundredths of a percent */
     size_t             max_zones;
 
-    uint32_t external_qps; /* questions of clients that external is asked, a second */
+    uint32_t       external_qps; /* questions of clients that external is asked, a second */
+    uint32_t       client_qps;   /* messages from one client, a second; 0: no limit */
+    struct clients client_exempt;
 
     uint64_t cache_memory;
     uint32_t min_ttl, max_ttl, stale; /* s */

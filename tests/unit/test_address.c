@@ -119,6 +119,29 @@ static void test_equality_and_loopback(void **state)
     }
 }
 
+static void test_what_tells_clients_apart(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool        same;
+    } rows[] = {
+        {"192.0.2.1:1", "192.0.2.1:2", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct address a, b;
+
+        assert_true(address_parse(rows[i].a, 53, &a) && address_parse(rows[i].b, 53, &b));
+        struct view one = address_client(&a), other = address_client(&b);
+        assert_int_equal(one.len, other.len);
+        assert_int_equal(memcmp(one.data, other.data, one.len) == 0, rows[i].same);
+    }
+}
+
 static void test_blocks_are_read(void **state)
 {
     static const struct {
@@ -193,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_addresses_are_read_and_written),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_equality_and_loopback),
+        cmocka_unit_test(test_what_tells_clients_apart),
         cmocka_unit_test(test_blocks_are_read),
         cmocka_unit_test(test_blocks_contain),
     };

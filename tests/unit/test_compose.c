@@ -162,6 +162,27 @@ static void rejections_echo_what_they_can(void **state)
     }
 }
 
+static void a_truncation_is_no_longer_than_the_query(void **state)
+{
+    (void) state;
+    for (unsigned opts = 0; opts < 2; opts++) {
+        struct message query, message;
+        size_t         len;
+
+        packet_begin(&packet, 0x0100, "Example.com", TYPE_MX);
+        if (opts > 0)
+            packet_opt(&packet, 4096, 0x00008000, NULL, 0);
+        assert_int_equal(message_receive(packet_view(&packet), &query), RECEPTION_QUERY);
+        len = truncation_write(&query, out);
+        assert_int_equal(len, packet_view(&packet).len);
+        assert_true(message_parse((struct view){out, len}, &message));
+        assert_int_equal(message.id, 0x1234);
+        assert_int_equal(message.flags, FLAG_QR | FLAG_TC | FLAG_RD | FLAG_RA);
+        assert_memory_equal(message.question.name.data, "\7Example\3com", 13);
+        assert_int_equal(message.count[SECTION_ANSWER] + message.count[SECTION_AUTHORITY], 0);
+    }
+}
+
 static void case_is_mixed_by_bits(void **state)
 {
     uint8_t wire[]  = "\4Ma1l\7EXAMPLE\3c-\xc1";
@@ -191,6 +212,7 @@ int main(void)
         cmocka_unit_test(failures_are_written),
         cmocka_unit_test(what_has_no_code_is_said_in_words),
         cmocka_unit_test(rejections_echo_what_they_can),
+        cmocka_unit_test(a_truncation_is_no_longer_than_the_query),
         cmocka_unit_test(case_is_mixed_by_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,13 @@ static void test_scalars(void **state)
         {WITH("\"limits\": {\"external_qps\": 1000001}"),
          "limits.external_qps: 1000001 is out of range (1 to 1000000)"},
         {WITH("\"limits\": {\"external_qps\": 0.5}"), "limits.external_qps: expected a whole number, not a fraction"},
+        {WITH("\"limits\": {\"client_qps\": -1}"), "limits.client_qps: -1 is out of range (0 to 1000000)"},
+        {WITH("\"limits\": {\"client_qps\": 1000001}"), "limits.client_qps: 1000001 is out of range (0 to 1000000)"},
+        {WITH("\"limits\": {\"client_exempt\": \"127.0.0.1\"}"),
+         "limits.client_exempt: expected a list of CIDR blocks, not a string"},
+        {WITH("\"limits\": {\"client_exempt\": [\"192.0.2.1/24\"]}"),
+         "limits.client_exempt[0]: not a CIDR block: \"192.0.2.1/24\" (expected a block like \"192.0.2.0/24\" or "
+         "\"2001:db8::/32\", without bits behind the prefix)"},
         {WITH("\"limits\": {\"external_qbs\": 5}"),
          "limits.external_qbs: unknown key (did you mean \"limits.external_qps\"?)"},
         {WITH("\"cache\": {\"memory\": \"1MB\"}"), "cache.memory: not a size: \"1MB\" (expected " SIZE ")"},
@@ -440,6 +447,8 @@ static void test_defaults(void **state)
     assert_int_equal(s->recheck_share, 100);
     assert_int_equal(s->max_zones, 100000);
     assert_int_equal(s->external_qps, 1000);
+    assert_int_equal(s->client_qps, 5000);
+    assert_int_equal(s->client_exempt.count, 2);
     assert_int_equal(s->cache_memory, 64 << 20);
     assert_int_equal(s->min_ttl, 0);
     assert_int_equal(s->max_ttl, 86400);
@@ -470,7 +479,8 @@ static void test_everything_set(void **state)
                   "\"fallback\": {\"on\": [], \"patience\": \"0ms\", \"deadline\": \"30s\"},\n"
                   "\"learning\": {\"mode\": \"off\", \"recheck_first\": \"1s\", \"recheck_max\": \"1s\", "
                   "\"recover_after\": 1,\n"
-                  "  \"recheck_share\": 0.1, \"max_zones\": 10000000}, \"limits\": {\"external_qps\": 1000000},\n"
+                  "  \"recheck_share\": 0.1, \"max_zones\": 10000000}, \"limits\": {\"external_qps\": 1000000,\n"
+                  "  \"client_qps\": 0, \"client_exempt\": []},\n"
                   "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\"},\n"
                   "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
                   "\"metrics\": {},\n"
@@ -499,6 +509,8 @@ static void test_everything_set(void **state)
     assert_int_equal(s->learning, LEARNING_OFF);
     assert_int_equal(s->recheck_share, 10);
     assert_int_equal(s->external_qps, 1000000);
+    assert_int_equal(s->client_qps, 0);
+    assert_int_equal(s->client_exempt.count, 0);
     assert_int_equal(s->max_ttl, 3600);
     assert_int_equal(s->stale, 0);
     assert_string_equal(s->control_group, "root");
