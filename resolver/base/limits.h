@@ -11,8 +11,10 @@ enum {
     LIMIT_ASKERS          = 1024,     /* clients that wait for one flight; the next is answered SERVFAIL */
     LIMIT_ASKERS_TOTAL    = 40000,    /* clients that wait, for each worker */
     LIMIT_TCP_CLIENTS     = 1000,     /* client connections for each worker; the idlest gives way */
+    LIMIT_TCP_CLIENT      = 250,      /* of them from one client, so that nobody alone takes all places */
     LIMIT_TCP_PIPELINE    = 64,       /* unanswered questions of one client connection; then it is not read */
     LIMIT_TCP_OUTPUT      = 1 << 20,  /* bytes a slow reader may have waiting before it is cut off */
+    LIMIT_TCP_MEMORY      = 64 << 20, /* bytes of all client connections of a worker; the heaviest is cut off */
     LIMIT_PACED           = 65536,    /* clients whose rate is remembered; a power of two: 512 KiB */
     LIMIT_UDP_SENDS       = 6,        /* datagrams towards upstreams for one question */
     LIMIT_GROUP           = 8,        /* upstreams in a group */

@@ -1,7 +1,7 @@
 /*
- * tcp_listen.h: DNS over TCP from clients (RFC 7766): pipelining, answers out of order, idle timeout, a cap on
- * connections. Knows no DNS but the two length bytes. One of these belongs to one thread and one uv_loop; it may listen
- * on several sockets.
+ * tcp_listen.h: DNS over TCP from clients (RFC 7766): pipelining, answers out of order, idle timeout, caps on
+ * connections and memory. Knows no DNS but the two length bytes. One of these belongs to one thread and one uv_loop; it
+ * may listen on several sockets.
  */
 #ifndef NET_TCP_LISTEN_H
 #define NET_TCP_LISTEN_H
@@ -21,13 +21,22 @@ typedef size_t (*tcp_listen_fn)(void *context, struct view message, const struct
 
 struct tcp_listen_options {
     unsigned idle_ms;     /* closed after that long without a byte or a question in flight */
+    unsigned message_ms;  /* closed if a message has begun that long ago and is not whole; 0: idle_ms alone counts */
     unsigned connections; /* cap; when reached, the connection that is idle the longest gives way to a new one */
+    unsigned per_client;  /* the same among those of one client (address_client()); 0: no other cap */
+    size_t   memory;      /* bytes that all may hold, in and out; beyond, the one that holds most is cut off */
     void (*begin)(void *context); /* before each batch; may be NULL */
+    /* Asked before each message, and again some ms later if it is false; the connection is not read meanwhile, so that
+     * the client feels it and nothing is lost. NULL: always. */
+    bool (*admit)(void *context, const struct address *peer);
+    bool (*exempt)(void *context, const struct address *peer); /* from per_client; NULL: nobody */
 };
 
 struct tcp_listen_stats {
-    uint64_t accepted, received, sent, idle_closed, evicted,
-        refused; /* refused: nobody idle to give way, or no descriptor left */
+    uint64_t accepted, received, sent, evicted;
+    uint64_t idle_closed; /* for silence, or a message that did not end */
+    uint64_t cut_off;     /* did not read, or held too much memory */
+    uint64_t refused;     /* nobody idle to give way, or no descriptor left */
     uint64_t open;
 };
 

@@ -22,6 +22,7 @@ enum {
     STOP_WITHIN = 5000,  /* ms to answer what was asked before a stop */
     LEFT_LIFE   = 40000, /* ms: longer than the longest deadline that settings allow */
     PULSE_EVERY = 1000,  /* ms between turns of an idle loop, for the watchdog */
+    TCP_MESSAGE = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
 
 enum order_kind {
@@ -126,6 +127,17 @@ static void effect_observe(void *context, const struct observation *observation)
     if (!ring_push(worker->ring, observation))
         COUNT(engine_counters(worker->engine)->observations_lost);
     uv_async_send(worker->keeper);
+}
+
+static bool admit(void *context, const struct address *peer)
+{
+    struct worker *worker = context;
+    return engine_admit(worker->engine, peer, worker->now);
+}
+
+static bool is_exempt(void *context, const struct address *peer)
+{
+    return engine_exempt(((struct worker *) context)->engine, peer);
 }
 
 static void on_packet(void *context, struct exchange *exchange, struct view packet)
@@ -304,12 +316,24 @@ static void on_timer(uv_timer_t *timer)
         engine_on_time(worker->engine, worker->now);
 }
 
+static void copy_tcp_stats(struct worker *worker)
+{
+    const struct tcp_listen_stats *stats    = tcp_listen_read_stats(worker->tcp);
+    struct counters               *counters = engine_counters(worker->engine);
+    atomic_store_explicit(&counters->tcp_clients, stats->accepted, memory_order_relaxed);
+    atomic_store_explicit(&counters->tcp_idle, stats->idle_closed, memory_order_relaxed);
+    atomic_store_explicit(&counters->tcp_evicted, stats->evicted, memory_order_relaxed);
+    atomic_store_explicit(&counters->tcp_cut_off, stats->cut_off, memory_order_relaxed);
+    atomic_store_explicit(&counters->tcp_refused, stats->refused, memory_order_relaxed);
+}
+
 static void look_at_listeners(struct worker *worker)
 {
     uint64_t drops = 0;
     LIST_EACH (item, next, &worker->listeners)
         drops += udp_listen_read_stats(CONTAINER_OF(item, struct listener, link)->udp)->kernel_dropped;
     atomic_store_explicit(&worker->kernel_drops, drops, memory_order_relaxed);
+    copy_tcp_stats(worker);
     sweep_listeners(worker);
 }
 
@@ -418,7 +442,14 @@ struct worker *worker_start(const struct worker_options *options)
         .effects = {worker, effect_send, effect_release, effect_answer, effect_observe},
     };
     memcpy(engine.seed, options->seed, sizeof(engine.seed));
-    const struct tcp_listen_options tcp = {.idle_ms = TCP_IDLE, .connections = LIMIT_TCP_CLIENTS, .begin = begin};
+    const struct tcp_listen_options tcp = {.idle_ms     = TCP_IDLE,
+                                           .message_ms  = TCP_MESSAGE,
+                                           .connections = LIMIT_TCP_CLIENTS,
+                                           .per_client  = LIMIT_TCP_CLIENT,
+                                           .memory      = LIMIT_TCP_MEMORY,
+                                           .begin       = begin,
+                                           .admit       = admit,
+                                           .exempt      = is_exempt};
     worker->outlet                      = (struct outlet){
                              .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
     worker->ring   = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);

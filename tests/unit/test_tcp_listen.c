@@ -8,7 +8,9 @@ struct server {
     struct tcp_listen *listen;
     struct address     address;
     unsigned           handled, empty;
-    bool               later;      /* answers are left to the test */
+    bool               later;  /* answers are left to the test */
+    bool               stingy; /* takes no more than `budget` messages */
+    unsigned           budget;
     size_t             answer_len; /* instead of an echo, if not 0 */
     struct path        paths[256]; /* of the messages, in order */
 };
@@ -34,7 +36,25 @@ static size_t handle(void *context, struct view message, const struct path *path
     return message.len;
 }
 
-static void start(struct server *server, const char *host, unsigned idle_ms, unsigned connections)
+static bool admit(void *context, const struct address *peer)
+{
+    struct server *server = context;
+    assert_int_equal(peer->any.sa_family, server->address.any.sa_family);
+    if (!server->stingy)
+        return true;
+    if (server->budget == 0)
+        return false;
+    server->budget--;
+    return true;
+}
+
+static bool is_exempt(void *context, const struct address *peer)
+{
+    (void) context;
+    return peer->any.sa_family == AF_INET && peer->in.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+}
+
+static void start_with(struct server *server, const char *host, struct tcp_listen_options options)
 {
     struct address any = loopback_at(host, 0);
     int            fd  = tcp_listen_bind(&any);
@@ -44,10 +64,18 @@ static void start(struct server *server, const char *host, unsigned idle_ms, uns
     assert_int_equal(uv_loop_init(&loop), 0);
     *server         = (struct server){0};
     server->address = bound_to(fd);
-    server->listen  = tcp_listen_create(
-         &loop, &(struct tcp_listen_options){.idle_ms = idle_ms, .connections = connections}, handle, server);
+    options.admit   = admit;
+    options.exempt  = is_exempt;
+    if (options.memory == 0)
+        options.memory = LIMIT_TCP_MEMORY;
+    server->listen = tcp_listen_create(&loop, &options, handle, server);
     assert_non_null(server->listen);
     assert_true(tcp_listen_add(server->listen, fd));
+}
+
+static void start(struct server *server, const char *host, unsigned idle_ms, unsigned connections)
+{
+    start_with(server, host, (struct tcp_listen_options){.idle_ms = idle_ms, .connections = connections});
 }
 
 static void finish(struct server *server)
@@ -255,6 +283,134 @@ static void test_idle_connections_close(void **state)
     finish(&server);
 }
 
+/* A message that has begun has its time, whatever trickles in; whole ones keep a connection open. */
+static void test_a_message_must_end(void **state)
+{
+    (void) state;
+    struct server server;
+    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 400, .message_ms = 150, .connections = 10});
+    int busy = client_of(&server), dribbling = client_of(&server), silent = client_of(&server);
+    for (unsigned i = 0; i < 6; i++) {
+        (void) !send(dribbling, i == 0 ? "\1" : "x", 1, MSG_NOSIGNAL);
+        write_all(busy, i == 0 ? "\0\1a\0" : "\1a\0", i == 0 ? 4 : 3); /* it ends one, and begins another */
+        run_for(&loop, 50);
+    }
+    assert_true(is_closed(dribbling));
+    assert_int_equal(stats(&server)->idle_closed, 1);
+    assert_int_equal(server.handled, 6);
+    RUN_UNTIL(&loop, stats(&server)->open == 0);
+    close(busy);
+    close(dribbling);
+    close(silent);
+    finish(&server);
+}
+
+/* What is not admitted waits, is not lost, and is looked at again; who waits is the first in turn. */
+static void test_pauses(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 5000, 10);
+    server.stingy = true;
+    server.budget = 2;
+    int greedy = client_of(&server), modest = client_of(&server);
+    write_all(greedy, "\0\1a\0\1b\0\1c\0\1d", 12);
+    expect(greedy, "\0\1a\0\1b", 6);
+    write_all(modest, "\0\1m", 3);
+    run_for(&loop, 100);
+    assert_int_equal(server.handled, 2);
+    write_all(greedy, "\0\1e\0\1f\0\1g", 9); /* and it is not read meanwhile */
+    shutdown(greedy, SHUT_WR);
+    bool served = false;
+    for (unsigned i = 0; i < 3; i++) {
+        server.budget = 1;
+        RUN_UNTIL(&loop, server.handled == 3 + i);
+        run_for(&loop, 30);
+        served = served || is_readable(modest);
+    }
+    assert_true(served); /* although the other asked before, and had more to ask */
+    server.budget = 100;
+    expect(greedy, "\0\1c\0\1d\0\1e\0\1f\0\1g", 15);
+    RUN_UNTIL(&loop, is_closed(greedy));
+    expect(modest, "\0\1m", 3);
+    server.budget = 0;
+    write_all(modest, "\0\1n", 3);
+    run_for(&loop, 50);
+    assert_int_equal(stats(&server)->open, 1);
+    close(greedy);
+    close(modest);
+    finish(&server); /* while one waits */
+}
+
+/* One client has its share: its own idlest gives way, then it is refused. */
+static void test_share_of_a_client(void **state)
+{
+    (void) state;
+    struct server server;
+    start_with(&server, "::1", (struct tcp_listen_options){.idle_ms = 5000, .connections = 10, .per_client = 2});
+    server.later = true;
+    int first = client_of(&server), second = client_of(&server);
+    int third = client_of(&server);
+    RUN_UNTIL(&loop, is_closed(first));
+    write_all(second, "\0\1a", 3);
+    write_all(third, "\0\1b", 3);
+    RUN_UNTIL(&loop, server.handled == 2);
+    int fourth = client_of(&server);
+    RUN_UNTIL(&loop, is_closed(fourth));
+    assert_int_equal(stats(&server)->evicted, 1);
+    assert_int_equal(stats(&server)->refused, 1);
+    assert_int_equal(stats(&server)->open, 2);
+    const int all[] = {first, second, third, fourth};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        close(all[i]);
+    finish(&server);
+}
+
+static void test_the_exempt_share_all_places(void **state)
+{
+    (void) state;
+    struct server server;
+    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 5000, .connections = 4, .per_client = 2});
+    int clients[4];
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        clients[i] = client_of(&server);
+    assert_int_equal(stats(&server)->open, 4);
+    assert_int_equal(stats(&server)->evicted + stats(&server)->refused, 0);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        close(clients[i]);
+    finish(&server);
+}
+
+/* Many long messages that do not end: whoever holds most goes, the others stay. */
+static void test_memory(void **state)
+{
+    (void) state;
+    enum {
+        CLIENTS = 8,
+        MEMORY  = 200 << 10
+    };
+    struct server server;
+    start_with(&server, "127.0.0.1",
+               (struct tcp_listen_options){.idle_ms = 5000, .connections = CLIENTS + 1, .memory = MEMORY});
+    int modest = client_of(&server), clients[CLIENTS];
+    write_all(modest, "\0\2a", 3);
+    static char bytes[60000] = "\xff\xff";
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        clients[i] = client_of(&server);
+        write_all(clients[i], bytes, sizeof(bytes));
+        run_for(&loop, 20);
+    }
+    assert_true(stats(&server)->cut_off >= CLIENTS - 3);
+    assert_true(stats(&server)->open >= 2);
+    write_all(modest, "b", 1);
+    expect(modest, "\0\2ab", 4);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    close(modest);
+    RUN_UNTIL(&loop, stats(&server)->open == 0);
+    finish(&server);
+}
+
 /* A newcomer takes the place of who has asked nothing the longest, even if that one dribbles; never of who waits. */
 static void test_cap(void **state)
 {
@@ -449,6 +605,11 @@ int main(void)
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_answer_to_a_dead_connection),
         cmocka_unit_test(test_idle_connections_close),
+        cmocka_unit_test(test_a_message_must_end),
+        cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_share_of_a_client),
+        cmocka_unit_test(test_the_exempt_share_all_places),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_output_limit),
