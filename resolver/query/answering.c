@@ -53,9 +53,12 @@ void answering_give_failure(struct query *query, struct desk *desk, struct asker
         route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
         if (found == CACHE_STALE)
             COUNT(desk->counters.cache_stale);
+        else
+            COUNT(desk->counters.answered);
         answering_give(query, desk, asker, (struct view){desk->out, hit.len});
         return;
     }
+    COUNT(desk->counters.servfail);
     bool   told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
     size_t len  = failure_write(&asker->asked, RCODE_SERVFAIL, told ? hit.ede : failure_ede(query), desk->out);
     answering_give(query, desk, asker, (struct view){desk->out, len});

@@ -54,6 +54,7 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
     LIST_EACH (item, next, &query->askers) {
         struct asker *asker  = CONTAINER_OF(item, struct asker, link);
         size_t        length = answer_write(&asker->asked, &stored, 0, false, ede, desk->out, sizeof(desk->out));
+        COUNT(desk->counters.answered);
         answering_give(query, desk, asker, (struct view){desk->out, length});
     }
     if (side->group == SETUP_DOMESTIC) {
@@ -162,12 +163,14 @@ static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
         enum cache_answer found =
             cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
         if (found == CACHE_FRESH &&
-            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin))
+            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
+            COUNT(desk->counters.answered);
             answering_give(query, desk, asker, (struct view){desk->out, hit.len});
-        else if (found == CACHE_FAILURE || asker->deadline <= now)
+        } else if (found == CACHE_FAILURE || asker->deadline <= now) {
             answering_give_failure(query, desk, asker, now);
-        else
+        } else {
             break;
+        }
     }
     if (list_empty(&query->askers)) {
         query->state = QUERY_FINISHED;

@@ -48,21 +48,12 @@ static bool add_workers(struct daemon *daemon, unsigned count)
     return true;
 }
 
-static void end_worker(struct daemon *daemon, struct worker *worker)
-{
-    const struct counters *counters = worker_counters(worker);
-#define COUNTER(symbol, help) atomic_fetch_add(&daemon->ended.symbol, atomic_load(&counters->symbol));
-#include "query/counters.def"
-#undef COUNTER
-    worker_join(worker);
-}
-
 static void stop_workers(struct daemon *daemon, unsigned keep)
 {
     for (unsigned i = keep; i < daemon->worker_count; i++)
         worker_stop(daemon->workers[i]);
     for (unsigned i = keep; i < daemon->worker_count; i++)
-        end_worker(daemon, daemon->workers[i]);
+        worker_join(daemon->workers[i], &daemon->ended);
     daemon->worker_count = keep < daemon->worker_count ? keep : daemon->worker_count;
 }
 

@@ -381,6 +381,7 @@ static void wind_up(struct worker *worker)
 {
     begin_worker(worker);
     engine_cancel(worker->engine, worker->now);
+    copy_tcp_stats(worker);
     tcp_listen_close(worker->tcp);
     outlet_close(&worker->outlet);
     LIST_EACH (item, next, &worker->listeners) {
@@ -478,9 +479,13 @@ no_loop:
 
 void worker_stop(struct worker *worker) { insist(worker, &(struct order){.kind = ORDER_STOP}); }
 
-void worker_join(struct worker *worker)
+void worker_join(struct worker *worker, struct counters *sum)
 {
+    const struct counters *counters = worker_counters(worker);
     pthread_join(worker->thread, NULL);
+#define COUNTER(symbol, help) atomic_fetch_add(&sum->symbol, atomic_load(&counters->symbol));
+#include "query/counters.def"
+#undef COUNTER
     struct order *order;
     while ((order = take_order(worker))) {
         if (order->kind == ORDER_LISTEN) {

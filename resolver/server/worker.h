@@ -28,9 +28,9 @@ bool worker_leave(struct worker *worker, const struct address *address);
 void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 
 /* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end; worker_join() waits for it
- * and frees. */
+ * and frees; what it counted is added to `sum`. */
 void worker_stop(struct worker *worker);
-void worker_join(struct worker *worker);
+void worker_join(struct worker *worker, struct counters *sum);
 
 /* Keeper: the next observation; false: none. */
 bool                   worker_observation(struct worker *worker, struct observation *ret);

@@ -18,6 +18,8 @@ from client import Flood, ask, udp_exchange
 from upstream import endpoint, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENDS = ("dropped", "rate_limited", "malformed", "refused", "cache_hits", "cache_failures", "cache_stale", "answered",
+        "servfail", "overload")  # counters of which each query moves exactly one
 SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 
 
@@ -238,6 +240,13 @@ class Daemon:
         done = self.ctl("--json", *arguments, stdin=stdin)
         assert done.returncode == 0, f"bywayctl {' '.join(arguments)}: {done.returncode} {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def check_accounts(self):
+        """Once all is quiet every query has had one end (docs/operating.md)."""
+        def add_up():
+            stats = self.control("stats")
+            return stats["queries"] == sum(stats[end] for end in ENDS) and stats
+        return wait_for(add_up, 15, f"queries add up: {self.control('stats')}", every=0.2)
 
     def zones(self, **filters):
         """{zone with final dot: object}; the entry of scope `zone` wins."""

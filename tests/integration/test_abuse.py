@@ -50,6 +50,7 @@ def byway(shared_domestic, shared_external):
                     {"workers": WORKERS, "limits.client_exempt": ["127.0.0.1/32"], "limits.client_qps": 0})
     daemon.start()
     yield daemon
+    daemon.check_accounts()
     daemon.close()
 
 
@@ -176,6 +177,7 @@ def test_a_client_over_its_rate_is_dropped_or_cut(forwarder):
         number = rate if source == NEIGHBOUR else 4 * rate
         assert other.ask("hot.good.test", number) == (number, 0), source
         other.close()
+    daemon.check_accounts()
     said = [line for line in daemon.warnings() if "limits.client_qps" in line]
     assert len(said) == 1 and STRANGER in said[0]
     # a reload lifts it
@@ -201,6 +203,7 @@ def test_over_tcp_a_client_waits_and_loses_nothing(forwarder):
     assert time.monotonic() - started > 0.9 * (3 * rate - rate) / rate
     stats = daemon.control("stats")
     assert stats["rate_delayed"] > 0 and stats["rate_limited"] == 0
+    daemon.check_accounts()
     close(clients)
 
 

@@ -339,6 +339,18 @@ static void check_answers(const struct world *world)
     }
 }
 
+/* Every query has one end, and one counter of it. */
+static void check_accounts(const struct world *world)
+{
+    for (unsigned i = 0; i < world->options.workers; i++) {
+        const struct counters *c = engine_counters(world->engines[i]);
+        uint64_t ends = c->dropped + c->rate_limited + c->malformed + c->refused + c->cache_hits + c->cache_failures +
+                        c->cache_stale + c->answered + c->servfail + c->overload;
+        if (c->queries != ends)
+            fail_msg("%llu queries and %llu ends", (unsigned long long) c->queries, (unsigned long long) ends);
+    }
+}
+
 static void tally(void *context, struct zone *zone)
 {
     struct learner_counts *counts = context;
@@ -366,6 +378,7 @@ void world_end(struct world *world)
         assert_int_equal(engine_flights(world->engines[i]), 0);
     }
     check_answers(world);
+    check_accounts(world);
     check_counts(world);
     world_journal_check(world);
     prober_destroy(world->prober);
