@@ -29,6 +29,8 @@ static bool side_replied(const struct query *query, const struct side *side)
  * 23 would blame others for it, and 14 (not ready) is for a server that cannot answer anything yet. */
 static int failure_ede(const struct query *query)
 {
+    if (query->displaced)
+        return EDE_OTHER;
     if (query->bogus_final)
         return EDE_BOGUS;
     if (query->list_error)
@@ -58,7 +60,10 @@ void answering_give_failure(struct query *query, struct desk *desk, struct asker
         answering_give(query, desk, asker, (struct view){desk->out, hit.len});
         return;
     }
-    COUNT(desk->counters.servfail);
+    if (query->displaced)
+        COUNT(desk->counters.overload);
+    else
+        COUNT(desk->counters.servfail);
     bool   told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
     size_t len  = failure_write(&asker->asked, RCODE_SERVFAIL, told ? hit.ede : failure_ede(query), desk->out);
     answering_give(query, desk, asker, (struct view){desk->out, len});

@@ -10,15 +10,17 @@
 #include <string.h>
 
 enum {
-    FLIGHT_BUCKETS = 16384
+    FLIGHT_BUCKETS = 16384,
+    DISPLACE_AFTER = 1000, /* ms: an unknown zone's silence is waited for and external has answered */
 };
 
 struct engine {
     struct desk    desk;
     struct flights flights;
     struct timers  timers;
-    struct list    queries, free_queries; /* struct query.link */
-    struct list    free_askers;           /* struct asker.link */
+    struct list    queries, background; /* struct query.link: somebody waits, longest first; nobody does */
+    struct list    free_queries;
+    struct list    free_askers; /* struct asker.link */
     size_t         query_count, asker_count;
     struct address limited; /* who was over client_qps last; len 0: nobody since it was told */
 };
@@ -33,6 +35,7 @@ struct engine *engine_create(const struct engine_options *options)
     engine->desk.setup   = setup_take(options->setup);
     rng_init(&engine->desk.rng, options->seed);
     list_init(&engine->queries);
+    list_init(&engine->background);
     list_init(&engine->free_queries);
     list_init(&engine->free_askers);
     timers_init(&engine->timers);
@@ -102,19 +105,62 @@ static void settle(struct engine *engine, struct query *query)
         asker_drop(engine, CONTAINER_OF(item, struct asker, link));
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
         flights_remove(&engine->flights, &query->flight);
-    if (query->state == QUERY_FINISHED)
+    if (query->state == QUERY_FINISHED) {
         query_drop(engine, query);
-    else
-        timers_set(&engine->timers, &query->timer, query_deadline(query));
+        return;
+    }
+    timers_set(&engine->timers, &query->timer, query_deadline(query));
+    if (list_empty(&query->askers)) {
+        list_remove(&query->link);
+        list_append(&engine->background, &query->link);
+    }
 }
 
-void engine_cancel(struct engine *engine, msec_t now)
+/* ---- overload ---- */
+
+static void displace(struct engine *engine, struct query *query, msec_t now)
 {
-    LIST_EACH (item, next, &engine->queries) {
+    query->displaced = true;
+    query_cancel(query, &engine->desk, now);
+    settle(engine, query);
+}
+
+/* Who has waited the longest without an answer is the least likely to get one: a flood of names that nobody answers
+ * would otherwise hold every place until its deadline, and names that are answered in milliseconds found none. */
+static bool displace_waiting(struct engine *engine, msec_t now)
+{
+    if (list_empty(&engine->queries))
+        return false;
+    struct query *query = CONTAINER_OF(engine->queries.next, struct query, link);
+    msec_t        asked = CONTAINER_OF(query->askers.next, struct asker, link)->deadline - engine->desk.setup->deadline;
+    if (now - asked < DISPLACE_AFTER)
+        return false;
+    displace(engine, query, now);
+    return true;
+}
+
+/* What nobody waits for gives way first. */
+static bool displace_any(struct engine *engine, msec_t now)
+{
+    if (list_empty(&engine->background))
+        return displace_waiting(engine, now);
+    displace(engine, CONTAINER_OF(engine->background.next, struct query, link), now);
+    return true;
+}
+
+static void cancel_all(struct engine *engine, struct list *queries, msec_t now)
+{
+    LIST_EACH (item, next, queries) {
         struct query *query = CONTAINER_OF(item, struct query, link);
         query_cancel(query, &engine->desk, now);
         settle(engine, query);
     }
+}
+
+void engine_cancel(struct engine *engine, msec_t now)
+{
+    cancel_all(engine, &engine->queries, now);
+    cancel_all(engine, &engine->background, now);
 }
 
 void engine_destroy(struct engine *engine)
@@ -227,40 +273,71 @@ static void inquiry_from(const struct asked *asked, struct inquiry *ret)
     ret->checking_disabled = asked->flags & FLAG_CD;
 }
 
-/* False: a limit was reached. */
-static bool wait_for(struct engine *engine, const struct asked *asked, const struct path *path, msec_t now)
+/* NULL: no room, or no memory. */
+static struct asker *room_for_asker(struct engine *engine, msec_t now)
 {
-    struct inquiry inquiry;
-    inquiry_from(asked, &inquiry);
-    struct flight *flight = flights_find(&engine->flights, &inquiry);
-    struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
-    if (query && !terms_equal(query->terms, desk_terms(&engine->desk)))
-        query = NULL;
-    if (query && query->asker_count >= LIMIT_ASKERS)
-        return false;
     struct asker *asker = asker_new(engine);
-    if (!asker)
+    return asker || !displace_waiting(engine, now) ? asker : asker_new(engine);
+}
+
+static struct query *room_for_query(struct engine *engine, msec_t now)
+{
+    struct query *query = query_new(engine);
+    return query || !displace_any(engine, now) ? query : query_new(engine);
+}
+
+static struct query *find_query(struct engine *engine, const struct inquiry *inquiry)
+{
+    struct flight *flight = flights_find(&engine->flights, inquiry);
+    struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
+    return query && terms_equal(query->terms, desk_terms(&engine->desk)) ? query : NULL;
+}
+
+/* False: the limit of one flight was reached. */
+static bool join(struct engine *engine, struct query *query, struct asker *asker)
+{
+    if (query->asker_count >= LIMIT_ASKERS)
         return false;
-    asker->asked    = *asked;
-    asker->path     = *path;
-    asker->deadline = now + engine->desk.setup->deadline;
-    if (query) {
-        COUNT(engine->desk.counters.joined);
-        query_join(query, asker);
-        timers_set(&engine->timers, &query->timer, query_deadline(query));
-        return true;
+    if (list_empty(&query->askers)) { /* nobody was waiting */
+        list_remove(&query->link);
+        list_append(&engine->queries, &query->link);
     }
-    if (!(query = query_new(engine))) {
-        asker_drop(engine, asker);
+    COUNT(engine->desk.counters.joined);
+    query_join(query, asker);
+    timers_set(&engine->timers, &query->timer, query_deadline(query));
+    return true;
+}
+
+static bool begin(struct engine *engine, const struct inquiry *inquiry, struct asker *asker, msec_t now)
+{
+    struct query *query = room_for_query(engine, now);
+    if (!query)
         return false;
-    }
     COUNT(engine->desk.counters.flights);
-    query->inquiry = inquiry;
+    query->inquiry = *inquiry;
     query_join(query, asker);
     flights_add(&engine->flights, &query->flight, &query->inquiry);
     query_start(query, &engine->desk, now);
     settle(engine, query);
     return true;
+}
+
+/* False: a limit was reached. */
+static bool wait_for(struct engine *engine, const struct asked *asked, const struct path *path, msec_t now)
+{
+    struct asker *asker = room_for_asker(engine, now); /* first, for the query to join may give way to it */
+    if (!asker)
+        return false;
+    asker->asked    = *asked;
+    asker->path     = *path;
+    asker->deadline = now + engine->desk.setup->deadline;
+    struct inquiry inquiry;
+    inquiry_from(asked, &inquiry);
+    struct query *query = find_query(engine, &inquiry);
+    if (query ? join(engine, query, asker) : begin(engine, &inquiry, asker, now))
+        return true;
+    asker_drop(engine, asker);
+    return false;
 }
 
 static size_t on_query(struct engine *engine, const struct message *message, const struct path *path, bool tcp,

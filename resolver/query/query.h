@@ -86,7 +86,7 @@ enum query_state {
 struct query {
     struct flight    flight;
     struct timer     timer;
-    struct list      link; /* all queries of the engine, or its free ones */
+    struct list      link; /* the engine's queries that somebody waits for, its others, or its free ones */
     struct inquiry   inquiry;
     struct list      askers;   /* who waits, oldest first */
     struct list      answered; /* who was answered; the engine takes them back */
@@ -104,6 +104,7 @@ struct query {
     unsigned         sends; /* datagrams */
     bool             bogus_final, needs_authentic;
     bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */
+    bool             displaced;    /* it gave way to a newer one: that it has no answer is our limit */
     bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool             failure_told; /* the failure was cached and observed */
     struct exchange  exchanges[QUERY_EXCHANGES];

@@ -1,11 +1,17 @@
 """Clients that ask too much, too slowly, or never read: what they may take, and that nobody else pays for it."""
 
+import collections
 import contextlib
+import itertools
+import json
 import os
+import pathlib
 import resource
 import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -370,3 +376,75 @@ def test_a_storm_of_resets(byway):
             for client in connect(byway, 1):
                 client.sock.sendall(pieces[n % len(pieces)])
                 close([client], reset=True)
+
+
+# ---- more questions than there is room for ----
+
+
+FLIGHTS = 20000  # LIMIT_FLIGHTS, for each worker
+FLOOD = pathlib.Path(__file__).with_name("flood.py")
+FLOOD_RATE = 10000  # a second: 20,000 places and a deadline of 4.5 s are good for 4,444
+FLOOD_SECONDS = 7
+
+
+@contextlib.contextmanager
+def deaf_upstream():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{sock.getsockname()[1]}"
+
+
+class Asking:
+    """Questions one after another while a process runs; what came of them."""
+
+    def __init__(self, daemon, pattern):
+        self.rcodes, self.stop = collections.Counter(), threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(daemon, pattern))
+        self.thread.start()
+
+    def run(self, daemon, pattern):
+        for n in itertools.count():
+            if self.stop.wait(0.02):
+                return
+            try:
+                self.rcodes[ask(daemon.where, pattern.format(n), timeout=1).rcode] += 1
+            except AssertionError:
+                self.rcodes[None] += 1
+
+    def share(self):
+        self.stop.set()
+        self.thread.join()
+        assert self.rcodes.total() > 50
+        return self.rcodes["NOERROR"] / self.rcodes.total()
+
+
+@pytest.mark.release
+def test_a_flood_of_names_that_nobody_answers(forwarder):
+    """Twice what there is room for: hits and names that are answered soon are served, the others told, memory is
+    bounded, and within 2 s of its end there is no trace of it."""
+    with deaf_upstream() as deaf:
+        daemon = forwarder({"workers": 1, "upstreams.deaf": [deaf], "zones": [{"zone": "deaf.test", "via": "deaf"}],
+                            "log.level": "info"})
+        assert daemon.ask("hot.good.test").rcode == "NOERROR"
+        before = daemon.resident()
+        with subprocess.Popen([sys.executable, str(FLOOD), *daemon.where.split(":"), "deaf.test", str(FLOOD_RATE),
+                               str(FLOOD_SECONDS)], stdout=subprocess.PIPE, text=True) as flood:
+            time.sleep(3)  # every place is taken by now
+            assert daemon.control("stats")["flights"] >= FLIGHTS
+            hits, fresh = Asking(daemon, "hot.good.test"), Asking(daemon, "fresh{}.good.test")
+            sent = json.loads(flood.stdout.readline())["sent"]
+            ended = time.monotonic()
+            hits, fresh = hits.share(), fresh.share()
+            wait_for(lambda: daemon.ask(f"after{time.monotonic_ns()}.good.test").rcode == "NOERROR", 2, "an answer")
+            recovered = time.monotonic() - ended
+            grown = daemon.resident() - before
+            told = json.loads(flood.stdout.readline())["rcodes"]
+        print(f"sent {sent}, told {told}, hits {hits:.3f}, fresh {fresh:.3f}, recovered {recovered:.3f} s, "
+              f"grown {grown >> 20} MiB")
+        assert sent > 2 * FLIGHTS, "this machine is too slow to flood it"
+        assert hits >= 0.95 and fresh >= 0.95
+        assert set(told) == {"2"} and told["2"] >= 0.95 * sent
+        assert grown < 100 << 20
+        stats = daemon.check_accounts()
+        assert stats["overload"] > FLIGHTS
+        wait_for(lambda: descriptors(daemon) < 200, 15, "sockets of the flood are closed")
