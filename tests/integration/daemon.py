@@ -18,7 +18,7 @@ from client import Flood, ask, udp_exchange
 from upstream import endpoint, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ENDS = ("dropped", "rate_limited", "malformed", "refused", "cache_hits", "cache_failures", "cache_stale", "answered",
+ENDS = ("dropped", "rate_limited", "malformed", "refused", "local", "cache_hits", "cache_failures", "cache_stale", "answered",
         "servfail", "overload")  # counters of which each query moves exactly one
 SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 

@@ -344,8 +344,8 @@ static void check_accounts(const struct world *world)
 {
     for (unsigned i = 0; i < world->options.workers; i++) {
         const struct counters *c = engine_counters(world->engines[i]);
-        uint64_t ends = c->dropped + c->rate_limited + c->malformed + c->refused + c->cache_hits + c->cache_failures +
-                        c->cache_stale + c->answered + c->servfail + c->overload;
+        uint64_t ends            = c->dropped + c->rate_limited + c->malformed + c->refused + c->local + c->cache_hits +
+                        c->cache_failures + c->cache_stale + c->answered + c->servfail + c->overload;
         if (c->queries != ends)
             fail_msg("%llu queries and %llu ends", (unsigned long long) c->queries, (unsigned long long) ends);
     }
