@@ -7,11 +7,14 @@
 
 #include <stdlib.h>
 
-struct good *good_create(struct hash_key key)
+struct good *good_create(struct hash_key key, size_t slots, msec_t life)
 {
-    struct good *good = calloc(1, sizeof(*good));
-    if (good)
-        *good = (struct good){.key = key, .life = GOOD_LIFE};
+    struct good *good = calloc(1, sizeof(*good) + slots * sizeof(good->slots[0]));
+    if (!good)
+        return NULL;
+    good->key   = key;
+    good->life  = life;
+    good->count = slots;
     return good;
 }
 
@@ -22,7 +25,7 @@ static uint64_t tag(uint64_t hash) { return hash & 0xffffffff00000000u; }
 void good_mark(struct good *good, struct view domain, msec_t now)
 {
     uint64_t          hash  = name_hash(good->key, domain);
-    _Atomic uint64_t *slot  = &good->slots[hash % GOOD_SLOTS];
+    _Atomic uint64_t *slot  = &good->slots[hash % good->count];
     uint64_t          value = tag(hash) | (uint32_t) (now / 1000 + 1);
     /* most marks repeat the second before: do not dirty the line then */
     if (atomic_load_explicit(slot, memory_order_relaxed) != value)
@@ -32,7 +35,7 @@ void good_mark(struct good *good, struct view domain, msec_t now)
 void good_unmark(struct good *good, struct view domain)
 {
     uint64_t          hash = name_hash(good->key, domain);
-    _Atomic uint64_t *slot = &good->slots[hash % GOOD_SLOTS];
+    _Atomic uint64_t *slot = &good->slots[hash % good->count];
     if (tag(atomic_load_explicit(slot, memory_order_relaxed)) == tag(hash))
         atomic_store_explicit(slot, 0, memory_order_relaxed);
 }
@@ -40,7 +43,7 @@ void good_unmark(struct good *good, struct view domain)
 bool good_known(const struct good *good, struct view domain, msec_t now)
 {
     uint64_t hash  = name_hash(good->key, domain);
-    uint64_t value = atomic_load_explicit(&good->slots[hash % GOOD_SLOTS], memory_order_relaxed);
+    uint64_t value = atomic_load_explicit(&good->slots[hash % good->count], memory_order_relaxed);
     if (value == 0 || tag(value) != tag(hash))
         return false;
     return now - (msec_t) ((uint32_t) value - 1) * 1000 < good->life;

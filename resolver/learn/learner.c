@@ -50,12 +50,11 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     const struct hash_key key = {rng_u64(&learner->rng), rng_u64(&learner->rng)};
     learner->key              = key;
     learner->nameservers      = nameservers_create(key);
-    learner->former           = good_create(key);
+    learner->former = good_create(key, limits->max_zones < GOOD_SLOTS ? limits->max_zones : GOOD_SLOTS, FORMER_LIFE);
     if (!learner->nameservers || !learner->former) {
         learner_destroy(learner);
         return NULL;
     }
-    learner->former->life = FORMER_LIFE;
     return learner;
 }
 

@@ -357,16 +357,14 @@ struct prober *prober_create(const struct prober_options *options)
     surveys_init(&prober->surveys);
     rng_init(&prober->desk.rng, options->seed);
     const struct hash_key key = {rng_u64(&prober->desk.rng), rng_u64(&prober->desk.rng)};
-    prober->cuts              = good_create(key);
+    prober->cuts              = good_create(key, CUTS_KEPT, CUT_AGAIN);
     prober->watches           = (struct watches){.errands = &prober->errands,
                                                  .studies = &prober->studies,
                                                  .stats   = &prober->stats,
                                                  .changed = on_server_changed,
                                                  .owner   = prober};
-    if (prober->cuts && watches_open(&prober->watches)) {
-        prober->cuts->life = CUT_AGAIN;
+    if (prober->cuts && watches_open(&prober->watches))
         return prober;
-    }
     prober_destroy(prober);
     return NULL;
 }

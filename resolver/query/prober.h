@@ -15,6 +15,7 @@ struct prober;
 enum { /* ms */
     RECHECKS_AT_ONCE = 16,
     CUT_AGAIN        = 600 * 1000, /* so long a zone below a blocked one that failed too is not asked about again */
+    CUTS_KEPT        = 4096,       /* of these that are remembered; one that is not is asked about sooner */
 };
 
 struct prober_hooks {

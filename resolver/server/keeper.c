@@ -255,7 +255,7 @@ static bool open_shared(struct daemon *daemon)
     const struct cache_limits limits = keeper_cache_limits(daemon->settings);
     daemon->shared.cache             = cache_create(&limits, random_key(), CACHE_SHARDS);
     daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
-    daemon->shared.good              = good_create(random_key());
+    daemon->shared.good              = good_create(random_key(), GOOD_SLOTS, GOOD_LIFE);
     daemon->shared.suffix            = suffix_open();
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;

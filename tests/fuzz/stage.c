@@ -266,7 +266,7 @@ static void make_shared(struct stage *stage)
         suffix = suffix_open();
     stage->shared = (struct shared){.cache  = cache_create(&limits, key, 1),
                                     .table  = table_create(64, key),
-                                    .good   = good_create(key),
+                                    .good   = good_create(key, 256, GOOD_LIFE),
                                     .suffix = suffix};
     CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL);
 }

@@ -238,7 +238,7 @@ static bool make_shared(struct world *world)
     rng_fill(&world->rng, seed, sizeof(seed));
     world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
                                     .table  = table_create(1024, key),
-                                    .good   = good_create(key),
+                                    .good   = good_create(key, GOOD_SLOTS, GOOD_LIFE),
                                     .suffix = suffix_open(),
                                     .claims = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .quota  = &world->quota};

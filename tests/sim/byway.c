@@ -330,7 +330,7 @@ static void *open_byway(struct sim *sim)
         byway->free[i] = i;
     byway->shared  = (struct shared){.cache  = cache_create(&cache, key, 4),
                                      .table  = table_create(100000, key),
-                                     .good   = good_create(key),
+                                     .good   = good_create(key, GOOD_SLOTS, GOOD_LIFE),
                                      .suffix = suffix_open()};
     byway->learner = learner_create(byway->shared.table, &limits, &hooks, seed);
     byway->setup   = make_setup(byway);

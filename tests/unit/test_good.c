@@ -42,7 +42,7 @@ static void a_mark_lives_a_day(void **state)
     };
     struct name example = named("example.com");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct good *good = good_create(key);
+        struct good *good = good_create(key, GOOD_SLOTS, GOOD_LIFE);
         assert_non_null(good);
         assert_false(good_known(good, name_view(&example), cases[i].asked));
         good_mark(good, name_view(&example), cases[i].marked);
@@ -55,7 +55,7 @@ static void a_mark_lives_a_day(void **state)
 static void a_new_mark_renews_it(void **state)
 {
     (void) state;
-    struct good *good    = good_create(key);
+    struct good *good    = good_create(key, GOOD_SLOTS, GOOD_LIFE);
     struct name  example = named("example.com");
     good_mark(good, name_view(&example), 0);
     good_mark(good, name_view(&example), GOOD_LIFE);
@@ -66,7 +66,7 @@ static void a_new_mark_renews_it(void **state)
 static void case_does_not_matter(void **state)
 {
     (void) state;
-    struct good *good = good_create(key);
+    struct good *good = good_create(key, GOOD_SLOTS, GOOD_LIFE);
     struct name  low = named("example.com"), high = low;
     high.wire[1] = 'E';
     good_mark(good, name_view(&high), 0);
@@ -83,7 +83,7 @@ static void others_are_not_taken_for_it(void **state)
     enum {
         COUNT = 4000
     };
-    struct good *good  = good_create(key);
+    struct good *good  = good_create(key, GOOD_SLOTS, GOOD_LIFE);
     unsigned     known = 0;
     for (unsigned i = 0; i < 2 * COUNT; i++) {
         char text[32];
@@ -107,7 +107,7 @@ static void others_are_not_taken_for_it(void **state)
 static void unmarking_one_that_lost_its_slot_harms_nobody(void **state)
 {
     (void) state;
-    struct good *good    = good_create(key);
+    struct good *good    = good_create(key, GOOD_SLOTS, GOOD_LIFE);
     struct name  example = named("example.com");
     unsigned     i       = 0;
     struct name  other   = example;

@@ -63,7 +63,7 @@ static int open_world(void **state)
                                .fall_on_refused  = true,
     };
     world->shared = (struct shared){.table  = table_create(64, (struct hash_key){1, 2}),
-                                    .good   = good_create((struct hash_key){1, 2}),
+                                    .good   = good_create((struct hash_key){1, 2}, GOOD_SLOTS, GOOD_LIFE),
                                     .suffix = suffix_open()};
     *state        = world;
     return world->setup.policy && world->shared.table && world->shared.good && world->shared.suffix ? 0 : -1;
