@@ -64,6 +64,7 @@ static void relieve(struct tcp_listen *listen)
         if (!heaviest || connection->bytes > heaviest->bytes)
             heaviest = connection;
     }
+    assert(heaviest); /* whose bytes are counted is in the list */
     listen->stats.cut_off++;
     connection_close(heaviest);
 }

@@ -259,19 +259,33 @@ static void pick_probed(void *context, struct zone *zone)
         *best = zone;
 }
 
+/* The question whose failure the entry is for, unless a fence has come over it. */
+static void ask_as(struct study *study, const struct policy *policy, const struct zone *entry)
+{
+    bool open    = is_open(policy, zone_asked(entry));
+    study->scope = entry->scope;
+    if (entry->scope == SCOPE_TYPE)
+        study->type = entry->type;
+    else if (open)
+        study->type = entry->asked_type;
+    if (entry->scope == SCOPE_ZONE && open)
+        name_set_lower(&study->name, zone_asked(entry));
+}
+
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now)
 {
     struct study *study = study_new(prober, STUDY_PROBE, now);
     struct zone  *entry = NULL;
     if (!study)
         return false;
-    table_each_of(learner_table(prober->learner), zone, pick_probed, &entry);
     name_set_lower(&study->zone, zone);
-    study->scope = entry ? entry->scope : SCOPE_ZONE;
-    bool asked   = entry && is_open(prober->desk.setup->policy, zone_asked(entry));
-    name_set_lower(&study->name, asked && study->scope == SCOPE_ZONE ? zone_asked(entry) : zone);
-    study->type   = study->scope == SCOPE_TYPE ? entry->type : asked ? entry->asked_type : TYPE_SOA;
+    study->name   = study->zone;
+    study->type   = TYPE_SOA;
+    study->scope  = SCOPE_ZONE;
     study->cookie = cookie;
+    table_each_of(learner_table(prober->learner), zone, pick_probed, &entry);
+    if (entry)
+        ask_as(study, prober->desk.setup->policy, entry);
     study_start(study, now);
     tend(prober, now);
     return true;
