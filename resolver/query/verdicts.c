@@ -113,12 +113,23 @@ static void consider(struct prober *prober, struct study *study, msec_t now)
     add_strike(prober, zone, SCOPE_ZONE, study, now);
 }
 
+/* Domestic answers for the alias itself: the zone it stands in is fine, whatever becomes of the name. */
+static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
+{
+    struct zone *guess = listed(prober, &study->guess, SCOPE_ZONE, 0);
+    if (guess && guess->condition.state == ZONE_SUSPECT)
+        learner_apply_zone(prober->learner, guess, EVIDENCE_FINE, REASON_NONE, now);
+    study->guess.len = 0;
+}
+
 void place_suspicions(struct prober *prober, msec_t now)
 {
     if (domestic_down(prober))
         return;
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->by_alias && study->result.apex && study->guess.len > 0)
+            acquit_guess(prober, study, now);
         if (study->kind != STUDY_CONFIRM || study->by_alias || study->zone.len == 0 || study->guess.len == 0)
             continue;
         if (!study->placed)

@@ -191,6 +191,27 @@ static void a_probe_is_a_recheck(void **state)
     world_end(world);
 }
 
+/* A silent name takes some seconds to judge; its zone is cleared as soon as the CNAME is answered. */
+static void an_alias_does_not_keep_its_zone_under_suspicion(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1});
+    world_warm_up(world);
+    world_alias(world, "www.shop.example", "host.cdn.test");
+    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+    world_resolve(world, "www.shop.example", TYPE_A);
+    world_run(world, 6000);
+    assert_int_equal(world_state(world, "shop.example"), ZONE_CLEAR);
+    const struct ask *ask = world_ask(world, "mail.shop.example", TYPE_MX);
+    assert_int_equal(world_wait(world, ask), DOMESTIC_DELAY);
+    world_run(world, 20000);
+    assert_non_null(world_zone(world, "www.shop.example", SCOPE_NAME, 0));
+    assert_int_equal(world_state(world, "shop.example"), ZONE_CLEAR);
+    world_end(world);
+}
+
 static void an_alias_and_its_target_stand_apart(void **state)
 {
     (void) state;
@@ -530,6 +551,7 @@ int main(void)
         cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),
         cmocka_unit_test(a_type_of_the_apex_fails),
         cmocka_unit_test(a_probe_is_a_recheck),
+        cmocka_unit_test(an_alias_does_not_keep_its_zone_under_suspicion),
         cmocka_unit_test(an_alias_and_its_target_stand_apart),
         cmocka_unit_test(an_alias_in_a_blocked_zone),
         cmocka_unit_test(a_public_suffix_is_never_learned),
