@@ -11,7 +11,9 @@
 enum {
     RECORD_VERSION = 3, /* 1 had no history, 2 did not say when it was written */
     RECORD_ZONE    = 1,
-    RECORD_REMOVED = 2
+    RECORD_REMOVED = 2,
+    MIDDLE         = 500 /* ms into the second: the two clocks are never read in the same ms, and at the second's
+                            edge a time would be shown now as this second, now as the one before */
 };
 
 wall_t clocks_wall(const struct clocks *clocks, msec_t when)
@@ -29,7 +31,7 @@ msec_t clocks_msec(const struct clocks *clocks, wall_t when)
     const wall_t century = (wall_t) 100 * 365 * 86400; /* what lies further off is nonsense; no overflow then */
     wall_t       wall    = clocks->wall_ms / 1000;
     wall_t       near    = when > wall + century ? wall + century : when < wall - century ? wall - century : when;
-    return clocks->now + near * 1000 - clocks->wall_ms;
+    return clocks->now + near * 1000 + MIDDLE - clocks->wall_ms;
 }
 
 static void write_time(struct writer *writer, const struct clocks *clocks, msec_t when)

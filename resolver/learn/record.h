@@ -14,8 +14,10 @@ struct clocks { /* the same moment on both clocks */
     msec_t  now;
     int64_t wall_ms; /* not seconds: a time would be shown now as one second and now as the next */
 };
-wall_t clocks_wall(const struct clocks *clocks,
-                   msec_t when); /* MSEC_NEVER: WALL_NEVER; 0 for the time before the clock began is kept as it falls */
+
+/* The second that `when` falls into, and the middle of a second; so a time that went to the disk and back is shown as
+ * before, however often. MSEC_NEVER is WALL_NEVER. */
+wall_t clocks_wall(const struct clocks *clocks, msec_t when);
 msec_t clocks_msec(const struct clocks *clocks, wall_t when);
 
 /* Writes a zone, or that it was removed. Returns the length; `out` holds RECORD_MAX. */

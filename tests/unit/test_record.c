@@ -70,9 +70,10 @@ static struct name named(const char *text)
     return name;
 }
 
-/* The writer's clock has run for an hour, the reader's for a second; times are whole seconds, so that none is lost. */
-static const struct clocks written = {.now = 3600 * 1000, .wall_ms = 1700000000000};
-static const struct clocks same    = {.now = 1000, .wall_ms = 1700000000000};
+/* The writer's clock has run for an hour, the reader's for a second; it is the middle of a second, so that of times
+ * that are whole seconds away nothing is lost. */
+static const struct clocks written = {.now = 3600 * 1000, .wall_ms = 1700000000500};
+static const struct clocks same    = {.now = 1000, .wall_ms = 1700000000500};
 
 #define SHIFT (same.now - written.now)
 
@@ -558,6 +559,17 @@ static void a_time_is_shown_as_the_same_second_always(void **state)
     }
 }
 
+/* A thread may lose its core between the readings of the two clocks. */
+static void a_time_from_disk_bears_clocks_that_were_not_read_together(void **state)
+{
+    (void) state;
+    for (msec_t apart = -400; apart <= 400; apart += 7) {
+        const struct clocks read  = {.now = same.now, .wall_ms = same.wall_ms};
+        const struct clocks shown = {.now = same.now + 5000, .wall_ms = same.wall_ms + 5000 + apart};
+        assert_int_equal(clocks_wall(&shown, clocks_msec(&read, 1699999000)), 1699999000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_zone_from_disk_is_not_idle_at_once),
         cmocka_unit_test(clocks_turn_into_each_other),
         cmocka_unit_test(a_time_is_shown_as_the_same_second_always),
+        cmocka_unit_test(a_time_from_disk_bears_clocks_that_were_not_read_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
