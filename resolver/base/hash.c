@@ -4,6 +4,9 @@
  */
 #include "base/hash.h"
 
+#include <endian.h>
+#include <string.h>
+
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -45,8 +48,11 @@ uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t len)
                .v3 = key.k1 ^ 0x7465646279746573,
     };
 
-    for (; left >= 8; p += 8, left -= 8)
-        sip_word(&s, load_le(p, 8));
+    for (; left >= 8; p += 8, left -= 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof(word));
+        sip_word(&s, le64toh(word));
+    }
     sip_word(&s, (uint64_t) len << 56 | load_le(p, left));
     s.v2 ^= 0xff;
     for (int i = 0; i < 3; i++)

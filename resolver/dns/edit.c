@@ -35,7 +35,8 @@ size_t answer_pack(const struct message *reply, const struct store_rules *rules,
     uint32_t      lowest = rules->max_ttl;
     struct record record = {0};
 
-    if (!reply->has_question || reply->rcode > FLAG_RCODE || (reply->flags & FLAG_TC) != 0 || len > cap)
+    if ((reply->flags & (FLAG_QR | FLAG_TC)) != FLAG_QR || !reply->has_question || reply->rcode > FLAG_RCODE ||
+        len > cap)
         return 0;
     memcpy(out, reply->wire.data, len);
     while (message_next(reply, &record) && record.end <= len) {

@@ -67,6 +67,13 @@ static struct layout layout_of(uint16_t type)
     }
 }
 
+/* As name_skip_barred(); `barred` NULL: nothing is. */
+static bool skip_name(struct view wire, size_t pos, const struct barred *barred, size_t *ret_end)
+{
+    return barred ? name_skip_barred(wire, pos, barred->bits, barred->question_end, ret_end)
+                  : name_skip(wire, pos, ret_end);
+}
+
 static bool data_fits(struct view wire, const struct record *record, const struct barred *barred)
 {
     struct layout layout = layout_of(record->type);
@@ -75,7 +82,7 @@ static bool data_fits(struct view wire, const struct record *record, const struc
     if (layout.names == 0)
         return true;
     for (unsigned i = 0; i < layout.names; i++)
-        if (!name_skip_barred(wire, pos, barred->bits, barred->question_end, &pos))
+        if (!skip_name(wire, pos, barred, &pos))
             return false;
     return pos + layout.after == record->end;
 }
@@ -95,12 +102,12 @@ static void read_fixed(struct view wire, size_t pos, struct record *ret)
 static bool read_record(struct view wire, size_t pos, struct barred *barred, struct record *ret)
 {
     ret->owner = pos;
-    if (!name_skip_barred(wire, pos, barred->bits, barred->question_end, &pos) || wire.len - pos < RECORD_FIXED)
+    if (!skip_name(wire, pos, barred, &pos) || wire.len - pos < RECORD_FIXED)
         return false;
     read_fixed(wire, pos, ret);
     if (ret->end > wire.len)
         return false;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; barred && i < 4; i++)
         bar(barred, ret->ttl_at + i);
     return data_fits(wire, ret, barred);
 }
@@ -177,14 +184,16 @@ static bool read_question(struct message *ret)
 
 static bool read_sections(struct message *ret)
 {
-    struct barred barred;
-    struct record record = {.end = ret->start[SECTION_ANSWER]};
+    struct barred  barred;
+    struct barred *edited = NULL; /* a query is not */
+    struct record  record = {.end = ret->start[SECTION_ANSWER]};
 
-    barred_init(&barred, ret);
+    if ((ret->flags & FLAG_QR) != 0)
+        barred_init(edited = &barred, ret);
     for (unsigned section = 0; section < SECTION_COUNT; section++) {
         record.section = section;
         for (unsigned i = 0; i < ret->count[section]; i++) {
-            if (!read_record(ret->wire, record.end, &barred, &record))
+            if (!read_record(ret->wire, record.end, edited, &record))
                 return false;
             if (record.type == TYPE_OPT && !read_opt(&record, ret))
                 return false;

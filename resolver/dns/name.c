@@ -14,6 +14,23 @@ enum {
 
 static inline uint8_t lower(uint8_t c) { return (uint8_t) (c | ((uint8_t) (c - 'A') < 26) << 5); }
 
+/* Eight bytes at once. The top bit of each byte of `from_a` and `past_z` says how the seven bits below it compare; it
+ * becomes 0x20 where a letter is upper case. */
+static inline uint64_t lower_word(uint64_t word)
+{
+    const uint64_t each = 0x0101010101010101, top = each * 0x80;
+    uint64_t       seven  = word & ~top;
+    uint64_t       from_a = seven + each * (0x80 - 'A'), past_z = seven + each * (0x7f - 'Z');
+    return word | ((from_a ^ past_z) & ~word & top) >> 2;
+}
+
+static inline uint64_t load_word(const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
 size_t name_check(struct view bytes)
 {
     size_t pos = 0;
@@ -114,7 +131,12 @@ void name_set_lower(struct name *ret, struct view name)
 /* Length bytes are below 'A': they may be lowered with the rest. */
 void name_lower(uint8_t *wire, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word = lower_word(load_word(wire + i));
+        memcpy(wire + i, &word, sizeof(word));
+    }
+    for (; i < len; i++)
         wire[i] = lower(wire[i]);
 }
 
@@ -147,7 +169,11 @@ bool name_equal(struct view a, struct view b)
 {
     if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < a.len; i++)
+    size_t i = 0;
+    for (; i + 8 <= a.len; i += 8)
+        if (lower_word(load_word(a.data + i)) != lower_word(load_word(b.data + i)))
+            return false;
+    for (; i < a.len; i++)
         if (lower(a.data[i]) != lower(b.data[i]))
             return false;
     return true;
@@ -193,11 +219,10 @@ int name_compare(struct view a, struct view b)
 
 uint64_t name_hash(struct hash_key key, struct view name)
 {
-    uint8_t lowered[NAME_WIRE_MAX];
+    struct name lowered;
 
-    for (size_t i = 0; i < name.len; i++)
-        lowered[i] = lower(name.data[i]);
-    return hash_bytes(key, lowered, name.len);
+    name_set_lower(&lowered, name);
+    return hash_bytes(key, lowered.wire, lowered.len);
 }
 
 bool name_prepend(struct name *ret, const void *label, size_t label_len, struct view name)

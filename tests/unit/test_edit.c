@@ -146,6 +146,9 @@ static void what_is_not_final_is_not_stored(void **state)
     uint32_t       ttl;
 
     (void) state;
+    packet_begin(&packet, PACKET_QUERY, "example.com", TYPE_A); /* its names were not kept off what is edited */
+    assert_true(message_parse(packet_view(&packet), &message));
+    assert_int_equal(answer_pack(&message, &rules, packed, sizeof packed, &split, &ttl), 0);
     packet_begin(&packet, PACKET_REPLY | FLAG_TC, "example.com", TYPE_A);
     assert_true(message_parse(packet_view(&packet), &message));
     assert_int_equal(answer_pack(&message, &rules, packed, sizeof packed, &split, &ttl), 0);

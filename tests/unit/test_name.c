@@ -221,6 +221,33 @@ static void case_does_not_count(void **state)
     assert_true(name_equal(WIRE("\1Z"), WIRE("\1z")));
 }
 
+/* Eight bytes are looked at in one step: each value at each place of a step, and in what is left over. */
+static void every_byte_in_every_place(void **state)
+{
+    const struct hash_key key = {1, 2};
+
+    (void) state;
+    for (size_t len = 1; len <= 19; len++)
+        for (size_t at = 1; at < len; at++)
+            for (unsigned value = 0; value < 256; value++) {
+                struct name is = {.len = (uint8_t) (len + 1)}, lowered, other;
+                is.wire[0]     = (uint8_t) (len - 1);
+                memset(is.wire + 1, 'm', len - 1);
+                is.wire[at] = (uint8_t) value;
+                lowered = other  = is;
+                lowered.wire[at] = (uint8_t) (value >= 'A' && value <= 'Z' ? value + 32 : value);
+                other.wire[at]   = (uint8_t) (value ^ 0x80);
+                assert_true(name_equal(name_view(&is), name_view(&lowered)));
+                assert_int_equal(name_hash(key, name_view(&is)), name_hash(key, name_view(&lowered)));
+                assert_false(name_equal(name_view(&is), name_view(&other)));
+                other.wire[at] = (uint8_t) (value ^ 0x20);
+                assert_int_equal(name_equal(name_view(&is), name_view(&other)),
+                                 (value | 0x20) >= 'a' && (value | 0x20) <= 'z');
+                name_lower(is.wire, is.len);
+                assert_memory_equal(is.wire, lowered.wire, is.len);
+            }
+}
+
 static void zones_contain_names(void **state)
 {
     static const struct {
@@ -282,6 +309,7 @@ int main(void)
         cmocka_unit_test(names_are_taken_apart),
         cmocka_unit_test(prepending_stops_at_255),
         cmocka_unit_test(case_does_not_count),
+        cmocka_unit_test(every_byte_in_every_place),
         cmocka_unit_test(zones_contain_names),
         cmocka_unit_test(order_is_canonical),
     };
