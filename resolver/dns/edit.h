@@ -26,8 +26,8 @@ struct store_rules {
 };
 
 /* Writes the stored form of `reply` into `out`: the message, then the offsets. Returns the whole length, 0 if it does
- * not fit or cannot be stored: not a reply, no question, TC, or an rcode over 15; and the split in *ret_message_len. *ret_ttl: the
- * smallest TTL of answer and authority after clamping, s; max_ttl with no records. */
+ * not fit or cannot be stored: not a reply, no question, TC, or an rcode over 15; and the split in *ret_message_len.
+ * *ret_ttl: the smallest TTL of answer and authority after clamping, s; max_ttl with no records. */
 size_t answer_pack(const struct message *reply, const struct store_rules *rules, uint8_t *out, size_t cap,
                    size_t *ret_message_len, uint32_t *ret_ttl);
 

@@ -104,7 +104,8 @@ static void find_chain_end(const struct message *reply, struct kind *ret)
         ret->has_alias = true;
 }
 
-static bool has_answer(const struct message *reply, const struct name *name)
+/* `at_question`: *name is the question's, where most owners are a pointer to it. */
+static bool has_answer(const struct message *reply, const struct name *name, bool at_question)
 {
     uint16_t      type   = reply->question.type;
     struct record record = {0};
@@ -114,6 +115,8 @@ static bool has_answer(const struct message *reply, const struct name *name)
 
         if ((type != TYPE_ANY && record.type != type) || !same_class(reply, &record))
             continue;
+        if (at_question && get_u16(reply->wire.data + record.owner) == POINTER_TO_QUESTION)
+            return true;
         unpack(reply, record.owner, &owner);
         if (name_equal(name_view(&owner), name_view(name)))
             return true;
@@ -159,7 +162,7 @@ static enum outcome judge_records(const struct message *reply, struct kind *ret)
     has_ns = find_soa(reply, ret);
     if (reply->rcode == RCODE_NXDOMAIN)
         return OUTCOME_NXDOMAIN;
-    if (reply->rcode == RCODE_YXDOMAIN || has_answer(reply, &ret->alias))
+    if (reply->rcode == RCODE_YXDOMAIN || has_answer(reply, &ret->alias, !ret->has_alias))
         return OUTCOME_ANSWER;
     if (empty && has_ns && !ret->has_soa && (reply->flags & (FLAG_AA | FLAG_RA)) == 0)
         return OUTCOME_REFUSED;

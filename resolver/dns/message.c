@@ -67,9 +67,15 @@ static struct layout layout_of(uint16_t type)
     }
 }
 
-/* As name_skip_barred(); `barred` NULL: nothing is. */
+/* As name_skip_barred(); `barred` NULL: nothing is. Most names are a pointer to the question's, which was checked and
+ * is not shaped by its letters. */
 static bool skip_name(struct view wire, size_t pos, const struct barred *barred, size_t *ret_end)
 {
+    if (barred && barred->question_end > MESSAGE_HEADER && pos >= barred->question_end && wire.len - pos >= 2 &&
+        get_u16(wire.data + pos) == POINTER_TO_QUESTION) {
+        *ret_end = pos + 2;
+        return true;
+    }
     return barred ? name_skip_barred(wire, pos, barred->bits, barred->question_end, ret_end)
                   : name_skip(wire, pos, ret_end);
 }

@@ -10,7 +10,8 @@
 #include "dns/name.h"
 
 enum {
-    MESSAGE_HEADER = 12
+    MESSAGE_HEADER      = 12,
+    POINTER_TO_QUESTION = 0xc000 | MESSAGE_HEADER /* a compressed name that is the question's (RFC 1035, 4.1.4) */
 };
 
 enum { /* header flags, in the 16-bit word at offset 2 */
@@ -135,9 +136,9 @@ struct record {
  * does not fit, a bad name or pointer, a second OPT, an OPT outside additional or not at the root,
  * a TSIG that is not the last record, bytes after the last record. The compressed names inside the rdata of NS, CNAME,
  * SOA, PTR, MX and the other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. In a
- * reply no name may run through a TTL or a letter of the question, which edit.h changes. After false the id, flags and question (if
- * has_question) may still be used when there was a whole header: a datagram that was cut in the middle of a record may
- * have TC set. */
+ * reply no name may run through a TTL or a letter of the question, which edit.h changes. After false the id, flags and
+ * question (if has_question) may still be used when there was a whole header: a datagram that was cut in the middle of
+ * a record may have TC set. */
 bool message_parse(struct view wire, struct message *ret);
 
 /* The next record, OPT included; begin with a zeroed `record`. False: no more. */
