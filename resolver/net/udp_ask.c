@@ -39,7 +39,6 @@ enum {
     SOCKETS_MAX        = 65536, /* more than there are ports */
     SPARES             = 8,     /* descriptors held back, so that one question to each upstream can always be asked */
     EVENTS             = 64,    /* sockets served in a wakeup */
-    READS              = 8,     /* datagrams read from one socket in a wakeup */
     PICKS              = 4,     /* random tries for a kept socket without the same id */
 };
 
@@ -457,19 +456,18 @@ static void on_datagram(struct udp_ask *ask, struct udp_socket *socket, struct v
     }
 }
 
+/* One datagram: whether there is another one epoll says for less than a call that finds nothing. */
 static void serve_socket(struct udp_ask *ask, struct udp_socket *socket, uint32_t events)
 {
     if (socket->fd >= 0 && (events & EPOLLERR))
         on_error(ask, socket, 0);
-    for (unsigned i = 0; i < READS && socket->fd >= 0; i++) {
-        ssize_t len = recv(socket->fd, ask->buffer, sizeof(ask->buffer), 0);
-        if (len >= 0)
-            on_datagram(ask, socket, (struct view){ask->buffer, (size_t) len});
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return;
-        else if (errno != EINTR)
-            on_error(ask, socket, errno);
-    }
+    if (socket->fd < 0)
+        return;
+    ssize_t len = recv(socket->fd, ask->buffer, sizeof(ask->buffer), 0);
+    if (len >= 0)
+        on_datagram(ask, socket, (struct view){ask->buffer, (size_t) len});
+    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        on_error(ask, socket, errno);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)

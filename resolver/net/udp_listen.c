@@ -1,8 +1,9 @@
 /*
  * Datagrams from clients. One wakeup: recvmmsg() fills a batch, the handler writes each answer straight into the send
- * batch, one sendmmsg() sends those that are ready. What is answered later comes back with its path.
+ * batch, one sendmmsg() sends those that are ready. What is answered later comes back with its path, and goes out in a
+ * batch too, at the end of the loop's turn.
  *
- * Happy path: on_ready → serve_batch (receive, handle, send).
+ * Happy path: on_ready → serve_batch (receive, handle, send); udp_listen_send → on_turn_end.
  * Failure modes: a full socket buffer (answers wait in `late`, UV_WRITABLE is watched), a destination that cannot be
  * reached (skipped, counted), a socket error (cleared, the watch renewed), a queue that never ends (BATCHES a wakeup).
  *
@@ -38,8 +39,17 @@ struct batch {
     struct mmsghdr in[BATCH], out[BATCH];
     struct iovec   in_bytes[BATCH], out_bytes[BATCH];
     union control  in_control[BATCH], out_control[BATCH];
-    struct path    paths[BATCH], *out_paths[BATCH];
+    struct path    paths[BATCH];
     uint8_t        in_data[BATCH][DATAGRAM], out_data[BATCH][LIMIT_UDP_PAYLOAD];
+};
+
+struct outgoing { /* answers of this turn of the loop */
+    unsigned       count;
+    struct mmsghdr out[BATCH];
+    struct iovec   bytes[BATCH];
+    union control  control[BATCH];
+    struct path    paths[BATCH];
+    uint8_t        data[BATCH][LIMIT_UDP_PAYLOAD];
 };
 
 struct late {
@@ -51,7 +61,9 @@ struct late {
 
 struct udp_listen {
     uv_poll_t      poll;
-    int            fd; /* -1: stopped */
+    uv_prepare_t   turn_end; /* runs before the loop waits, while answers are outgoing */
+    unsigned       handles;  /* not yet closed */
+    int            fd;       /* -1: stopped */
     struct address address;
     bool           wildcard; /* the address a query came to has to be asked for, and named in the answer */
     bool           serving, deaf;
@@ -62,6 +74,7 @@ struct udp_listen {
     uint32_t                overflow; /* last value of SO_RXQ_OVFL, which counts from the socket's birth */
     struct list             late;
     unsigned                late_count;
+    struct outgoing         outgoing;
     struct batch            batch;
 };
 
@@ -223,17 +236,32 @@ static void send_waiting(struct udp_listen *listen)
     }
 }
 
-static void send_batch(struct udp_listen *listen, unsigned count)
+/* Sends `count` of `out`; what finds no room in the socket's buffer is kept. */
+static void send_batch(struct udp_listen *listen, struct mmsghdr *out, unsigned count)
 {
-    struct batch *batch = &listen->batch;
-    unsigned      failed;
-    unsigned      done = socket_send_batch(listen->fd, batch->out, count, &failed);
+    unsigned failed;
+    unsigned done = socket_send_batch(listen->fd, out, count, &failed);
     listen->stats.sent += done - failed;
     listen->stats.send_failed += failed;
     for (unsigned i = done; i < count; i++)
-        keep_late(listen, batch->out_paths[i],
-                  (struct view){batch->out_bytes[i].iov_base, batch->out_bytes[i].iov_len});
+        keep_late(listen, CONTAINER_OF(out[i].msg_hdr.msg_name, struct path, peer.any),
+                  (struct view){out[i].msg_hdr.msg_iov->iov_base, out[i].msg_hdr.msg_iov->iov_len});
 }
+
+static void flush(struct udp_listen *listen)
+{
+    struct outgoing *outgoing = &listen->outgoing;
+    unsigned         count    = outgoing->count;
+    outgoing->count           = 0;
+    uv_prepare_stop(&listen->turn_end);
+    if (count == 0)
+        return;
+    send_batch(listen, outgoing->out, count);
+    if (!list_empty(&listen->late) && !listen->deaf)
+        watch(listen);
+}
+
+static void on_turn_end(uv_prepare_t *turn_end) { flush(turn_end->data); }
 
 static int receive_batch(struct udp_listen *listen)
 {
@@ -277,13 +305,12 @@ static bool serve_batch(struct udp_listen *listen)
             continue;
         assert(len <= LIMIT_UDP_PAYLOAD);
         batch->out_bytes[answers] = (struct iovec){.iov_base = batch->out_data[answers], .iov_len = len};
-        batch->out_paths[answers] = path;
         address_answer(listen, path, &batch->out_bytes[answers], &batch->out_control[answers],
                        &batch->out[answers].msg_hdr);
         answers++;
     }
     if (answers > 0)
-        send_batch(listen, answers);
+        send_batch(listen, batch->out, answers);
     return count == BATCH;
 }
 
@@ -310,6 +337,13 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         watch(listen);
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    struct udp_listen *listen = handle->data;
+    if (--listen->handles == 0)
+        free(listen);
+}
+
 struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handle, void (*begin)(void *context),
                                     void *context)
 {
@@ -319,12 +353,14 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
         close(fd);
         return NULL;
     }
-    listen->poll.data = listen;
-    listen->fd        = fd;
-    listen->wildcard  = is_wildcard(&listen->address);
-    listen->handle    = handle;
-    listen->begin     = begin;
-    listen->context   = context;
+    uv_prepare_init(loop, &listen->turn_end);
+    listen->handles   = 2;
+    listen->poll.data = listen->turn_end.data = listen;
+    listen->fd                                = fd;
+    listen->wildcard                          = is_wildcard(&listen->address);
+    listen->handle                            = handle;
+    listen->begin                             = begin;
+    listen->context                           = context;
     list_init(&listen->late);
     watch(listen);
     return listen;
@@ -332,16 +368,20 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
 
 void udp_listen_send(struct udp_listen *listen, const struct path *path, struct view answer)
 {
+    assert(answer.len <= LIMIT_UDP_PAYLOAD);
     if (answer.len == 0)
         return;
-    if (list_empty(&listen->late) && send_one(listen, path, answer))
-        return;
-    if (listen->deaf) { /* nobody watches for room in its buffer any more */
-        listen->stats.send_failed++;
-        return;
-    }
-    keep_late(listen, path, answer);
-    watch(listen);
+    struct outgoing *outgoing = &listen->outgoing;
+    if (outgoing->count == BATCH)
+        flush(listen);
+    if (outgoing->count == 0)
+        uv_prepare_start(&listen->turn_end, on_turn_end);
+    unsigned at         = outgoing->count++;
+    outgoing->paths[at] = *path;
+    memcpy(outgoing->data[at], answer.data, answer.len);
+    outgoing->bytes[at] = (struct iovec){.iov_base = outgoing->data[at], .iov_len = answer.len};
+    address_answer(listen, &outgoing->paths[at], &outgoing->bytes[at], &outgoing->control[at],
+                   &outgoing->out[at].msg_hdr);
 }
 
 /* Connected to a peer that never sends, the socket drops out of its SO_REUSEPORT group, so that the others get what
@@ -375,14 +415,14 @@ void udp_listen_stop(struct udp_listen *listen)
     listen->deaf = true;
 }
 
-static void on_closed(uv_handle_t *handle) { free(handle->data); }
-
 void udp_listen_free(struct udp_listen *listen)
 {
     assert(listen->deaf);
+    flush(listen);
     LIST_EACH (link, next, &listen->late)
         drop_late(listen, CONTAINER_OF(link, struct late, link));
     uv_close((uv_handle_t *) &listen->poll, on_closed);
+    uv_close((uv_handle_t *) &listen->turn_end, on_closed);
     close(listen->fd);
 }
 

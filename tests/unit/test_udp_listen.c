@@ -150,6 +150,7 @@ static void test_wildcard_answers_from_the_address_asked(void **state)
         assert_int_equal(send(client, "later", 5, 0), 5);
         RUN_UNTIL(&loop, server.handled == 2);
         udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "LATER", 5});
+        RUN_UNTIL(&loop, can_read(client));
         assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 5);
         assert_memory_equal(bytes, "LATER", 5);
         close(client);
@@ -171,9 +172,13 @@ static void test_stop_serves_the_queue_and_lets_late_answers_out(void **state)
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 1);
     udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "late", 4});
+    RUN_UNTIL(&loop, can_read(client));
     assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 4);
     assert_memory_equal(bytes, "late", 4);
-    udp_listen_free(server.listen);
+    udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "last", 4});
+    udp_listen_free(server.listen); /* in the same turn of the loop */
+    assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "last", 4);
     close(client);
     finish_loop(&loop);
 }
@@ -217,6 +222,7 @@ static void test_full_buffer(void **state)
     RUN_UNTIL(&loop, server.handled == 20);
     for (unsigned i = 0; i < 100; i++)
         udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "late", 4});
+    RUN_UNTIL(&loop, udp_listen_read_stats(server.listen)->send_failed == 56);
     send_error = 0;
     RUN_UNTIL(&loop, udp_listen_read_stats(server.listen)->sent == 64);
     assert_int_equal(udp_listen_read_stats(server.listen)->send_failed, 56);
@@ -233,6 +239,36 @@ static void test_full_buffer(void **state)
     send_error = 0;
 }
 
+/* More of them than one call takes, each to its own client, in one turn of the loop. */
+static void test_later_answers_leave_together(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "0.0.0.0");
+    struct address to = loopback_at("127.0.0.1", address_port(&server.address));
+    int            clients[70];
+    struct path    paths[70];
+    server.later = true;
+    for (unsigned i = 0; i < 70; i++) {
+        clients[i] = connected_socket(&to, SOCK_DGRAM);
+        assert_int_equal(send(clients[i], "x", 1, 0), 1);
+        RUN_UNTIL(&loop, server.handled == i + 1);
+        paths[i] = server.path;
+    }
+    for (unsigned i = 0; i < 70; i++) {
+        uint8_t answer[2] = {(uint8_t) i, 'a'};
+        udp_listen_send(server.listen, &paths[i], (struct view){answer, 2});
+    }
+    RUN_UNTIL(&loop, udp_listen_read_stats(server.listen)->sent == 70);
+    for (unsigned i = 0; i < 70; i++) {
+        uint8_t bytes[16];
+        assert_int_equal(recv(clients[i], bytes, sizeof(bytes), MSG_DONTWAIT), 2);
+        assert_int_equal(bytes[0], i);
+        close(clients[i]);
+    }
+    finish(&server);
+}
+
 static void test_send_error_costs_one_answer(void **state)
 {
     (void) state;
@@ -243,8 +279,8 @@ static void test_send_error_costs_one_answer(void **state)
     send_error = EPERM;
     RUN_UNTIL(&loop, server.handled == 1);
     udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "late", 4});
+    RUN_UNTIL(&loop, udp_listen_read_stats(server.listen)->send_failed == 2);
     send_error = 0;
-    assert_int_equal(udp_listen_read_stats(server.listen)->send_failed, 2);
     assert_int_equal(send(client, "x", 1, 0), 1);
     RUN_UNTIL(&loop, can_read(client));
     close(client);
@@ -321,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_stop_serves_the_queue_and_lets_late_answers_out),
         cmocka_unit_test(test_stop_leaves_the_others_all_that_comes),
         cmocka_unit_test(test_full_buffer),
+        cmocka_unit_test(test_later_answers_leave_together),
         cmocka_unit_test(test_send_error_costs_one_answer),
         cmocka_unit_test(test_bad_destination_in_a_batch),
         cmocka_unit_test(test_counts_what_the_kernel_dropped),
