@@ -40,11 +40,26 @@ void good_unmark(struct good *good, struct view domain)
         atomic_store_explicit(slot, 0, memory_order_relaxed);
 }
 
-bool good_known(const struct good *good, struct view domain, msec_t now)
+static msec_t age_of(const struct good *good, struct view domain, msec_t now)
 {
     uint64_t hash  = name_hash(good->key, domain);
     uint64_t value = atomic_load_explicit(&good->slots[hash % good->count], memory_order_relaxed);
     if (value == 0 || tag(value) != tag(hash))
-        return false;
-    return now - (msec_t) ((uint32_t) value - 1) * 1000 < good->life;
+        return MSEC_NEVER;
+    msec_t age = now - (msec_t) ((uint32_t) value - 1) * 1000;
+    return age < good->life ? age : MSEC_NEVER;
+}
+
+bool good_known(const struct good *good, struct view domain, msec_t now)
+{
+    return age_of(good, domain, now) != MSEC_NEVER;
+}
+
+msec_t good_age(const struct good *good, struct view name, msec_t now)
+{
+    msec_t youngest = MSEC_NEVER;
+    for (size_t labels = name_labels(name); labels >= GOOD_LABELS_MIN; labels--, name = name_parent(name))
+        if (labels <= GOOD_LABELS_MAX)
+            youngest = msec_min(youngest, age_of(good, name, now));
+    return youngest;
 }

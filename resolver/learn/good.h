@@ -11,7 +11,9 @@
 #include <stdatomic.h>
 
 enum {
-    GOOD_SLOTS = 1 << 16 /* of the domains that domestic has answered: a busy cluster's day, and 512 KB */
+    GOOD_SLOTS      = 1 << 16, /* of the domains that domestic has answered: a busy cluster's day, and 512 KB */
+    GOOD_LABELS_MIN = 2,       /* example.com */
+    GOOD_LABELS_MAX = 14,      /* an IPv6 /48 below ip6.arpa; the longest below a suffix of the list has 6 */
 };
 #define GOOD_LIFE ((msec_t) 86400 * 1000) /* ms: a day; mail comes from the same domains every day */
 
@@ -28,5 +30,10 @@ void         good_destroy(struct good *good);
 void         good_mark(struct good *good, struct view domain, msec_t now);
 void         good_unmark(struct good *good, struct view domain);
 bool         good_known(const struct good *good, struct view domain, msec_t now);
+
+/* How long ago, ms, the domain of `name` was last marked, without asking which that is: the name itself or what is
+ * above it, of GOOD_LABELS_MIN to GOOD_LABELS_MAX labels, marked last. MSEC_NEVER: none of them was, within `life`. A
+ * name below a public suffix that lies below a registrable domain may pass for that domain's. */
+msec_t good_age(const struct good *good, struct view name, msec_t now);
 
 #endif

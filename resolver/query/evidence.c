@@ -5,6 +5,10 @@
 
 #include "query/asking.h"
 
+enum {
+    MARK_AGAIN = 60000, /* ms; GOOD_LIFE is a day */
+};
+
 void evidence_tell(const struct query *query, struct desk *desk, enum observed what, enum zone_reason reason,
                    const struct kind *kind)
 {
@@ -85,18 +89,40 @@ static bool shows_domain(const struct kind *kind, struct view domain)
     return kind->outcome == OUTCOME_ANSWER || (kind->has_soa && name_is_at_or_below(name_view(&kind->zone), domain));
 }
 
+/* Which domain it is costs more than all the rest of a query that is answered. So it is found out for a mark that was
+ * not made lately, and for one of the samples. */
+static struct view domain_of(const struct query *query, const struct desk *desk)
+{
+    return suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
+}
+
+static void mark_good(const struct query *query, const struct desk *desk, msec_t now)
+{
+    msec_t age = good_age(desk->shared.good, name_view(&query->inquiry.name), now);
+    if (age < MARK_AGAIN)
+        return;
+    struct view domain = domain_of(query, desk);
+    if (domain.len > 0)
+        good_mark(desk->shared.good, domain, now);
+}
+
+static bool is_sample(const struct query *query, const struct desk *desk, const struct kind *kind, msec_t now)
+{
+    if (!query->route.learn || now - desk->last_sample < SAMPLE_EVERY)
+        return false;
+    struct view domain = domain_of(query, desk);
+    return domain.len > 0 && shows_domain(kind, domain);
+}
+
 void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
     if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
         query->list_error)
         return;
-    struct view domain = suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
-    if (domain.len > 0)
-        good_mark(desk->shared.good, domain, now);
-    if (query->route.listed || query->state == QUERY_ANSWERED)
+    mark_good(query, desk, now);
+    if (query->route.listed || query->state == QUERY_ANSWERED) {
         evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL);
-    else if (domain.len > 0 && shows_domain(kind, domain) && query->route.learn &&
-             now - desk->last_sample >= SAMPLE_EVERY) {
+    } else if (is_sample(query, desk, kind, now)) {
         desk->last_sample = now;
         evidence_tell(query, desk, OBSERVED_SAMPLE, REASON_NONE, NULL);
     }

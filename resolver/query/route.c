@@ -23,12 +23,6 @@ static struct route external_first(enum route_reason reason)
         .reason = reason, .first = SETUP_EXTERNAL, .second = SETUP_DOMESTIC, .patience = PATIENCE_EXTERNAL};
 }
 
-static bool known_good(const struct shared *shared, struct view name, msec_t now)
-{
-    struct view domain = suffix_registrable(shared->suffix, name);
-    return domain.len > 0 && good_known(shared->good, domain, now);
-}
-
 static void count_use(const struct verdict *verdict, bool external, msec_t now)
 {
     atomic_store_explicit(&verdict->zone->last_used, now, memory_order_relaxed);
@@ -90,7 +84,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     if (verdict->state == ZONE_SUSPECT && rules(setup, verdict)) {
         route.reason   = ROUTE_SUSPECT;
         route.patience = patience_suspect(setup, verdict->strikes);
-    } else if (verdict->state == ZONE_CLEAR && known_good(shared, name, now)) {
+    } else if (verdict->state == ZONE_CLEAR && good_age(shared->good, name, now) != MSEC_NEVER) {
         route.reason = ROUTE_GOOD;
         if (!setup->patience)
             route.patience = PATIENCE_GOOD;

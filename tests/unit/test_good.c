@@ -76,6 +76,51 @@ static void case_does_not_matter(void **state)
     good_destroy(good);
 }
 
+/* Whatever the domain of a name is, the mark that it was given is found from the name. */
+static void marks_are_found_from_below(void **state)
+{
+    (void) state;
+    static const char v6[] = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+    static const struct {
+        const char *marked, *asked;
+        bool        found;
+    } cases[] = {
+        {"example.com", "example.com", true},
+        {"example.com", "MAIL.Example.COM", true},
+        {"example.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.example.com", true},
+        {"example.com", "badexample.com", false},
+        {"example.com", "com", false},
+        {"com", "example.com", false}, /* never a domain */
+        {"mail.example.com", "example.com", false},
+        {"2.0.192.in-addr.arpa", "1.2.0.192.in-addr.arpa", true},
+        {"0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", v6, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct good *good   = good_create(key, GOOD_SLOTS, GOOD_LIFE);
+        struct name  marked = named(cases[i].marked), asked = named(cases[i].asked);
+        assert_int_equal(good_age(good, name_view(&asked), 9000), MSEC_NEVER);
+        good_mark(good, name_view(&marked), 5000);
+        if (good_age(good, name_view(&asked), 9000) != (cases[i].found ? 4000 : MSEC_NEVER))
+            fail_msg("row %zu", i);
+        assert_int_equal(good_age(good, name_view(&asked), 5000 + GOOD_LIFE), MSEC_NEVER);
+        good_destroy(good);
+    }
+}
+
+static void the_youngest_mark_counts(void **state)
+{
+    (void) state;
+    struct good *good    = good_create(key, GOOD_SLOTS, GOOD_LIFE);
+    struct name  example = named("example.com"), mail = named("mail.example.com");
+    good_mark(good, name_view(&mail), 1000);
+    good_mark(good, name_view(&example), 3000);
+    assert_int_equal(good_age(good, name_view(&mail), 4000), 1000);
+    good_mark(good, name_view(&mail), 4000);
+    assert_int_equal(good_age(good, name_view(&mail), 4000), 0);
+    assert_int_equal(good_age(good, name_view(&example), 4000), 1000);
+    good_destroy(good);
+}
+
 /* Of many marked domains most are known; of as many others none is, since 32 bits of the hash tell them apart. */
 static void others_are_not_taken_for_it(void **state)
 {
@@ -130,6 +175,8 @@ int main(void)
         cmocka_unit_test(a_mark_lives_a_day),
         cmocka_unit_test(a_new_mark_renews_it),
         cmocka_unit_test(case_does_not_matter),
+        cmocka_unit_test(marks_are_found_from_below),
+        cmocka_unit_test(the_youngest_mark_counts),
         cmocka_unit_test(others_are_not_taken_for_it),
         cmocka_unit_test(unmarking_one_that_lost_its_slot_harms_nobody),
     };
