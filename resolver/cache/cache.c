@@ -14,6 +14,7 @@
 #include "cache/shard.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct cache {
     size_t          count; /* of shards, a power of two */
     uint64_t        memory;
     uint32_t        stale;
+    _Atomic msec_t  forgiven; /* failures of the network until then hold no longer */
     struct shard   *shards;
 };
 
@@ -55,6 +57,13 @@ static bool entry_useless(const void *context, const struct entry *entry)
     return moment->now >= entry_end(entry) + extra * SECOND;
 }
 
+static bool failure_holds(struct cache *cache, const struct entry *failure, msec_t now)
+{
+    bool forgiven = failure->ede == EDE_NETWORK_ERROR &&
+                    failure->stored <= atomic_load_explicit(&cache->forgiven, memory_order_relaxed);
+    return now < entry_end(failure) && !forgiven;
+}
+
 static struct moment moment_of(const struct cache *cache, msec_t now)
 {
     return (struct moment){.now = now, .stale = __atomic_load_n(&cache->stale, __ATOMIC_RELAXED)};
@@ -66,7 +75,7 @@ struct cache *cache_create(const struct cache_limits *limits, struct hash_key ke
     struct cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL)
         return NULL;
-    *cache        = (struct cache){.key = key, .memory = limits->memory, .stale = limits->stale};
+    *cache        = (struct cache){.key = key, .memory = limits->memory, .stale = limits->stale, .forgiven = INT64_MIN};
     cache->shards = aligned_alloc(_Alignof(struct shard), shards * sizeof *cache->shards);
     while (cache->shards != NULL && cache->count < shards) {
         if (!shard_init(&cache->shards[cache->count], limits->memory / shards))
@@ -183,7 +192,7 @@ enum cache_answer cache_get(struct cache *cache, const struct asked *asked, cons
     }
     if (entry != NULL && (answer = entry_serve(entry, asked, read, out, cap, ret)) != CACHE_MISS) {
         entry->marked = true;
-    } else if (failure != NULL && read->now < entry_end(failure)) {
+    } else if (failure != NULL && failure_holds(cache, failure, read->now)) {
         *ret            = (struct cache_hit){.ede = failure->ede};
         failure->marked = true;
         answer          = CACHE_FAILURE;
@@ -296,7 +305,7 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
         if (fresh == NULL || !shard_fits(place.shard, entry_bytes(fresh)))
             goto out;
         failure->ttl = 0;
-    } else if (now < entry_end(failure)) {
+    } else if (failure_holds(cache, failure, now)) {
         goto out;
     } else if (entry_useless(&moment, failure)) {
         failure->ttl = 0;
@@ -310,6 +319,11 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
 out:
     pthread_mutex_unlock(&place.shard->lock);
     free(fresh);
+}
+
+void cache_forgive(struct cache *cache, msec_t now)
+{
+    atomic_store_explicit(&cache->forgiven, now, memory_order_relaxed);
 }
 
 typedef bool (*flush_match_fn)(struct view name, struct view wanted);
@@ -373,7 +387,7 @@ void cache_each(struct cache *cache, struct view name, msec_t now, cache_each_fn
     pthread_mutex_lock(&shard->lock);
     LIST_EACH (link, next, &shard->queue) {
         const struct entry *entry = CONTAINER_OF(link, struct entry, queue);
-        bool                over  = entry->failure ? now >= entry_end(entry) : entry_useless(&moment, entry);
+        bool                over  = entry->failure ? !failure_holds(cache, entry, now) : entry_useless(&moment, entry);
         if (over || !name_equal(entry_name(entry), name))
             continue;
         struct cache_line line = line_of(entry, now);

@@ -70,6 +70,9 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
  * that upstreams were silent, which is no fault of the name's, and holds for 5 s each time; EDE_OVER_QUOTA that they
  * were not asked, and holds for 1 s each time. */
 void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now);
+/* An upstream that was silent answers again: failures with EDE_NETWORK_ERROR that were noted until now hold no longer.
+ * Any thread; costs no walk. */
+void cache_forgive(struct cache *cache, msec_t now);
 
 /* Drops everything of that name / at or below that name / all. Returns entries dropped. */
 size_t cache_flush_name(struct cache *cache, struct view name);

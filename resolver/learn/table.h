@@ -95,8 +95,8 @@ struct zone *table_get(const struct table *table, struct view name, enum zone_sc
  * no memory. */
 struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
                        uint16_t asked_type);
-/* Counts what the operator said: after a pin, unpin, forget or import every earlier question was asked in vain. Any
- * thread reads it, the writer moves it on. */
+/* Counts what makes every earlier question one that was asked in vain: a pin, unpin, forget or import, and the return
+ * of an upstream that was down. Any thread reads it, the writer moves it on. */
 uint64_t table_turn(const struct table *table);
 void     table_turn_over(struct table *table);
 /* Publishes condition and pin. */

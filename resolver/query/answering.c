@@ -91,10 +91,12 @@ void answering_tell_failure(struct query *query, struct desk *desk, msec_t now)
 {
     if (query->failure_told)
         return;
-    query->failure_told        = true;
-    const struct cache_key key = key_of(&query->inquiry);
-    cache_put_failure(desk->shared.cache, &key, failure_ede(query), now);
-    keep_terms(query, desk);
+    query->failure_told = true;
+    if (terms_equal(query->terms, desk_terms(desk))) { /* else a stale answer would be dropped with the failure */
+        const struct cache_key key = key_of(&query->inquiry);
+        cache_put_failure(desk->shared.cache, &key, failure_ede(query), now);
+        keep_terms(query, desk);
+    }
     COUNT(desk->counters.failed);
     if (evidence_wanted(query) && !query->bogus_final && query->sides[1].begun)
         evidence_tell(query, desk, OBSERVED_BOTH_FAILED, evidence_reason(query), NULL);

@@ -6,10 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What was asked while the upstream was down may have spent its sends before it came back: nobody who asks now shall
+ * wait for that, nor be told of its failure. In this order: see decision 14. */
+static void forget_outage(struct prober *prober, msec_t now)
+{
+    table_turn_over(prober->desk.shared.table);
+    cache_forgive(prober->desk.shared.cache, now);
+}
+
 static void on_server_changed(void *owner, const struct server *server, bool up, msec_t now)
 {
     struct prober *prober = owner;
-    if (!up && domestic_down(prober))
+    if (up)
+        forget_outage(prober, now);
+    else if (domestic_down(prober))
         learner_drop_suspicions(prober->learner, now);
     if (prober->hooks.server_changed)
         prober->hooks.server_changed(prober->hooks.context, server, up);

@@ -1,6 +1,7 @@
 /*
- * terms.h: under which configuration and which words of the operator something began. What began under other terms may
- * still answer who waits for it, but leaves nothing behind: no cached answer, no evidence.
+ * terms.h: under which configuration and which words of the operator something began, and since which upstream came
+ * back. What began under other terms may still answer who waits for it, but leaves nothing behind: no cached answer or
+ * failure, no evidence; and nobody new waits for it.
  */
 #ifndef QUERY_TERMS_H
 #define QUERY_TERMS_H

@@ -196,6 +196,66 @@ static void bad_weather_takes_no_edns_away(void **state)
     }
 }
 
+/* ---- nobody answers for ten minutes ---- */
+
+enum {
+    LONG_OUTAGE = 600000, /* ms */
+    RETRIED     = 20,     /* names that clients ask for again and again */
+    RETRY       = 5000,   /* ms, as the C library does */
+};
+
+static struct ask *retry(struct world *world, unsigned n)
+{
+    char name[] = "mail.z00.example";
+    snprintf(name, sizeof(name), "mail.z%02u.example", n % RETRIED);
+    return world_ask_by(world, &(struct world_question){.name = name, .type = TYPE_MX, .worker = n / RETRIED % 2});
+}
+
+/* Mail to what was known flows on, and five seconds after the end it is as if nothing had been: what failed last, or
+ * still waits, fails nobody any more, in whatever moment it was asked. */
+static void a_long_outage_of_everything_leaves_nothing_behind(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++)
+        for (msec_t more = 0; more < 5000; more += 700) {
+            struct world     *world = world_create(&(struct world_options){.seed = (uint64_t) more, .workers = 2});
+            const struct ask *ask   = NULL;
+            world_warm_up(world);
+            world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            world_learn(world, "shut.example", TYPE_MX);
+            world_resolve(world, "known.example", TYPE_MX);
+            size_t before = world_blocked(world);
+
+            world_say(world, EVERYBODY, ".", (struct manner){.way = outages[i].way});
+            for (unsigned n = 0; n * (RETRY / RETRIED) < LONG_OUTAGE + more; n++) {
+                retry(world, n);
+                if (n % 240 == 120)
+                    ask = world_ask(world, "known.example", TYPE_MX);
+                world_run(world, RETRY / RETRIED);
+                assert_true(!ask || ask->answers == 0 || ask->records == 1);
+            }
+            assert_int_equal(ask->ede, EDE_STALE_ANSWER);
+            assert_int_equal(world_blocked(world), before);
+
+            world_say(world, EVERYBODY, ".", (struct manner){.way = ANSWERS});
+            world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            for (unsigned n = 0; n < RETRIED; n++) {
+                retry(world, n);
+                world_run(world, RETRY / RETRIED);
+            }
+            for (unsigned n = 0; n < 2 * RETRIED; n++) {
+                ask = retry(world, n);
+                if (world_wait(world, ask) > DOMESTIC_DELAY || ask->rcode != RCODE_NOERROR)
+                    fail_msg("%s, %d ms: rcode %u of name %u", outages[i].name, (int) more, ask->rcode, n % RETRIED);
+            }
+            assert_int_equal(world_resolve(world, "new.example", TYPE_MX)->group, SETUP_DOMESTIC);
+            world_run(world, 20000);
+            assert_int_equal(world_blocked(world), before);
+            assert_int_equal(learner_count(world_learner(world)).states[ZONE_BROKEN], 0);
+            world_end(world);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +267,7 @@ int main(void)
         cmocka_unit_test(an_outage_breaks_no_zone),
         cmocka_unit_test(silent_zones_are_no_outage),
         cmocka_unit_test(external_down_changes_no_verdict),
+        cmocka_unit_test(a_long_outage_of_everything_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,31 @@ static void what_was_over_the_quota_holds_a_second(void **state)
     cache_destroy(cache);
 }
 
+/* Those of the network alone: a name that upstreams failed, or a limit of ours, is no less failed by their return. */
+static void what_the_network_failed_is_forgiven(void **state)
+{
+    (void) state;
+    struct cache    *cache   = new_cache();
+    struct name      names[] = {name_of(1), name_of(2), name_of(3)};
+    static const int edes[]  = {EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, EDE_OVER_QUOTA};
+    for (size_t i = 0; i < ARRAY_LEN(edes); i++) {
+        struct cache_key key = key_of(&names[i], TYPE_A);
+        cache_put_failure(cache, &key, edes[i], 10 * S);
+        cache_forgive(cache, 10 * S - 1);
+        assert_int_equal(state_at(cache, &key, 10 * S, true), CACHE_FAILURE);
+    }
+    cache_forgive(cache, 10 * S);
+    for (size_t i = 0; i < ARRAY_LEN(edes); i++) {
+        struct cache_key key = key_of(&names[i], TYPE_A);
+        assert_int_equal(state_at(cache, &key, 10 * S, true), i == 0 ? CACHE_MISS : CACHE_FAILURE);
+    }
+    struct cache_key key = key_of(&names[0], TYPE_A);
+    cache_put_failure(cache, &key, EDE_NETWORK_ERROR, 10 * S + 1);
+    assert_int_equal(state_at(cache, &key, 15 * S, true), CACHE_FAILURE);
+    assert_int_equal(state_at(cache, &key, 15 * S + 1, true), CACHE_MISS);
+    cache_destroy(cache);
+}
+
 static void success_makes_the_next_failure_a_first_one(void **state)
 {
     (void) state;
@@ -743,6 +768,7 @@ int main(void)
         cmocka_unit_test(a_failure_hides_no_answer),
         cmocka_unit_test(failures_double_to_five_minutes),
         cmocka_unit_test(what_was_over_the_quota_holds_a_second),
+        cmocka_unit_test(what_the_network_failed_is_forgiven),
         cmocka_unit_test(success_makes_the_next_failure_a_first_one),
         cmocka_unit_test(what_is_in_use_outlives_a_scan),
         cmocka_unit_test(an_answer_in_use_stays_so_when_it_is_renewed),
