@@ -39,7 +39,8 @@ enum {
     SOCKETS_MAX        = 65536, /* more than there are ports */
     SPARES             = 8,     /* descriptors held back, so that one question to each upstream can always be asked */
     EVENTS             = 64,    /* sockets served in a wakeup */
-    PICKS              = 4,     /* random tries for a kept socket without the same id */
+    IDS                = 1 << 16,
+    PICKS              = 4, /* random tries for a kept socket without the same id */
 };
 
 struct udp_socket {
@@ -52,6 +53,7 @@ struct udp_socket {
     struct list      tickets; /* those told of the current event stand at the end */
     struct list      link;    /* among the dead */
     uint16_t         ids[UDP_ASK_USES];
+    uint8_t         *all_ids; /* a bit for each, once there are more; else NULL */
 };
 
 struct udp_ticket {
@@ -111,6 +113,8 @@ static void close_socket(struct udp_ask *ask, struct udp_socket *socket)
     else
         close(socket->fd);
     socket->fd = -1;
+    free(socket->all_ids);
+    socket->all_ids = NULL;
     ask->stats.sockets--;
     if (ask->dispatching)
         list_append(&ask->dead, &socket->link);
@@ -164,9 +168,24 @@ static int create_socket(struct udp_ask *ask, const struct address *server, msec
     return 0;
 }
 
-/* Was this id ever sent on the socket (as far as it remembers)? */
+/* For lack of descriptors a socket may carry more than its share. An id that it forgot would look like forgery. */
+static void note_id(struct udp_socket *socket, uint16_t id)
+{
+    if (socket->uses == UDP_ASK_USES && (socket->all_ids = calloc(1, IDS / 8)))
+        for (unsigned i = 0; i < UDP_ASK_USES; i++)
+            socket->all_ids[socket->ids[i] / 8] |= (uint8_t) (1U << socket->ids[i] % 8);
+    if (socket->all_ids)
+        socket->all_ids[id / 8] |= (uint8_t) (1U << id % 8);
+    else
+        socket->ids[socket->uses % UDP_ASK_USES] = id;
+    socket->uses++;
+}
+
+/* Was this id ever sent on the socket? (Where there was no memory for all of them: lately?) */
 static bool sent_id(const struct udp_socket *socket, uint16_t id)
 {
+    if (socket->all_ids)
+        return socket->all_ids[id / 8] >> id % 8 & 1;
     unsigned known = socket->uses < UDP_ASK_USES ? socket->uses : UDP_ASK_USES;
     for (unsigned i = 0; i < known; i++)
         if (socket->ids[i] == id)
@@ -366,7 +385,7 @@ int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view 
     }
     *ticket = (struct udp_ticket){.socket = socket, .owner = owner, .told = ask->event, .id = id};
     list_append(&socket->tickets, &ticket->link);
-    socket->ids[socket->uses++ % UDP_ASK_USES] = id;
+    note_id(socket, id);
     ask->tickets++;
     error = send_question(ask, socket, question);
     if (error < 0) {

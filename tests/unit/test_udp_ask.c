@@ -374,14 +374,22 @@ static void test_no_descriptor_left(void **state)
     while ((hogs[count] = dup(server)) >= 0)
         count++;
     static struct owner owners[500];
+    struct address      from;
     memset(owners, 0, sizeof(owners));
     for (unsigned i = 0; i < ARRAY_LEN(owners); i++) {
-        struct address from;
         assert_int_equal(ask_now(&owners[i], (uint16_t) i, 0), 0);
         assert_int_equal(take(&from), i);
         reply_id(&from, (uint16_t) i);
         RUN_UNTIL(&loop, owners[i].replies == 1);
+        if (i != 40) /* more than a socket's share */
+            continue;
+        release(&owners[0]); /* a late reply to it is no forgery, and no event for the others */
+        reply_id(&from, 0);
+        RUN_UNTIL(&loop, udp_ask_read_stats(ask)->received == i + 2);
+        assert_int_equal(udp_ask_read_stats(ask)->stray, 0);
     }
+    reply_id(&from, 30000);
+    RUN_UNTIL(&loop, udp_ask_read_stats(ask)->stray == 1);
     assert_true(udp_ask_read_stats(ask)->sockets <= 8);
 
     /* What is closed goes back to the reserve, not to whoever is quicker. */
