@@ -39,6 +39,15 @@ static void judge_edns(struct watch *watch, const struct errand *errand, msec_t 
     watch->edns_lost = errand->exchange.edns && errand->exchange.outcome == OUTCOME_TIMEOUT;
 }
 
+/* A reply to somebody else has healed it. */
+static void note_life(struct watch *watch, msec_t now)
+{
+    struct watches *watches = watch->watches;
+    if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
+        server_on_probe(watch->server, true, now))
+        watches->changed(watches->owner, watch->server, true, now);
+}
+
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch   *watch   = owner;
@@ -46,6 +55,7 @@ static void on_health_done(void *owner, struct errand *errand, msec_t now)
     enum outcome    out     = errand->exchange.outcome;
     bool            alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
     judge_edns(watch, errand, now);
+    note_life(watch, now); /* first: this probe may have been sent before its return, and failed */
     if (server_on_probe(watch->server, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
 }
@@ -68,13 +78,9 @@ void watches_look(struct watches *watches, msec_t now)
     watches->looked = now;
     for (unsigned i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->list[i];
-        if (watch->health.running || !watch->zone)
-            continue;
-        if (server_wants_probe(watch->server, now))
+        note_life(watch, now);
+        if (!watch->health.running && watch->zone && server_wants_probe(watch->server, now))
             probe_health(watches, watch, now);
-        else if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
-                 server_on_probe(watch->server, true, now))
-            watches->changed(watches->owner, watch->server, true, now);
     }
 }
 

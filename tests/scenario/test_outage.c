@@ -71,6 +71,28 @@ static void an_outage_is_seen_and_its_end_too(void **state)
     }
 }
 
+/* Somebody's answer heals it while a probe is out that was sent before, into silence: its return is noticed still. */
+static void a_return_is_noticed_beside_a_probe_that_fails(void **state)
+{
+    (void) state;
+    for (msec_t more = 0; more < 4500; more += 100) {
+        struct world *world  = world_create(&(struct world_options){
+             .seed = (uint64_t) more, .domestic = 1, .fences = {{"home.example", VIA_GROUP, SETUP_DOMESTIC}}});
+        unsigned      number = 0;
+        world_warm_up(world);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+        ask_for_a_while(world, 4000, &number);
+        assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+        world_run(world, 10000 + more);
+        uint64_t turn = table_turn(world_shared(world).table);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        assert_int_equal(world_resolve(world, "mx.home.example", TYPE_MX)->group, SETUP_DOMESTIC);
+        world_run(world, 1000);
+        assert_int_equal(table_turn(world_shared(world).table), turn + 1);
+        world_end(world);
+    }
+}
+
 /* What looked like a failing zone was the outage; what was confirmed before it stays. */
 static void an_outage_ends_suspicions_but_no_verdict(void **state)
 {
@@ -263,6 +285,7 @@ int main(void)
         cmocka_unit_test(an_upstream_that_drops_edns_is_asked_without),
         cmocka_unit_test(bad_weather_takes_no_edns_away),
         cmocka_unit_test(an_outage_is_seen_and_its_end_too),
+        cmocka_unit_test(a_return_is_noticed_beside_a_probe_that_fails),
         cmocka_unit_test(an_outage_ends_suspicions_but_no_verdict),
         cmocka_unit_test(an_outage_breaks_no_zone),
         cmocka_unit_test(silent_zones_are_no_outage),
