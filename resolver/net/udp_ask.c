@@ -27,20 +27,17 @@
 #include <linux/errqueue.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-    UDP_ASK_FRESH_RATE = 2000,  /* questions a second that get a socket of their own: 46 ms of CPU */
-    UDP_ASK_KEPT       = 256,   /* shared sockets for each upstream: 8 bits of port that a forger must still guess */
-    UDP_ASK_USES       = 32,    /* questions through one of them: by 8 the cost of opening it is spread thin */
-    UDP_ASK_AGE_MS     = 2000,  /* and how long its port may serve */
-    SOCKETS_MIN        = 32,    /* whatever RLIMIT_NOFILE says */
-    SOCKETS_MAX        = 65536, /* more than there are ports */
-    SPARES             = 8,     /* descriptors held back, so that one question to each upstream can always be asked */
-    EVENTS             = 64,    /* sockets served in a wakeup */
-    IDS                = 1 << 16,
-    PICKS              = 4, /* random tries for a kept socket without the same id */
+    UDP_ASK_FRESH_RATE = 2000,    /* questions a second that get a socket of their own: 46 ms of CPU */
+    UDP_ASK_KEPT       = 256,     /* shared sockets for each upstream: 8 bits of port that a forger must still guess */
+    UDP_ASK_USES       = 32,      /* questions through one of them: by 8 the cost of opening it is spread thin */
+    UDP_ASK_AGE_MS     = 2000,    /* and how long its port may serve */
+    SPARES             = 8,       /* descriptors held back, so that one question to each upstream can always be asked */
+    EVENTS             = 64,      /* sockets served in a wakeup */
+    IDS                = 1 << 16, /* that a message may have */
+    PICKS              = 4,       /* random tries for a kept socket without the same id */
 };
 
 struct udp_socket {
@@ -90,20 +87,6 @@ struct udp_ask {
     int                  spares[SPARES], spare_count;
     uint8_t              buffer[65536];
 };
-
-/* Half of the process's descriptors go to questions, in equal parts to the workers (as many as cores by default) and
- * the keeper. */
-static unsigned sockets_max(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return SOCKETS_MIN;
-    long   cores = sysconf(_SC_NPROCESSORS_ONLN);
-    rlim_t share = limit.rlim_cur / 2 / (rlim_t) (cores > 0 ? cores + 1 : 2);
-    if (share < SOCKETS_MIN)
-        return SOCKETS_MIN;
-    return share > SOCKETS_MAX ? SOCKETS_MAX : (unsigned) share;
-}
 
 static void close_socket(struct udp_ask *ask, struct udp_socket *socket)
 {
@@ -509,8 +492,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     list_init(&ask->dead);
 }
 
-struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, udp_ask_fn handle, void (*begin)(void *context),
-                               void *context)
+struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned sockets, udp_ask_fn handle,
+                               void (*begin)(void *context), void *context)
 {
     struct udp_ask *ask = calloc(1, sizeof(*ask));
     if (!ask)
@@ -529,7 +512,7 @@ struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, udp_ask_fn hand
     ask->handle                      = handle;
     ask->begin                       = begin;
     ask->context                     = context;
-    ask->sockets_max                 = sockets_max();
+    ask->sockets_max                 = sockets;
     ask->credit                      = (int64_t) UDP_ASK_FRESH_RATE * 1000;
     list_init(&ask->upstreams);
     list_init(&ask->unused);

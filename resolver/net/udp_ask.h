@@ -3,7 +3,7 @@
  *
  * A connected socket for each question, its port chosen by the kernel, up to 2,000 questions a second;
  * beyond that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer
- * where RLIMIT_NOFILE says so). All sockets hang in one epoll set that the uv_loop watches as one handle.
+ * where `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle.
  * IP_PMTUDISC_OMIT. One of these belongs to one thread.
  */
 #ifndef NET_UDP_ASK_H
@@ -30,9 +30,10 @@ struct udp_ask_stats {
     uint64_t sockets, sent, received, stray, unreachable, send_failed, opened;
 };
 
-/* `begin` as in udp_listen.h. `rng`: borrowed, of the same thread. NULL: no memory or descriptors. */
-struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, udp_ask_fn handle, void (*begin)(void *context),
-                               void *context);
+/* `begin` as in udp_listen.h. `rng`: borrowed, of the same thread. `sockets`: open at once, beside 8 descriptors that
+ * are held back. NULL: no memory or descriptors. */
+struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned sockets, udp_ask_fn handle,
+                               void (*begin)(void *context), void *context);
 /* Sends `question` (its first two bytes are the id) to `server`. On success *ret is a ticket that lives until
  * udp_ask_release(). -errno: nothing is open (ENETUNREACH and its kin included; -EMFILE: no descriptor left, even among
  * kept sockets). `now`: ms. */

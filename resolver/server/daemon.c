@@ -14,6 +14,7 @@
 #include "server/privileges.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ enum {
 
 static struct worker *new_worker(struct daemon *daemon)
 {
-    struct worker_options options = {.shared = daemon->shared, .setup = daemon->setup, .keeper = &daemon->wake};
+    struct worker_options options = {
+        .shared = daemon->shared, .setup = daemon->setup, .keeper = &daemon->wake, .share = daemon->share};
     if (getentropy(options.seed, sizeof(options.seed)) != 0)
         return NULL;
     return worker_start(&options);
@@ -106,6 +108,37 @@ static bool start_control(struct daemon *daemon, int fd)
         .methods = commands, .group = privileges_control_group(daemon->settings), .context = daemon};
     daemon->control = control_start(&daemon->loop, fd, &options);
     return daemon->control != NULL;
+}
+
+/* A socket for each question that waits: the soft limit is made for programs that use select(). */
+static uint64_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+/* What the process may open bounds how many workers there are, and what each may take. */
+static bool share_descriptors(struct daemon *daemon, struct settings *settings, char ret_error[ERROR_TEXT_MAX])
+{
+    struct descriptors share;
+    uint64_t           limit = raise_descriptors(), needed;
+    if (!descriptors_share(limit, settings->workers, settings->listen_count, &share, &needed)) {
+        snprintf(ret_error, ERROR_TEXT_MAX,
+                 "%" PRIu64 " file descriptors are too few: %" PRIu64 " are needed at least (LimitNOFILE, ulimit -n)",
+                 limit, needed);
+        return false;
+    }
+    if (share.workers < settings->workers || share.sockets < DESCRIPTORS_PLENTY)
+        log_warning("only %" PRIu64 " file descriptors (LimitNOFILE, ulimit -n): %u of %u workers; each has %u sockets "
+                    "towards upstreams and takes %u TCP connections",
+                    limit, share.workers, settings->workers, share.sockets, share.clients);
+    settings->workers = share.workers;
+    daemon->share     = share;
+    return true;
 }
 
 /* ---- reload ---- */
@@ -214,7 +247,7 @@ static bool apply(struct daemon *daemon, struct settings *next, char ret_error[E
     struct bound  bound      = {0};
     struct setup *setup      = NULL;
     snprintf(ret_error, ERROR_TEXT_MAX, "%s", cannot ? cannot : "out of memory or descriptors");
-    if (cannot || !(setup = registry_setup(daemon->registry, next)))
+    if (cannot || !share_descriptors(daemon, next, ret_error) || !(setup = registry_setup(daemon->registry, next)))
         return false;
     if (!listeners_bind(next, daemon->settings, workers, &bound, ret_error))
         goto undo;
@@ -289,19 +322,8 @@ static void on_pulse(uv_timer_t *timer)
         sd_notify(0, "WATCHDOG=1");
 }
 
-/* A socket for each question that waits: the soft limit is made for programs that use select(). */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void init_loop(struct daemon *daemon)
 {
-    raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&daemon->loop);
     uv_signal_init(&daemon->loop, &daemon->sigterm);
@@ -415,6 +437,13 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         return EXIT_FAILURE;
     }
     log_configure(daemon->settings->log_level, daemon->settings->log_format);
+    char error[ERROR_TEXT_MAX];
+    if (!share_descriptors(daemon, daemon->settings, error)) { /* first of all: libuv cannot do without some */
+        log_error("%s", error);
+        settings_destroy(daemon->settings);
+        free(daemon);
+        return EXIT_FAILURE;
+    }
     init_loop(daemon);
     bool started = start(daemon);
     if (started) {

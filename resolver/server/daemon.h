@@ -33,19 +33,20 @@ struct daemon {
     bool         loading; /* the table is being filled from disk: nothing is written back */
     uint64_t     watchdog_us;
 
-    struct registry *registry;
-    struct setup    *setup;
-    struct shared    shared;
-    struct quota     quota; /* in shared */
-    struct learner  *learner;
-    struct prober   *prober;
-    struct outlet    outlet;
-    struct store    *store;
-    struct control  *control;
-    struct list      kept; /* replies that wait for the disk, see kept.h */
-    struct worker   *workers[LIMIT_WORKERS];
-    unsigned         worker_count;
-    struct counters  ended; /* counters of workers that were stopped */
+    struct registry   *registry;
+    struct setup      *setup;
+    struct shared      shared;
+    struct quota       quota; /* in shared */
+    struct learner    *learner;
+    struct prober     *prober;
+    struct outlet      outlet;
+    struct store      *store;
+    struct control    *control;
+    struct list        kept;  /* replies that wait for the disk, see kept.h */
+    struct descriptors share; /* of the workers that are started next; the keeper has what it began with */
+    struct worker     *workers[LIMIT_WORKERS];
+    unsigned           worker_count;
+    struct counters    ended; /* counters of workers that were stopped */
 };
 
 /* Reads the configuration, starts everything, runs until a signal, winds up. The exit status. */

@@ -289,7 +289,8 @@ static bool open_logic(struct daemon *daemon)
     daemon->prober                    = daemon->learner ? prober_create(&options) : NULL;
     daemon->outlet                    = (struct outlet){
                            .now = &daemon->now, .context = daemon, .on_packet = on_packet, .on_unreachable = on_unreachable};
-    return daemon->prober && outlet_open(&daemon->outlet, &daemon->loop, prober_rng(daemon->prober), begin_outlet);
+    return daemon->prober &&
+           outlet_open(&daemon->outlet, &daemon->loop, prober_rng(daemon->prober), daemon->share.sockets, begin_outlet);
 }
 
 bool keeper_open(struct daemon *daemon)

@@ -23,9 +23,10 @@ static void on_tcp(void *context, void *owner, enum tcp_event event, struct view
         outlet->on_packet(outlet->context, owner, message);
 }
 
-bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, void (*begin)(void *context))
+bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+                 void (*begin)(void *context))
 {
-    outlet->udp = udp_ask_create(loop, rng, on_udp, begin, outlet);
+    outlet->udp = udp_ask_create(loop, rng, sockets, on_udp, begin, outlet);
     outlet->tcp = tcp_ask_create(loop, on_tcp, begin, outlet);
     if (outlet->udp && outlet->tcp)
         return true;

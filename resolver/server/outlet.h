@@ -18,8 +18,9 @@ struct outlet {
     void (*on_unreachable)(void *context, struct exchange *exchange);
 };
 
-/* All fields but udp and tcp are set. False: no memory or descriptors; nothing is open. */
-bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, void (*begin)(void *context));
+/* All fields but udp and tcp are set. `sockets`: see udp_ask.h. False: no memory or descriptors; nothing is open. */
+bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+                 void (*begin)(void *context));
 /* Every exchange has been released. Run the loop afterwards. */
 void outlet_close(struct outlet *outlet);
 

@@ -445,8 +445,8 @@ struct worker *worker_start(const struct worker_options *options)
     memcpy(engine.seed, options->seed, sizeof(engine.seed));
     const struct tcp_listen_options tcp = {.idle_ms     = TCP_IDLE,
                                            .message_ms  = TCP_MESSAGE,
-                                           .connections = LIMIT_TCP_CLIENTS,
-                                           .per_client  = LIMIT_TCP_CLIENT,
+                                           .connections = options->share.clients,
+                                           .per_client  = options->share.per_client,
                                            .memory      = LIMIT_TCP_MEMORY,
                                            .begin       = begin,
                                            .admit       = admit,
@@ -457,7 +457,7 @@ struct worker *worker_start(const struct worker_options *options)
     worker->engine = engine_create(&engine);
     worker->tcp    = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
     if (!worker->ring || !worker->engine || !worker->tcp ||
-        !outlet_open(&worker->outlet, &worker->loop, engine_rng(worker->engine), begin_outlet))
+        !outlet_open(&worker->outlet, &worker->loop, engine_rng(worker->engine), options->share.sockets, begin_outlet))
         goto no_parts;
     if (pthread_create(&worker->thread, NULL, run, worker) == 0)
         return worker;

@@ -7,16 +7,18 @@
 
 #include "base/ring.h"
 #include "query/engine.h"
+#include "server/descriptors.h"
 
 #include <uv.h>
 
 struct worker;
 
 struct worker_options {
-    struct shared shared;
-    struct setup *setup;
-    uv_async_t   *keeper; /* woken when there are observations */
-    uint8_t       seed[RNG_SEED_BYTES];
+    struct shared      shared;
+    struct setup      *setup;
+    uv_async_t        *keeper; /* woken when there are observations */
+    uint8_t            seed[RNG_SEED_BYTES];
+    struct descriptors share;
 };
 
 /* Starts the thread, without listeners. NULL: no memory, descriptors or threads. */

@@ -65,9 +65,9 @@ def run(*argv, timeout=30, stdin=None, **extra):
 
 class Daemon:
     """`config` is merged over a base that touches nothing outside of the directory: {"fallback.deadline": "2s"} sets a
-    nested key."""
+    nested key. `descriptors`: its RLIMIT_NOFILE."""
 
-    def __init__(self, domestic, external, config=None, addresses=("127.0.0.1",), directory=None):
+    def __init__(self, domestic, external, config=None, addresses=("127.0.0.1",), directory=None, descriptors=None):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="byway-"))
         self._own_directory = directory is None
         self.directory.chmod(0o755)
@@ -86,6 +86,7 @@ class Daemon:
             "log": {"level": "debug"},
         }
         self.set(config or {})
+        self.prefix = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = None
         self._notify = None
         self._log_path = self.directory / "log"
@@ -126,7 +127,7 @@ class Daemon:
         self.notices = []
         threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
         with open(self._log_path, "ab") as log:
-            self.process = subprocess.Popen([program("bywayd"), "-c", str(self.path), *arguments],
+            self.process = subprocess.Popen([*self.prefix, program("bywayd"), "-c", str(self.path), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment(NOTIFY_SOCKET=str(path)))
         return self.process
@@ -211,6 +212,9 @@ class Daemon:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     # -- DNS --
 

@@ -60,10 +60,6 @@ def byway(shared_domestic, shared_external):
     daemon.close()
 
 
-def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
 def connect(daemon, count, source=STRANGER):
     """Connections as many as are taken or refused at once; the daemon may close any of them."""
     clients = []
@@ -91,7 +87,7 @@ class Bystander:
 
     def __enter__(self):
         time.sleep(0.1)
-        self.before = descriptors(self.daemon)
+        self.before = self.daemon.descriptors()
         self.loads = [Load(self.daemon.where, f"{'tcp' if tcp else 'udp'}{{}}.good.test", rate=40, tcp=tcp)
                       for tcp in (False, True)]
         return self
@@ -108,8 +104,8 @@ class Bystander:
             assert all(reply.rcode == "NOERROR" for reply in load.replies)
             assert max(reply.elapsed for reply in load.replies) < AT_ONCE
         # sockets towards upstreams come and go: those of a few queries more or less
-        wait_for(lambda: descriptors(self.daemon) <= self.before + 8, 15,
-                 f"{self.before} descriptors as before, and not {descriptors(self.daemon)}")
+        wait_for(lambda: self.daemon.descriptors() <= self.before + 8, 15,
+                 f"{self.before} descriptors as before, and not {self.daemon.descriptors()}")
 
 
 # ---- how often a client may ask ----
@@ -289,15 +285,15 @@ def test_messages_without_length(byway):
 
 def test_thousands_of_idle_connections(byway):
     """From an exempt address they take the places that nobody needs, from any other a share of them."""
-    base = descriptors(byway)
+    base = byway.descriptors()
     with Bystander(byway):
         clients = connect(byway, 2500, source="127.0.0.1") + connect(byway, 1200)
-        assert descriptors(byway) <= base + WORKERS * PLACES + 100
+        assert byway.descriptors() <= base + WORKERS * PLACES + 100
         assert ask(byway.where, "idle.good.test", tcp=True, source=NEIGHBOUR).elapsed < AT_ONCE
         close(clients)
     with Bystander(byway):
         clients = connect(byway, 1200)
-        wait_for(lambda: descriptors(byway) <= base + WORKERS * SHARE + 100, 5, "only one client's share is open")
+        wait_for(lambda: byway.descriptors() <= base + WORKERS * SHARE + 100, 5, "only one client's share is open")
         wait_for(lambda: byway.control("stats")["tcp_evicted"] > 1000, 5, "who gave way is counted")
         close(clients)
 
@@ -307,7 +303,7 @@ def test_one_client_cannot_have_all_wait(byway, shared_domestic, shared_external
     for upstream in (shared_domestic, shared_external):
         upstream.set("good.test", Silent())
     try:
-        base = descriptors(byway)
+        base = byway.descriptors()
         assert ask(byway.where, LARGE, "TXT", tcp=True).rcode == "NOERROR"
         clients = []
         for n in range(2 * WORKERS * SHARE):
@@ -322,7 +318,7 @@ def test_one_client_cannot_have_all_wait(byway, shared_domestic, shared_external
     finally:
         for upstream in (shared_domestic, shared_external):
             upstream.clear("good.test")
-    wait_for(lambda: descriptors(byway) <= base + 8, 20, "descriptors as before")
+    wait_for(lambda: byway.descriptors() <= base + 8, 20, "descriptors as before")
 
 
 def test_readers_that_never_read(byway):
@@ -447,4 +443,4 @@ def test_a_flood_of_names_that_nobody_answers(forwarder):
         assert grown < 100 << 20
         stats = daemon.check_accounts()
         assert stats["overload"] > FLIGHTS
-        wait_for(lambda: descriptors(daemon) < 200, 15, "sockets of the flood are closed")
+        wait_for(lambda: daemon.descriptors() < 200, 15, "sockets of the flood are closed")

@@ -145,20 +145,16 @@ def test_domestic_defaults_to_resolv_conf(external):
         daemon.close()
 
 
-def open_descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
 def test_descriptors_are_given_back(forwarder, fresh):
     daemon = forwarder()
     zone = fresh("open")
     daemon.ask(zone)
-    before = open_descriptors(daemon)
+    before = daemon.descriptors()
     assert daemon.flood(f"n{n}.{zone}" for n in range(3000)) == {0: 3000}
     for n in range(50):
         daemon.ask(f"t{n}.{zone}", tcp=True)
     time.sleep(3)
-    assert open_descriptors(daemon) < before + 600
+    assert daemon.descriptors() < before + 600
 
 
 # ---- size and speed ----

@@ -1,4 +1,5 @@
-"""Upstreams that die, freeze and come back, all of them at once too. Mail flows on, nothing is learned of it, and five seconds after the end it is as if nothing had been. Freezing and
+"""Upstreams that die, freeze and come back, all of them at once too, and a process that may open next to nothing.
+Mail flows on, nothing is learned of it, and five seconds after the end it is as if nothing had been. Freezing and
 rebooting real resolvers, and networks that go away, are in tests/lab."""
 
 import contextlib
@@ -7,10 +8,10 @@ import time
 
 import pytest
 
-from client import Load
+from client import Load, TcpClient, question
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
-from daemon import wait_for
-from upstream import Resolve, Servfail, Silent, Truncate
+from daemon import Daemon, wait_for
+from upstream import Resolve, Servfail, Silent, Slow, Truncate
 
 NOISE = 0.5  # a busy machine's, for the whole wait of a client
 BACK = 5.0  # seconds from an upstream's return to its use
@@ -170,3 +171,72 @@ def test_everything_goes_and_comes_back(forwarder, domestic, external, world):
     assert set(daemon.zones()) == set(daemon.zones(state="suspect"))
     assert len(said(daemon, "is down: 3 probes")) == len(said(daemon, "is back")) == 2
     assert daemon.check_accounts()["cache_stale"] > 0
+
+
+# ---- descriptors ----
+
+
+def test_sixty_four_descriptors(forwarder, domestic, external, fresh):
+    """Whatever clients do, questions have sockets, bywayctl and systemd are answered, and it is said once."""
+    daemon = forwarder({"workers": 4, "fallback.deadline": "2s", "log.level": "info"}, descriptors=64)
+    assert len(said(daemon, "file descriptors")) == 1 and "1 of 4 workers" in daemon.log()
+    zone, large, dead = fresh("open"), fresh("large"), fresh("dead")
+    domestic.set(large, Truncate())
+    for upstream in (domestic, external):
+        upstream.set(dead, Silent())
+    assert daemon.ask(large).addresses == [DOMESTIC]
+    base = daemon.descriptors()
+
+    def check(what):
+        assert daemon.ctl("status").returncode == 0, what
+        assert daemon.ask(f"n{next(COUNT)}.{zone}").addresses == [DOMESTIC], what
+        assert daemon.ask(f"n{next(COUNT)}.{large}").addresses == [DOMESTIC], what
+
+    domestic.set(zone, Slow(0.2))
+    load = Load(daemon.where, f"slow{{}}.{zone}", rate=200)
+    time.sleep(0.3)
+    assert daemon.flood(f"f{n}.{zone}" for n in range(500)) == {0: 500}
+    check("questions that wait for each other's sockets")
+    load.stop()
+    assert not load.lost
+    domestic.clear(zone)
+
+    clients = []
+
+    def connect(count, *names):
+        for _ in range(count):
+            with contextlib.suppress(OSError):
+                client = TcpClient(daemon.where, source="127.0.0.66", timeout=5)
+                clients.append(client)
+                client.send(*(question(name).to_wire() for name in names))
+    connect(100)
+    check("idle TCP clients")
+    connect(20, f"waits.{dead}")
+    check("TCP clients that wait")
+    replies = daemon.flood(f"f{n}.{dead}" for n in range(100))
+    assert set(replies) == {2}, "SERVFAIL in time, each of them"
+    for client in clients:
+        client.sock.close()
+    with TcpClient(daemon.where) as client:
+        client.send(question(zone).to_wire())
+        assert client.receive()
+    wait_for(lambda: daemon.descriptors() <= base + 2, 20, "what was opened is closed")
+    assert daemon.zones(state="blocked") == {} and external.count(zone) == external.count(large) == 0
+    assert len(daemon.warnings()) == 1, daemon.warnings()
+    daemon.check_accounts()
+
+    daemon.set({"workers": 3, "listen": [f"127.0.0.1:{daemon.port}", f"127.0.0.2:{daemon.port}"]})
+    assert daemon.ctl("reload").returncode == 0
+    check("a reload")
+
+
+@pytest.mark.parametrize("descriptors", [8, 40])
+def test_too_few_descriptors(domestic, external, descriptors):
+    daemon = Daemon([domestic], [external], descriptors=descriptors)
+    try:
+        assert daemon.spawn().wait(10) == 1
+        daemon.process = None
+        assert f"{descriptors} file descriptors are too few" in daemon.log()
+        assert len(daemon.log().strip().splitlines()) == 1
+    finally:
+        daemon.close()

@@ -62,7 +62,7 @@ static void start(const char *host)
 {
     rng_init(&rng, (const uint8_t[RNG_SEED_BYTES]){1});
     assert_int_equal(uv_loop_init(&loop), 0);
-    ask = udp_ask_create(&loop, &rng, handle, begin, &loop);
+    ask = udp_ask_create(&loop, &rng, 1024, handle, begin, &loop);
     assert_non_null(ask);
     server         = plain_socket(host, SOCK_DGRAM);
     server_address = bound_to(server);
