@@ -13,7 +13,9 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 
 import dns.edns
@@ -24,6 +26,8 @@ import dns.rcode
 import dns.rdatatype
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/integration"))
+from daemon import ENDS  # noqa: E402
 LAB = ROOT / "tests/lab/lab"
 BUILD = ROOT / os.environ.get("BYWAY_BUILD", "build-test")
 DOMESTIC, EXTERNAL, BYWAY = "198.18.1.53", "198.51.100.53", "127.0.0.1"
@@ -161,6 +165,38 @@ class Country:
             assert time.monotonic() - began < seconds, f"not {what} after {seconds} s; zones: {self.zones()}"
             time.sleep(0.1)
         return time.monotonic() - began
+
+    def check_accounts(self):
+        """Once all is quiet every query has had one end (docs/operating.md)."""
+        def add_up():
+            stats = self.ctl("stats")
+            return stats["queries"] == sum(stats[end] for end in ENDS)
+        self.until("the queries add up", add_up, 15)
+
+    def cpu(self):
+        """Seconds of CPU time that bywayd has had."""
+        pid = (self.dir / "byway.pid").read_text().strip()
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @contextlib.contextmanager
+    def steady(self, *zones):
+        """Meanwhile fresh names in the zones are asked for, one every 100 ms in each; the list of the replies."""
+        replies, end = [], threading.Event()
+
+        def go_on(zone):
+            while not end.wait(0.1):
+                replies.append(self.ask_fresh(zone))
+
+        threads = [threading.Thread(target=go_on, args=(zone,)) for zone in zones]
+        for thread in threads:
+            thread.start()
+        try:
+            yield replies
+        finally:
+            end.set()
+            for thread in threads:
+                thread.join()
 
     def learn(self, zone):
         """Lookups in `zone` until it is listed as blocked."""
