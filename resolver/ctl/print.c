@@ -321,7 +321,7 @@ static void add_upstream(struct table *table, json_t *upstream, json_t *transpor
     add(table, json_object_get(upstream, "group"));
     add(table, json_object_get(upstream, "address"));
     table_add(table, word);
-    add(table, json_object_get(transport, "state"));
+    table_add(table, json_is_true(json_object_get(upstream, "loop")) ? "loop" : text_of(transport, "state"));
     add_keys(table, transport, times);
     add_keys(table, json_object_get(transport, "outcomes"), counts);
     add_when(table, json_object_get(upstream, "last_answer"), now);

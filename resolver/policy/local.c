@@ -96,6 +96,19 @@ size_t local_rules(const struct rule *rules, size_t count, struct rule *out)
     return made;
 }
 
+/* Neither `test` nor `invalid`: resolvers answer those themselves and would not pass it on. */
+void echo_draw(struct name *echo, struct rng *rng)
+{
+    struct name example;
+    name_of("example", &example);
+    (void) name_prepend_random(echo, name_view(&example), rng); /* it is not too long */
+}
+
+struct rule echo_rule(const struct name *echo)
+{
+    return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .preset = true};
+}
+
 /* The type that answers a question of the type `asked`, or 0: there is none. */
 static uint16_t type_there(enum local kind, bool top, uint16_t asked)
 {

@@ -29,4 +29,9 @@ size_t local_rules(const struct rule *rules, size_t count, struct rule *out);
  * Returns its length; `out` holds at least 512. */
 size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, uint8_t *out);
 
+/* A zone for this process alone, a random label below `example`: whoever asks below it was asked by us (decision 20).
+ */
+void        echo_draw(struct name *echo, struct rng *rng);
+struct rule echo_rule(const struct name *echo);
+
 #endif

@@ -340,6 +340,16 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
     return false;
 }
 
+static void tell_echo(struct desk *desk, const struct name *name)
+{
+    const struct name *echo = &desk->setup->echo;
+    if (echo->len == 0 || !name_is_at_or_below(name_view(name), name_view(echo)))
+        return;
+    struct observation observation = {.what = OBSERVED_ECHO, .terms = desk_terms(desk)};
+    name_set_lower(&observation.name, name_view(name));
+    desk->effects.observe(desk->effects.context, &observation);
+}
+
 static size_t on_query(struct engine *engine, const struct message *message, const struct path *path, bool tcp,
                        msec_t now, uint8_t *out, size_t cap)
 {
@@ -359,6 +369,7 @@ static size_t on_query(struct engine *engine, const struct message *message, con
     asked_from(message, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
     if (rule->via == VIA_LOCAL) {
         COUNT(desk->counters.local);
+        tell_echo(desk, &asked.name);
         return local_answer(&asked, rule, policy_at_or_below(desk->setup->policy, message->question.name), out);
     }
     size_t len = from_cache(engine, &asked, rule, now, out, cap);

@@ -110,7 +110,8 @@ void errands_on_time(struct errands *errands, msec_t now)
             send_errand(errands, errand, now);
             continue;
         }
-        server_on_silence(exchange->server, exchange->transport, exchange->started, now);
+        if (!errand->aside)
+            server_on_silence(exchange->server, exchange->transport, exchange->started, now);
         exchange_on_timeout(exchange);
         end(errands, errand, now);
     }

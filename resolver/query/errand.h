@@ -20,6 +20,7 @@ struct errand {
     msec_t          ended;
     bool            running;
     bool            plain; /* without EDNS, whatever is known of the upstream */
+    bool            aside; /* its silence says nothing of the upstream's health */
     struct inquiry  inquiry;
     struct kind     kind; /* of the reply; only where exchange.outcome came from one */
     errand_read_fn  read; /* or NULL; called before done() with a usable reply, which it does not keep */
@@ -33,8 +34,8 @@ struct errands {
     struct timers timers; /* of running errands */
 };
 
-/* Begins; `errand` has its inquiry, life, resend, plain, read, done and owner set, all else zero. done() is called
- * once, maybe before this returns. False: no memory; done() is not called. */
+/* Begins; `errand` has its inquiry, life, resend, plain, aside, read, done and owner set, all else zero. done() is
+ * called once, maybe before this returns. False: no memory; done() is not called. */
 bool errand_start(struct errands *errands, struct errand *errand, struct server *server, msec_t now);
 /* Sends a running one once more, and lets it live `life` ms from now at least; begins one that has ended anew, with
  * that life. False as for errand_start(). */

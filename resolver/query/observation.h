@@ -16,6 +16,7 @@ enum observed {
     OBSERVED_CUT,         /* external, asked because of a blocked zone, showed a zone below that one */
     OBSERVED_SAMPLE,      /* domestic answered; a candidate for control questions, a few a minute */
     OBSERVED_COMPLAINT,   /* a blocklist answers with an error code: for the log, no evidence */
+    OBSERVED_ECHO,        /* `name` below setup->echo was asked by a client: no evidence either */
 };
 
 struct observation {

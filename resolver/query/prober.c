@@ -25,6 +25,13 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
         prober->hooks.server_changed(prober->hooks.context, server, up);
 }
 
+static void on_server_loops(void *owner, const struct server *server)
+{
+    struct prober *prober = owner;
+    if (prober->hooks.server_loops)
+        prober->hooks.server_loops(prober->hooks.context, server);
+}
+
 /* ---- studies ---- */
 
 /* Each kind has places of its own: dead zones, of which a stranger has as many as he likes, must not keep a
@@ -247,6 +254,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
     case OBSERVED_SAMPLE:
         sample(prober, observation);
         break;
+    case OBSERVED_ECHO:
+        watches_heard(&prober->watches, name_view(&observation->name), now);
+        break;
     case OBSERVED_COMPLAINT:
         break;
     }
@@ -386,6 +396,7 @@ struct prober *prober_create(const struct prober_options *options)
                                                  .studies = &prober->studies,
                                                  .stats   = &prober->stats,
                                                  .changed = on_server_changed,
+                                                 .looped  = on_server_loops,
                                                  .owner   = prober};
     if (prober->cuts && watches_open(&prober->watches))
         return prober;

@@ -22,6 +22,8 @@ struct prober_hooks {
     void *context;
     /* An upstream went down or came up. */
     void (*server_changed)(void *context, const struct server *server, bool up);
+    /* An upstream forwards to this daemon: a question that it was asked has come back, once for each such question. */
+    void (*server_loops)(void *context, const struct server *server);
     /* How many questions clients' queries have asked of domestic since the start. */
     uint64_t (*domestic_questions)(void *context);
     /* The operator's probe has ended; `cookie` from prober_probe(). The study is borrowed. */

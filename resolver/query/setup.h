@@ -30,6 +30,7 @@ struct setup {
     uint64_t serial;                      /* no other setup of this process has it */
 
     struct policy *policy;
+    struct name    echo; /* zone that nobody asks about but who was asked by us (local.h); len 0: there is none */
     struct clients clients;
     struct clients exempt;     /* from client_qps, and from the bound on connections of one client */
     uint32_t       client_qps; /* messages a second from one client; 0: no limit */

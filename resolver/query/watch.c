@@ -10,19 +10,22 @@
 
 enum {
     CONTROL_LIFE = 5000, /* ms */
+    ECHO_LIFE    = 5000, /* ms */
 };
 
-struct watch { /* of one server: health probe and control question */
+struct watch { /* of one server: health probe, control question and echo */
     struct watches    *watches;
     struct server     *server;
     bool               external;
     const struct name *zone;      /* that it may be asked about; NULL: nobody asks it */
     bool               edns_lost; /* the health probe before was one with EDNS, and silent */
     msec_t             plain_at;  /* when the plain one behind such a probe was first answered; 0: never */
-    struct errand      health, control;
+    struct errand      health, control, echo;
     msec_t             control_asked;  /* when the last control question was sent; 0: never */
     msec_t             control_good;   /* sending time of the last good one */
     msec_t             control_failed; /* sending time of the last failed one */
+    msec_t             echo_due;       /* when the next one is sent */
+    bool               heard;          /* the last one came back to us */
 };
 
 /* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
@@ -73,12 +76,62 @@ static void probe_health(struct watches *watches, struct watch *watch, msec_t no
     errand_start(watches->errands, &watch->health, watch->server, now);
 }
 
+/* ---- echoes ---- */
+
+/* What the server says matters not, only whether the question comes back, and whether there was anybody to send it. */
+static void on_echo_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch *watch = owner;
+    enum outcome  out   = errand->exchange.outcome;
+    bool          alive = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
+    if (!watch->heard)
+        watch->echo_due = now + (alive ? ECHO_EVERY : ECHO_RETRY);
+}
+
+static void ask_echo(struct watches *watches, struct watch *watch, msec_t now)
+{
+    struct desk *desk = watches->errands->desk;
+    watch->heard      = false;
+    watch->echo_due   = now + ECHO_RETRY;
+    watch->echo       = (struct errand){
+              .life    = ECHO_LIFE,
+              .aside   = true,
+              .done    = on_echo_done,
+              .owner   = watch,
+              .inquiry = {.type = TYPE_TXT, .class = CLASS_IN},
+    };
+    if (name_prepend_random(&watch->echo.inquiry.name, name_view(&desk->setup->echo), &desk->rng))
+        errand_start(watches->errands, &watch->echo, watch->server, now);
+}
+
+static bool wants_echo(const struct watches *watches, const struct watch *watch, msec_t now)
+{
+    return watches->errands->desk->setup->echo.len > 0 && !watch->echo.running && now >= watch->echo_due;
+}
+
+void watches_heard(struct watches *watches, struct view name, msec_t now)
+{
+    for (unsigned i = 0; i < watches->count; i++) {
+        struct watch *watch = &watches->list[i];
+        if (watch->heard || !name_equal(name_view(&watch->echo.inquiry.name), name))
+            continue;
+        watch->heard         = true;
+        watch->echo_due      = now + ECHO_EVERY;
+        watch->server->loops = true;
+        watches->looped(watches->owner, watch->server);
+    }
+}
+
+/* ---- looking ---- */
+
 void watches_look(struct watches *watches, msec_t now)
 {
     watches->looked = now;
     for (unsigned i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->list[i];
         note_life(watch, now);
+        if (watch->zone && wants_echo(watches, watch, now))
+            ask_echo(watches, watch, now);
         if (!watch->health.running && watch->zone && server_wants_probe(watch->server, now))
             probe_health(watches, watch, now);
     }
@@ -262,13 +315,17 @@ bool watches_open(struct watches *watches)
     if (!watches->list)
         return false;
     for (unsigned i = 0; i < setup->group_count; i++)
-        for (unsigned j = 0; j < setup->groups[i].count; j++)
-            if (!watch_of(watches, setup->groups[i].servers[j]))
-                watches->list[watches->count++] =
-                    (struct watch){.watches  = watches,
-                                   .server   = setup->groups[i].servers[j],
-                                   .external = i == SETUP_EXTERNAL,
-                                   .zone     = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
+        for (unsigned j = 0; j < setup->groups[i].count; j++) {
+            struct server *server = setup->groups[i].servers[j];
+            if (watch_of(watches, server))
+                continue;
+            server->loops = false; /* it is asked again */
+            watches->list[watches->count++] =
+                (struct watch){.watches  = watches,
+                               .server   = server,
+                               .external = i == SETUP_EXTERNAL,
+                               .zone     = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
+        }
     return true;
 }
 
@@ -277,6 +334,7 @@ void watches_close(struct watches *watches)
     for (unsigned i = 0; i < watches->count; i++) {
         errand_cancel(watches->errands, &watches->list[i].health);
         errand_cancel(watches->errands, &watches->list[i].control);
+        errand_cancel(watches->errands, &watches->list[i].echo);
     }
     free(watches->list);
     watches->list            = NULL;

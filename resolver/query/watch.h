@@ -1,6 +1,7 @@
 /*
- * watch.h: an eye on each upstream: is it there (health probes), and can it answer at all just now (control questions)?
- * Knows studies as those who wait for a control question, and nothing of zones. The prober's.
+ * watch.h: an eye on each upstream: is it there (health probes), can it answer at all just now (control questions),
+ * does it ask us in turn (echoes)? Knows studies as those who wait for a control question, and nothing of zones. The
+ * prober's.
  */
 #ifndef QUERY_WATCH_H
 #define QUERY_WATCH_H
@@ -8,9 +9,11 @@
 #include "query/counters.h"
 #include "query/study.h"
 
-enum {                    /* ms */
-    CONTROL_EVERY = 5000, /* at most one control question to a server in that time */
-    HEALTH_LOOK   = 100,  /* how often the servers' health is looked at: workers only set a flag */
+enum {                           /* ms */
+    CONTROL_EVERY = 5000,        /* at most one control question to a server in that time */
+    HEALTH_LOOK   = 100,         /* how often the servers' health is looked at: workers only set a flag */
+    ECHO_EVERY    = 3600 * 1000, /* somebody else's configuration may change at any time, but seldom does */
+    ECHO_RETRY    = 60 * 1000,   /* where nothing came back at all: it may start after us */
 };
 
 enum {
@@ -24,6 +27,8 @@ struct watches {
     struct list         *studies; /* under way */
     struct prober_stats *stats;
     void (*changed)(void *owner, const struct server *server, bool up, msec_t now); /* declared down, or came up */
+    /* server->loops; once for each echo that came back. */
+    void (*looped)(void *owner, const struct server *server);
     void         *owner;
     struct watch *list; /* owned */
     unsigned      count;
@@ -43,6 +48,8 @@ void watches_close(struct watches *watches);
 
 /* Workers heal and suspect servers by themselves; what they cannot do is ask. */
 void watches_look(struct watches *watches, msec_t now);
+/* A client has asked for `name`, below setup->echo. */
+void watches_heard(struct watches *watches, struct view name, msec_t now);
 /* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
 void watches_tend(struct watches *watches, msec_t now);
 

@@ -102,6 +102,15 @@ static void on_server_changed(void *context, const struct server *server, bool u
                     SERVER_PROBES_TO_DOWN);
 }
 
+static void on_server_loops(void *context, const struct server *server)
+{
+    (void) context;
+    char text[ADDRESS_TEXT_MAX];
+    log_warning("upstream %s forwards to this bywayd: what it cannot answer goes round in circles; let it ask somebody "
+                "else, or take it out of upstreams",
+                address_format(&server->address, text));
+}
+
 /* Once an hour for each list, see policy.h. */
 static void tell_complaint(const struct observation *complaint)
 {
@@ -117,7 +126,7 @@ static void take_observation(struct daemon *daemon, const struct observation *ob
 {
     if (observation->what == OBSERVED_COMPLAINT)
         tell_complaint(observation);
-    else if (daemon->setup->learning != SETUP_LEARN_NOTHING)
+    else if (observation->what == OBSERVED_ECHO || daemon->setup->learning != SETUP_LEARN_NOTHING)
         prober_observe(daemon->prober, observation, daemon->now);
 }
 
@@ -277,6 +286,7 @@ static bool open_logic(struct daemon *daemon)
               .effects = {.context = daemon, .send = effect_send, .release = effect_release},
               .hooks   = {.context            = daemon,
                           .server_changed     = on_server_changed,
+                          .server_loops       = on_server_loops,
                           .domestic_questions = domestic_questions,
                           .probed             = on_probed},
     };

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct entry { /* one upstream and how many setups use it */
     struct list      link;
@@ -18,6 +19,7 @@ struct entry { /* one upstream and how many setups use it */
 struct registry {
     struct list entries;
     uint64_t    setups; /* made so far */
+    struct name echo;
 };
 
 struct owned_setup {
@@ -27,11 +29,24 @@ struct owned_setup {
     char         **names; /* of the groups */
 };
 
+/* Without entropy there is none: the keeper does not start then either. */
+static void draw_echo(struct name *echo)
+{
+    uint8_t    seed[RNG_SEED_BYTES];
+    struct rng rng;
+    if (getentropy(seed, sizeof(seed)) != 0)
+        return;
+    rng_init(&rng, seed);
+    echo_draw(echo, &rng);
+}
+
 struct registry *registry_create(void)
 {
     struct registry *registry = calloc(1, sizeof(*registry));
-    if (registry)
-        list_init(&registry->entries);
+    if (!registry)
+        return NULL;
+    list_init(&registry->entries);
+    draw_echo(&registry->echo);
     return registry;
 }
 
@@ -125,15 +140,18 @@ static bool fill_groups(struct registry *registry, struct owned_setup *owned, co
 }
 
 /* What the operator and the presets say, and what byway answers itself where they say nothing. */
-static struct policy *make_policy(const struct settings *settings)
+static struct policy *make_policy(const struct settings *settings, const struct name *echo)
 {
     struct policy *policy = NULL;
-    struct rule   *rules  = calloc(settings->rule_count + LOCAL_RULES, sizeof(*rules));
+    struct rule   *rules  = calloc(settings->rule_count + LOCAL_RULES + 1, sizeof(*rules));
     if (rules) {
         for (size_t i = 0; i < settings->rule_count; i++)
             rules[i] = settings->rules[i];
-        size_t local = local_rules(settings->rules, settings->rule_count, rules + settings->rule_count);
-        policy       = policy_create(rules, settings->rule_count + local);
+        size_t count = settings->rule_count;
+        count += local_rules(settings->rules, settings->rule_count, rules + count);
+        if (echo->len > 0)
+            rules[count++] = echo_rule(echo);
+        policy = policy_create(rules, count);
     }
     free(rules);
     return policy;
@@ -152,7 +170,7 @@ static bool copy_clients(struct clients *to, const struct clients *from)
 
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
-    setup->policy = make_policy(settings);
+    setup->policy = make_policy(settings, &setup->echo);
     return setup->policy && copy_clients(&setup->clients, &settings->allow) &&
            copy_clients(&setup->exempt, &settings->client_exempt);
 }
@@ -167,6 +185,7 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->references       = 1;
     setup->destroy          = destroy_setup;
     setup->serial           = ++registry->setups;
+    setup->echo             = registry->echo;
     setup->fall_on_timeout  = settings->fall_on_timeout;
     setup->fall_on_servfail = settings->fall_on_servfail;
     setup->fall_on_refused  = settings->fall_on_refused;

@@ -51,6 +51,7 @@ struct server {
     _Atomic uint64_t outcomes[TRANSPORT_COUNT][OUTCOME_COUNT];
 
     /* of the thread that probes */
+    bool     loops; /* it was seen to forward to this daemon, since the last reload */
     unsigned probes_failed;
     msec_t   probe_next, probe_interval, probe_failed; /* when the next may go, the last failed */
 };

@@ -147,6 +147,17 @@ static msec_t usual_delay(unsigned place)
     return delays[world_group(place)];
 }
 
+/* What byway answers at once to an upstream that forwards to it. */
+static size_t come_back(struct world *world, struct view query, uint8_t out[WORLD_REPLY_MAX])
+{
+    struct path path = {0};
+    address_parse("127.0.0.1", 4000, &path.peer);
+    size_t len = engine_receive(world->engines[0], query, &path, false, world->now, out, WORLD_REPLY_MAX);
+    if (len == 0)
+        fail_msg("it was not answered at once");
+    return len;
+}
+
 /* Over TCP nothing is lost, and a connection costs a round trip more. */
 static void serve(struct world *world, struct ticket *ticket, unsigned place, struct view query)
 {
@@ -158,7 +169,8 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     if (manner.way == CHAOS)
         manner = (struct manner){.way   = (enum way) world_random(world, CHAOS),
                                  .after = 1 + world_random(world, world_random(world, 4) ? 300 : 9000)};
-    if (manner.way == SILENT || (manner.way == DROPS_EDNS && question.edns.present) || (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
+    if (manner.way == SILENT || (manner.way == DROPS_EDNS && question.edns.present) ||
+        (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
         return;
     msec_t        delay = manner.after ? manner.after : usual_delay(place);
     struct event *event = event_add(world, manner.way == UNREACHABLE ? EVENT_UNREACHABLE : EVENT_PACKET,
@@ -167,6 +179,10 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     event->number       = ticket->number;
     if (manner.way == UNREACHABLE)
         return;
+    if (manner.way == LOOPS) {
+        event->len = come_back(world, query, event->bytes);
+        return;
+    }
     struct world_facts facts = facts_for(world, place, question.question.name);
     event->len               = world_reply(&question, &manner, transport, &facts, event->bytes);
 }
@@ -304,7 +320,7 @@ static void happen(struct world *world, const struct event *event)
         if (observation.what == OBSERVED_COMPLAINT) {
             world->complaints++;
             world->complaint = observation;
-        } else if (world->setup->learning != SETUP_LEARN_NOTHING) {
+        } else if (observation.what == OBSERVED_ECHO || world->setup->learning != SETUP_LEARN_NOTHING) {
             prober_observe(world->prober, &observation, world->now);
         }
         return;

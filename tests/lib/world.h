@@ -53,7 +53,8 @@ enum way {
     NXDOMAINS,
     HAS_NO_DATA,
     CHAOS, /* any of those, drawn for each packet */
-    WAYS
+    WAYS,  /* those that may be drawn */
+    LOOPS, /* hands the question to worker 0; only for names that byway answers itself */
 };
 
 struct manner { /* how a server treats a question */
@@ -95,6 +96,7 @@ struct world_options { /* zero means the default */
     unsigned            max_zones;                  /* 1000 */
     uint32_t            external_qps;               /* 1000 */
     uint32_t            recheck_share;              /* 100: one percent */
+    bool                echo;                       /* upstreams are asked whether they forward to byway */
 };
 
 struct world;

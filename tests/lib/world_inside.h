@@ -80,6 +80,7 @@ struct world {
     struct world_options options;
     struct shared        shared;
     struct quota         quota;
+    struct name          echo;
     struct setup        *setup;
     struct server       *servers[WORLD_SERVERS];
     struct learner      *learner;

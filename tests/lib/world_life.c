@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "dns/text.h"
 #include "lib/world_inside.h"
+#include "policy/local.h"
 #include "query/query.h"
 
 #include <setjmp.h>
@@ -100,13 +101,15 @@ static void destroy_setup(struct setup *setup)
 
 static bool fill_policy(struct setup *setup, const struct world_options *options)
 {
-    struct rule rules[WORLD_FENCES];
+    struct rule rules[WORLD_FENCES + 1];
     size_t      count = 0;
     for (; count < WORLD_FENCES && options->fences[count].zone; count++)
         rules[count] = (struct rule){.zone   = world_name(options->fences[count].zone),
                                      .via    = options->fences[count].via,
                                      .group  = options->fences[count].group,
                                      .preset = options->fences[count].preset};
+    if (options->echo)
+        rules[count++] = echo_rule(&setup->echo);
     setup->policy         = policy_create(rules, count);
     setup->clients.blocks = malloc(sizeof(struct cidr));
     setup->clients.count  = 1;
@@ -143,6 +146,8 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->pass_list_errors = options->pass_list_errors;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
+    if (options->echo)
+        setup->echo = world->echo;
     if (setup->groups && fill_policy(setup, options)) {
         fill_groups(world, setup);
         return setup;
@@ -309,6 +314,8 @@ struct world *world_create(const struct world_options *options)
         world->options.external = 2;
     put_u64(seed, options->seed);
     rng_init(&world->rng, seed);
+    if (options->echo)
+        echo_draw(&world->echo, &world->rng);
     if (make_servers(world) && (world->setup = make_setup(world, options)) && make_shared(world) && make_logic(world))
         return world;
     destroy(world);

@@ -266,6 +266,14 @@ static void test_upstreams(void **state)
     assert_non_null(strstr(text, "domestic  192.0.2.1:53  udp   up       12    4     9       8"));
     assert_non_null(strstr(text, "domestic  192.0.2.1:53  tcp   down      -    -     3       -"));
     free(text);
+    text = printed(print_upstreams, "[{\"group\":\"domestic\",\"address\":\"192.0.2.1:53\",\"transport\":\"udp\","
+                                    "\"state\":\"up\",\"loop\":true,\"tcp\":{\"state\":\"suspect\",\"sent\":3}},"
+                                    "{\"group\":\"domestic\",\"address\":\"192.0.2.2:53\",\"transport\":\"udp\","
+                                    "\"state\":\"up\",\"loop\":false}]");
+    assert_non_null(strstr(text, "192.0.2.1:53  udp   loop  "));
+    assert_non_null(strstr(text, "192.0.2.1:53  tcp   loop  "));
+    assert_non_null(strstr(text, "192.0.2.2:53  udp   up  "));
+    free(text);
 }
 
 /* A daemon of another version, or a broken one: whatever it says, nothing ends or shows what it should not. */
