@@ -19,7 +19,7 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
     liburcu-dev libsystemd-dev libcap-ng-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
 test_packages="$lab_packages libcmocka-dev libasan8 libubsan1 libtsan2 python3-dnspython python3-pytest dnsperf
-    knot-dnsutils ldnsutils mandoc systemd
+    knot-dnsutils ldnsutils bind9 knot dnsdist mandoc systemd
     shellcheck clang clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
@@ -54,8 +54,8 @@ install_guarded() (
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
     command -v systemctl >/dev/null || exit 0
-    for unit in nsd unbound unbound-resolvconf; do
-        case " $* " in *" ${unit%-*} "*) systemctl -q disable $unit 2>/dev/null || true ;; esac
+    for unit in nsd unbound unbound-resolvconf knot dnsdist bind9-named; do # bind9 names its unit otherwise
+        case " $* " in *" ${unit%-*} "*) systemctl -q disable ${unit#bind9-} 2>/dev/null || true ;; esac
     done
 )
 
