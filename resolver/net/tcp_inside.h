@@ -50,7 +50,7 @@ struct tcp_listen {
     uv_prepare_t              prepare;
     uv_timer_t                sweep, resume;
     unsigned                  handles; /* not yet closed */
-    bool                      closing;
+    bool                      stopping, closing;
     struct list               sockets, by_use, dirty, paused;
     struct connection       **slots;
     uint32_t                 *vacant; /* a stack of free slots */

@@ -27,6 +27,7 @@ enum {
     ACCEPTS       = 64,        /* connections taken in a wakeup, so that the open ones are served meanwhile */
     SOCKET_BUFFER = 128 << 10, /* bytes, each way: the kernel would let a thousand slow readers have megabytes each */
     SWEEP_MS      = 1000,      /* at most this late is an idle connection closed */
+    STOP_MS       = 200,       /* silence that ends one at a stop: what a client had sent before has come by then */
 };
 
 struct tcp_socket { /* a listening one */
@@ -102,6 +103,8 @@ static bool is_over(const struct connection *connection, uint64_t now)
     const struct tcp_listen_options *options = &connection->listen->options;
     if (connection->unanswered > 0)
         return false;
+    if (connection->listen->stopping)
+        return now - connection->active >= STOP_MS && !connection->held && output_waiting(&connection->out) == 0;
     return now - connection->active >= options->idle_ms ||
            (connection->begun > 0 && options->message_ms > 0 && now - connection->begun >= options->message_ms);
 }
@@ -113,7 +116,7 @@ static void on_sweep(uv_timer_t *timer)
     LIST_EACH (link, next, &listen->by_use) {
         struct connection *connection = CONTAINER_OF(link, struct connection, by_use);
         if (is_over(connection, now)) {
-            listen->stats.idle_closed++;
+            listen->stats.idle_closed += !listen->stopping;
             connection_close(connection);
         }
     }
@@ -330,16 +333,29 @@ static void close_socket(struct tcp_socket *socket)
     close(socket->fd);
 }
 
+static void leave_socket(struct tcp_socket *socket)
+{
+    for (unsigned i = 0; i < 2 * BACKLOG && accept_next(socket);)
+        i++;
+    close_socket(socket);
+}
+
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)
 {
     LIST_EACH (link, next, &listen->sockets) {
         struct tcp_socket *socket = CONTAINER_OF(link, struct tcp_socket, link);
-        if (!address_equal(&socket->address, address))
-            continue;
-        for (unsigned i = 0; i < 2 * BACKLOG && accept_next(socket);)
-            i++;
-        close_socket(socket);
+        if (address_equal(&socket->address, address))
+            leave_socket(socket);
     }
+}
+
+void tcp_listen_stop(struct tcp_listen *listen)
+{
+    listen->stopping = true;
+    LIST_EACH (link, next, &listen->sockets)
+        leave_socket(CONTAINER_OF(link, struct tcp_socket, link));
+    if (listen->stats.open > 0)
+        uv_timer_start(&listen->sweep, on_sweep, STOP_MS, STOP_MS / 4);
 }
 
 static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->data); }
@@ -347,6 +363,7 @@ static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->
 void tcp_listen_close(struct tcp_listen *listen)
 {
     listen->closing = true;
+    connection_on_prepare(&listen->prepare);
     LIST_EACH (link, next, &listen->by_use)
         connection_close(CONTAINER_OF(link, struct connection, by_use));
     LIST_EACH (link, next, &listen->sockets)

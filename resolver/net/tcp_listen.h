@@ -46,10 +46,14 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
 bool tcp_listen_add(struct tcp_listen *listen, int fd);
 /* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
+/* Takes no more clients but those that are queued, and closes each connection once all that came on it is answered and
+ * nothing has moved for a moment; stats.open tells when the last one is gone. Who goes on asking is not waited for. */
+void tcp_listen_stop(struct tcp_listen *listen);
 /* A late answer. If the connection is gone, nothing happens. `answer` empty (len 0): the question ends without an
  * answer. Every message for which the handler returned 0 is owed exactly one call. */
 void tcp_listen_send(struct tcp_listen *listen, const struct path *path, struct view answer);
-/* Closes all; `listen` is freed when libuv is done with the handles (run the loop). No handler is called any more. */
+/* Sends what the sockets take of the answers given so far and closes all; `listen` is freed when libuv is done with the
+ * handles (run the loop). No handler is called any more. */
 void                           tcp_listen_close(struct tcp_listen *listen);
 const struct tcp_listen_stats *tcp_listen_read_stats(const struct tcp_listen *listen);
 

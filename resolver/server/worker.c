@@ -270,6 +270,14 @@ static void begin_stop(struct worker *worker)
     worker->stop_at  = worker->now + STOP_WITHIN;
     LIST_EACH (item, next, &worker->listeners)
         leave_listener(CONTAINER_OF(item, struct listener, link));
+    tcp_listen_stop(worker->tcp);
+}
+
+/* Nobody is owed an answer any more, or has had the time. */
+static bool may_end(const struct worker *worker)
+{
+    return (engine_flights(worker->engine) == 0 && tcp_listen_read_stats(worker->tcp)->open == 0) ||
+           worker->now >= worker->stop_at;
 }
 
 static void carry_out(struct worker *worker, struct order *order)
@@ -357,7 +365,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
         tell_limited(worker);
     }
     msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
-    if (worker->stopping && (engine_flights(worker->engine) == 0 || worker->now >= worker->stop_at)) {
+    if (worker->stopping && may_end(worker)) {
         uv_stop(&worker->loop);
         due = worker->now;
     }

@@ -172,6 +172,22 @@ def test_reload_frees_what_it_replaced(forwarder, fresh):
     wait_for(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before + 2, 5, "descriptors are closed")
 
 
+def test_a_worker_that_goes_takes_no_more_streams(forwarder, domestic, external, fresh):
+    """It has 5 s for what it was asked; new connections are for those that stay."""
+    daemon = forwarder({"workers": 2})
+    zone = fresh("slow")
+    loads = []
+    domestic.set(zone, Slow(1.5))
+    external.set(zone, Slow(1.5))
+    for number in range(3):  # at any time some wait
+        loads.append(Load(daemon.where, f"n{number}-{{}}.{zone}", rate=100, tcp=True))
+        time.sleep(0.5)
+    daemon.set({"workers": 1})
+    daemon.control("reload")
+    for load in loads:
+        check_load(load, 8)
+
+
 def test_workers_may_change(forwarder, fresh):
     daemon = forwarder({"workers": 1})
     load = Load(daemon.where, "n{}." + fresh("open"), rate=100)

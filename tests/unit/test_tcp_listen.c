@@ -578,6 +578,40 @@ static void test_remove(void **state)
     finish(&server);
 }
 
+/* At a stop those that wait to be accepted are heard, questions are answered, and who is owed nothing is let go. */
+static void test_stop(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 5000, 10);
+    server.later = true;
+    int asking = client_of(&server), idle = client_of(&server), half = client_of(&server);
+    write_all(asking, "\0\1a", 3);
+    write_all(half, "\0\7b", 3);
+    RUN_UNTIL(&loop, server.handled == 1);
+    int queued = connected_socket(&server.address, SOCK_STREAM);
+    tcp_listen_stop(server.listen);
+    write_all(asking, "\0\1c", 3);
+    write_all(queued, "\0\1d", 3);
+    int refused = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(refused, &server.address.any, server.address.len), -1);
+    RUN_UNTIL(&loop, server.handled == 3 && stats(&server)->open == 2);
+    assert_true(is_closed(idle) && is_closed(half));
+    for (unsigned i = 0; i < 3; i++)
+        answer(&server, i, "A");
+    expect(asking, "\0\1A\0\1A", 6);
+    expect(queued, "\0\1A", 3);
+    RUN_UNTIL(&loop, stats(&server)->open == 0);
+    assert_true(is_closed(asking) && is_closed(queued));
+    assert_int_equal(stats(&server)->idle_closed, 0);
+    close(asking);
+    close(idle);
+    close(half);
+    close(queued);
+    close(refused);
+    finish(&server);
+}
+
 static void test_closes_all(void **state)
 {
     (void) state;
@@ -591,6 +625,8 @@ static void test_closes_all(void **state)
     RUN_UNTIL(&loop, server.handled == 2);
     answer(&server, 0, "A");
     finish(&server);
+    char sent[8];
+    assert_int_equal(recv(client, sent, sizeof(sent), 0), 3); /* what was given is not lost */
     close(client);
     close(half);
     assert_int_equal(open_descriptors(), before);
@@ -615,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_closes_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
