@@ -18,7 +18,8 @@ wrong_usage() {
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
-test_packages="$lab_packages libcmocka-dev libasan8 libubsan1 libtsan2 python3-dnspython python3-pytest dnsperf
+soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
+test_packages="$lab_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils ldnsutils bind9 knot dnsdist mandoc systemd
     shellcheck clang clang-tidy libclang-rt-14-dev"
 

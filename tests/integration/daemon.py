@@ -89,7 +89,7 @@ class Daemon:
         self.prefix = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = None
         self._notify = None
-        self._log_path = self.directory / "log"
+        self.log_path = self.directory / "log"
 
     # -- configuration --
 
@@ -126,7 +126,7 @@ class Daemon:
         path.chmod(0o666)
         self.notices = []
         threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
-        with open(self._log_path, "ab") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*self.prefix, program("bywayd"), "-c", str(self.path), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment(NOTIFY_SOCKET=str(path)))
@@ -197,7 +197,7 @@ class Daemon:
     # -- what it says --
 
     def log(self):
-        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def check_log(self):
         match = SANITIZER.search(self.log())
