@@ -50,13 +50,16 @@ static bool add_workers(struct daemon *daemon, unsigned count)
     return true;
 }
 
-static void stop_workers(struct daemon *daemon, unsigned keep)
+/* They end on their own; keeper_bury() frees them. More at once than there may be workers are waited for. */
+static void dismiss_workers(struct daemon *daemon, unsigned keep)
 {
-    for (unsigned i = keep; i < daemon->worker_count; i++)
-        worker_stop(daemon->workers[i]);
-    for (unsigned i = keep; i < daemon->worker_count; i++)
-        worker_join(daemon->workers[i], &daemon->ended);
-    daemon->worker_count = keep < daemon->worker_count ? keep : daemon->worker_count;
+    while (daemon->worker_count > keep) {
+        struct worker *worker = daemon->workers[--daemon->worker_count];
+        worker_stop(worker);
+        if (daemon->leaving_count == LIMIT_WORKERS)
+            keeper_bury(daemon, true);
+        daemon->leaving[daemon->leaving_count++] = worker;
+    }
 }
 
 /* ---- settings ---- */
@@ -228,10 +231,11 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
     log_configure(next->log_level, next->log_format);
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], setup);
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        worker_set_setup(daemon->leaving[i], setup); /* they too begin nothing that a new fence forbids */
     listeners_hand_over(bound, daemon);
-    stop_workers(daemon, next->workers);
+    dismiss_workers(daemon, next->workers);
     listeners_leave(daemon, before, next);
-    keeper_begin(daemon); /* the workers that ended took their time */
     keeper_set_setup(daemon);
     if (flush)
         cache_flush_all(daemon->shared.cache);
@@ -252,7 +256,7 @@ static bool apply(struct daemon *daemon, struct settings *next, char ret_error[E
     if (!listeners_bind(next, daemon->settings, workers, &bound, ret_error))
         goto undo;
     if (!add_workers(daemon, next->workers) || !move_control(daemon, next, &control_fd, ret_error)) {
-        stop_workers(daemon, workers);
+        dismiss_workers(daemon, workers);
         goto undo;
     }
     put_in_force(daemon, next, setup, &bound);
@@ -407,7 +411,8 @@ static bool start(struct daemon *daemon)
 
 static void stop(struct daemon *daemon)
 {
-    stop_workers(daemon, 0);
+    dismiss_workers(daemon, 0);
+    keeper_bury(daemon, true);
     if (daemon->control)
         control_close(daemon->control);
     daemon->control = NULL;

@@ -46,7 +46,10 @@ struct daemon {
     struct descriptors share; /* of the workers that are started next; the keeper has what it began with */
     struct worker     *workers[LIMIT_WORKERS];
     unsigned           worker_count;
-    struct counters    ended; /* counters of workers that were stopped */
+    struct worker     *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */
+    unsigned           leaving_count;
+    struct counters    ended;       /* counters of workers that have ended */
+    uint64_t           ended_drops; /* their worker_kernel_drops() */
 };
 
 /* Reads the configuration, starts everything, runs until a signal, winds up. The exit status. */

@@ -140,30 +140,56 @@ static void on_probed(void *context, void *cookie, const struct study *study)
     commands_on_probed(context, cookie, study);
 }
 
+static uint64_t domestic_of(const struct counters *counters)
+{
+    uint64_t elsewhere = atomic_load(&counters->external_by_verdict) + atomic_load(&counters->external_by_outage) +
+                         atomic_load(&counters->other_groups);
+    uint64_t flights = atomic_load(&counters->flights); /* read last: it is counted first */
+    return flights > elsewhere ? flights - elsewhere : 0;
+}
+
 static uint64_t domestic_questions(void *context)
 {
     const struct daemon *daemon = context;
-    uint64_t             count  = 0;
-    for (unsigned i = 0; i < daemon->worker_count; i++) {
-        const struct counters *counters = worker_counters(daemon->workers[i]);
-        uint64_t elsewhere = atomic_load(&counters->external_by_verdict) + atomic_load(&counters->external_by_outage) +
-                             atomic_load(&counters->other_groups);
-        uint64_t flights = atomic_load(&counters->flights); /* read last: it is counted first */
-        count += flights > elsewhere ? flights - elsewhere : 0;
-    }
+    uint64_t             count  = domestic_of(&daemon->ended);
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        count += domestic_of(worker_counters(daemon->workers[i]));
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        count += domestic_of(worker_counters(daemon->leaving[i]));
     return count;
 }
 
 /* ---- the loop ---- */
 
+static void take_observations(struct daemon *daemon, struct worker *worker)
+{
+    struct observation observation;
+    while (worker_observation(worker, &observation))
+        take_observation(daemon, &observation);
+}
+
+void keeper_bury(struct daemon *daemon, bool wait)
+{
+    for (unsigned i = 0; i < daemon->leaving_count;) {
+        struct worker *worker = daemon->leaving[i];
+        bool           ended  = wait || worker_has_ended(worker);
+        take_observations(daemon, worker);
+        if (!ended) {
+            i++;
+            continue;
+        }
+        daemon->leaving[i] = daemon->leaving[--daemon->leaving_count];
+        daemon->ended_drops += worker_join(worker, &daemon->ended);
+    }
+}
+
 static void on_wake(uv_async_t *wake)
 {
-    struct daemon     *daemon = wake->data;
-    struct observation observation;
+    struct daemon *daemon = wake->data;
     keeper_begin(daemon);
     for (unsigned i = 0; i < daemon->worker_count; i++)
-        while (worker_observation(daemon->workers[i], &observation))
-            take_observation(daemon, &observation);
+        take_observations(daemon, daemon->workers[i]);
+    keeper_bury(daemon, false);
 }
 
 static void on_timer(uv_timer_t *timer)

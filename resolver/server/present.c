@@ -251,19 +251,22 @@ json_t *present_upstreams(struct daemon *daemon)
     return list;
 }
 
+static void add_counters(struct counters *sum, const struct counters *counters)
+{
+#define COUNTER(symbol, help)                                                                                          \
+    atomic_fetch_add(&sum->symbol, atomic_load_explicit(&counters->symbol, memory_order_relaxed));
+#include "query/counters.def"
+#undef COUNTER
+}
+
 static struct counters sum_counters(struct daemon *daemon)
 {
     struct counters sum = {0};
-#define COUNTER(symbol, help) atomic_store(&sum.symbol, atomic_load(&daemon->ended.symbol));
-#include "query/counters.def"
-#undef COUNTER
-    for (unsigned i = 0; i < daemon->worker_count; i++) {
-        const struct counters *counters = worker_counters(daemon->workers[i]);
-#define COUNTER(symbol, help)                                                                                          \
-    atomic_fetch_add(&sum.symbol, atomic_load_explicit(&counters->symbol, memory_order_relaxed));
-#include "query/counters.def"
-#undef COUNTER
-    }
+    add_counters(&sum, &daemon->ended);
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        add_counters(&sum, worker_counters(daemon->workers[i]));
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        add_counters(&sum, worker_counters(daemon->leaving[i]));
     return sum;
 }
 
@@ -277,12 +280,14 @@ json_t *present_stats(struct daemon *daemon)
     json_t                    *object   = json_object();
     struct counters            counters = sum_counters(daemon);
     const struct prober_stats *prober   = prober_read_stats(daemon->prober);
-    uint64_t                   drops    = 0;
+    uint64_t                   drops    = daemon->ended_drops;
 #define COUNTER(symbol, help) set_number(object, #symbol, atomic_load(&counters.symbol));
 #include "query/counters.def"
 #undef COUNTER
     for (unsigned i = 0; i < daemon->worker_count; i++)
         drops += worker_kernel_drops(daemon->workers[i]);
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        drops += worker_kernel_drops(daemon->leaving[i]);
     set_number(object, "kernel_drops", drops);
     set_number(object, "strikes", prober->strikes);
     set_number(object, "confirmations", prober->confirmations);

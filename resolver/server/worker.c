@@ -67,9 +67,12 @@ struct worker {
     msec_t             stop_at;
     _Atomic int64_t    pulse;
     _Atomic uint64_t   kernel_drops;
+    uint64_t           drops_before; /* those of listeners that are freed */
+    atomic_bool        ended;
 
     pthread_mutex_t lock; /* of the orders */
     struct order   *orders, **orders_end;
+    bool            deaf; /* its loop is closed or about to be: what is ordered now is only freed */
 };
 
 /* ---- before anything else in each turn ---- */
@@ -164,8 +167,9 @@ static bool give_order(struct worker *worker, const struct order *order)
     pthread_mutex_lock(&worker->lock);
     *worker->orders_end = copy;
     worker->orders_end  = &copy->next;
+    if (!worker->deaf)
+        uv_async_send(&worker->wake);
     pthread_mutex_unlock(&worker->lock);
-    uv_async_send(&worker->wake);
     return true;
 }
 
@@ -250,6 +254,7 @@ static void leave_address(struct worker *worker, const struct address *address)
 static void free_listener(struct listener *listener)
 {
     list_remove(&listener->link);
+    listener->worker->drops_before += udp_listen_read_stats(listener->udp)->kernel_dropped;
     udp_listen_free(listener->udp);
     free(listener);
 }
@@ -337,7 +342,7 @@ static void copy_tcp_stats(struct worker *worker)
 
 static void look_at_listeners(struct worker *worker)
 {
-    uint64_t drops = 0;
+    uint64_t drops = worker->drops_before;
     LIST_EACH (item, next, &worker->listeners)
         drops += udp_listen_read_stats(CONTAINER_OF(item, struct listener, link)->udp)->kernel_dropped;
     atomic_store_explicit(&worker->kernel_drops, drops, memory_order_relaxed);
@@ -389,7 +394,7 @@ static void wind_up(struct worker *worker)
 {
     begin_worker(worker);
     engine_cancel(worker->engine, worker->now);
-    copy_tcp_stats(worker);
+    look_at_listeners(worker);
     tcp_listen_close(worker->tcp);
     outlet_close(&worker->outlet);
     LIST_EACH (item, next, &worker->listeners) {
@@ -397,6 +402,9 @@ static void wind_up(struct worker *worker)
         leave_listener(listener);
         free_listener(listener);
     }
+    pthread_mutex_lock(&worker->lock);
+    worker->deaf = true;
+    pthread_mutex_unlock(&worker->lock);
     uv_close((uv_handle_t *) &worker->wake, NULL);
     uv_close((uv_handle_t *) &worker->timer, NULL);
     uv_close((uv_handle_t *) &worker->before_sleep, NULL);
@@ -414,6 +422,8 @@ static void *run(void *argument)
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     wind_up(worker);
     table_reader_unregister();
+    atomic_store(&worker->ended, true);
+    uv_async_send(worker->keeper);
     return NULL;
 }
 
@@ -487,7 +497,9 @@ no_loop:
 
 void worker_stop(struct worker *worker) { insist(worker, &(struct order){.kind = ORDER_STOP}); }
 
-void worker_join(struct worker *worker, struct counters *sum)
+bool worker_has_ended(struct worker *worker) { return atomic_load(&worker->ended); }
+
+uint64_t worker_join(struct worker *worker, struct counters *sum)
 {
     const struct counters *counters = worker_counters(worker);
     pthread_join(worker->thread, NULL);
@@ -506,7 +518,9 @@ void worker_join(struct worker *worker, struct counters *sum)
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);
     pthread_mutex_destroy(&worker->lock);
+    uint64_t drops = worker_kernel_drops(worker);
     free(worker);
+    return drops;
 }
 
 bool worker_observation(struct worker *worker, struct observation *ret) { return ring_pop(worker->ring, ret); }

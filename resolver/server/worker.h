@@ -29,10 +29,11 @@ bool worker_listen(struct worker *worker, int udp, int tcp); /* takes both, from
 bool worker_leave(struct worker *worker, const struct address *address);
 void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 
-/* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end; worker_join() waits for it
- * and frees; what it counted is added to `sum`. */
-void worker_stop(struct worker *worker);
-void worker_join(struct worker *worker, struct counters *sum);
+/* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end, of which the keeper is woken;
+ * worker_join() waits for it and frees; what it counted is added to `sum`, and its kernel drops are returned. */
+void     worker_stop(struct worker *worker);
+bool     worker_has_ended(struct worker *worker); /* worker_join() will not wait; there are no further observations */
+uint64_t worker_join(struct worker *worker, struct counters *sum);
 
 /* Keeper: the next observation; false: none. */
 bool                   worker_observation(struct worker *worker, struct observation *ret);

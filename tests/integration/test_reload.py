@@ -1,12 +1,14 @@
 """A new configuration takes effect without a lost query; a bad one changes nothing."""
 
 import os
+import pathlib
 import signal
+import socket
 import time
 
 import pytest
 
-from client import Load, TcpClient, ask, question, udp_exchange
+from client import Load, TcpClient, ask, parse_endpoint, question, udp_exchange
 from conftest import DOMESTIC, EXTERNAL, OFFICE, SECOND, learn
 from daemon import wait_for
 from upstream import Servfail, Silent, Slow, endpoint, free_port
@@ -186,6 +188,66 @@ def test_a_worker_that_goes_takes_no_more_streams(forwarder, domestic, external,
     daemon.control("reload")
     for load in loads:
         check_load(load, 8)
+
+
+def test_a_worker_that_goes_holds_nobody_up(forwarder, domestic, external, fresh):
+    """It ends in its own time: the reload, operators and what is learned do not wait for it; its counters stay."""
+    daemon = forwarder({"workers": 4})
+    zone = fresh("slow")
+    for upstream in (domestic, external):
+        upstream.set(zone, Slow(4))
+    load = Load(daemon.where, "n{}." + zone, rate=100)
+    time.sleep(0.5)
+    load.stop_asking()
+    started = time.monotonic()
+    for workers in (1, 3, 2):
+        daemon.set({"workers": workers})
+        reload, status, stats = daemon.rpc(*({"jsonrpc": "2.0", "id": method, "method": method}
+                                             for method in ("reload", "status", "stats")))
+        assert "error" not in reload and status["result"]["workers"] == workers
+        assert stats["result"]["queries"] == 8
+    assert time.monotonic() - started < 2
+    check_load(load, 8)
+    assert daemon.check_accounts()["queries"] == 8
+    threads = pathlib.Path(f"/proc/{daemon.process.pid}/task")
+    wait_for(lambda: len(list(threads.iterdir())) == 2 + 2, 10, "they have ended: two are left, the keeper and the scribe")
+
+
+def test_reloads_while_a_worker_ends(forwarder, fresh):
+    """It is not told any more, whether it still answers or has ended and nobody has looked yet."""
+    daemon = forwarder({"workers": 4})
+    daemon.set({"workers": 1})
+    replies = daemon.rpc(*({"jsonrpc": "2.0", "id": n, "method": "reload"} for n in range(30)))
+    assert len(replies) == 30 and all("result" in reply for reply in replies)
+    assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+
+
+def test_drops_are_not_forgotten(forwarder, fresh):
+    """What the kernel dropped at sockets that are closed since still counts."""
+    daemon = forwarder({"workers": 2})
+
+    def send(count):
+        for _ in range(8):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.connect(parse_endpoint(daemon.where))
+                for _ in range(count):
+                    sock.send(b"no DNS")
+    daemon.process.send_signal(signal.SIGSTOP)
+    send(10000)
+    daemon.process.send_signal(signal.SIGCONT)
+    wait_for(daemon.alive, 15, "it has read what lay there")
+    send(2)  # the kernel tells with the next one
+    drops = 0
+
+    def is_steady():
+        nonlocal drops
+        before, drops = drops, daemon.control("stats")["kernel_drops"]
+        return before == drops > 0
+    wait_for(is_steady, 15, "datagrams were dropped", every=1.2)
+    daemon.set({"workers": 1, "listen": [endpoint("127.0.0.3", daemon.port)]})
+    daemon.control("reload")
+    time.sleep(1.5)
+    assert daemon.control("stats")["kernel_drops"] == drops
 
 
 def test_workers_may_change(forwarder, fresh):
