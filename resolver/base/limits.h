@@ -15,6 +15,7 @@ enum {
     LIMIT_TCP_PIPELINE    = 64,       /* unanswered questions of one client connection; then it is not read */
     LIMIT_TCP_OUTPUT      = 1 << 20,  /* bytes a slow reader may have waiting before it is cut off */
     LIMIT_TCP_MEMORY      = 64 << 20, /* bytes of all client connections of a worker; the heaviest is cut off */
+    LIMIT_TCP_UPSTREAM    = 8,        /* connections of a worker to one upstream: one, and more if they break */
     LIMIT_PACED           = 65536,    /* clients whose rate is remembered; a power of two: 512 KiB */
     LIMIT_UDP_SENDS       = 6,        /* datagrams towards upstreams for one question */
     LIMIT_GROUP           = 8,        /* upstreams in a group */

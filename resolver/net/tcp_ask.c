@@ -4,11 +4,14 @@
  * Happy path: tcp_ask_open puts the question on an open connection to that server or opens one; on_ready connects,
  * sends, reads; read_messages finds each message's ticket by id; on_sweep closes what was idle for TCP_ASK_IDLE_MS.
  * Failure modes:
- *   - the connection breaks: if it had worked before, the server may just have closed it for its age, so each ticket
- *     that was not answered moves once to a fresh connection; otherwise its tickets are told;
- *   - the server falls silent (a middlebox forgot the connection): a ticket that is released after DOUBT_MS while
- *     nothing at all was heard puts the connection in doubt. It takes no more questions and closes with its last
- *     ticket; and TCP itself gives up on unacknowledged bytes after UNACKED_MS;
+ *   - the server closes the connection, or only its own side of it, or resets it, or speaks nonsense: each ticket that
+ *     was not answered moves at once to a fresh connection, and once more each time that one breaks after an answer
+ *     (servers of old answer one question and close). They spread over several, for one of the questions may be what
+ *     breaks the connection. If a fresh one breaks without any answer its tickets are told;
+ *   - no connection comes about: its tickets are told;
+ *   - the server falls silent (a middlebox forgot the connection), answers other ids, or never ends a message: a
+ *     connection without an answer for DOUBT_MS after a question takes no more questions until one comes, and closes
+ *     once nobody waits on it; and TCP itself gives up on unacknowledged bytes after UNACKED_MS;
  *   - a ticket is released before its reply: its id stays taken on the connection until the reply comes, so that a late
  *     one is never taken for the reply to another question.
  *
@@ -17,6 +20,7 @@
 #include "net/tcp_ask.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "dns/frame.h"
 #include "net/output.h"
@@ -43,8 +47,6 @@ struct tcp_ticket {
     struct list        link;       /* in its connection's bucket, or among the broken */
     struct connection *connection; /* NULL: broken, only to be released */
     void              *owner;
-    uint64_t           sent_at; /* uv_now() */
-    uint64_t           heard;   /* messages its connection had heard by then */
     bool               replied, retried;
     bool               released; /* keeps the id taken until the reply comes */
     size_t             len;
@@ -63,14 +65,14 @@ struct connection {
     uv_poll_t             poll;
     int                   fd;
     enum connection_state state;
-    bool                  in_doubt; /* takes no more questions */
     struct address        server;
     struct frames         in;
     struct output         out;
     struct list           buckets[BUCKETS];
     unsigned              questions; /* in the buckets */
     unsigned              waiting;   /* of these, not released */
-    uint64_t              heard;     /* messages */
+    uint64_t              answers;   /* to questions of ours */
+    uint64_t              asked;     /* uv_now() of the first question since the last answer; 0: none */
     uint64_t              idle_since;
     int                   events; /* watched */
 };
@@ -103,6 +105,11 @@ static struct tcp_ticket *find_ticket(struct connection *connection, uint16_t id
             return ticket;
     }
     return NULL;
+}
+
+static bool is_doubtful(const struct connection *connection)
+{
+    return connection->asked > 0 && uv_now(connection->ask->loop) - connection->asked >= DOUBT_MS;
 }
 
 static void detach(struct tcp_ticket *ticket)
@@ -196,8 +203,18 @@ static int dial(const struct address *server)
     return error;
 }
 
+static unsigned connections_to(const struct tcp_ask *ask, const struct address *server)
+{
+    unsigned count = 0;
+    LIST_EACH (link, next, &ask->connections)
+        count += address_equal(&CONTAINER_OF(link, struct connection, link)->server, server);
+    return count;
+}
+
 static int open_connection(struct tcp_ask *ask, const struct address *server, struct connection **ret)
 {
+    if (connections_to(ask, server) >= LIMIT_TCP_UPSTREAM)
+        return -EBUSY;
     int fd = dial(server);
     if (fd < 0)
         return fd;
@@ -233,7 +250,7 @@ static void on_sweep(uv_timer_t *timer)
     uint64_t        now = uv_now(ask->loop);
     LIST_EACH (link, next, &ask->connections) {
         struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (connection->waiting == 0 && now - connection->idle_since >= TCP_ASK_IDLE_MS)
+        if (connection->waiting == 0 && (is_doubtful(connection) || now - connection->idle_since >= TCP_ASK_IDLE_MS))
             shut_idle(connection);
     }
     if (list_empty(&ask->connections))
@@ -242,25 +259,49 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- asking ---- */
 
-/* Worked at least once: a break later may be mere age. */
-static bool has_worked(const struct connection *connection) { return connection->heard > 0; }
+static bool may_carry(struct connection *connection, const struct address *server, uint16_t id)
+{
+    return connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
+           !is_doubtful(connection) && !find_ticket(connection, id);
+}
 
-static struct connection *find_connection(struct tcp_ask *ask, const struct address *server, uint16_t id, bool fresh)
+static struct connection *find_connection(struct tcp_ask *ask, const struct address *server, uint16_t id)
 {
     LIST_EACH (link, next, &ask->connections) {
         struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (!connection->in_doubt && !(fresh && has_worked(connection)) && connection->questions < QUESTIONS &&
-            address_equal(&connection->server, server) && !find_ticket(connection, id))
+        if (may_carry(connection, server, id))
             return connection;
     }
     return NULL;
 }
 
-/* Puts the ticket's question on a connection; on a fresh one if it must be. What goes wrong with sending shows in
- * on_ready. */
-static int place(struct tcp_ask *ask, const struct address *server, struct tcp_ticket *ticket, bool fresh)
+/* Who answered before may be about to break as the last one did. */
+static bool is_fresher(const struct connection *one, const struct connection *other)
 {
-    struct connection *connection = find_connection(ask, server, id_of(ticket), fresh);
+    if ((one->answers == 0) != (other->answers == 0))
+        return one->answers == 0;
+    return one->questions < other->questions;
+}
+
+/* For a question that was lost with its connection; NULL: a new one. */
+static struct connection *find_fresh(struct tcp_ask *ask, const struct address *server, uint16_t id)
+{
+    struct connection *best = NULL;
+    if (connections_to(ask, server) < LIMIT_TCP_UPSTREAM)
+        return NULL;
+    LIST_EACH (link, next, &ask->connections) {
+        struct connection *connection = CONTAINER_OF(link, struct connection, link);
+        if (may_carry(connection, server, id) && (!best || is_fresher(connection, best)))
+            best = connection;
+    }
+    return best;
+}
+
+/* What goes wrong with sending shows in on_ready. */
+static int place(struct tcp_ask *ask, const struct address *server, struct tcp_ticket *ticket)
+{
+    uint16_t           id         = id_of(ticket);
+    struct connection *connection = ticket->retried ? find_fresh(ask, server, id) : find_connection(ask, server, id);
     if (!connection) {
         int error = open_connection(ask, server, &connection);
         if (error < 0)
@@ -269,11 +310,11 @@ static int place(struct tcp_ask *ask, const struct address *server, struct tcp_t
     if (!output_frame(&connection->out, (struct view){ticket->question, ticket->len}))
         return -ENOMEM;
     ticket->connection = connection;
-    ticket->sent_at    = uv_now(ask->loop);
-    ticket->heard      = connection->heard;
-    list_append(bucket_of(connection, id_of(ticket)), &ticket->link);
+    list_append(bucket_of(connection, id), &ticket->link);
     connection->questions++;
     connection->waiting++;
+    if (connection->asked == 0)
+        connection->asked = uv_now(ask->loop);
     ask->stats.sent++;
     if (connection->state == OPEN)
         (void) output_flush(&connection->out, connection->fd);
@@ -291,7 +332,7 @@ int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view 
     ticket->owner = owner;
     ticket->len   = question.len;
     memcpy(ticket->question, question.data, question.len);
-    int error = place(ask, server, ticket, false);
+    int error = place(ask, server, ticket);
     if (error < 0) {
         free(ticket);
         return error;
@@ -310,28 +351,26 @@ void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
         free(ticket);
         return;
     }
-    uint64_t now = uv_now(ask->loop);
-    if (!ticket->replied && connection->heard == ticket->heard && now - ticket->sent_at >= DOUBT_MS)
-        connection->in_doubt = true;
     if (ticket->replied) {
         detach(ticket);
         free(ticket);
     } else {
         ticket->released = true;
         if (--connection->waiting == 0)
-            connection->idle_since = now;
+            connection->idle_since = uv_now(ask->loop);
     }
-    if (connection->in_doubt && connection->waiting == 0)
+    if (connection->waiting == 0 && is_doubtful(connection))
         shut_idle(connection);
 }
 
 /* ---- what comes back ---- */
 
-static void break_connection(struct connection *connection)
+/* `connected`: it was open, so that its server is there and only this connection has come to its end. */
+static void break_connection(struct connection *connection, bool connected)
 {
-    struct tcp_ask *ask    = connection->ask;
-    bool            worked = has_worked(connection);
-    struct address  server = connection->server;
+    struct tcp_ask *ask      = connection->ask;
+    bool            answered = connection->answers > 0;
+    struct address  server   = connection->server;
     struct list     lost;
     if (connection->waiting > 0)
         ask->stats.broken++;
@@ -339,9 +378,9 @@ static void break_connection(struct connection *connection)
     while (!list_empty(&lost)) {
         struct tcp_ticket *ticket = CONTAINER_OF(lost.next, struct tcp_ticket, link);
         list_remove(&ticket->link);
-        bool again      = worked && !ticket->replied && !ticket->retried;
+        bool again      = connected && !ticket->replied && (!ticket->retried || answered);
         ticket->retried = true;
-        if (!again || place(ask, &server, ticket, true) < 0)
+        if (!again || place(ask, &server, ticket) < 0)
             ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
     }
 }
@@ -350,10 +389,13 @@ static void on_message(struct connection *connection, struct view message)
 {
     struct tcp_ask    *ask    = connection->ask;
     struct tcp_ticket *ticket = find_ticket(connection, get_u16(message.data));
-    connection->heard++;
     if (!ticket) {
         ask->stats.stray++;
-    } else if (ticket->released) {
+        return;
+    }
+    connection->answers++;
+    connection->asked = 0;
+    if (ticket->released) {
         detach(ticket);
         free(ticket);
     } else {
@@ -406,7 +448,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (connection->state == CLOSED)
         return;
     if (!fine)
-        break_connection(connection);
+        break_connection(connection, connected);
     else
         watch(connection);
 }

@@ -3,9 +3,9 @@
  * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
  *
  * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
- * questions. When a connection that has carried a reply breaks, what waits on it is sent once more on a fresh one; when
- * a fresh one breaks, its tickets get TCP_BROKEN. How long to wait, for the connection too, is the caller's business:
- * it releases the ticket.
+ * questions. When it breaks, what waits on it is sent once more at once on fresh ones, of which there are at most
+ * LIMIT_TCP_UPSTREAM to an address. When none comes about, or one breaks without an answer to anything, its tickets get
+ * TCP_BROKEN. How long to wait, for the connection too, is the caller's business: it releases the ticket.
  */
 #ifndef NET_TCP_ASK_H
 #define NET_TCP_ASK_H
@@ -19,7 +19,7 @@ struct tcp_ticket;
 
 enum tcp_event {
     TCP_REPLY,  /* a message with this ticket's id */
-    TCP_BROKEN, /* refused, reset, closed, or nonsense on the stream; `message` is empty */
+    TCP_BROKEN, /* refused, or reset, closed or nonsense a second time; `message` is empty */
 };
 typedef void (*tcp_ask_fn)(void *context, void *owner, enum tcp_event event, struct view message);
 
@@ -29,7 +29,8 @@ struct tcp_ask_stats {
 
 struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
- * Events come later, never from inside this call. -errno: nothing is open. */
+ * Events come later, never from inside this call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM
+ * connections to the server, and all of them full or silent. */
 int  tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
                   struct tcp_ticket **ret);
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket);

@@ -1,5 +1,6 @@
 #include "loopback.h"
 
+#include "base/limits.h"
 #include "net/tcp_ask.h"
 
 static uv_loop_t       loop;
@@ -210,75 +211,169 @@ static void test_no_way_there(void **state)
     finish();
 }
 
-/* A connection that never carried a reply, in each way it may break: told once, not asked again. */
-static void test_a_fresh_connection_breaks(void **state)
+enum breakage {
+    CLOSES,
+    CLOSES_ITS_SIDE,
+    RESETS,
+    GARBLES, /* a message too short for an id */
+    CUTS,    /* half a message, then the end */
+    BREAKAGES
+};
+
+static void break_it(int fd, enum breakage how)
+{
+    if (how == GARBLES)
+        assert_int_equal(send(fd, "\0\1x", 3, 0), 3);
+    if (how == CUTS)
+        assert_int_equal(send(fd, "\0\1", 2, 0), 2);
+    if (how == CLOSES_ITS_SIDE)
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    if (how == RESETS)
+        reset(fd);
+    else if (how != CLOSES_ITS_SIDE && how != GARBLES)
+        close(fd);
+}
+
+static void close_quietly(int fd, enum breakage how)
+{
+    if (how == CLOSES_ITS_SIDE || how == GARBLES)
+        close(fd);
+}
+
+/* Whether it has carried a reply before or not: what was asked through it is asked again at once, once. */
+static void test_a_connection_breaks(void **state)
 {
     (void) state;
-    for (unsigned way = 0; way < 4; way++) {
+    for (unsigned way = 0; way < 2 * BREAKAGES; way++) {
+        enum breakage how = way / 2;
         start("127.0.0.1");
-        struct owner one = {0}, two = {0};
-        assert_int_equal(ask_now(&one, 1), 0);
-        int fd = accepted();
-        assert_int_equal(ask_now(&two, 2), 0);
-        take(fd);
-        take(fd);
-        if (way == 0)
-            close(fd);
-        else if (way == 1)
-            reset(fd);
-        else
-            assert_int_equal(send(fd, "\0\1x", way == 2 ? 3 : 2, 0), way == 2 ? 3 : 2); /* too short for an id */
-        if (way == 3) { /* half a message, then the end */
-            run_for(&loop, 5);
-            close(fd);
+        struct owner one = {0}, two = {0}, three = {0};
+        int          fd;
+        if (way % 2) {
+            fd = worked(&one);
+            assert_int_equal(ask_now(&two, 2), 0);
+        } else {
+            assert_int_equal(ask_now(&two, 2), 0);
+            fd = accepted();
         }
-        RUN_UNTIL(&loop, one.broken == 1 && two.broken == 1);
-        run_for(&loop, 10);
-        assert_int_equal(stats()->opened, 1);
-        assert_int_equal(stats()->broken, 1);
-        assert_int_equal(one.broken + two.broken, 2);
-        release(&one);
+        assert_int_equal(ask_now(&three, 3), 0);
+        take(fd);
+        take(fd);
+        break_it(fd, how);
+        int      fresh[2] = {accepted(), accepted()}; /* apart: one of the two may be what breaks connections */
+        uint16_t ids[2]   = {take(fresh[0]), take(fresh[1])};
+        assert_int_equal(ids[0] + ids[1], 5);
+        reply(fresh[0], ids[0]);
+        struct owner *answered = ids[0] == 2 ? &two : &three, *other = ids[0] == 2 ? &three : &two;
+        RUN_UNTIL(&loop, answered->replies == 1);
+        break_it(fresh[1], how);
+        RUN_UNTIL(&loop, other->broken == 1);
+        assert_int_equal(answered->broken + other->replies, 0);
+        assert_int_equal(stats()->opened, 3);
+        assert_int_equal(stats()->broken, 2);
         release(&two);
-        if (way == 2)
-            close(fd);
+        release(&three);
+        close(fresh[0]);
+        close_quietly(fd, how);
+        close_quietly(fresh[1], how);
         finish();
     }
 }
 
-/* A server that has closed a connection it kept: what was just asked through it is asked once more. */
-static void test_a_kept_connection_breaks(void **state)
+/* Closed while idle, which is not known yet when the next question is sent. */
+static void test_it_closes_just_then(void **state)
 {
     (void) state;
-    for (unsigned way = 0; way < 3; way++) {
+    for (unsigned way = 0; way < 2; way++) {
         start("127.0.0.1");
-        struct owner one = {0}, two = {0}, three = {0};
+        struct owner one = {0}, two = {0};
         int          fd = worked(&one);
-        if (way == 0) { /* before it knows of the question */
-            close(fd);
-            assert_int_equal(ask_now(&two, 2), 0);
-            assert_int_equal(ask_now(&three, 3), 0);
-        } else {
-            assert_int_equal(ask_now(&two, 2), 0);
-            assert_int_equal(ask_now(&three, 3), 0);
-            take(fd);
-            take(fd);
-            (way == 1 ? (void) close(fd) : reset(fd));
-        }
-        fd             = accepted();
-        uint16_t first = take(fd), second = take(fd);
-        assert_int_equal(first + second, 5);
-        reply(fd, 3);
-        RUN_UNTIL(&loop, three.replies == 1);
-        assert_int_equal(two.broken + three.broken, 0);
-        assert_int_equal(stats()->opened, 2);
-
-        close(fd); /* again: once is all */
-        RUN_UNTIL(&loop, two.broken == 1 && three.broken == 1);
-        assert_int_equal(stats()->opened, 2);
+        break_it(fd, way ? RESETS : CLOSES);
+        assert_int_equal(ask_now(&two, 2), 0);
+        int other = accepted();
+        assert_int_equal(take(other), 2);
+        reply(other, 2);
+        RUN_UNTIL(&loop, two.replies == 1);
+        assert_int_equal(two.broken, 0);
         release(&two);
-        release(&three);
+        close(other);
         finish();
     }
+}
+
+/* An end that is known: nothing is asked through such a connection. */
+static void test_a_half_closed_connection_is_left(void **state)
+{
+    (void) state;
+    start("127.0.0.1");
+    struct owner one = {0}, two = {0};
+    int          fd = worked(&one);
+    break_it(fd, CLOSES_ITS_SIDE);
+    RUN_UNTIL(&loop, stats()->connections == 0);
+    assert_int_equal(ask_now(&two, 2), 0);
+    int other = accepted();
+    assert_int_equal(take(other), 2);
+    uint8_t byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    release(&two);
+    close(fd);
+    close(other);
+    finish();
+}
+
+/* A server of old: it answers the first question of each connection and closes. */
+static void test_one_answer_for_each_connection(void **state)
+{
+    (void) state;
+    enum {
+        QUESTIONS = 40
+    };
+    start("127.0.0.1");
+    struct owner owners[QUESTIONS] = {0};
+    for (uint16_t id = 0; id < QUESTIONS; id++) {
+        owners[id].release_self = true;
+        assert_int_equal(ask_now(&owners[id], id), 0);
+    }
+    for (unsigned answered = 0; answered < QUESTIONS; answered++) {
+        int      fd = accepted();
+        uint16_t id = take(fd);
+        reply(fd, id);
+        close(fd); /* with other questions unread: a reset */
+        RUN_UNTIL(&loop, owners[id].replies == 1);
+        assert_true(stats()->connections <= LIMIT_TCP_UPSTREAM);
+    }
+    for (unsigned id = 0; id < QUESTIONS; id++)
+        assert_int_equal(owners[id].broken, 0);
+    finish();
+}
+
+/* A border resets the connection whenever it sees question 3; the others must not go down with it. */
+static void test_one_question_that_breaks_connections(void **state)
+{
+    (void) state;
+    start("127.0.0.1");
+    struct owner owners[6] = {0};
+    for (uint16_t id = 0; id < 6; id++)
+        assert_int_equal(ask_now(&owners[id], id), 0);
+    int fd = accepted();
+    for (unsigned id = 0; id < 6; id++)
+        take(fd);
+    reset(fd);
+    for (unsigned i = 0; i < 6; i++) {
+        int      fresh = accepted();
+        uint16_t id    = take(fresh);
+        if (id == 3) {
+            reset(fresh);
+            RUN_UNTIL(&loop, owners[3].broken == 1);
+        } else {
+            reply(fresh, id);
+            RUN_UNTIL(&loop, owners[id].replies == 1);
+            close(fresh);
+        }
+        release(&owners[id]);
+    }
+    assert_int_equal(stats()->opened, 7);
+    finish();
 }
 
 static void test_the_reply_before_a_reset_counts(void **state)
@@ -291,8 +386,9 @@ static void test_the_reply_before_a_reset_counts(void **state)
     RUN_UNTIL(&loop, is_readable(fd));
     reply(fd, 1);
     close(fd);
-    RUN_UNTIL(&loop, one.broken == 1);
-    assert_int_equal(one.replies, 1);
+    RUN_UNTIL(&loop, one.replies == 1 && stats()->connections == 0);
+    RUN_UNTIL(&loop, one.broken == 1); /* it has not been released, so it hears of that too */
+    assert_int_equal(stats()->opened, 1);
     release(&one);
     finish();
 }
@@ -315,7 +411,8 @@ static void test_release_in_the_handler(void **state)
         if (mode & 8) {
             reply(fd, 1);
             reply(fd, 2);
-        } else {
+        } else { /* none comes about the second time */
+            close(server);
             close(fd);
         }
         unsigned expected = mode & 1 ? 1 : 2;
@@ -328,37 +425,101 @@ static void test_release_in_the_handler(void **state)
                 release(all[i]);
         if (mode & 8)
             close(fd);
+        else
+            server = plain_socket("127.0.0.1", SOCK_STREAM);
         finish();
     }
 }
 
-/* A connection through which nothing comes any more gets no new question, and closes once nobody waits on it. */
+enum silence {
+    SAYS_NOTHING,
+    SAYS_OTHER_IDS,
+    NEVER_ENDS, /* its message */
+    SILENCES
+};
+
+static void be_silent(int fd, enum silence how)
+{
+    if (how == SAYS_OTHER_IDS)
+        reply(fd, 99);
+    if (how == NEVER_ENDS)
+        (void) !send(fd, "\xff\xff\0\2", 4, MSG_NOSIGNAL);
+}
+
+/* A connection through which no answer comes any more gets no new question; an answer heals it. */
 static void test_silence(void **state)
 {
     (void) state;
+    for (enum silence how = 0; how < SILENCES; how++) {
+        start("127.0.0.1");
+        struct owner one = {0}, two = {0}, three = {0}, four = {0};
+        int          fd = worked(&one);
+        assert_int_equal(ask_now(&two, 2), 0);
+        release(&two); /* at once: somebody else was quicker, which says nothing */
+        assert_int_equal(ask_now(&two, 3), 0);
+        for (unsigned i = 0; i < 4; i++) {
+            be_silent(fd, how);
+            run_for(&loop, 280);
+        }
+        assert_int_equal(stats()->connections, 1); /* somebody waits */
+        assert_int_equal(ask_now(&three, 4), 0);
+        int other = accepted();
+        assert_int_equal(take(other), 4);
+        assert_int_equal(take(fd), 2);
+        assert_int_equal(take(fd), 3);
+        if (how != NEVER_ENDS) {
+            reply(fd, 3);
+            RUN_UNTIL(&loop, two.replies == 1);
+            assert_int_equal(ask_now(&four, 5), 0);
+            assert_int_equal(take(fd), 5);
+            release(&four);
+        }
+        release(&two);
+        release(&three);
+        close(fd);
+        close(other);
+        finish();
+    }
+}
+
+/* Nobody waits on it any more, and it owes answers: it closes long before it is idle. */
+static void test_a_silent_connection_closes(void **state)
+{
+    (void) state;
     start("127.0.0.1");
-    struct owner one = {0}, two = {0}, three = {0}, four = {0};
-    int          fd = worked(&one);
-    assert_int_equal(ask_now(&two, 2), 0);
-    release(&two); /* at once: somebody else was quicker, which says nothing */
-    assert_int_equal(ask_now(&two, 3), 0);
-    assert_int_equal(ask_now(&three, 4), 0);
+    struct owner one = {0};
+    int          fd  = worked(&one);
+    assert_int_equal(ask_now(&one, 2), 0);
+    release(&one);
+    run_for(&loop, 500);
     assert_int_equal(stats()->connections, 1);
-    run_for(&loop, 1100);
-    release(&two);
-    assert_int_equal(ask_now(&four, 5), 0);
-    int other = accepted();
-    assert_int_equal(take(other), 5);
-    assert_int_equal(stats()->connections, 2);
-    for (uint16_t id = 2; id < 5; id++)
-        assert_int_equal(take(fd), id);
-    reply(fd, 4);
-    RUN_UNTIL(&loop, three.replies == 1);
-    release(&three);
-    assert_int_equal(stats()->connections, 1);
-    release(&four);
+    RUN_UNTIL(&loop, stats()->connections == 0);
     close(fd);
-    close(other);
+    finish();
+}
+
+/* So many connections to one server and no more, all of them silent: the next question fails at once. */
+static void test_so_many_connections(void **state)
+{
+    (void) state;
+    start("127.0.0.1");
+    struct owner owners[LIMIT_TCP_UPSTREAM + 1] = {0};
+    int          fds[LIMIT_TCP_UPSTREAM];
+    for (unsigned i = 0; i < LIMIT_TCP_UPSTREAM; i++) { /* one id: each on a connection of its own */
+        assert_int_equal(ask_now(&owners[i], 9), 0);
+        fds[i] = accepted();
+        assert_int_equal(take(fds[i]), 9);
+    }
+    struct owner *late = &owners[LIMIT_TCP_UPSTREAM];
+    assert_int_equal(ask_now(late, 9), -EBUSY);
+    assert_null(late->ticket);
+    assert_int_equal(ask_now(late, 10), 0);
+    assert_int_equal(stats()->opened, LIMIT_TCP_UPSTREAM);
+    for (unsigned i = 0; i <= LIMIT_TCP_UPSTREAM; i++)
+        release(&owners[i]);
+    RUN_UNTIL(&loop, stats()->connections == 0); /* silent ones keep nobody out for long */
+    for (unsigned i = 0; i < LIMIT_TCP_UPSTREAM; i++)
+        close(fds[i]);
     finish();
 }
 
@@ -426,11 +587,16 @@ int main(void)
         cmocka_unit_test(test_an_id_in_use_takes_another_connection),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_way_there),
-        cmocka_unit_test(test_a_fresh_connection_breaks),
-        cmocka_unit_test(test_a_kept_connection_breaks),
+        cmocka_unit_test(test_a_connection_breaks),
+        cmocka_unit_test(test_it_closes_just_then),
+        cmocka_unit_test(test_a_half_closed_connection_is_left),
+        cmocka_unit_test(test_one_answer_for_each_connection),
+        cmocka_unit_test(test_one_question_that_breaks_connections),
         cmocka_unit_test(test_the_reply_before_a_reset_counts),
         cmocka_unit_test(test_release_in_the_handler),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_a_silent_connection_closes),
+        cmocka_unit_test(test_so_many_connections),
         cmocka_unit_test(test_a_connection_carries_so_many),
         cmocka_unit_test(test_idle_connections_close),
         cmocka_unit_test(test_closes_all),
