@@ -2,7 +2,7 @@
  * One TCP connection of a client.
  *
  * Happy path: on_ready reads, take_messages hands whole messages to the handler and gathers the answers, settle sends
- * them in one system call. Late answers gather too and leave from connection_on_prepare, just before the loop waits.
+ * them in one system call. Late answers gather too and leave from connection_send_all, just before the loop waits.
  * The handler is called only from on_ready and connection_on_resume, directly from the loop: settle, which anything may
  * call, never does.
  * Failure modes: too many unanswered questions, or a client that does not read (the connection is not read until that
@@ -91,7 +91,14 @@ static bool may_take(const struct connection *connection)
            list_empty(&connection->paused);
 }
 
-static void touch(struct connection *connection) { connection->active = uv_now(connection->listen->loop); }
+/* It got an answer. Nothing else counts, so that nobody keeps a place with what has no answer. */
+static void touch(struct connection *connection)
+{
+    struct tcp_listen *listen = connection->listen;
+    connection->active        = uv_now(listen->loop);
+    list_remove(&connection->by_use);
+    list_append(&listen->by_use, &connection->by_use);
+}
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
@@ -133,6 +140,7 @@ static void append_answer(struct connection *connection, struct view answer)
 {
     if (output_frame(&connection->out, answer)) {
         connection->listen->stats.sent++;
+        touch(connection);
         weigh(connection);
     } else {
         connection_close(connection); /* no memory: the client will ask again */
@@ -156,8 +164,6 @@ static void take_message(struct connection *connection, struct view message)
     struct tcp_listen *listen = connection->listen;
     struct path        path   = {.endpoint = listen, .connection = connection->number, .peer = connection->peer};
     listen->stats.received++;
-    list_remove(&connection->by_use);
-    list_append(&listen->by_use, &connection->by_use);
     connection->unanswered++; /* before the call, for the answer may come through tcp_listen_send() from inside it */
     size_t len = listen->handle(listen->context, message, &path, listen->answer, sizeof(listen->answer));
     if (len == 0 || connection->state == CLOSED)
@@ -195,11 +201,10 @@ static void read_some(struct connection *connection)
 {
     uint8_t *input = connection->listen->input;
     ssize_t  len   = recv(connection->fd, input, TCP_READ, 0);
-    if (len > 0 && frames_feed(&connection->in, (struct view){input, (size_t) len}))
-        touch(connection);
-    else if (len == 0)
+    if (len == 0)
         connection->state = FINISHED;
-    else if (len > 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    else if (len < 0 ? errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR
+                     : !frames_feed(&connection->in, (struct view){input, (size_t) len}))
         connection_close(connection);
 }
 
@@ -249,9 +254,8 @@ void connection_on_resume(uv_timer_t *timer)
     }
 }
 
-void connection_on_prepare(uv_prepare_t *prepare)
+void connection_send_all(struct tcp_listen *listen)
 {
-    struct tcp_listen *listen = prepare->data;
     while (!list_empty(&listen->dirty)) {
         struct connection *connection = CONTAINER_OF(listen->dirty.next, struct connection, dirty);
         list_remove(&connection->dirty);
@@ -267,7 +271,6 @@ void tcp_listen_send(struct tcp_listen *listen, const struct path *path, struct 
         return;
     assert(connection->unanswered > 0);
     connection->unanswered--;
-    touch(connection);
     list_remove(&connection->dirty);
     list_append(&listen->dirty, &connection->dirty);
     if (answer.len > 0)
@@ -290,7 +293,7 @@ bool connection_open(struct tcp_listen *listen, int fd, const struct address *pe
     frames_init(&connection->in);
     list_init(&connection->dirty);
     list_init(&connection->paused);
-    list_append(&listen->by_use, &connection->by_use);
+    list_init(&connection->by_use);
     listen->slots[slot] = connection;
     listen->handles++;
     listen->stats.accepted++;

@@ -22,8 +22,8 @@ enum connection_state {
 };
 
 struct connection {
-    struct list           by_use; /* the longest without a message first */
-    struct list           dirty;  /* has output that on_prepare sends */
+    struct list           by_use; /* the longest without an answer first */
+    struct list           dirty;  /* has output that connection_send_all() sends */
     struct list           paused; /* its messages come too often; in no list: they do not */
     struct tcp_listen    *listen;
     uv_poll_t             poll;
@@ -36,7 +36,7 @@ struct connection {
     struct output         out;
     size_t                bytes; /* of both, as counted in listen->bytes */
     unsigned              unanswered;
-    uint64_t              active; /* uv_now() of the last byte or answer */
+    uint64_t              active; /* uv_now() of the last answer, or of bytes of one that left */
     uint64_t              begun;  /* uv_now() at which a message began that is not whole yet; 0: none */
     int                   events; /* watched */
 };
@@ -65,7 +65,8 @@ struct tcp_listen {
 /* tcp_client.c. Takes `fd` and a vacant slot. False: no memory; `fd` is still the caller's. */
 bool connection_open(struct tcp_listen *listen, int fd, const struct address *peer);
 void connection_close(struct connection *connection);
-void connection_on_prepare(uv_prepare_t *prepare);
+/* Sends the late answers that have gathered; it may close connections. */
+void connection_send_all(struct tcp_listen *listen);
 void connection_on_resume(uv_timer_t *timer);
 
 /* tcp_listen.c. A handle is closed; the last one frees all. */

@@ -97,16 +97,19 @@ static void watch_socket(struct tcp_socket *socket)
     (void) error;
 }
 
-/* Nothing moves, or a message has begun and does not end. */
+/* No answer for too long, or a message has begun and does not end. One that began in time may end, once: the next does
+ * not have that time again. Who is paused waits for us. */
 static bool is_over(const struct connection *connection, uint64_t now)
 {
     const struct tcp_listen_options *options = &connection->listen->options;
-    if (connection->unanswered > 0)
+    if (connection->unanswered > 0 || !list_empty(&connection->paused))
         return false;
     if (connection->listen->stopping)
         return now - connection->active >= STOP_MS && !connection->held && output_waiting(&connection->out) == 0;
-    return now - connection->active >= options->idle_ms ||
-           (connection->begun > 0 && options->message_ms > 0 && now - connection->begun >= options->message_ms);
+    if (connection->begun == 0)
+        return now - connection->active >= options->idle_ms;
+    return now - connection->begun >= options->message_ms ||
+           now - connection->active >= options->idle_ms + options->message_ms;
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -137,19 +140,33 @@ static bool is_same_client(const struct address *a, const struct address *b)
     return one.len == other.len && memcmp(one.data, other.data, one.len) == 0;
 }
 
-/* Closes the connection of `peer` (NULL: of anybody) that has been without a question the longest. Bytes that make no
- * message do not count here: who dribbles is the first to go. False: all wait for answers. */
-static bool evict(struct tcp_listen *listen, const struct address *peer)
+/* The connection of `peer` (NULL: of anybody) that has been without an answer the longest, rather one that has read all
+ * of them. Bytes that make no question do not count here: who dribbles is the first to go. NULL: all wait. */
+static struct connection *find_idlest(struct tcp_listen *listen, const struct address *peer)
 {
+    struct connection *reading = NULL;
     LIST_EACH (link, next, &listen->by_use) {
         struct connection *connection = CONTAINER_OF(link, struct connection, by_use);
         if (connection->unanswered > 0 || (peer && !is_same_client(&connection->peer, peer)))
             continue;
-        listen->stats.evicted++;
-        connection_close(connection);
-        return true;
+        if (output_waiting(&connection->out) == 0)
+            return connection;
+        if (!reading)
+            reading = connection;
     }
-    return false;
+    return reading;
+}
+
+/* False: all wait for answers. */
+static bool evict(struct tcp_listen *listen, const struct address *peer)
+{
+    connection_send_all(listen); /* what came in this turn of the loop goes out first */
+    struct connection *connection = find_idlest(listen, peer);
+    if (!connection)
+        return false;
+    listen->stats.evicted++;
+    connection_close(connection);
+    return true;
 }
 
 static void refuse(struct tcp_listen *listen, int fd)
@@ -265,10 +282,13 @@ static void on_accept(uv_poll_t *poll, int status, int events)
 
 /* ---- the whole ---- */
 
+static void on_prepare(uv_prepare_t *prepare) { connection_send_all(prepare->data); }
+
 struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_options *options, tcp_listen_fn handle,
                                      void *context)
 {
     assert(options->connections > 0 && options->connections < 1U << SLOT_BITS);
+    assert(options->idle_ms > 0 && options->message_ms > 0);
     struct tcp_listen *listen = calloc(1, sizeof(*listen));
     if (!listen)
         return NULL;
@@ -298,7 +318,7 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
     listen->prepare.data = listen->sweep.data = listen->resume.data = listen;
     listen->handles                                                 = 3;
     listen->reserve                                                 = hold_descriptor();
-    uv_prepare_start(&listen->prepare, connection_on_prepare);
+    uv_prepare_start(&listen->prepare, on_prepare);
     return listen;
 }
 
@@ -363,7 +383,7 @@ static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->
 void tcp_listen_close(struct tcp_listen *listen)
 {
     listen->closing = true;
-    connection_on_prepare(&listen->prepare);
+    connection_send_all(listen);
     LIST_EACH (link, next, &listen->by_use)
         connection_close(CONTAINER_OF(link, struct connection, by_use));
     LIST_EACH (link, next, &listen->sockets)

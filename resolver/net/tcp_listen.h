@@ -20,8 +20,8 @@ int tcp_listen_bind(const struct address *address);
 typedef size_t (*tcp_listen_fn)(void *context, struct view message, const struct path *path, uint8_t *out, size_t cap);
 
 struct tcp_listen_options {
-    unsigned idle_ms;     /* closed after that long without a byte or a question in flight */
-    unsigned message_ms;  /* closed if a message has begun that long ago and is not whole; 0: idle_ms alone counts */
+    unsigned idle_ms;     /* closed after that long without an answer, or a question that waits for one */
+    unsigned message_ms;  /* closed if a message has begun that long ago and is not whole */
     unsigned connections; /* cap; when reached, the connection that is idle the longest gives way to a new one */
     unsigned per_client;  /* the same among those of one client (address_client()); 0: no other cap */
     size_t   memory;      /* bytes that all may hold, in and out; beyond, the one that holds most is cut off */

@@ -11,6 +11,7 @@ struct server {
     bool               later;  /* answers are left to the test */
     bool               stingy; /* takes no more than `budget` messages */
     unsigned           budget;
+    bool               relays;     /* a message brings the answer to the first one */
     size_t             answer_len; /* instead of an echo, if not 0 */
     struct path        paths[256]; /* of the messages, in order */
 };
@@ -22,6 +23,8 @@ static size_t handle(void *context, struct view message, const struct path *path
     assert_ptr_equal(path->endpoint, server->listen);
     server->paths[server->handled++ % ARRAY_LEN(server->paths)] = *path;
     server->empty += message.len == 0;
+    if (server->relays)
+        tcp_listen_send(server->listen, &server->paths[0], (struct view){(const uint8_t *) "A", 1});
     if (server->later)
         return 0;
     if (message.len == 0) {
@@ -68,6 +71,8 @@ static void start_with(struct server *server, const char *host, struct tcp_liste
     options.exempt  = is_exempt;
     if (options.memory == 0)
         options.memory = LIMIT_TCP_MEMORY;
+    if (options.message_ms == 0)
+        options.message_ms = 2000;
     server->listen = tcp_listen_create(&loop, &options, handle, server);
     assert_non_null(server->listen);
     assert_true(tcp_listen_add(server->listen, fd));
@@ -264,22 +269,66 @@ static void test_idle_connections_close(void **state)
     struct server server;
     start(&server, "127.0.0.1", 150, 10);
     server.later = true;
-    int silent = client_of(&server), busy = client_of(&server), dribbling = client_of(&server);
+    int silent = client_of(&server), busy = client_of(&server), slow = client_of(&server);
     write_all(busy, "\0\1a", 3);
     for (unsigned i = 0; i < 6; i++) {
-        write_all(dribbling, i == 0 ? "\0" : i == 1 ? "\x10" : "x", 1);
+        write_all(slow, i == 0 ? "\0" : i == 1 ? "\7" : "x", 1);
         run_for(&loop, 50);
     }
     assert_true(is_closed(silent));
     assert_int_equal(stats(&server)->idle_closed, 1);
-    assert_int_equal(stats(&server)->open, 2); /* one waits for its answer, one sends a byte now and then */
+    assert_int_equal(stats(&server)->open, 2); /* one waits for its answer, one has begun a question */
     answer(&server, 0, "A");
     expect(busy, "\0\1A", 3);
-    RUN_UNTIL(&loop, is_closed(busy) && is_closed(dribbling));
+    run_for(&loop, 100);
+    assert_false(is_closed(busy));
+    RUN_UNTIL(&loop, is_closed(busy));
+    write_all(slow, "xxx", 3);
+    RUN_UNTIL(&loop, server.handled == 2);
+    answer(&server, 1, "B");
+    expect(slow, "\0\1B", 3);
+    RUN_UNTIL(&loop, is_closed(slow));
     assert_int_equal(stats(&server)->idle_closed, 3);
     close(silent);
     close(busy);
-    close(dribbling);
+    close(slow);
+    finish(&server);
+}
+
+/* Messages without end that get no answer by design, the next always begun: no reason to keep a place. */
+static void test_what_gets_no_answer_keeps_no_place(void **state)
+{
+    (void) state;
+    struct server server;
+    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 200, .message_ms = 200, .connections = 10});
+    int empty = client_of(&server), honest = client_of(&server);
+    write_all(empty, "\0", 1);
+    for (unsigned i = 0; i < 12; i++) {
+        (void) !send(empty, "\0\0", 2, MSG_NOSIGNAL);
+        write_all(honest, "\0\1a", 3);
+        expect(honest, "\0\1a", 3);
+        run_for(&loop, 50);
+    }
+    assert_true(is_closed(empty));
+    assert_int_equal(stats(&server)->idle_closed, 1);
+    assert_int_equal(stats(&server)->open, 1);
+    assert_true(server.empty > 3);
+    close(empty);
+    close(honest);
+    finish(&server);
+
+    start(&server, "127.0.0.1", 5000, 2); /* nor to keep it before somebody who was answered */
+    empty = client_of(&server), honest = client_of(&server);
+    write_all(honest, "\0\1a", 3);
+    expect(honest, "\0\1a", 3);
+    write_all(empty, "\0\0", 2);
+    RUN_UNTIL(&loop, server.empty == 1);
+    int newcomer = client_of(&server);
+    RUN_UNTIL(&loop, is_closed(empty));
+    assert_false(is_closed(honest));
+    close(empty);
+    close(honest);
+    close(newcomer);
     finish(&server);
 }
 
@@ -310,7 +359,7 @@ static void test_pauses(void **state)
 {
     (void) state;
     struct server server;
-    start(&server, "127.0.0.1", 5000, 10);
+    start(&server, "127.0.0.1", 300, 10);
     server.stingy = true;
     server.budget = 2;
     int greedy = client_of(&server), modest = client_of(&server);
@@ -335,7 +384,7 @@ static void test_pauses(void **state)
     expect(modest, "\0\1m", 3);
     server.budget = 0;
     write_all(modest, "\0\1n", 3);
-    run_for(&loop, 50);
+    run_for(&loop, 500); /* longer than a connection may be idle: it is ours to go on */
     assert_int_equal(stats(&server)->open, 1);
     close(greedy);
     close(modest);
@@ -442,6 +491,30 @@ static void test_cap(void **state)
     const int all[] = {dribbling, waiting, idle, first, second, third};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         close(all[i]);
+    finish(&server);
+}
+
+/* The answer to the first, the question that brings it and the newcomer come in one turn of the loop: whoever gives way
+ * has been sent its answer. */
+static void test_an_answer_leaves_before_its_connection_gives_way(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 5000, 2);
+    server.later = true;
+    int first = client_of(&server), second = client_of(&server);
+    write_all(first, "\0\1a", 3);
+    RUN_UNTIL(&loop, server.handled == 1);
+    server.relays = true;
+    write_all(second, "\0\1b", 3);
+    int newcomer = client_of(&server);
+    RUN_UNTIL(&loop, server.handled == 2);
+    assert_int_equal(stats(&server)->evicted, 1);
+    expect(first, "\0\1A", 3);
+    assert_true(is_closed(first));
+    close(first);
+    close(second);
+    close(newcomer);
     finish(&server);
 }
 
@@ -641,12 +714,14 @@ int main(void)
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_answer_to_a_dead_connection),
         cmocka_unit_test(test_idle_connections_close),
+        cmocka_unit_test(test_what_gets_no_answer_keeps_no_place),
         cmocka_unit_test(test_a_message_must_end),
         cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_share_of_a_client),
         cmocka_unit_test(test_the_exempt_share_all_places),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_an_answer_leaves_before_its_connection_gives_way),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_no_descriptor_left),
