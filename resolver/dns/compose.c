@@ -32,8 +32,11 @@ size_t query_write(const struct query_form *form, uint8_t *out)
 
     header_write(form->id, FLAG_RD | FLAG_AD | (form->checking_disabled ? FLAG_CD : 0), true, form->edns, out);
     len += question_write(form->name, form->type, form->class, out + len);
+    const struct opt opt = {.dnssec_ok = form->dnssec_ok,
+                            .ede       = EDE_NONE,
+                            .keepalive = {form->keepalive ? KEEPALIVE_ASKED : KEEPALIVE_NONE, 0}};
     if (form->edns)
-        len += opt_write(form->dnssec_ok, 0, EDE_NONE, out + len);
+        len += opt_write(&opt, out + len);
     return len;
 }
 
@@ -46,7 +49,7 @@ size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t
                  asked->edns, out);
     len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
     if (asked->edns)
-        len += opt_write(asked->dnssec_ok, rcode, ede, out + len);
+        len += opt_write(&(struct opt){.dnssec_ok = asked->dnssec_ok, .rcode = rcode, .ede = ede}, out + len);
     return len;
 }
 
@@ -66,7 +69,7 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
     memcpy(out + len + 12, record->data.data, record->data.len);
     len += 12 + record->data.len;
     if (asked->edns)
-        len += opt_write(asked->dnssec_ok, 0, EDE_NONE, out + len);
+        len += opt_write(&(struct opt){.dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE}, out + len);
     return len;
 }
 
@@ -82,7 +85,7 @@ size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out
     if (query->has_question)
         len += question_write(question->name, question->type, question->class, out + len);
     if (query->edns.present)
-        len += opt_write(query->edns.dnssec_ok, rcode, EDE_NONE, out + len);
+        len += opt_write(&(struct opt){.dnssec_ok = query->edns.dnssec_ok, .rcode = rcode, .ede = EDE_NONE}, out + len);
     return len;
 }
 

@@ -10,13 +10,14 @@ struct query_form {
     struct view name; /* written as it is: the caller has mixed its case */
     uint16_t    id;
     uint16_t    type, class;
-    bool        edns;      /* OPT with 1232 bytes and no options */
+    bool        edns;      /* OPT with 1232 bytes */
     bool        dnssec_ok; /* only with edns */
+    bool        keepalive; /* only with edns: asks how long a TCP connection is kept (RFC 7828); the one option ever */
     bool        checking_disabled;
 };
 
 enum {
-    QUERY_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11
+    QUERY_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 4 /* the last: an empty option */
 };
 
 /* A query to an upstream: RD=1, AD=1. Returns its length; `out` holds at least QUERY_MAX. */

@@ -102,19 +102,22 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     size_t   len          = stored->message.len;
     uint16_t flags        = get_u16(stored->message.data + 2);
     size_t   limit        = asked->limit < cap ? asked->limit : cap;
+    size_t   opt_min      = asked->edns ? OPT_LEN : 0;
     bool     fits, any;
 
+    struct opt opt = {.dnssec_ok = asked->dnssec_ok, .ede = ede};
+
     assert(len >= question_end);
-    /* A code that alone would cost the records is left out. */
-    fits = len + opt_len(asked->edns, EDE_NONE) <= limit;
-    if (fits && len + opt_len(asked->edns, ede) > limit)
-        ede = EDE_NONE;
+    /* An option that alone would cost the records is left out. */
+    fits = len + opt_min <= limit;
+    if (fits && asked->edns && len + opt_len(&opt) > limit)
+        opt = (struct opt){.dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE};
     /* Whoever sent DO may validate, and no signature covers that HINFO. */
     any = !fits && asked->limit < LIMIT_TCP_MESSAGE && asked->type == TYPE_ANY && !asked->dnssec_ok &&
           (flags & FLAG_RCODE) == RCODE_NOERROR;
     if (!fits)
         len = question_end;
-    if (len + (any ? ANY_RECORD : 0) + opt_len(asked->edns, ede) > cap)
+    if (len + (any ? ANY_RECORD : 0) + (asked->edns ? opt_len(&opt) : 0) > cap)
         return 0;
 
     memcpy(out, stored->message.data, len);
@@ -134,5 +137,5 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     if (!asked->edns)
         return len;
     put_u16(out + 10, (uint16_t) (get_u16(out + 10) + 1));
-    return len + opt_write(asked->dnssec_ok, 0, ede, out + len);
+    return len + opt_write(&opt, out + len);
 }

@@ -118,6 +118,17 @@ static bool read_record(struct view wire, size_t pos, struct barred *barred, str
     return data_fits(wire, ret, barred);
 }
 
+/* `data` holds `len` bytes. */
+static void read_option(uint16_t code, const uint8_t *data, uint16_t len, struct edns *ret)
+{
+    if (code == OPT_EDE && len >= 2 && ret->ede == EDE_NONE)
+        ret->ede = get_u16(data);
+    if (code == OPT_KEEPALIVE && len == 0 && ret->keepalive.form == KEEPALIVE_NONE)
+        ret->keepalive.form = KEEPALIVE_ASKED;
+    if (code == OPT_KEEPALIVE && len == 2 && ret->keepalive.form == KEEPALIVE_NONE)
+        ret->keepalive = (struct keepalive){KEEPALIVE_TOLD, get_u16(data)};
+}
+
 static void read_options(struct view options, struct edns *ret)
 {
     size_t pos = 0;
@@ -127,8 +138,7 @@ static void read_options(struct view options, struct edns *ret)
         pos += OPTION_FIXED;
         if (len > options.len - pos)
             break;
-        if (code == OPT_EDE && len >= 2 && ret->ede == EDE_NONE)
-            ret->ede = get_u16(options.data + pos);
+        read_option(code, options.data + pos, len, ret);
         pos += len;
         if (pos == options.len)
             return;

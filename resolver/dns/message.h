@@ -98,13 +98,25 @@ struct question {
     uint16_t class;
 };
 
+enum keepalive_form {
+    KEEPALIVE_NONE,
+    KEEPALIVE_ASKED, /* without a time-out: all that a client may send */
+    KEEPALIVE_TOLD,
+};
+
+struct keepalive { /* edns-tcp-keepalive (RFC 7828); zeroed: none */
+    enum keepalive_form form;
+    uint16_t            idle; /* KEEPALIVE_TOLD: units of 100 ms; 0: no questions any more */
+};
+
 struct edns {
-    bool     present;
-    bool     dnssec_ok;
-    uint8_t  version;
-    uint16_t size;    /* as sent; not raised to 512 */
-    int      ede;     /* first EDE info-code, or EDE_NONE */
-    bool     garbled; /* the options do not fill the OPT: FORMERR in a query, ignored in a reply */
+    bool             present;
+    bool             dnssec_ok;
+    uint8_t          version;
+    uint16_t         size;      /* as sent; not raised to 512 */
+    int              ede;       /* first EDE info-code, or EDE_NONE */
+    struct keepalive keepalive; /* the first of a length that RFC 7828 knows */
+    bool             garbled;   /* the options do not fill the OPT: FORMERR in a query, ignored in a reply */
 };
 
 struct message {

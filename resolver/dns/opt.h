@@ -12,9 +12,18 @@
 #include <string.h>
 
 enum {
-    OPT_LEN        = 11,
-    OPT_OPTION_LEN = 6, /* an EDE without text (RFC 8914) */
-    OPT_EDE        = 15,
+    OPT_LEN           = 11,
+    OPT_OPTION_LEN    = 6, /* an EDE without text (RFC 8914) */
+    OPT_EDE           = 15,
+    OPT_KEEPALIVE     = 11,
+    OPT_KEEPALIVE_MAX = 6,
+};
+
+struct opt {
+    bool             dnssec_ok;
+    unsigned         rcode; /* all 12 bits; its upper ones are written */
+    int              ede;
+    struct keepalive keepalive;
 };
 
 /* EXTRA-TEXT where the code alone does not say it. */
@@ -32,28 +41,52 @@ static inline struct view opt_text(int ede)
     return (struct view){0};
 }
 
-static inline size_t opt_len(bool edns, int ede)
+static inline size_t opt_ede_len(int ede) { return ede == EDE_NONE ? 0 : OPT_OPTION_LEN + opt_text(ede).len; }
+
+static inline size_t opt_keepalive_len(const struct keepalive *keepalive)
 {
-    return !edns ? 0 : OPT_LEN + (ede == EDE_NONE ? 0 : OPT_OPTION_LEN + opt_text(ede).len);
+    return keepalive->form == KEEPALIVE_NONE ? 0 : keepalive->form == KEEPALIVE_ASKED ? 4 : OPT_KEEPALIVE_MAX;
 }
 
-/* `rcode`: all 12 bits; its upper ones are written. Returns opt_len(true, ede). */
-static inline size_t opt_write(bool dnssec_ok, unsigned rcode, int ede, uint8_t *out)
+static inline size_t opt_len(const struct opt *opt)
+{
+    return OPT_LEN + opt_ede_len(opt->ede) + opt_keepalive_len(&opt->keepalive);
+}
+
+static inline void opt_write_keepalive(const struct keepalive *keepalive, uint8_t *out)
+{
+    if (keepalive->form == KEEPALIVE_NONE)
+        return;
+    put_u16(out, OPT_KEEPALIVE);
+    put_u16(out + 2, keepalive->form == KEEPALIVE_TOLD ? 2 : 0);
+    if (keepalive->form == KEEPALIVE_TOLD)
+        put_u16(out + 4, keepalive->idle);
+}
+
+static inline void opt_write_ede(int ede, uint8_t *out)
 {
     struct view text = opt_text(ede);
-    out[0]           = 0;
+    if (ede == EDE_NONE)
+        return;
+    put_u16(out, OPT_EDE);
+    put_u16(out + 2, (uint16_t) (2 + text.len));
+    put_u16(out + 4, (uint16_t) (text.len > 0 ? EDE_OTHER : ede));
+    if (text.len > 0)
+        memcpy(out + OPT_OPTION_LEN, text.data, text.len);
+}
+
+/* Returns opt_len(opt). */
+static inline size_t opt_write(const struct opt *opt, uint8_t *out)
+{
+    size_t len = opt_len(opt);
+    out[0]     = 0;
     put_u16(out + 1, TYPE_OPT);
     put_u16(out + 3, LIMIT_UDP_PAYLOAD);
-    put_u32(out + 5, (uint32_t) (rcode >> 4) << 24 | (dnssec_ok ? 0x8000 : 0));
-    put_u16(out + 9, ede == EDE_NONE ? 0 : (uint16_t) (OPT_OPTION_LEN + text.len));
-    if (ede != EDE_NONE) {
-        put_u16(out + OPT_LEN, OPT_EDE);
-        put_u16(out + OPT_LEN + 2, (uint16_t) (2 + text.len));
-        put_u16(out + OPT_LEN + 4, (uint16_t) (text.len > 0 ? EDE_OTHER : ede));
-        if (text.len > 0)
-            memcpy(out + OPT_LEN + OPT_OPTION_LEN, text.data, text.len);
-    }
-    return opt_len(true, ede);
+    put_u32(out + 5, (uint32_t) (opt->rcode >> 4) << 24 | (opt->dnssec_ok ? 0x8000 : 0));
+    put_u16(out + 9, (uint16_t) (len - OPT_LEN));
+    opt_write_keepalive(&opt->keepalive, out + OPT_LEN);
+    opt_write_ede(opt->ede, out + OPT_LEN + opt_keepalive_len(&opt->keepalive));
+    return len;
 }
 
 #endif

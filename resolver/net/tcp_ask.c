@@ -2,7 +2,7 @@
  * Questions to upstreams over kept TCP connections.
  *
  * Happy path: tcp_ask_open puts the question on an open connection to that server or opens one; on_ready connects,
- * sends, reads; read_messages finds each message's ticket by id; on_sweep closes what was idle for TCP_ASK_IDLE_MS.
+ * sends, reads; read_messages finds each message's ticket by id; on_sweep closes what was idle for its time.
  * Failure modes:
  *   - the server closes the connection, or only its own side of it, or resets it, or speaks nonsense: each ticket that
  *     was not answered moves at once to a fresh connection, and once more each time that one breaks after an answer
@@ -34,13 +34,15 @@
 #include <unistd.h>
 
 enum {
-    TCP_ASK_IDLE_MS = 10000,    /* RFC 7766 wants seconds; servers that are less patient close it themselves */
-    SWEEP_MS        = 1000,     /* at most this late */
-    QUESTIONS       = 1000,     /* on one connection, the forgotten ones included */
-    BUCKETS         = 64,       /* a power of two; tickets of a connection by the low bits of their id */
-    DOUBT_MS        = 1000,     /* slower than any working server's first sign of life on an open connection */
-    UNACKED_MS      = 5000,     /* longer than anybody waits for the reply */
-    READ            = 64 << 10, /* bytes read in a wakeup */
+    IDLE_MS        = 10000,    /* RFC 7766 wants seconds; servers that are less patient close it themselves */
+    IDLE_MAX_MS    = 30000,    /* however patient the server is: what stands between may forget the connection */
+    IDLE_MARGIN_MS = 2000,     /* before the server's time is over: SWEEP_MS, and a question on its way */
+    SWEEP_MS       = 1000,     /* at most this late */
+    QUESTIONS      = 1000,     /* on one connection, the forgotten ones included */
+    BUCKETS        = 64,       /* a power of two; tickets of a connection by the low bits of their id */
+    DOUBT_MS       = 1000,     /* slower than any working server's first sign of life on an open connection */
+    UNACKED_MS     = 5000,     /* longer than anybody waits for the reply */
+    READ           = 64 << 10, /* bytes read in a wakeup */
 };
 
 struct tcp_ticket {
@@ -74,7 +76,8 @@ struct connection {
     uint64_t              answers;   /* to questions of ours */
     uint64_t              asked;     /* uv_now() of the first question since the last answer; 0: none */
     uint64_t              idle_since;
-    int                   events; /* watched */
+    unsigned              idle_ms; /* 0: no more questions, and closed when nobody waits */
+    int                   events;  /* watched */
 };
 
 struct tcp_ask {
@@ -234,6 +237,7 @@ static int open_connection(struct tcp_ask *ask, const struct address *server, st
         list_init(&connection->buckets[i]);
     list_append(&ask->connections, &connection->link);
     connection->idle_since = uv_now(ask->loop);
+    connection->idle_ms    = IDLE_MS;
     ask->handles++;
     ask->stats.opened++;
     ask->stats.connections++;
@@ -250,7 +254,8 @@ static void on_sweep(uv_timer_t *timer)
     uint64_t        now = uv_now(ask->loop);
     LIST_EACH (link, next, &ask->connections) {
         struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (connection->waiting == 0 && (is_doubtful(connection) || now - connection->idle_since >= TCP_ASK_IDLE_MS))
+        if (connection->waiting == 0 &&
+            (is_doubtful(connection) || now - connection->idle_since >= connection->idle_ms))
             shut_idle(connection);
     }
     if (list_empty(&ask->connections))
@@ -261,7 +266,7 @@ static void on_sweep(uv_timer_t *timer)
 
 static bool may_carry(struct connection *connection, const struct address *server, uint16_t id)
 {
-    return connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
+    return connection->idle_ms > 0 && connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
            !is_doubtful(connection) && !find_ticket(connection, id);
 }
 
@@ -342,6 +347,19 @@ int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view 
     return 0;
 }
 
+void tcp_ask_keep(struct tcp_ticket *ticket, int ms)
+{
+    struct connection *connection = ticket->connection;
+    if (!connection || !ticket->replied)
+        return;
+    if (ms == TCP_ASK_UNTOLD)
+        connection->idle_ms = IDLE_MS;
+    else if (ms <= IDLE_MARGIN_MS)
+        connection->idle_ms = 0;
+    else
+        connection->idle_ms = ms < IDLE_MAX_MS + IDLE_MARGIN_MS ? (unsigned) ms - IDLE_MARGIN_MS : IDLE_MAX_MS;
+}
+
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
 {
     struct connection *connection = ticket->connection;
@@ -359,7 +377,7 @@ void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
         if (--connection->waiting == 0)
             connection->idle_since = uv_now(ask->loop);
     }
-    if (connection->waiting == 0 && is_doubtful(connection))
+    if (connection->waiting == 0 && (connection->idle_ms == 0 || is_doubtful(connection)))
         shut_idle(connection);
 }
 

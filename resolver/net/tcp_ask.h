@@ -3,9 +3,10 @@
  * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
  *
  * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
- * questions. When it breaks, what waits on it is sent once more at once on fresh ones, of which there are at most
- * LIMIT_TCP_UPSTREAM to an address. When none comes about, or one breaks without an answer to anything, its tickets get
- * TCP_BROKEN. How long to wait, for the connection too, is the caller's business: it releases the ticket.
+ * questions, or what the server says instead (tcp_ask_keep()). When it breaks, what waits on it is sent once more at
+ * once on fresh ones, of which there are at most LIMIT_TCP_UPSTREAM to an address. When none comes about, or one breaks
+ * without an answer to anything, its tickets get TCP_BROKEN. How long to wait, for the connection too, is the caller's
+ * business: it releases the ticket.
  */
 #ifndef NET_TCP_ASK_H
 #define NET_TCP_ASK_H
@@ -31,8 +32,14 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
  * Events come later, never from inside this call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM
  * connections to the server, and all of them full or silent. */
-int  tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
-                  struct tcp_ticket **ret);
+int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
+                 struct tcp_ticket **ret);
+/* What the reply says of how long the server keeps the connection without a question (RFC 7828), ms; 0: it wants it
+ * closed, and gets no more questions. To be called before the ticket is released; without a reply nothing happens. */
+enum {
+    TCP_ASK_UNTOLD = -1
+};
+void tcp_ask_keep(struct tcp_ticket *ticket, int ms);
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket);
 /* Every ticket must have been released. Memory is freed when libuv is done (run the loop). */
 void                        tcp_ask_close(struct tcp_ask *ask);

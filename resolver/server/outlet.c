@@ -65,9 +65,12 @@ bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view q
 
 void outlet_release(struct outlet *outlet, struct exchange *exchange)
 {
-    if (exchange->transport == TRANSPORT_UDP)
+    if (exchange->transport == TRANSPORT_UDP) {
         udp_ask_release(outlet->udp, exchange->ticket);
-    else
+    } else {
+        bool told = exchange->keepalive.form == KEEPALIVE_TOLD;
+        tcp_ask_keep(exchange->ticket, told ? exchange->keepalive.idle * 100 : TCP_ASK_UNTOLD);
         tcp_ask_release(outlet->tcp, exchange->ticket);
+    }
     exchange->ticket = NULL;
 }

@@ -27,6 +27,7 @@ void exchange_reopen(struct exchange *exchange, enum transport transport, bool e
     exchange->sent      = now;
     exchange->id        = rng_u16(rng);
     exchange->letters   = rng_u64(rng);
+    exchange->keepalive = (struct keepalive){0};
 }
 
 static void mixed_name(const struct exchange *exchange, struct name *ret)
@@ -48,6 +49,7 @@ size_t exchange_write(const struct exchange *exchange, uint8_t *out)
         .edns              = exchange->edns,
         .dnssec_ok         = exchange->inquiry->dnssec_ok,
         .checking_disabled = exchange->inquiry->checking_disabled,
+        .keepalive         = exchange->transport == TRANSPORT_TCP,
     };
     return query_write(&form, out);
 }
@@ -123,6 +125,8 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, struct view pac
     }
     if (!parsed) /* cut in the middle of a record */
         return EXCHANGE_ASK_TCP;
+    if (exchange->transport == TRANSPORT_TCP)
+        exchange->keepalive = ret_message->edns.keepalive;
     kind_judge(ret_message, ret_kind);
     msec_t rtt = exchange->sends == 1 ? now - exchange->sent : -1;
     server_on_reply(exchange->server, exchange->transport, ret_kind->outcome, rtt, now);

@@ -36,7 +36,8 @@ struct exchange {
     bool                  silent;  /* server_on_silence() was told */
     uint8_t               sends;   /* on this transport */
     uint16_t              id;
-    uint64_t              letters; /* random letter case */
+    uint64_t              letters;   /* random letter case */
+    struct keepalive      keepalive; /* what the reply over TCP says of the connection */
     struct server        *server;
     const struct inquiry *inquiry; /* borrowed from the owner */
     uint8_t               part;    /* of the owner's: not touched here */

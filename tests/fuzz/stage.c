@@ -32,11 +32,14 @@ static void check_query(const struct stage *stage, const struct exchange *exchan
     const struct rule *rule =
         policy_find_for(stage->setup.policy, name_view(&exchange->inquiry->name), exchange->inquiry->type);
 
+    size_t opt_len = exchange->transport == TRANSPORT_TCP && exchange->edns ? 11 + 4 : 11;
+
     CHECK(wire.len <= QUERY_MAX && message_receive(wire, &query) == RECEPTION_QUERY);
     CHECK(name_equal(query.question.name, name_view(&exchange->inquiry->name)));
     CHECK(query.question.type == exchange->inquiry->type && query.question.class == exchange->inquiry->class);
     CHECK((query.flags & FLAG_RD) != 0 && query.count[SECTION_ADDITIONAL] == query.edns.present);
-    CHECK(!query.edns.present || (query.edns.version == 0 && query.opt_end - query.opt_start == 11));
+    CHECK(!query.edns.present || (query.edns.version == 0 && query.opt_end - query.opt_start == opt_len));
+    CHECK(query.edns.keepalive.form == (opt_len == 15 ? KEEPALIVE_ASKED : KEEPALIVE_NONE));
     CHECK(rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == group_of(stage, exchange->server)));
 }
 

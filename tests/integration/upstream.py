@@ -192,6 +192,7 @@ class Asked(Seen):
 
     server = None
     message = None
+    writer = None  # of the TCP connection that it came by
     _send = None
 
     async def send(self, wire):
@@ -489,6 +490,9 @@ class Upstream:
     def count(self, zone=None, **filters):
         return len(self.seen(zone, **filters))
 
+    def open_connections(self):
+        return len(self._connections)
+
     def forget(self):
         self._seen = []
 
@@ -564,7 +568,7 @@ class Upstream:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
                 asked = read_question(await reader.readexactly(length), "tcp", peer, time.monotonic())
-                asked._send = send
+                asked._send, asked.writer = send, writer
                 task = self._handle(asked)
                 if task:
                     tasks.add(task)

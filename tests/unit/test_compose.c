@@ -29,12 +29,15 @@ static struct view longest(void)
 static void queries_are_written(void **state)
 {
     static const struct {
-        bool     edns, dnssec_ok, checking_disabled;
+        bool     edns, dnssec_ok, checking_disabled, keepalive;
         unsigned flags;
+        size_t   spared; /* of QUERY_MAX */
     } rows[] = {
-        {false, false, false, FLAG_RD | FLAG_AD},
-        {true, false, true, FLAG_RD | FLAG_AD | FLAG_CD},
-        {true, true, false, FLAG_RD | FLAG_AD},
+        {false, false, false, false, FLAG_RD | FLAG_AD, 11 + 4},
+        {true, false, true, false, FLAG_RD | FLAG_AD | FLAG_CD, 4},
+        {true, true, false, false, FLAG_RD | FLAG_AD, 4},
+        {true, true, false, true, FLAG_RD | FLAG_AD, 0},
+        {false, false, false, true, FLAG_RD | FLAG_AD, 11 + 4}, /* there is nothing that could carry it */
     };
 
     (void) state;
@@ -47,11 +50,12 @@ static void queries_are_written(void **state)
             .edns              = rows[i].edns,
             .dnssec_ok         = rows[i].dnssec_ok,
             .checking_disabled = rows[i].checking_disabled,
+            .keepalive         = rows[i].keepalive,
         };
         struct message message;
         size_t         len = query_write(&form, out);
 
-        assert_int_equal(len, QUERY_MAX - (rows[i].edns ? 0 : 11));
+        assert_int_equal(len, QUERY_MAX - rows[i].spared);
         assert_int_equal(message_receive((struct view){out, len}, &message), RECEPTION_QUERY);
         assert_int_equal(message.id, 0xbeef);
         assert_int_equal(message.flags, rows[i].flags);
@@ -61,6 +65,8 @@ static void queries_are_written(void **state)
         assert_int_equal(message.edns.present, rows[i].edns);
         assert_int_equal(message.edns.dnssec_ok, rows[i].dnssec_ok);
         assert_int_equal(message.edns.size, rows[i].edns ? LIMIT_UDP_PAYLOAD : 0);
+        assert_int_equal(message.edns.keepalive.form,
+                         rows[i].edns && rows[i].keepalive ? KEEPALIVE_ASKED : KEEPALIVE_NONE);
     }
 }
 

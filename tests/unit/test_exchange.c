@@ -60,9 +60,10 @@ static void begin(struct world *world, enum transport transport)
 static void make_reply(struct world *world, unsigned rcode)
 {
     struct packet *packet = &world->packet;
-    packet->len           = exchange_write(&world->exchange, packet->data);
-    if (world->exchange.edns)
-        packet->len -= 11;
+    struct message query;
+    packet->len = exchange_write(&world->exchange, packet->data);
+    assert_true(message_parse(packet_view(packet), &query));
+    packet->len = query.start[SECTION_ADDITIONAL];
     put_u16(packet->data + 2, (uint16_t) (PACKET_REPLY | rcode));
     put_u16(packet->data + 10, 0);
 }
@@ -99,6 +100,33 @@ static void the_query_is_what_was_asked(void **state)
         assert_int_equal(query.flags, FLAG_RD | FLAG_AD | (bits & 2 ? FLAG_CD : 0));
         assert_int_equal(query.edns.present, !(bits & 4));
         assert_int_equal(query.edns.dnssec_ok, (bits & 1) && !(bits & 4));
+    }
+}
+
+/* RFC 7828: never over UDP; and the reply's word counts if it is the reply. */
+static void keepalive_is_asked_for_over_tcp(void **state)
+{
+    struct world *world = *state;
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
+        uint8_t        wire[QUERY_MAX];
+        struct message query;
+        bool           tcp = transport == TRANSPORT_TCP;
+        begin(world, transport);
+        assert_true(message_parse((struct view){wire, exchange_write(&world->exchange, wire)}, &query));
+        assert_int_equal(query.opt_end - query.opt_start, tcp ? 11 + 4 : 11);
+        assert_int_equal(query.edns.keepalive.form, tcp ? KEEPALIVE_ASKED : KEEPALIVE_NONE);
+
+        make_reply(world, RCODE_SERVFAIL);
+        packet_opt(&world->packet, 1232, 0, "\0\13\0\2\0\7", 6);
+        world->packet.data[MESSAGE_HEADER + 1] ^= 1; /* another name */
+        assert_int_equal(take(world, 1010), EXCHANGE_IGNORE);
+        assert_int_equal(world->exchange.keepalive.form, KEEPALIVE_NONE);
+        world->packet.data[MESSAGE_HEADER + 1] ^= 1;
+        assert_int_equal(take(world, 1020), EXCHANGE_REPLY);
+        assert_int_equal(world->exchange.keepalive.form, tcp ? KEEPALIVE_TOLD : KEEPALIVE_NONE);
+        assert_int_equal(world->exchange.keepalive.idle, tcp ? 7 : 0);
+        exchange_reopen(&world->exchange, TRANSPORT_TCP, true, &world->rng, 2000);
+        assert_int_equal(world->exchange.keepalive.form, KEEPALIVE_NONE);
     }
 }
 
@@ -436,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXCHANGE_TEST(the_query_is_what_was_asked),
+        EXCHANGE_TEST(keepalive_is_asked_for_over_tcp),
         EXCHANGE_TEST(each_send_of_one_question_is_the_same),
         EXCHANGE_TEST(letters_are_mixed_unless_the_server_loses_them),
         EXCHANGE_TEST(a_server_of_tcp_only_is_asked_over_tcp),

@@ -12,6 +12,36 @@ static struct packet packet;
 
 static bool parses(struct message *ret) { return message_parse(packet_view(&packet), ret); }
 
+static void keepalive_is_read(void **state)
+{
+    static const struct {
+        const char         *options;
+        size_t              len;
+        enum keepalive_form form;
+        unsigned            idle;
+    } rows[] = {
+        {"\0\13\0\0", 4, KEEPALIVE_ASKED, 0},
+        {"\0\13\0\2\1\2", 6, KEEPALIVE_TOLD, 0x102},
+        {"\0\13\0\2\0\0", 6, KEEPALIVE_TOLD, 0},
+        {"\0\13\0\1\5", 5, KEEPALIVE_NONE, 0},
+        {"\0\13\0\3\1\2\3", 7, KEEPALIVE_NONE, 0},
+        {"\0\13\0\3\1\2\3\0\13\0\2\0\7\0\13\0\0", 17, KEEPALIVE_TOLD, 7}, /* the first that makes sense */
+        {"\0\12\0\2\0\7", 6, KEEPALIVE_NONE, 0},
+        {"", 0, KEEPALIVE_NONE, 0},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct message message;
+        packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_MX);
+        packet_opt(&packet, 1232, 0, rows[i].options, rows[i].len);
+        assert_true(parses(&message));
+        assert_false(message.edns.garbled);
+        assert_int_equal(message.edns.keepalive.form, rows[i].form);
+        assert_int_equal(message.edns.keepalive.idle, rows[i].idle);
+    }
+}
+
 static void a_reply_is_read(void **state)
 {
     static const uint8_t ede[] = {0, 10, 0, 1, 7, 0, 15, 0, 4, 0, 22, 'n', 'o', 0, 15, 0, 2, 0, 3};
@@ -280,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_is_read),
+        cmocka_unit_test(keepalive_is_read),
         cmocka_unit_test(a_cut_message_is_refused),
         cmocka_unit_test(records_are_checked),
         cmocka_unit_test(counts_that_lie_are_refused),

@@ -549,20 +549,88 @@ static void test_a_connection_carries_so_many(void **state)
     finish();
 }
 
-/* Real time: the 10 s without a question that a connection is kept. */
+/* What the server says of its patience, at the last reply: connections that it wants closed get no more questions, and
+ * close when nobody waits on them. Real time, together: kept for 2 s less than said, for 10 s if nothing is said. */
+static void test_the_server_says_how_long(void **state)
+{
+    (void) state;
+    static const struct {
+        int      told[2]; /* by two replies */
+        unsigned kept_ms; /* at least */
+    } rows[] = {
+        {{60000, 0}, 0},       {{60000, 2000}, 0}, /* too short to be of use */
+        {{60000, 3500}, 1500}, {{0, 4000}, 2000},  {{60000, 4000}, 2000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        start("127.0.0.1");
+        struct owner one = {0}, two = {0}, three = {0};
+        assert_int_equal(ask_now(&one, 1), 0);
+        assert_int_equal(ask_now(&two, 2), 0);
+        int fd = accepted();
+        take(fd);
+        take(fd);
+        tcp_ask_keep(one.ticket, 0); /* no reply yet: it says nothing */
+        reply(fd, 1);
+        RUN_UNTIL(&loop, one.replies == 1);
+        tcp_ask_keep(one.ticket, rows[i].told[0]);
+        release(&one);
+        assert_int_equal(stats()->connections, 1);
+        assert_int_equal(ask_now(&three, 3), 0);
+        int other = rows[i].told[0] == 0 ? accepted() : -1;
+        assert_int_equal(take(other < 0 ? fd : other), 3);
+        release(&three);
+        reply(other < 0 ? fd : other, 3);
+        reply(fd, 2);
+        RUN_UNTIL(&loop, two.replies == 1);
+        tcp_ask_keep(two.ticket, rows[i].told[1]);
+        release(&two);
+        if (rows[i].kept_ms == 0) {
+            assert_int_equal(stats()->connections, 0);
+        } else {
+            run_for(&loop, rows[i].kept_ms - 100);
+            uint8_t byte;
+            assert_int_equal(recv(fd, &byte, 1, 0), -1);
+            run_for(&loop, 1600); /* and gone before the server's time is over */
+            assert_int_equal(recv(fd, &byte, 1, 0), 0);
+        }
+        close(fd);
+        if (other >= 0)
+            close(other);
+        finish();
+    }
+}
+
+/* Real time: the 10 s without a question that a connection is kept, and longer if the server says so. */
 static void test_idle_connections_close(void **state)
 {
     (void) state;
     start("127.0.0.1");
-    struct owner one = {0};
-    int          fd  = worked(&one);
+    struct owner owners[3] = {0};
+    int          fds[3];
+    const int    told[3] = {-2, TCP_ASK_UNTOLD, 600000}; /* -2: not called at all */
+    for (unsigned i = 0; i < 3; i++) {                   /* one id: each on a connection of its own */
+        assert_int_equal(ask_now(&owners[i], 1), 0);
+        fds[i] = accepted();
+        take(fds[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        reply(fds[i], 1);
+        RUN_UNTIL(&loop, owners[i].replies == 1);
+        if (i == 1)
+            tcp_ask_keep(owners[i].ticket, 600000);
+        if (i > 0)
+            tcp_ask_keep(owners[i].ticket, told[i]);
+        release(&owners[i]);
+    }
     run_for(&loop, 9000);
-    assert_int_equal(stats()->connections, 1);
+    assert_int_equal(stats()->connections, 3);
     run_for(&loop, 2500);
-    assert_int_equal(stats()->connections, 0);
+    assert_int_equal(stats()->connections, 1);
     char byte;
-    assert_int_equal(recv(fd, &byte, 1, 0), 0);
-    close(fd);
+    assert_int_equal(recv(fds[0], &byte, 1, 0), 0);
+    assert_int_equal(recv(fds[1], &byte, 1, 0), 0);
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i]);
     finish();
 }
 
@@ -598,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_a_silent_connection_closes),
         cmocka_unit_test(test_so_many_connections),
         cmocka_unit_test(test_a_connection_carries_so_many),
+        cmocka_unit_test(test_the_server_says_how_long),
         cmocka_unit_test(test_idle_connections_close),
         cmocka_unit_test(test_closes_all),
     };
