@@ -10,6 +10,7 @@
 struct path {
     void          *endpoint;   /* net's listener or connection table */
     uint64_t       connection; /* TCP: the connection's number, never reused; 0: UDP */
+    unsigned       idle_ms;    /* TCP: it is kept that long after its last answer; 0: places are short */
     struct address peer;
     struct address local;     /* UDP: the address the query came to; the answer leaves from it */
     unsigned       interface; /* UDP: index, for link-local addresses */

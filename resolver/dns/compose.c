@@ -40,6 +40,11 @@ size_t query_write(const struct query_form *form, uint8_t *out)
     return len;
 }
 
+static size_t asked_opt_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
+{
+    return opt_write(&(struct opt){asked->dnssec_ok, rcode, ede, asked->keepalive}, out);
+}
+
 size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
@@ -49,7 +54,7 @@ size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t
                  asked->edns, out);
     len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
     if (asked->edns)
-        len += opt_write(&(struct opt){.dnssec_ok = asked->dnssec_ok, .rcode = rcode, .ede = ede}, out + len);
+        len += asked_opt_write(asked, rcode, ede, out + len);
     return len;
 }
 
@@ -69,7 +74,7 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
     memcpy(out + len + 12, record->data.data, record->data.len);
     len += 12 + record->data.len;
     if (asked->edns)
-        len += opt_write(&(struct opt){.dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE}, out + len);
+        len += asked_opt_write(asked, rcode, EDE_NONE, out + len);
     return len;
 }
 

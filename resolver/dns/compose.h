@@ -26,7 +26,7 @@ size_t query_write(const struct query_form *form, uint8_t *out);
 /* An answer without records: `rcode` up to 12 bits (BADVERS needs asked->edns), EDE if the query had EDNS. Returns its
  * length. `out` holds at least FAILURE_MAX. */
 enum {
-    FAILURE_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 6 + 64 /* the last: an EDE's text */
+    FAILURE_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 6 + 6 + 64 /* the last: an EDE's text */
 };
 size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out);
 

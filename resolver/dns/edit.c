@@ -71,6 +71,7 @@ void asked_from(const struct message *query, uint16_t udp_limit, struct asked *r
     ret->limit     = udp_limit == 0 ? LIMIT_TCP_MESSAGE : size < udp_limit ? size : udp_limit;
     ret->type      = query->question.type;
     ret->class     = query->question.class;
+    ret->keepalive = (struct keepalive){0};
     name_set(&ret->name, query->question.name);
 }
 
@@ -105,7 +106,7 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     size_t   opt_min      = asked->edns ? OPT_LEN : 0;
     bool     fits, any;
 
-    struct opt opt = {.dnssec_ok = asked->dnssec_ok, .ede = ede};
+    struct opt opt = {.dnssec_ok = asked->dnssec_ok, .ede = ede, .keepalive = asked->keepalive};
 
     assert(len >= question_end);
     /* An option that alone would cost the records is left out. */

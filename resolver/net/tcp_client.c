@@ -159,10 +159,19 @@ static bool is_admitted(struct connection *connection)
     return false;
 }
 
+/* Soon somebody may have to give way: better a client that was told so. */
+static bool is_short_of_places(const struct tcp_listen *listen)
+{
+    return listen->vacant_count < listen->options.connections / 4;
+}
+
 static void take_message(struct connection *connection, struct view message)
 {
     struct tcp_listen *listen = connection->listen;
-    struct path        path   = {.endpoint = listen, .connection = connection->number, .peer = connection->peer};
+    struct path        path   = {.endpoint   = listen,
+                                 .connection = connection->number,
+                                 .idle_ms    = is_short_of_places(listen) ? 0 : listen->options.idle_ms,
+                                 .peer       = connection->peer};
     listen->stats.received++;
     connection->unanswered++; /* before the call, for the answer may come through tcp_listen_send() from inside it */
     size_t len = listen->handle(listen->context, message, &path, listen->answer, sizeof(listen->answer));

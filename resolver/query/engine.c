@@ -231,11 +231,21 @@ static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
 
 /* ---- parse, policy, cache, join ---- */
 
+/* A client that asks how long its TCP connection is kept is told; one that says so itself, which it must not, is
+ * answered as if it had not (RFC 7828, 3.2.1 and 3.3). */
+static void read_asked(const struct message *query, const struct path *path, bool tcp, struct asked *ret)
+{
+    asked_from(query, tcp ? 0 : LIMIT_UDP_PAYLOAD, ret);
+    if (tcp && query->edns.keepalive.form == KEEPALIVE_ASKED)
+        ret->keepalive = (struct keepalive){KEEPALIVE_TOLD, (uint16_t) (path->idle_ms / 100)};
+}
+
 /* An answer of our own with nothing but a code. */
-static size_t decline(const struct message *query, unsigned rcode, int ede, bool tcp, uint8_t *out)
+static size_t decline(const struct message *query, unsigned rcode, int ede, const struct path *path, bool tcp,
+                      uint8_t *out)
 {
     struct asked asked;
-    asked_from(query, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
+    read_asked(query, path, tcp, &asked);
     return failure_write(&asked, rcode, ede, out);
 }
 
@@ -358,15 +368,15 @@ static size_t on_query(struct engine *engine, const struct message *message, con
      * (version.bind), and an upstream's answer would be about the upstream. */
     if (message->question.class != CLASS_IN) {
         COUNT(desk->counters.refused);
-        return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, tcp, out);
+        return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, path, tcp, out);
     }
     const struct rule *rule = policy_find_for(desk->setup->policy, message->question.name, message->question.type);
     if (rule->via == VIA_REFUSE) {
         COUNT(desk->counters.refused);
-        return decline(message, RCODE_REFUSED, EDE_PROHIBITED, tcp, out);
+        return decline(message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
     }
     struct asked asked;
-    asked_from(message, tcp ? 0 : LIMIT_UDP_PAYLOAD, &asked);
+    read_asked(message, path, tcp, &asked);
     if (rule->via == VIA_LOCAL) {
         COUNT(desk->counters.local);
         tell_echo(desk, &asked.name);
@@ -413,7 +423,7 @@ size_t engine_receive(struct engine *engine, struct view message, const struct p
     }
     if (!clients_allow(&desk->setup->clients, &path->peer)) {
         COUNT(desk->counters.refused);
-        return reception == RECEPTION_QUERY ? decline(&query, RCODE_REFUSED, EDE_PROHIBITED, tcp, out)
+        return reception == RECEPTION_QUERY ? decline(&query, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out)
                                             : rejection_write(&query, RCODE_REFUSED, out);
     }
     if (reception == RECEPTION_QUERY)

@@ -127,7 +127,7 @@ static void tell_prober(struct stage *stage)
 
 void stage_receive(struct stage *stage, struct view message, bool tcp, struct heard *heard)
 {
-    struct path path = {.endpoint = heard, .connection = tcp};
+    struct path path = {.endpoint = heard, .connection = tcp, .idle_ms = tcp ? 30000 : 0};
 
     CHECK(address_parse("192.0.2.200", 4000, &path.peer));
     size_t len = engine_receive(stage->engine, message, &path, tcp, stage->now, stage->out,
@@ -208,6 +208,9 @@ void stage_check_answer(const struct message *query, bool tcp, struct view wire)
     CHECK(wire.len <= (tcp ? LIMIT_TCP_MESSAGE : limit < LIMIT_UDP_PAYLOAD ? limit : LIMIT_UDP_PAYLOAD));
     CHECK(message_parse(wire, &answer) && answer.id == query->id && (answer.flags & FLAG_QR) != 0);
     CHECK((answer.flags & (FLAG_RD | FLAG_OPCODE)) == (query->flags & (FLAG_RD | FLAG_OPCODE)));
+    bool told = tcp && query->edns.keepalive.form == KEEPALIVE_ASKED;
+    CHECK(answer.edns.keepalive.form == (told ? KEEPALIVE_TOLD : KEEPALIVE_NONE));
+    CHECK(answer.edns.keepalive.idle == (told ? 300 : 0));
     CHECK(answer.has_question == query->has_question && answer.edns.present == query->edns.present);
     CHECK(!answer.has_question ||
           (answer.question.name.len == query->question.name.len && answer.question.type == query->question.type &&

@@ -1,18 +1,23 @@
 """How clients reach it: addresses, transports, pipelining, malformed packets, who may ask."""
 
+import contextlib
 import random
 import socket
 import struct
+import threading
 import time
 
+import dns.edns
 import pytest
 
 from client import TcpClient, ask, question, read_reply, together, udp_exchange
 from conftest import DOMESTIC
 from daemon import Daemon, wait_for
-from upstream import Slow, endpoint
+from upstream import Servfail, Slow, endpoint
 
 IDLE_AT_MOST = 40  # seconds after which a silent connection must have been closed
+MESSAGE = 10  # seconds for a message that has begun
+KEEPALIVE = 11
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,30 @@ def idle_connection(byway):
         yield client, time.monotonic()
 
 
-def test_every_address_and_transport(byway, idle_connection, fresh):
+@pytest.fixture(scope="module")
+def chatty_connection(byway):
+    """A connection that says nothing but what gets no answer, and a list: when it was opened, and when it ended."""
+    times = [time.monotonic()]
+    response = b"\0\x0c" + HEADER.pack(7, 0x8000, 0, 0, 0, 0)
+
+    def chatter(client):
+        with contextlib.suppress(OSError):
+            while time.monotonic() < times[0] + 2 * IDLE_AT_MOST:
+                client.sock.sendall(response + response[:3])  # one more has always begun
+                client.sock.sendall(response[3:])
+                time.sleep(0.3)
+        times.append(time.monotonic())
+
+    with TcpClient(byway.where) as client:
+        thread = threading.Thread(target=chatter, args=(client,))
+        thread.start()
+        yield times
+        with contextlib.suppress(OSError):  # it is closed already
+            client.sock.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_every_address_and_transport(byway, idle_connection, chatty_connection, fresh):
     zone = fresh("open")
     for where in byway.listen:
         for tcp in (False, True):
@@ -172,6 +200,32 @@ def test_only_allowed_clients_are_served(forwarder, fresh, domestic, external):
         assert ask(daemon.where, zone, tcp=tcp, source="127.0.0.1").addresses == [DOMESTIC]
         # what the cache holds is no more theirs than what upstreams say
         assert ask(daemon.where, zone, tcp=tcp, source="127.0.0.9").rcode == "REFUSED"
+
+
+def kept(reply):
+    """Seconds that the answer says its connection is kept for; None: it does not say."""
+    told = [option.to_wire() for option in reply.message.options if option.otype == KEEPALIVE]
+    assert len(told) <= 1
+    return int.from_bytes(told[0], "big") / 10 if told else None
+
+
+def test_who_asks_is_told_how_long_a_connection_is_kept(byway, shared_domestic, shared_external, fresh):
+    zone = fresh("kept")
+    for upstream in (shared_domestic, shared_external):
+        upstream.set_name(f"bad.{zone}", Servfail())
+    asks = [dns.edns.GenericOption(KEEPALIVE, b"")]
+    for qname in (f"a.{zone}", f"a.{zone}", f"bad.{zone}", "localhost"):  # the second one from the cache
+        assert kept(ask(byway.where, qname, tcp=True, options=asks)) == 30, qname
+        assert kept(ask(byway.where, qname, tcp=True)) is None, qname
+        assert kept(ask(byway.where, qname, options=asks)) is None, "it means nothing over UDP"
+    for nonsense in (b"\1\x2c", b"\0", b"\0\0\0"):  # a client must not say a time
+        reply = ask(byway.where, f"a.{zone}", tcp=True, options=[dns.edns.GenericOption(KEEPALIVE, nonsense)])
+        assert (reply.rcode, kept(reply)) == ("NOERROR", None)
+
+
+def test_what_gets_no_answer_keeps_no_connection(chatty_connection):
+    wait_for(lambda: len(chatty_connection) == 2, IDLE_AT_MOST + MESSAGE, "closed although it talks", every=0.2)
+    assert chatty_connection[1] - chatty_connection[0] < IDLE_AT_MOST + MESSAGE
 
 
 def test_a_silent_connection_is_closed(idle_connection):

@@ -1,6 +1,7 @@
 """The tools that people ask with, each with a parser of its own: what they read of byway's answers is right."""
 
 import subprocess
+import time
 
 import pytest
 
@@ -70,3 +71,24 @@ def test_dig_reads_a_large_any(byway, shared_domestic):
     assert 'HINFO "RFC8482" ""' in output(dig, byway, "any.programs.test", "ANY", tcp=False)
     text = output(dig, byway, "any.programs.test", "ANY", tcp=True)
     assert "HINFO" not in text and text.count("IN TXT") == 20
+
+
+@pytest.mark.parametrize("program", [["dig", "+tries=1"], ["kdig"]], ids=["dig", "kdig"])
+def test_one_connection_for_several_questions(byway, program):
+    """They are done without complaint, and byway counts one connection."""
+    host, port = parse_endpoint(byway.where)
+    names = [f"{program[0]}{n}.programs.test" for n in range(3)]
+    options = ["+tcp", "+keepopen", *(["+keepalive"] if program[0] == "dig" else ["+edns"])]
+    time.sleep(1.5)  # until what is open is counted
+    before = connections(byway)
+    done = subprocess.run([program[0], f"@{host}", "-p", str(port), *options, *program[1:], *names, "programs.test",
+                           "MX"], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.count("status: NXDOMAIN") == 3 and "mx2.other.test." in done.stdout, done.stdout
+    if program[0] == "dig":
+        assert done.stdout.count("KEEPALIVE: 30.0 secs") == 4, done.stdout
+    time.sleep(1.5)
+    assert connections(byway) == before + 1
+
+
+def connections(daemon):
+    return daemon.control("stats")["tcp_clients"]

@@ -109,6 +109,7 @@ class Row:
     flags: int = RD | RA  # of the answer, without QR and rcode
     do: bool = False
     ede: int = None
+    kept: int = None  # units of 100 ms that the answer over TCP tells (RFC 7828)
 
 
 def refusals():
@@ -188,10 +189,13 @@ def answers():
     yield Row("DO", query(additional=[opt(do=True)]), 0, opt=True, do=True, answers=1)
     yield Row("the other EDNS flags", query(additional=[record(b"\0", 41, 1232, 0x7FFF, b"")]), 0, opt=True, answers=1)
     yield Row("an extended rcode in a query", query(additional=[opt(rcode=1)]), 0, opt=True, answers=1)
-    for code, data in ((3, b""), (8, b"\0\1\x18\0\xcb\0\x71"), (10, b"8 octets"), (10, b"x"), (11, b""), (12, b"\0" * 100),
+    for code, data in ((3, b""), (8, b"\0\1\x18\0\xcb\0\x71"), (10, b"8 octets"), (10, b"x"), (11, b"\1\x2c"), (12, b"\0" * 100),
                        (15, b"\0\x16"), (65001, b"\xff" * 9), (0, b"")):
         yield Row(f"option {code} of {len(data)} bytes", query(additional=[opt(options=option(code, data))]), 0, opt=True,
                   answers=1)
+    yield Row("keepalive", query(additional=[opt(options=option(11))]), 0, opt=True, answers=1, kept=300)
+    yield Row("keepalive twice", query(additional=[opt(options=option(11, b"x") + option(11) * 2)]), 0, opt=True, answers=1,
+              kept=300)
     yield Row("ten cookies", query(additional=[opt(options=option(10, b"8 octets") * 10)]), 0, opt=True, answers=1)
     yield Row("a record beside the OPT", query(additional=[record(OTHER), opt(), record(OTHER)]), 0, opt=True, answers=1)
     yield Row("TSIG", query(additional=[record(NAME, 250, 255, 0, b"\0" * 16)]), 0, answers=1)
@@ -214,7 +218,7 @@ def over_tcp(where, wire):
             return None
 
 
-def check(row, wire):
+def check(row, wire, tcp):
     if row.rcode is SILENCE:
         assert wire is None
         return
@@ -226,7 +230,8 @@ def check(row, wire):
     assert (seen.opt is not None) == row.opt
     if row.opt:
         assert seen.opt[:3] == (1232, 0, row.do)
-        assert seen.opt[3] == (b"" if row.ede is None else option(15, struct.pack("!H", row.ede)))
+        kept = option(11, struct.pack("!H", row.kept)) if tcp and row.kept is not None else b""
+        assert seen.opt[3] == kept + (b"" if row.ede is None else option(15, struct.pack("!H", row.ede)))
     assert row.rcode == 0 or seen.counts[1:3] == (0, 0)
     assert row.answers is None or seen.counts[1] == row.answers
 
@@ -235,8 +240,8 @@ def check(row, wire):
 def test_every_message_has_its_answer(byway, shared_external, row):
     """Twice each: what an upstream said, and what the cache made of it."""
     for _ in range(2):
-        check(row, udp_exchange(byway.where, row.sent, 0.2 if row.rcode is SILENCE else 6.0))
-        check(row, over_tcp(byway.where, row.sent))
+        check(row, udp_exchange(byway.where, row.sent, 0.2 if row.rcode is SILENCE else 6.0), tcp=False)
+        check(row, over_tcp(byway.where, row.sent), tcp=True)
     assert shared_external.count() == 0
 
 

@@ -89,6 +89,7 @@ static void failures_are_written(void **state)
                                 .flags     = (uint16_t) rows[i].flags,
                                 .edns      = rows[i].edns,
                                 .dnssec_ok = true,
+                                .keepalive = {KEEPALIVE_TOLD, 7},
                                 .limit     = 512,
                                 .type      = TYPE_MX,
                                 .class     = CLASS_IN};
@@ -105,6 +106,7 @@ static void failures_are_written(void **state)
         assert_true(name_equal(message.question.name, longest()));
         assert_int_equal(message.edns.present, rows[i].edns);
         assert_int_equal(message.edns.ede, rows[i].edns ? rows[i].ede : EDE_NONE);
+        assert_int_equal(message.edns.keepalive.idle, rows[i].edns ? 7 : 0);
     }
 }
 
@@ -114,9 +116,10 @@ static void what_has_no_code_is_said_in_words(void **state)
     static const struct {
         int         ede;
         const char *text;
-    } rows[]             = {{EDE_OVER_QUOTA, "over the quota of questions to external upstreams"},
-                            {EDE_BLOCKLIST, "the blocklist answered with an error code"}};
-    struct asked   asked = {.edns = true, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
+    } rows[]           = {{EDE_OVER_QUOTA, "over the quota of questions to external upstreams"},
+                          {EDE_BLOCKLIST, "the blocklist answered with an error code"}};
+    struct asked asked = {
+        .edns = true, .keepalive = {KEEPALIVE_TOLD, 300}, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
     struct message message;
 
     (void) state;

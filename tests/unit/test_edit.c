@@ -328,6 +328,43 @@ static void a_large_txt_passes_unchanged(void **state)
     assert_memory_equal(message.question.name.data, "\7EXAMPLE\3com", 13);
 }
 
+/* What the connection's client is told costs no records: it is left out where only that does not fit. */
+static void keepalive_is_told_where_it_fits(void **state)
+{
+    static uint8_t data[65535];
+    struct asked   asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_TXT, true, 1232, false, 0});
+    const size_t   bare  = 12 + 13 + 4 + 12; /* of the record all but its data */
+    static const struct {
+        size_t              spare; /* bytes that are left beside an OPT without options */
+        enum keepalive_form form;
+        int                 ede;
+    } rows[] = {{1000, KEEPALIVE_TOLD, EDE_STALE_ANSWER},
+                {12, KEEPALIVE_TOLD, EDE_STALE_ANSWER},
+                {11, KEEPALIVE_NONE, EDE_NONE},
+                {0, KEEPALIVE_NONE, EDE_NONE}};
+
+    (void) state;
+    assert_int_equal(asked.keepalive.form, KEEPALIVE_NONE);
+    asked.keepalive = (struct keepalive){KEEPALIVE_TOLD, 300};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct message message;
+        packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_TXT);
+        packet_record_here(&packet, 0, TYPE_TXT, 300, data, 65535 - bare - 11 - rows[i].spare);
+        struct stored stored = stored_packet();
+        parse_out(answer_write(&asked, &stored, 0, false, EDE_STALE_ANSWER, out, sizeof out), &message);
+        assert_int_equal(message.flags & FLAG_TC, 0);
+        assert_int_equal(message.count[SECTION_ANSWER], 1);
+        assert_int_equal(message.edns.keepalive.form, rows[i].form);
+        assert_int_equal(message.edns.keepalive.idle, rows[i].form == KEEPALIVE_TOLD ? 300 : 0);
+        assert_int_equal(message.edns.ede, rows[i].ede);
+    }
+    asked.edns            = false;
+    struct stored  stored = stored_packet();
+    struct message message;
+    parse_out(answer_write(&asked, &stored, 0, false, EDE_NONE, out, sizeof out), &message);
+    assert_false(message.edns.present);
+}
+
 /* RFC 8482, 4.2. With DO, over TCP, for other types and other rcodes nothing stands for the records. */
 static void a_large_any_is_one_hinfo(void **state)
 {
@@ -440,14 +477,14 @@ static void the_largest_message_is_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stored_answer_is_bare),       cmocka_unit_test(ttls_are_clamped),
-        cmocka_unit_test(records_behind_the_opt_go),     cmocka_unit_test(what_is_not_final_is_not_stored),
-        cmocka_unit_test(packing_keeps_to_its_room),     cmocka_unit_test(an_answer_is_the_clients),
-        cmocka_unit_test(external_is_said_in_words),     cmocka_unit_test(answers_differ_by_what_was_asked),
-        cmocka_unit_test(a_stale_answer_is_short_lived), cmocka_unit_test(limits_follow_the_query),
-        cmocka_unit_test(a_large_txt_passes_unchanged),  cmocka_unit_test(the_limit_is_kept),
-        cmocka_unit_test(a_large_any_is_one_hinfo),      cmocka_unit_test(writing_keeps_to_its_room),
-        cmocka_unit_test(the_largest_message_is_packed),
+        cmocka_unit_test(a_stored_answer_is_bare),         cmocka_unit_test(ttls_are_clamped),
+        cmocka_unit_test(records_behind_the_opt_go),       cmocka_unit_test(what_is_not_final_is_not_stored),
+        cmocka_unit_test(packing_keeps_to_its_room),       cmocka_unit_test(an_answer_is_the_clients),
+        cmocka_unit_test(external_is_said_in_words),       cmocka_unit_test(answers_differ_by_what_was_asked),
+        cmocka_unit_test(a_stale_answer_is_short_lived),   cmocka_unit_test(limits_follow_the_query),
+        cmocka_unit_test(a_large_txt_passes_unchanged),    cmocka_unit_test(the_limit_is_kept),
+        cmocka_unit_test(keepalive_is_told_where_it_fits), cmocka_unit_test(writing_keeps_to_its_room),
+        cmocka_unit_test(a_large_any_is_one_hinfo),        cmocka_unit_test(the_largest_message_is_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

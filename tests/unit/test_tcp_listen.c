@@ -391,6 +391,33 @@ static void test_pauses(void **state)
     finish(&server); /* while one waits */
 }
 
+/* What a client is told of its time is true, and nothing where it may soon have to give way. */
+static void test_how_long_a_connection_is_kept(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 400, 8);
+    int clients[8];
+    for (unsigned i = 0; i < 8; i++) {
+        clients[i] = client_of(&server);
+        write_all(clients[i], "\0\1a", 3);
+        expect(clients[i], "\0\1a", 3);
+        assert_int_equal(server.paths[i].idle_ms, i < 6 ? 400 : 0);
+    }
+    close(clients[7]);
+    close(clients[6]);
+    RUN_UNTIL(&loop, stats(&server)->open == 6);
+    write_all(clients[0], "\0\1b", 3);
+    expect(clients[0], "\0\1b", 3);
+    uint64_t answered = now_ms();
+    assert_int_equal(server.paths[8].idle_ms, 400);
+    RUN_UNTIL(&loop, is_closed(clients[0]));
+    assert_true(now_ms() - answered >= 390);
+    for (unsigned i = 0; i < 6; i++)
+        close(clients[i]);
+    finish(&server);
+}
+
 /* One client has its share: its own idlest gives way, then it is refused. */
 static void test_share_of_a_client(void **state)
 {
@@ -717,6 +744,7 @@ int main(void)
         cmocka_unit_test(test_what_gets_no_answer_keeps_no_place),
         cmocka_unit_test(test_a_message_must_end),
         cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_how_long_a_connection_is_kept),
         cmocka_unit_test(test_share_of_a_client),
         cmocka_unit_test(test_the_exempt_share_all_places),
         cmocka_unit_test(test_memory),
