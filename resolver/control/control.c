@@ -34,16 +34,18 @@ enum {
     READ_CHUNK  = 64 << 10,  /* free space offered to each read */
     STALL_MS    = 30000,     /* a client on the same machine that takes nothing for so long is stuck */
     STALL_TICKS = 4,         /* looks at a client in that time */
+    ACCEPT_MS   = 100,       /* until a connection for which there was no memory is looked at again */
 };
 
 struct control {
     struct control_options options;
     uv_loop_t             *loop;
     uv_pipe_t              listener;
-    uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows */
+    uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows; ACCEPT_MS */
     uv_timer_t             stall; /* looks for clients that take nothing */
     struct outboxes        outboxes;
     bool                   closing;
+    bool                   waits;   /* a connection does, for memory: until it is accepted libuv looks for no other */
     struct client         *running; /* its method runs right now */
     struct list            clients; /* idlest first */
     size_t                 client_count;
@@ -397,10 +399,14 @@ static void client_pump(struct client *client)
         client_set_reading(client);
 }
 
+static void control_on_connection(uv_stream_t *listener, int status);
+
 static void control_on_wake(uv_timer_t *timer)
 {
     struct control *control = timer->data;
 
+    if (control->waits)
+        control_on_connection((uv_stream_t *) &control->listener, 0);
     LIST_EACH (link, next, &control->clients) {
         client_pump(CONTAINER_OF(link, struct client, link));
         if (control->closing) /* by a method: the list is gone */
@@ -432,6 +438,9 @@ static void control_on_connection(uv_stream_t *listener, int status)
     struct peer     peer;
     int             fd = -1;
 
+    control->waits = status == 0 && !client;
+    if (control->waits)
+        uv_timer_start(&control->wake, control_on_wake, ACCEPT_MS, 0);
     if (!client)
         return;
     bool room       = control_make_room(control);

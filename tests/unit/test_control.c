@@ -4,6 +4,7 @@
  */
 #include "control/control.h"
 #include "control/peer.h"
+#include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -852,6 +853,28 @@ static void test_connections(void **state)
     bench_close(&bench);
 }
 
+/* A connection for which there is no memory waits, and so do all after it; they are served when there is some. */
+static void test_no_memory_for_a_connection(void **state)
+{
+    struct bench bench;
+    int          fds[3];
+
+    (void) state;
+    bench_open(&bench);
+    heap_fail_all();
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = dial(&bench);
+        turns(&bench, 5);
+    }
+    assert_true(heap_restore());
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        say(&bench, fds[i], MARK);
+        hear_this(&bench, fds[i], MARKED);
+        close(fds[i]);
+    }
+    bench_close(&bench);
+}
+
 /* A method may close the whole socket, with calls and lines still waiting, and its caller hears how it went: so does a
  * reload that moves the socket. */
 static void test_closed_by_a_method(void **state)
@@ -1033,6 +1056,7 @@ int main(void)
         cmocka_unit_test(test_series_follows_its_reader),
         cmocka_unit_test(test_series_ends_with_its_client),
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_no_memory_for_a_connection),
         cmocka_unit_test(test_closed_by_a_method),
         cmocka_unit_test(test_peer_may_change),
         cmocka_unit_test(test_peer_read),
