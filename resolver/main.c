@@ -18,9 +18,11 @@
  */
 /* clang-format on */
 #include "base/log.h"
+#include "base/supply.h"
 #include "server/daemon.h"
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,7 @@ int main(int argc, char **argv)
     bool        checks = false;
     char        presets[4096 + 32];
     int         option;
+    json_set_alloc_funcs(supply_take, supply_give);
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -15,6 +15,7 @@
  */
 #include "control/control.h"
 #include "base/list.h"
+#include "base/supply.h"
 #include "control/lines.h"
 #include "control/outbox.h"
 #include "control/peer.h"
@@ -75,8 +76,9 @@ struct client {
 
 struct control_call {
     struct client      *client;
-    json_t             *id;     /* NULL: a notification */
-    struct outbox_item *series; /* NULL: none */
+    json_t             *id;       /* NULL: a notification */
+    struct outbox_item *series;   /* NULL: none */
+    uint64_t            refusals; /* of memory, when it began */
 };
 
 static void control_unref(struct control *control)
@@ -139,9 +141,10 @@ static void control_on_stall_tick(uv_timer_t *timer)
 
 static json_t *error_document(json_t *id, int code, const char *message)
 {
-    json_t *text = json_string(message);
+    uint64_t refusals = supply_refusals();
+    json_t  *text     = json_string(message);
 
-    if (!text) /* not UTF-8: better a plain word than none */
+    if (!text && supply_refusals() == refusals) /* not UTF-8: better a plain word than none */
         text = json_string("failed, for a reason that is not text");
     return json_pack("{s:s, s:O, s:{s:i, s:o}}", "jsonrpc", "2.0", "id", id, "error", "code", code, "message", text);
 }
@@ -149,12 +152,11 @@ static json_t *error_document(json_t *id, int code, const char *message)
 /* As a line, NULL: no memory. Takes `document`. */
 static char *line_of(json_t *document, size_t *ret_len)
 {
-    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    char *text = document ? outbox_text(document, ret_len) : NULL;
 
     json_decref(document);
-    *ret_len = text ? strlen(text) + 1 : 0;
     if (text)
-        text[*ret_len - 1] = '\n'; /* in the place of the NUL: sending needs none */
+        text[(*ret_len)++] = '\n';
     return text;
 }
 
@@ -199,7 +201,8 @@ static void call_finish(struct control_call *call)
 
 void control_reply(struct control_call *call, json_t *result)
 {
-    if (!result) {
+    if (!result || supply_refusals() != call->refusals) {
+        json_decref(result);
         control_fail(call, CONTROL_INTERNAL, "no memory for the result");
         return;
     }
@@ -273,7 +276,8 @@ static void call_run(struct client *client, const struct control_method *method,
         client_close(client);
         return;
     }
-    *call = (struct control_call){.client = client, .id = request->id ? json_incref(request->id) : NULL};
+    *call = (struct control_call){
+        .client = client, .id = request->id ? json_incref(request->id) : NULL, .refusals = supply_refusals()};
     client->calls++;
     client->refs++;
     client->control->running = client;

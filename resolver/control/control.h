@@ -35,11 +35,13 @@ struct control_options {
     void                        *context;
     unsigned                     stall_ms; /* a client that takes nothing that long is closed; 0: 30 s */
 };
-/* Takes `fd`. The process ignores SIGPIPE. NULL: no memory, or not a socket of control_bind(). */
+/* Takes `fd`. The process ignores SIGPIPE, and its jansson takes memory from base/supply. NULL: no memory, or not a
+ * socket of control_bind(). */
 struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options);
 
-/* Sends the result (takes the reference); NULL is an internal error. If the client has gone it is dropped. `call` is no
- * longer valid afterwards. No method is run from inside these two. */
+/* Sends the result (takes the reference); NULL is an internal error, and so is one for a part of which jansson was
+ * refused memory since the method was called. If the client has gone it is dropped. `call` is no longer valid
+ * afterwards. No method is run from inside these two. */
 void control_reply(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

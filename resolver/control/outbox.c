@@ -3,9 +3,15 @@
  */
 #include "control/outbox.h"
 
+#include "base/supply.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    TEXT_FIRST = 512 /* bytes: most replies */
+};
 
 enum item_state {
     ITEM_LINE,
@@ -32,6 +38,44 @@ struct sending {
     char          *text;
     size_t         len;
 };
+
+struct text {
+    char  *bytes;
+    size_t len, cap;
+    bool   short_of; /* some of it is missing, for want of memory */
+};
+
+static int add_text(const char *bytes, size_t len, void *context)
+{
+    struct text *text = context;
+
+    if (text->cap - text->len <= len) {
+        size_t cap  = 2 * text->cap + len + TEXT_FIRST;
+        char  *more = text->short_of ? NULL : realloc(text->bytes, cap);
+        if (!more) {
+            text->short_of = true;
+            return -1;
+        }
+        text->bytes = more;
+        text->cap   = cap;
+    }
+    memcpy(text->bytes + text->len, bytes, len);
+    text->len += len;
+    return 0;
+}
+
+/* jansson does not heed all failures of add_text(). */
+char *outbox_text(const json_t *document, size_t *ret_len)
+{
+    struct text text = {0};
+
+    if (json_dump_callback(document, add_text, &text, JSON_COMPACT) != 0 || text.short_of) {
+        free(text.bytes);
+        return NULL;
+    }
+    *ret_len = text.len;
+    return text.bytes;
+}
 
 static void count(struct outbox *outbox, size_t bytes)
 {
@@ -120,16 +164,20 @@ bool outbox_go_on(struct outbox *outbox)
 static bool make_piece(struct outbox *outbox)
 {
     struct outbox_item *item     = CONTAINER_OF(outbox->items.next, struct outbox_item, link);
+    uint64_t            refusals = supply_refusals();
     json_t             *elements = json_array();
     bool                more     = elements && item->series.more(item->series.context, elements);
     bool                some     = json_array_size(elements) > 0;
-    char               *text     = some ? json_dumps(elements, JSON_COMPACT) : NULL;
+    size_t              all;
+    char               *text = some ? outbox_text(elements, &all) : NULL;
 
     json_decref(elements);
-    if (!elements || (some && !text))
+    if (supply_refusals() != refusals || (some && !text)) {
+        free(text);
         return false;
+    }
     if (some) { /* "[a,b]" goes out as "a,b", and as ",a,b" behind others */
-        size_t skip = item->some ? 0 : 1, len = strlen(text) - 1 - skip;
+        size_t skip = item->some ? 0 : 1, len = all - 1 - skip;
         text[0]    = ',';
         item->some = true;
         count(outbox, len);

@@ -32,6 +32,9 @@ struct outbox {
 
 struct outbox_item;
 
+/* The document as text, with room for one byte more behind `len`; the caller frees. NULL: no memory for all of it. */
+char *outbox_text(const json_t *document, size_t *ret_len);
+
 void outboxes_init(struct outboxes *all, uv_loop_t *loop);
 
 void outbox_init(struct outbox *outbox, struct outboxes *all, uv_stream_t *stream,

@@ -3,6 +3,8 @@
  */
 #include "control/request.h"
 
+#include "base/supply.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,14 +14,32 @@ static int invalid(char why[REQUEST_WHY_MAX], const char *text)
     return CONTROL_INVALID_REQUEST;
 }
 
+struct parsing {
+    struct view  line;
+    json_t      *document;
+    json_error_t error;
+};
+
+static void parse(void *context)
+{
+    struct parsing *parsing = context;
+
+    parsing->document = json_loadb((const char *) parsing->line.data, parsing->line.len,
+                                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &parsing->error);
+}
+
 int request_read(struct view line, struct request *ret, char why[REQUEST_WHY_MAX])
 {
-    json_error_t error;
+    struct parsing parsing = {.line = line};
 
-    *ret          = (struct request){0};
-    ret->document = json_loadb((const char *) line.data, line.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *ret = (struct request){0};
+    if (!supply_attempt(parse, &parsing)) {
+        snprintf(why, REQUEST_WHY_MAX, "no memory for the request");
+        return CONTROL_INTERNAL;
+    }
+    ret->document = parsing.document;
     if (!ret->document) {
-        snprintf(why, REQUEST_WHY_MAX, "not JSON: %s (byte %d)", error.text, error.position);
+        snprintf(why, REQUEST_WHY_MAX, "not JSON: %s (byte %d)", parsing.error.text, parsing.error.position);
         return CONTROL_PARSE;
     }
     if (json_is_array(ret->document))

@@ -15,8 +15,8 @@ struct request {
 
 #define REQUEST_WHY_MAX 256
 
-/* 0, or CONTROL_PARSE or CONTROL_INVALID_REQUEST with the reason in `why` and what could be read of the id in *ret.
- * Call request_done() in either case. */
+/* 0, or CONTROL_PARSE, CONTROL_INVALID_REQUEST or CONTROL_INTERNAL (no memory) with the reason in `why` and what could
+ * be read of the id in *ret. Call request_done() in either case. */
 int  request_read(struct view line, struct request *ret, char why[REQUEST_WHY_MAX]);
 void request_done(struct request *request);
 

@@ -29,14 +29,14 @@ static void skip_string(struct scan *scan)
     scan->at++;
 }
 
-/* The key at the scan, decoded: "\u0061" and "a" are the same one. */
+/* The key at the scan, decoded: "\u0061" and "a" are the same one. NULL: no memory, told. */
 static json_t *scan_key(struct scan *scan)
 {
     const char *start = scan->at;
     skip_string(scan);
-    json_t *key = json_loadb(start, (size_t) (scan->at - start), JSON_DECODE_ANY, NULL);
-    if (!key)
-        reader_no_memory(scan->reader);
+    const struct view text = {(const uint8_t *) start, (size_t) (scan->at - start)};
+    json_t           *key;
+    reader_parse(scan->reader, text, JSON_DECODE_ANY, &key, NULL);
     return key;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "settings/reader.h"
 
+#include "base/supply.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -94,6 +95,32 @@ void reader_warning(struct reader *reader, const struct place *place, const char
 }
 
 void reader_no_memory(struct reader *reader) { reader_error(reader, NULL, "out of memory"); }
+
+struct parsing {
+    struct view  text;
+    size_t       flags;
+    json_t      *document;
+    json_error_t error;
+};
+
+static void parse(void *context)
+{
+    struct parsing *parsing = context;
+    parsing->document =
+        json_loadb((const char *) parsing->text.data, parsing->text.len, parsing->flags, &parsing->error);
+}
+
+bool reader_parse(struct reader *reader, struct view text, size_t flags, json_t **ret, json_error_t *ret_error)
+{
+    struct parsing parsing = {.text = text, .flags = flags};
+    bool           parsed  = supply_attempt(parse, &parsing);
+    *ret                   = parsed ? parsing.document : NULL;
+    if (parsed && ret_error)
+        *ret_error = parsing.error;
+    if (!parsed)
+        reader_no_memory(reader);
+    return parsed;
+}
 
 char *reader_copy(struct reader *reader, const char *text)
 {

@@ -29,6 +29,8 @@ void reader_error(struct reader *reader, const struct place *place, const char *
 void reader_warning(struct reader *reader, const struct place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void reader_no_memory(struct reader *reader);
+/* Reads JSON; *ret is NULL where it is none, and *ret_error (or NULL) says why. False: no memory, told. */
+bool reader_parse(struct reader *reader, struct view text, size_t flags, json_t **ret, json_error_t *ret_error);
 /* A copy on the heap; NULL: no memory, told. */
 char *reader_copy(struct reader *reader, const char *text);
 

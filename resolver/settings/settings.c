@@ -411,11 +411,9 @@ static void read_setting(struct reader *reader, const struct setting *setting, c
     const json_t      *value    = json_object_get(object, word);
     json_t            *fallback = NULL;
     if (!value && setting->absent[0] != '\0') {
-        fallback = json_loads(setting->absent, JSON_DECODE_ANY, NULL);
-        if (!fallback) {
-            reader_no_memory(reader);
+        const struct view absent = {(const uint8_t *) setting->absent, strlen(setting->absent)};
+        if (!reader_parse(reader, absent, JSON_DECODE_ANY, &fallback, NULL))
             return;
-        }
         value = fallback;
     }
     setting->read(reader, &here, value);
@@ -437,15 +435,14 @@ static void warn_unused_groups(struct reader *reader)
     }
 }
 
-/* NULL: told why. Where jansson runs out of memory inside a token it calls that a syntax error; nothing tells the two
- * apart. */
+/* NULL: told why. */
 static json_t *parse(struct reader *reader, const char *path, const char *text, size_t len)
 {
     json_error_t error;
-    json_t      *root = json_loadb(text, len, 0, &error);
-    if (!root && (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory))
-        reader_no_memory(reader);
-    else if (!root)
+    json_t      *root;
+    if (!reader_parse(reader, (struct view){(const uint8_t *) text, len}, 0, &root, &error))
+        return NULL;
+    if (!root)
         reader_error(reader, NULL, "%s:%d:%d: %s", path, error.line, error.column > 0 ? error.column : 1, error.text);
     else if (!json_is_object(root))
         reader_error(reader, NULL, "%s: expected one object, not a list", path);

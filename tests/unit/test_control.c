@@ -3,6 +3,8 @@
  * thread: the client's end is not blocking and the loop is turned while it waits.
  */
 #include "control/control.h"
+
+#include "base/supply.h"
 #include "control/peer.h"
 #include "lib/heap.h"
 
@@ -136,6 +138,10 @@ static void run_count(void *context, struct control_call *call, json_t *params)
     bool           inside = json_is_true(json_object_get(params, "inside"));
 
     bench->runs++;
+    if (!parade) {
+        control_reply(call, NULL);
+        return;
+    }
     *parade        = (struct parade){.bench = bench,
                                      .next  = bench->parades,
                                      .count = json_integer_value(json_object_get(params, "count")),
@@ -875,6 +881,46 @@ static void test_no_memory_for_a_connection(void **state)
     bench_close(&bench);
 }
 
+/* Every allocation of a request and its reply fails once, jansson's too: the reply is whole, or says that there was no
+ * memory, or the connection closes. */
+static void test_no_memory_for_a_request(void **state)
+{
+    static const struct {
+        const char *request, *reply;
+    } rows[] = {
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":{\"a key of more than sixteen "
+         "letters\":[1.5,{}]}}",
+         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a key of more than sixteen letters\":[1.5,{}]}}"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"count\":9,\"piece\":4,\"inside\":true}}",
+         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"version\":1,\"numbers\":[0,1,2,3,4,5,6,7,8]}}"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"missing\",\"params\":{\"zone\":\"example\"}}",
+         "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32002,\"message\":\"nothing is known of example\"}}"},
+    };
+    struct bench bench;
+
+    (void) state;
+    bench_open(&bench);
+    json_set_alloc_funcs(supply_take, supply_give);
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        bool refused = true;
+        for (size_t nth = 0; refused; nth++) {
+            int fd = dial(&bench);
+            heap_fail_at(nth);
+            send_all(&bench, fd, rows[row].request, strlen(rows[row].request));
+            send_all(&bench, fd, "\n", 1);
+            turns(&bench, 8);
+            refused    = heap_restore();
+            char *line = hear(&bench, fd);
+            if (line ? strcmp(line, rows[row].reply) != 0 && !(refused && strstr(line, "{\"code\":-32603,")) : !refused)
+                fail_msg("row %zu, allocation %zu: %s", row, nth, line ? line : "closed");
+            free(line);
+            close(fd);
+        }
+    }
+    bench_close(&bench);
+    json_set_alloc_funcs(malloc, free);
+}
+
 /* A method may close the whole socket, with calls and lines still waiting, and its caller hears how it went: so does a
  * reload that moves the socket. */
 static void test_closed_by_a_method(void **state)
@@ -1057,6 +1103,7 @@ int main(void)
         cmocka_unit_test(test_series_ends_with_its_client),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_no_memory_for_a_connection),
+        cmocka_unit_test(test_no_memory_for_a_request),
         cmocka_unit_test(test_closed_by_a_method),
         cmocka_unit_test(test_peer_may_change),
         cmocka_unit_test(test_peer_read),
