@@ -43,7 +43,8 @@ bool name_parse(const char *text, struct name *ret)
             return false;
     if (text[0] == '\0')
         return false;
-    ok = ldns_str2rdf_dname(&dname, text) == LDNS_STATUS_OK && ldns_rdf_size(dname) <= NAME_WIRE_MAX;
+    /* without memory for it ldns calls no name at all a success */
+    ok = ldns_str2rdf_dname(&dname, text) == LDNS_STATUS_OK && dname != NULL && ldns_rdf_size(dname) <= NAME_WIRE_MAX;
     if (ok) {
         struct view wire = {ldns_rdf_data(dname), ldns_rdf_size(dname)};
         ok               = name_check(wire) == wire.len;
