@@ -136,6 +136,10 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
     if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
         return;
     find_entries(context, name_view(&name), &entries);
+    if (entries.count == 0 && entries.failed) {
+        control_reply(call, NULL);
+        return;
+    }
     if (entries.count == 0) {
         fail_not_found(call, &name);
         return;
@@ -284,6 +288,7 @@ static void zones_import(void *context, struct control_call *call, json_t *param
 
 struct shown {
     json_t       *list;
+    size_t        count;
     struct setup *setup;
     int           type; /* -1: any */
 };
@@ -291,8 +296,10 @@ struct shown {
 static void show_line(void *context, const struct cache_line *line)
 {
     struct shown *shown = context;
-    if (shown->type < 0 || line->key.type == shown->type)
-        json_array_append_new(shown->list, present_cache_line(line, shown->setup));
+    if (shown->type >= 0 && line->key.type != shown->type)
+        return;
+    json_array_append_new(shown->list, present_cache_line(line, shown->setup));
+    shown->count++;
 }
 
 static void cache_show(void *context, struct control_call *call, json_t *params)
@@ -313,7 +320,7 @@ static void cache_show(void *context, struct control_call *call, json_t *params)
         shown.type = type;
     shown.list = json_array();
     cache_each(daemon->shared.cache, name_view(&name), daemon->now, show_line, &shown);
-    if (json_array_size(shown.list) > 0) {
+    if (shown.count > 0) {
         control_reply(call, shown.list);
         return;
     }
