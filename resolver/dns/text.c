@@ -104,19 +104,34 @@ const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX])
 }
 
 /* ldns reads one record at a time: it refuses a whole message for one rdata that it does not like. A few types it reads
- * on from elsewhere than their end, so the end is compared. */
+ * on from elsewhere than their end, so the end is compared. The record is made here, and not by ldns_wire2rr(), which
+ * takes for granted that there is memory for it. NULL: not read. */
+static ldns_rr *read_record(struct view wire, const struct record *record)
+{
+    ldns_rr  *rr    = ldns_rr_new();
+    ldns_rdf *owner = NULL;
+    size_t    pos = record->owner, length = record->data_at - 2;
+
+    if (rr != NULL && ldns_wire2dname(&owner, wire.data, wire.len, &pos) == LDNS_STATUS_OK) {
+        ldns_rr_set_owner(rr, owner);
+        ldns_rr_set_type(rr, (ldns_rr_type) record->type);
+        ldns_rr_set_class(rr, (ldns_rr_class) record->class);
+        if (ldns_wire2rdf(rr, wire.data, wire.len, &length) == LDNS_STATUS_OK && length == record->end)
+            return rr;
+    }
+    ldns_rr_free(rr);
+    return NULL;
+}
+
 static void give_record(struct view wire, const struct record *record, int64_t ttl, records_each_fn each, void *context)
 {
-    ldns_rr *rr   = NULL;
-    size_t   pos  = record->owner;
-    char    *line = NULL;
+    ldns_rr *rr = read_record(wire, record);
+    char    *line;
 
-    if (ldns_wire2rr(&rr, wire.data, wire.len, &pos, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
+    if (rr == NULL)
         return;
-    if (pos == record->end) {
-        ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
-        line = ldns_rr2str(rr);
-    }
+    ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
+    line = ldns_rr2str(rr);
     if (line != NULL) {
         line[strcspn(line, "\n")] = '\0';
         for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
