@@ -326,10 +326,13 @@ static void on_pulse(uv_timer_t *timer)
         sd_notify(0, "WATCHDOG=1");
 }
 
-static void init_loop(struct daemon *daemon)
+static bool init_loop(struct daemon *daemon)
 {
     signal(SIGPIPE, SIG_IGN);
-    uv_loop_init(&daemon->loop);
+    if (uv_loop_init(&daemon->loop) != 0) {
+        log_error("out of memory or descriptors");
+        return false;
+    }
     uv_signal_init(&daemon->loop, &daemon->sigterm);
     uv_signal_init(&daemon->loop, &daemon->sigint);
     uv_signal_init(&daemon->loop, &daemon->sighup);
@@ -343,6 +346,7 @@ static void init_loop(struct daemon *daemon)
     if (daemon->watchdog_us && daemon->watchdog_us / 2000 < pulse)
         pulse = daemon->watchdog_us / 2000;
     uv_timer_start(&daemon->pulse, on_pulse, pulse, pulse);
+    return true;
 }
 
 static void close_handle(uv_handle_t *handle, void *argument)
@@ -396,16 +400,17 @@ static bool start(struct daemon *daemon)
         listeners_discard(&bound);
         return false;
     }
-    if (privileges_drop(daemon->settings) && keeper_open(daemon) && start_control(daemon, control_fd)) {
-        if (add_workers(daemon, daemon->settings->workers)) {
-            listeners_hand_over(&bound, daemon);
-            return true;
-        }
+    if (!privileges_drop(daemon->settings) || !keeper_open(daemon)) {
+        close(control_fd);
+    } else if (!start_control(daemon, control_fd)) {
+        log_error("cannot start the control socket: %s", error);
+    } else if (!add_workers(daemon, daemon->settings->workers)) {
         log_error("cannot start the workers: %s", error);
+    } else {
+        listeners_hand_over(&bound, daemon);
+        return true;
     }
     listeners_discard(&bound);
-    if (!daemon->control)
-        close(control_fd);
     return false;
 }
 
@@ -443,13 +448,14 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
     }
     log_configure(daemon->settings->log_level, daemon->settings->log_format);
     char error[ERROR_TEXT_MAX];
-    if (!share_descriptors(daemon, daemon->settings, error)) { /* first of all: libuv cannot do without some */
+    bool shared = share_descriptors(daemon, daemon->settings, error); /* first: libuv cannot do without some */
+    if (!shared)
         log_error("%s", error);
+    if (!shared || !init_loop(daemon)) {
         settings_destroy(daemon->settings);
         free(daemon);
         return EXIT_FAILURE;
     }
-    init_loop(daemon);
     bool started = start(daemon);
     if (started) {
         log_info("bywayd %s serves with %u workers", BYWAY_VERSION, daemon->worker_count);
