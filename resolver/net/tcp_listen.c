@@ -327,7 +327,6 @@ bool tcp_listen_add(struct tcp_listen *listen, int fd)
     struct tcp_socket *socket = calloc(1, sizeof(*socket));
     if (!socket || !socket_address(fd, &socket->address) || uv_poll_init(listen->loop, &socket->poll, fd) < 0) {
         free(socket);
-        close(fd);
         return false;
     }
     socket->poll.data = socket;

@@ -42,7 +42,7 @@ struct tcp_listen_stats {
 
 struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_options *options, tcp_listen_fn handle,
                                      void *context);
-/* Takes `fd` (from tcp_listen_bind()). False: no memory; `fd` is closed. */
+/* Takes `fd` (from tcp_listen_bind()). False: no memory or no event loop slot; `fd` is as before. */
 bool tcp_listen_add(struct tcp_listen *listen, int fd);
 /* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);

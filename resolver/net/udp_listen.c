@@ -350,7 +350,6 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
     struct udp_listen *listen = calloc(1, sizeof(*listen));
     if (!listen || !socket_address(fd, &listen->address) || uv_poll_init(loop, &listen->poll, fd) < 0) {
         free(listen);
-        close(fd);
         return NULL;
     }
     uv_prepare_init(loop, &listen->turn_end);

@@ -25,7 +25,7 @@ struct udp_listen_stats {
 };
 
 /* Takes `fd`. `begin` (may be NULL) runs before each batch, to refresh the clock. NULL: no memory or no event loop
- * slot; `fd` is closed. */
+ * slot; `fd` is as before. */
 struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handle, void (*begin)(void *context),
                                     void *context);
 /* Sends an answer later than from the handler (nothing if it is empty), with the others of this turn of the loop, before

@@ -91,7 +91,7 @@ void listeners_hand_over(struct bound *bound, struct daemon *daemon)
         for (size_t j = 0; j < bound->addresses; j++) {
             struct sockets *sockets = &bound->sockets[i * bound->addresses + j];
             if (sockets->udp >= 0 || sockets->tcp >= 0)
-                worker_listen(daemon->workers[i], sockets->udp, sockets->tcp);
+                worker_listen(daemon->workers[i], &daemon->settings->listen[j], sockets->udp, sockets->tcp);
         }
     }
     free(bound->sockets);

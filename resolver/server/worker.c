@@ -38,6 +38,7 @@ struct order {
     int             udp, tcp;
     struct address  address;
     struct setup   *setup;
+    bool            waits; /* ORDER_LISTEN: it was tried before */
 };
 
 struct listener {
@@ -73,6 +74,8 @@ struct worker {
     pthread_mutex_t lock; /* of the orders */
     struct order   *orders, **orders_end;
     bool            deaf; /* its loop is closed or about to be: what is ordered now is only freed */
+
+    struct order *waiting; /* to listen, when there is memory for it */
 };
 
 /* ---- before anything else in each turn ---- */
@@ -189,18 +192,14 @@ static void close_fd(int fd)
         close(fd);
 }
 
-bool worker_listen(struct worker *worker, int udp, int tcp)
+static void drop_order(struct order *order)
 {
-    if (give_order(worker, &(struct order){.kind = ORDER_LISTEN, .udp = udp, .tcp = tcp}))
-        return true;
-    close_fd(udp);
-    close_fd(tcp);
-    return false;
-}
-
-bool worker_leave(struct worker *worker, const struct address *address)
-{
-    return give_order(worker, &(struct order){.kind = ORDER_LEAVE, .address = *address});
+    if (order->kind == ORDER_LISTEN) {
+        close_fd(order->udp);
+        close_fd(order->tcp);
+    }
+    setup_drop(order->setup);
+    free(order);
 }
 
 /* An order that must not be lost for want of 64 bytes. */
@@ -210,25 +209,69 @@ static void insist(struct worker *worker, const struct order *order)
         usleep(1000);
 }
 
+void worker_listen(struct worker *worker, const struct address *address, int udp, int tcp)
+{
+    insist(worker, &(struct order){.kind = ORDER_LISTEN, .address = *address, .udp = udp, .tcp = tcp});
+}
+
+void worker_leave(struct worker *worker, const struct address *address)
+{
+    insist(worker, &(struct order){.kind = ORDER_LEAVE, .address = *address});
+}
+
 void worker_set_setup(struct worker *worker, struct setup *setup)
 {
     insist(worker, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)});
 }
 
-static void add_listener(struct worker *worker, int udp)
+static bool add_listener(struct worker *worker, int udp)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
-    if (!listener) {
-        close_fd(udp);
-        return;
-    }
+    if (!listener)
+        return false;
     listener->worker = worker;
     listener->udp    = udp_listen_start(&worker->loop, udp, on_udp, begin_listener, listener);
     if (!listener->udp) {
         free(listener);
-        return;
+        return false;
     }
     list_append(&worker->listeners, &listener->link);
+    return true;
+}
+
+/* False: not on both yet. */
+static bool listen_on(struct worker *worker, struct order *order)
+{
+    if (order->udp >= 0 && add_listener(worker, order->udp))
+        order->udp = -1;
+    if (order->tcp >= 0 && tcp_listen_add(worker->tcp, order->tcp))
+        order->tcp = -1;
+    return order->udp < 0 && order->tcp < 0;
+}
+
+static void wait_to_listen(struct worker *worker, struct order *order)
+{
+    char text[ADDRESS_TEXT_MAX];
+    if (!order->waits)
+        log_warning("no memory to listen on %s: trying again", address_format(&order->address, text));
+    order->waits    = true;
+    order->next     = worker->waiting;
+    worker->waiting = order;
+}
+
+/* NULL: any address. */
+static void drop_waiting(struct worker *worker, const struct address *address)
+{
+    struct order **at = &worker->waiting;
+    while (*at) {
+        struct order *order = *at;
+        if (address && !address_equal(&order->address, address)) {
+            at = &order->next;
+            continue;
+        }
+        *at = order->next;
+        drop_order(order);
+    }
 }
 
 static void leave_listener(struct listener *listener)
@@ -249,6 +292,7 @@ static void leave_address(struct worker *worker, const struct address *address)
             leave_listener(listener);
     }
     tcp_listen_remove(worker->tcp, address);
+    drop_waiting(worker, address);
 }
 
 static void free_listener(struct listener *listener)
@@ -273,6 +317,7 @@ static void begin_stop(struct worker *worker)
 {
     worker->stopping = true;
     worker->stop_at  = worker->now + STOP_WITHIN;
+    drop_waiting(worker, NULL);
     LIST_EACH (item, next, &worker->listeners)
         leave_listener(CONTAINER_OF(item, struct listener, link));
     tcp_listen_stop(worker->tcp);
@@ -289,23 +334,32 @@ static void carry_out(struct worker *worker, struct order *order)
 {
     switch (order->kind) {
     case ORDER_LISTEN:
-        if (order->udp >= 0)
-            add_listener(worker, order->udp);
-        if (order->tcp >= 0)
-            tcp_listen_add(worker->tcp, order->tcp);
+        if (!listen_on(worker, order)) {
+            wait_to_listen(worker, order);
+            return;
+        }
         break;
     case ORDER_LEAVE:
         leave_address(worker, &order->address);
         break;
     case ORDER_SETUP:
         engine_set_setup(worker->engine, order->setup);
-        setup_drop(order->setup);
         break;
     case ORDER_STOP:
         begin_stop(worker);
         break;
     }
-    free(order);
+    drop_order(order);
+}
+
+static void listen_again(struct worker *worker)
+{
+    struct order *order = worker->waiting, *next;
+    worker->waiting     = NULL;
+    for (; order; order = next) {
+        next = order->next;
+        carry_out(worker, order);
+    }
 }
 
 static void on_wake(uv_async_t *wake)
@@ -367,6 +421,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
     if (worker->now - atomic_load_explicit(&worker->pulse, memory_order_relaxed) >= PULSE_EVERY) {
         atomic_store_explicit(&worker->pulse, worker->now, memory_order_relaxed);
         look_at_listeners(worker);
+        listen_again(worker);
         tell_limited(worker);
     }
     msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
@@ -507,14 +562,8 @@ uint64_t worker_join(struct worker *worker, struct counters *sum)
 #include "query/counters.def"
 #undef COUNTER
     struct order *order;
-    while ((order = take_order(worker))) {
-        if (order->kind == ORDER_LISTEN) {
-            close_fd(order->udp);
-            close_fd(order->tcp);
-        }
-        setup_drop(order->setup);
-        free(order);
-    }
+    while ((order = take_order(worker)))
+        drop_order(order);
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);
     pthread_mutex_destroy(&worker->lock);

@@ -24,9 +24,11 @@ struct worker_options {
 /* Starts the thread, without listeners. NULL: no memory, descriptors or threads. */
 struct worker *worker_start(const struct worker_options *options);
 
-/* Orders, carried out soon and in this sequence. False: no memory (the descriptors are closed). */
-bool worker_listen(struct worker *worker, int udp, int tcp); /* takes both, from net's bind functions; -1: none */
-bool worker_leave(struct worker *worker, const struct address *address);
+/* Orders, carried out soon and in this sequence. None is lost for want of memory: giving one waits for it, and what the
+ * worker cannot listen on for now waits with it, its queries in the sockets' queues. */
+/* Takes both, from net's bind functions; -1: none. */
+void worker_listen(struct worker *worker, const struct address *address, int udp, int tcp);
+void worker_leave(struct worker *worker, const struct address *address);
 void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 
 /* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end, of which the keeper is woken;

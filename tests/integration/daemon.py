@@ -54,7 +54,7 @@ def wait_for(condition, seconds, what, every=0.05):
 
 
 def environment(**extra):
-    return {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1",
+    return {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1",
             **extra}
 
 
