@@ -88,6 +88,7 @@ class Daemon:
         self.set(config or {})
         self.prefix = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = None
+        self.extra = {}  # environment
         self._notify = None
         self.log_path = self.directory / "log"
 
@@ -129,7 +130,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*self.prefix, program("bywayd"), "-c", str(self.path), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=environment(NOTIFY_SOCKET=str(path)))
+                                            env=environment(NOTIFY_SOCKET=str(path), **self.extra))
         return self.process
 
     @staticmethod

@@ -12,7 +12,6 @@ import socket
 import struct
 import subprocess
 import time
-from unittest import mock
 
 import dns.exception
 import pytest
@@ -20,7 +19,7 @@ import pytest
 from client import Load, TcpClient, ask, question, udp_exchange
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
 from daemon import Daemon, program, run, wait_for
-from upstream import Servfail, endpoint, free_port
+from upstream import Resolve, Servfail, Truncate, endpoint, free_port
 
 FOREVER = 1 << 40
 
@@ -55,10 +54,7 @@ class Starving(Daemon):
     def __init__(self, famine, *arguments, **options):
         super().__init__(*arguments, **options)
         self.famine = famine
-
-    def spawn(self, *arguments):
-        with mock.patch.dict(os.environ, self.famine.environment):
-            return super().spawn(*arguments)
+        self.extra = famine.environment
 
     def call(self, method, parameters=None):
         """The reply; None: it closed the connection before the line was whole."""
@@ -79,9 +75,10 @@ class Starving(Daemon):
     @contextlib.contextmanager
     def plenty(self):
         """Memory enough for what the test asks meanwhile."""
-        nth, self.famine.nth = self.famine.nth, -1
+        before = self.famine.nth, self.famine.one_in
+        self.famine.end()
         yield
-        self.famine.nth = nth
+        self.famine.nth, self.famine.one_in = before
 
     def walk(self, act):
         """Calls act() with its first allocation failing, then the second, until none fails any more; the count."""
@@ -220,3 +217,112 @@ def test_every_reload(starving, fresh, second):
                 wait_for(lambda: not served(), 5, "the old address is left")
     assert daemon.walk(turn) > 100
     assert daemon.ask(zone).rcode == "NOERROR"
+
+
+# ---- queries ----
+
+
+@pytest.mark.parametrize("road", ["udp", "tcp", "upstream_tcp", "external"])
+def test_every_query(starving, fresh, domestic, road):
+    """An answer, or SERVFAIL, by the deadline; over TCP the connection may close instead, and the client asks again."""
+    daemon = starving({"fallback.deadline": "1s"})
+    zone = fresh("open")
+    domestic.set(zone, {"upstream_tcp": Truncate(), "external": Servfail()}.get(road, Resolve()))
+    serial = itertools.count()
+
+    def turn():
+        name = f"n{next(serial)}.{zone}"
+        if road == "tcp":
+            with TcpClient(daemon.where, timeout=3) as client:
+                client.send(question(name).to_wire())
+                wire = client.receive()
+            assert wire is None or wire[3] & 15 in (0, 2)
+        else:
+            reply = daemon.ask(name, timeout=3)
+            assert reply.rcode in ("NOERROR", "SERVFAIL") and reply.elapsed < 2
+    for _ in range(3):
+        assert daemon.walk(turn) > 0
+    assert daemon.ask(f"whole.{zone}", tcp=road == "tcp").rcode == "NOERROR"
+
+
+def test_a_famine(starving, domestic, fresh):
+    """One allocation of 20 fails, for seconds: verdicts that were told of stand, also after a restart, and none is
+    invented; afterwards all is as ever."""
+    daemon = starving({"workers": 2, "learning.recheck_first": "1s", "learning.recheck_max": "2s"})
+    shut, open_zone = [fresh("shut") for _ in range(6)], fresh("open")
+    warm(daemon)
+    for zone in shut:
+        domestic.set(zone, Servfail())
+    daemon.famine.one_in = 20
+    loads = [Load(daemon.where, f"n{{}}.{zone}", rate=20) for zone in (*shut, open_zone)]
+    loads.append(Load(daemon.where, f"t{{}}.{open_zone}", rate=50, tcp=True))
+    told = set()
+    end = time.monotonic() + 3
+    while time.monotonic() < end or (not told and time.monotonic() < end + 20):
+        daemon.call("reload")
+        daemon.call("zones.list")
+        with daemon.plenty():
+            told |= {entry["zone"] for entry in daemon.call("zones.list")["result"] if entry["state"] == "blocked"}
+        assert daemon.process.poll() is None, daemon.log()[-6000:]
+    for load in loads:
+        load.stop()
+    assert told and daemon.famine.failed > 100
+    daemon.famine.end()
+    for load in loads[:-1]:
+        assert not load.lost and {reply.rcode for reply in load.replies} <= {"NOERROR", "SERVFAIL"}, load.lost[:3]
+    assert loads[-1].replies and all("closed" in why or "no answer" in why for _, why in loads[-1].lost)
+    listed = {f"{zone}." for zone in shut}
+    assert told <= set(daemon.zones()) <= listed, daemon.log()[-4000:]
+    for zone in shut:
+        assert daemon.ask(f"after.{zone}").addresses == [EXTERNAL]
+    for zone in listed:
+        daemon.wait_state(zone, "blocked")
+    daemon.restart()
+    assert set(daemon.zones(state="blocked")) == listed
+    assert daemon.ask(f"after.{open_zone}", tcp=True).addresses == [DOMESTIC]
+
+
+# ---- the start ----
+
+
+def starts(daemon, nth):
+    """Whether it came up, or ended with 1 and a reason; None: no allocation failed."""
+    daemon.famine.nth = nth
+    process = daemon.spawn()
+    wait_for(lambda: process.poll() is not None or any("READY=1" in notice for notice in daemon.notices), 20, "a start",
+             every=0.01)
+    came_up = process.poll() is None
+    failed, daemon.famine.nth = daemon.famine.nth < 0, -1
+    if came_up:
+        daemon.stop()
+    else:
+        daemon.process = None
+        daemon.check_log()
+        assert process.returncode == 1 and "error" in daemon.log(), (nth, process.returncode, daemon.log()[-2000:])
+    daemon.log_path.unlink()
+    return came_up if failed else None
+
+
+STEP = int(os.environ.get("FAMINE_STEP", "4"))  # 1: every allocation, a minute
+
+
+def test_starts(famine_library, tmp_path, domestic, external):
+    """From the first allocation after the configuration was read (what is before is test_settings.c's)."""
+    config = {"workers": 1, "cache.memory": "1MiB"}
+    walkers = [Starving(Famine(famine_library, tmp_path / f"famine{n}"), [domestic], [external], config)
+               for n in range(4)]
+    famine = walkers[0].famine
+    famine.nth = FOREVER
+    assert run(program("bywayd"), "-c", str(walkers[0].path), "--check", **famine.environment).returncode == 0
+    first = FOREVER - famine.nth
+    nths = itertools.count(first, STEP)
+
+    def walk(daemon):
+        seen = []
+        while (result := starts(daemon, next(nths))) is not None:
+            seen.append(result)
+        daemon.close()
+        return seen
+    with concurrent.futures.ThreadPoolExecutor(len(walkers)) as pool:
+        seen = sum(pool.map(walk, walkers), [])
+    assert seen.count(False) > 50 / STEP

@@ -10,12 +10,15 @@
 enum heap_mode {
     HEAP_WORKS,
     HEAP_FAILS_ONCE, /* when `countdown` is over */
+    HEAP_FAILS_SOME, /* one in `odds` */
     HEAP_FAILS,
 };
 
 static _Thread_local enum heap_mode mode;
 static _Thread_local size_t         countdown;
 static _Thread_local size_t         count;
+static _Thread_local uint64_t       chance;
+static _Thread_local uint32_t       odds;
 static _Thread_local int            failed;
 
 void *__real_malloc(size_t size);
@@ -36,6 +39,14 @@ void heap_fail_at(size_t nth)
     failed    = 0;
 }
 
+void heap_fail_some(uint64_t seed, uint32_t one_in)
+{
+    mode   = HEAP_FAILS_SOME;
+    chance = seed;
+    odds   = one_in;
+    failed = 0;
+}
+
 void heap_fail_all(void)
 {
     mode   = HEAP_FAILS;
@@ -50,11 +61,19 @@ int heap_restore(void)
 
 size_t heap_count(void) { return count; }
 
+/* Knuth's MMIX generator, whose high bits are the good ones. */
+static int heap_draws(void)
+{
+    chance = chance * 6364136223846793005u + 1442695040888963407u;
+    return (chance >> 32) % odds == 0;
+}
+
 /* Counts this allocation and tells whether it may go on. */
 static int heap_allows(void)
 {
     count++;
-    if (mode == HEAP_WORKS || (mode == HEAP_FAILS_ONCE && countdown-- > 0))
+    if (mode == HEAP_WORKS || (mode == HEAP_FAILS_ONCE && countdown-- > 0) ||
+        (mode == HEAP_FAILS_SOME && !heap_draws()))
         return 1;
     if (mode == HEAP_FAILS_ONCE)
         mode = HEAP_WORKS;

@@ -9,12 +9,15 @@
 #define LIB_HEAP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The `nth` allocation from now (0: the next one) returns NULL with ENOMEM, once; later ones succeed. */
 void heap_fail_at(size_t nth);
+/* Of `one_in` allocations one fails, drawn by chance, until heap_restore(); the same seed draws the same ones. */
+void heap_fail_some(uint64_t seed, uint32_t one_in);
 /* All allocations fail from now on, until heap_restore(). */
 void heap_fail_all(void);
-/* Nothing fails any more. Returns whether something did since the last heap_fail_at() or heap_fail_all(). */
+/* Nothing fails any more. Returns whether something did since the last heap_fail_…(). */
 int heap_restore(void);
 /* Allocations tried by this thread so far. */
 size_t heap_count(void);

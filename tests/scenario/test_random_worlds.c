@@ -3,6 +3,7 @@
  * world itself (lib/world.h); on failure the seed is
  * printed, and WORLD_SEED=n repeats that one alone.
  */
+#include "lib/heap.h"
 #include "lib/world.h"
 
 #include "dns/text.h"
@@ -98,7 +99,8 @@ static void say_a_word(struct world *world)
     prober_disregard(world_prober(world), name_view(&name));
 }
 
-static void one_world(uint64_t seed)
+/* `one_in`: of so many allocations one fails; 0: none. Whether some did. */
+static bool one_world(uint64_t seed, uint32_t one_in)
 {
     struct world_options options = {
         .seed           = seed,
@@ -129,6 +131,8 @@ static void one_world(uint64_t seed)
     world_alias(world, "x.co.uk", "x.home.example");
     world_alias(world, "in.corp.c.com", "b.example");
     world_cut(world, "er.b.example");
+    if (one_in)
+        heap_fail_some(seed, one_in);
     for (unsigned i = 0; i < QUESTIONS; i++) {
         if (world_random(world, 4) == 0)
             draw(world);
@@ -137,11 +141,15 @@ static void one_world(uint64_t seed)
             world_run(world, world_random(world, world_random(world, 8) ? 300 : 8000));
         if (world_random(world, 15) == 0)
             say_a_word(world);
-        if (world_random(world, 200) == 0)
+        if (!one_in && world_random(world, 200) == 0) /* test_memory.c's */
             world_reload(world, &options);
     }
     world_run(world, world_random(world, 2) ? 30000 : 100);
+    bool was_poor = heap_restore();
+    if (one_in)
+        world_run(world, 30000);
     world_end(world);
+    return was_poor;
 }
 
 static uint64_t drawn; /* for the report of a failure */
@@ -151,18 +159,35 @@ static void what_holds_in_all_worlds(void **state)
     (void) state;
     const char *only = getenv("WORLD_SEED");
     if (only) {
-        one_world(strtoull(only, NULL, 10));
+        one_world(strtoull(only, NULL, 10), 0);
         return;
     }
     for (uint64_t seed = 0; seed < WORLDS; seed++) {
         drawn = seed;
-        one_world(seed);
+        one_world(seed, 0);
     }
+}
+
+/* The same, where memory is short now and then: nothing that must hold falls with it. */
+static void what_holds_in_poor_worlds(void **state)
+{
+    (void) state;
+    static const uint32_t odds[] = {2, 5, 20, 100};
+    const char           *only   = getenv("WORLD_SEED");
+    unsigned              poor   = 0;
+    for (uint64_t seed = only ? strtoull(only, NULL, 10) : 0; seed < WORLDS; seed++) {
+        drawn = seed;
+        poor += one_world(seed, odds[seed / 7 % ARRAY_LEN(odds)]);
+        if (only)
+            return;
+    }
+    assert_true(poor > WORLDS / 2);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_holds_in_all_worlds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_holds_in_all_worlds),
+                                       cmocka_unit_test(what_holds_in_poor_worlds)};
     int                     failed  = cmocka_run_group_tests(tests, NULL, NULL);
     if (failed)
         print_error("seed %u\n", (unsigned) drawn);
