@@ -20,7 +20,7 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 test_packages="$lab_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
-    knot-dnsutils ldnsutils bind9 knot dnsdist mandoc systemd
+    knot-dnsutils ldnsutils bind9 knot dnsdist mandoc systemd libseccomp2
     shellcheck clang clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed

@@ -86,9 +86,10 @@ class Daemon:
             "log": {"level": "debug"},
         }
         self.set(config or {})
-        self.prefix = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = None
         self.extra = {}  # environment
+        limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+        self.program = [*limit, program("bywayd")]
         self._notify = None
         self.log_path = self.directory / "log"
 
@@ -128,7 +129,7 @@ class Daemon:
         self.notices = []
         threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.prefix, program("bywayd"), "-c", str(self.path), *arguments],
+            self.process = subprocess.Popen([*self.program, "-c", str(self.path), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment(NOTIFY_SOCKET=str(path), **self.extra))
         return self.process
