@@ -52,6 +52,8 @@ struct owner {
 
 /* The disk: how many syncs of snapshot.tmp it still does, the next one hangs; negative: all. */
 static atomic_int snapshot_syncs = -1;
+/* Which allocation of the scribe's fails, counted from its next sync of snapshot.tmp on; 0: none. */
+static atomic_int scribe_refused;
 
 static int sync_as(long call, int file)
 {
@@ -65,6 +67,10 @@ static int sync_as(long call, int file)
         while (snapshot_syncs == 0)
             usleep(1000);
         snapshot_syncs--;
+    }
+    if (strstr(name, "/snapshot.tmp") != NULL && scribe_refused > 0) {
+        heap_fail_at((size_t) scribe_refused - 1);
+        scribe_refused = 0;
     }
     return (int) syscall(call, file);
 }
@@ -1126,6 +1132,52 @@ static void test_memory_fails(void **state)
     owner_forget(owner);
 }
 
+/* The first snapshot fails for want of memory, at each place in turn: in the owner's thread, where the job is made, and
+ * in the scribe's, while records come. Nothing that was appended is lost. */
+static void test_memory_fails_amid_a_snapshot(void **state)
+{
+    struct owner *owner   = *state;
+    bool          refused = true;
+
+    for (size_t n = 0; refused; n++) {
+        setup(state);
+        owner_read(owner);
+        owner->count = 100;
+        assert_int_equal(uv_loop_init(&owner->loop), 0);
+        heap_fail_at(1 + n); /* 0: the scribe itself */
+        assert_int_equal(store_start(owner->store, &owner->loop, owner_collect, owner_report, owner), 0);
+        refused = heap_restore();
+        owner_append(owner);
+        assert_true(run_until(owner, has_snapshot) && run_until(owner, has_healed));
+        owner_close(owner, PATIENCE_MS);
+        owner_read(owner);
+        assert_int_equal(owner->replayed, 101);
+        owner_forget(owner);
+        teardown(state);
+    }
+    for (int n = 1; n == 1 || refused; n++) {
+        setup(state);
+        owner_read(owner);
+        owner->count   = 100;
+        scribe_refused = n;
+        snapshot_syncs = 0; /* it hangs until a record has come */
+        owner_start(owner);
+        owner_append(owner);
+        snapshot_syncs = -1;
+        assert_true(run_until(owner, has_snapshot));
+        refused = stats(owner).failures > 0;
+        assert_true(refused || n > 1);
+        owner_append(owner);
+        assert_true(run_until(owner, has_healed));
+        owner_close(owner, PATIENCE_MS);
+        owner_read(owner);
+        assert_int_equal(owner->replayed, 102);
+        owner_forget(owner);
+        teardown(state);
+    }
+    setup(state);
+}
+
 /* Appends for ever, and says after each sync how far it came. */
 static void child_run(struct owner *owner, int out)
 {
@@ -1258,6 +1310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_late_disk_is_reported, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_late_owner_is_no_late_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_fails_amid_a_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
     };
