@@ -1,0 +1,454 @@
+"""Measures byway beside the floor and Debian's other forwarders; scripts/bench installs, builds and calls this.
+
+usage: bench.py [--quick] [--only NAME] [--json FILE] [--set-baseline] BUILD BYWAYD
+
+Every figure of a table is taken in one run, round by round in turn, and what counts are ratios: the median of each
+round's own. CPU is user and system time of all threads of the server for one answered query.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import load
+import servers
+from servers import Server
+
+HERE = pathlib.Path(__file__).resolve().parent
+BASELINE = HERE / "baseline.json"
+GROWN = 1.02  # instructions for a piece, of the baseline's, from which a growth is told
+HITS = 1000  # names that are asked again and again
+MILLION = 1000000
+
+
+class Bench:
+    def __init__(self, options, directory):
+        self.build, self.program, self.quick = options.build, options.bywayd, options.quick
+        self.directory = pathlib.Path(directory)
+        self.results = []
+        self.ports = iter(range(5400, 5500))
+        self.serial = 0
+        self.hits = load.write_names(self.directory / "hits", (f"host{i}.fine{i % 97}.test" for i in range(HITS)))
+
+    # -- servers
+
+    @contextlib.contextmanager
+    def servers(self, **argvs):
+        """Named servers on CORE, ready to answer."""
+        running = {}
+        with contextlib.ExitStack() as stack:
+            directory = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
+            for name, argv in argvs.items():
+                running[name] = Server(name, next(self.ports), argv, directory)
+                stack.callback(running[name].stop)
+            for name, server in running.items():
+                if name != "floor":
+                    server.wait()
+            yield running
+
+    def byway(self, **settings):
+        return servers.byway(self.program, **settings)
+
+    def peers(self, *names):
+        return {name: servers.PEERS[name] for name in names or servers.PEERS}
+
+    # -- results
+
+    def row(self, work, goal, value, met, note=""):
+        self.results.append({"work": work, "goal": goal, "value": value, "met": met, "note": note})
+        print(f"  {'ok  ' if met else 'MISS'}  {work}: {value} (goal: {goal}){'; ' + note if note else ''}", flush=True)
+
+    def rounds(self, least):
+        return 3 if self.quick else least
+
+    def seconds(self, wanted):
+        return 0.7 if self.quick else wanted
+
+    def unique(self, count, pattern="fine{zone}"):
+        """A file of names that nobody has asked yet."""
+        self.serial += 1
+        path = self.directory / "unique"
+        zones = (pattern.format(zone=i % 97) for i in range(count))
+        return load.write_names(path, (f"u{self.serial}x{i}.{zone}.test" for i, zone in enumerate(zones)))
+
+
+def cost(server, run):
+    """CPU µs for one answered query, and the run."""
+    before = server.cpu()
+    done = run(server)
+    return (server.cpu() - before) / max(done.answered, 1) * 1e6, done
+
+
+def compare(bench, running, run, rounds):
+    """{name: [µs in each round]}; each round takes every server in turn, so that noise meets all."""
+    costs = {name: [] for name in running}
+    lost = dict.fromkeys(running, 0)
+    for _ in range(rounds):
+        for name, server in running.items():
+            micros, done = cost(server, run)
+            costs[name].append(micros)
+            lost[name] += done.lost
+    for name, values in costs.items():
+        print(f"    {name:14} {statistics.median(values):6.2f} µs" + (f", {lost[name]:.0f} lost" if lost[name] else ""),
+              flush=True)
+    return costs
+
+
+def ratio(costs, of, to):
+    return statistics.median(a / b for a, b in zip(costs[of], costs[to]))
+
+
+def best_of(costs, names):
+    return min(names, key=lambda name: statistics.median(costs[name]))
+
+
+# -- the measures
+
+
+def hits(bench):
+    """UDP, everything in the cache, one worker."""
+    seconds = bench.seconds(1.5)
+    peers = bench.peers(*(["dnsdist", "kresd", "unbound"] if bench.quick else []))
+    with bench.servers(floor=servers.echo(bench.build), byway=bench.byway(), **peers) as running:
+        for name in running:
+            if name != "floor":
+                load.run(running[name].port, bench.hits, 0.5)
+        costs = compare(bench, running, lambda server: load.run(server.port, bench.hits, seconds), bench.rounds(7))
+    to_floor = ratio(costs, "byway", "floor")
+    bench.row("UDP hits, CPU to the floor's", "<= 1.2", f"{to_floor:.2f}", to_floor <= 1.2)
+    peer = best_of(costs, peers)
+    to_peer = ratio(costs, "byway", peer)
+    bench.row(f"UDP hits, CPU to the best peer's ({peer})", "< 0.9", f"{to_peer:.2f}", to_peer < 0.9)
+
+
+def tcp(bench):
+    seconds = bench.seconds(1.5)
+    peers = bench.peers(*(["kresd", "named"] if bench.quick else ["kresd", "named", "pdns_recursor", "dnsdist", "unbound"]))
+    with bench.servers(byway=bench.byway(), **peers) as running:
+        for server in running.values():
+            load.run(server.port, bench.hits, 0.5)
+        costs = compare(bench, running, lambda server: load.run(server.port, bench.hits, seconds, clients=40, tcp=True),
+                        bench.rounds(5))
+    peer = best_of(costs, peers)
+    value = ratio(costs, "byway", peer)
+    bench.row(f"TCP hits, 40 connections, CPU to the best peer's ({peer})", "<= 0.75", f"{value:.2f}", value <= 0.75)
+
+
+def misses(bench):
+    seconds = bench.seconds(1.5)
+    peers = bench.peers(*(["dnsdist"] if bench.quick else []))
+    with bench.servers(byway=bench.byway(), **peers) as running:
+        costs = compare(bench, running, lambda server: load.run(server.port, bench.unique(200000), seconds, outstanding=200),
+                        bench.rounds(5))
+    value = ratio(costs, "byway", "dnsdist")
+    bench.row("misses at full load, CPU to dnsdist's", "<= 1.0", f"{value:.2f}", value <= 1.0)
+
+
+def misses_slow(bench):
+    seconds = bench.seconds(3)
+    with bench.servers(byway=bench.byway(), **bench.peers("unbound")) as running:
+        costs = compare(bench, running, lambda server: load.run(server.port, bench.unique(5000), seconds, rate=1000),
+                        bench.rounds(5))
+    value = ratio(costs, "byway", "unbound")
+    bench.row("misses at 1,000 a second, CPU to Unbound's", "<= 0.7", f"{value:.2f}", value <= 0.7)
+
+
+def counts_of(where):
+    reply = servers.exchange(*where, servers.question("counts.test", 16), 2)
+    return {kind: int(count) for kind, count in re.findall(rb"(\w+)=(\d+)", reply)}
+
+
+def asked_since(where, before):
+    return {kind.decode(): count - before[kind] for kind, count in counts_of(where).items()}
+
+
+def control(server, *command, timeout=120):
+    argv = [str(pathlib.Path(server.control_program)), "-s", str(server.directory / "control.sock"), "--json", *command]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"bywayctl {' '.join(command)}: {done.stderr}")
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"not within {seconds} s: {what}")
+        time.sleep(0.2)
+
+
+def blocked(bench):
+    """Half of the names in zones where domestic is silent, learned beforehand."""
+    zones = 97
+    with bench.servers(byway=bench.byway()) as running:
+        server = running["byway"]
+        server.control_program = pathlib.Path(bench.program).with_name("bywayctl")
+        fine = load.write_names(bench.directory / "fine", (f"seen.fine{i}.test" for i in range(zones)))
+        load.run(server.port, fine, 1, rate=200)
+        teach = load.write_names(bench.directory / "teach",
+                                 (f"teach{k}.silent{i}.test" for k in range(3) for i in range(zones)))
+
+        def learned():
+            load.run(server.port, teach, 1, rate=100)
+            return len(control(server, "zones", "--state", "blocked")) >= zones
+
+        wait_until(learned, 60, f"{zones} silent zones learned")
+        time.sleep(6)  # what was asked meanwhile has ended
+        seconds, costs = bench.seconds(1.5), {"plain": [], "blocked": []}
+        home, abroad, answered, sent = counts_of(servers.DOMESTIC), counts_of(servers.EXTERNAL), 0, 0
+        for _ in range(bench.rounds(5)):
+            for kind, pattern in (("plain", "fine{zone}"), ("blocked", "silent{zone}")):
+                micros, done = cost(server, lambda server, pattern=pattern: load.run(
+                    server.port, bench.unique(200000, pattern), seconds, outstanding=200))
+                costs[kind].append(micros)
+                answered, sent = answered + done.answered, sent + done.sent
+        home, abroad = asked_since(servers.DOMESTIC, home), asked_since(servers.EXTERNAL, abroad)
+    for kind, values in costs.items():
+        print(f"    {kind:14} {statistics.median(values):6.2f} µs")
+    print(f"    domestic was asked {home}, external {abroad}, for {answered:.0f} answered of {sent:.0f} queries", flush=True)
+    value = ratio(costs, "blocked", "plain")
+    bench.row("misses in learned zones, CPU to a plain miss's", "<= 1.1", f"{value:.2f}", value <= 1.1)
+    packets = (home["fine"] + home["silent"] + abroad["fine"] + abroad["silent"]) / answered
+    bench.row("upstream packets for a query", "1.00", f"{packets:.3f}", packets < 1.005)
+    bench.row("names of healthy zones sent external", "0", str(abroad["fine"]), abroad["fine"] == 0)
+    bench.row("answered, of all queries", "all", f"{answered / sent:.4f}", answered == sent)
+
+
+def memory(bench):
+    count = MILLION // 5 if bench.quick else MILLION
+    output = subprocess.run([f"{bench.build}/tests/bench/bench-micro", "memory", str(count)], capture_output=True,
+                            text=True, check=True).stdout
+    wire, resident, _, longest = map(float, output.split())
+    bound = 1.3 * wire + 64
+    bench.row(f"memory for an answer of {wire:.0f} bytes, {count} of them", f"<= {bound:.0f} bytes", f"{resident:.0f}",
+              resident <= bound)
+    bench.row("longest wait while they are stored", "<= 5 ms", f"{longest:.2f} ms", longest <= 5)
+
+
+def threads(bench):
+    rates = []
+    for _ in range(bench.rounds(5)):
+        output = subprocess.run([f"{bench.build}/tests/bench/bench-micro", "threads"], capture_output=True, text=True,
+                                check=True).stdout
+        one, two = map(float, output.split())
+        rates.append(two / one)
+    value = statistics.median(rates)
+    bench.row("cache and verdict lookups, two threads to one", ">= 1.8", f"{value:.2f}", value >= 1.8)
+
+
+def latency(bench):
+    """p95 of hits at half of what the load can get through."""
+    seconds = bench.seconds(3)
+    with bench.servers(floor=servers.echo(bench.build), byway=bench.byway()) as running:
+        load.run(running["byway"].port, bench.hits, 0.5)
+        capacity = min(load.run(server.port, bench.hits, 1).rate for server in running.values())
+        rate, values = int(capacity / 2), {name: [] for name in running}
+        for _ in range(bench.rounds(5)):
+            for name, server in running.items():
+                done = load.run(server.port, bench.hits, seconds, rate=rate, latencies=True)
+                values[name].append(done.percentile(0.95) * 1e6)
+    for name, figures in values.items():
+        print(f"    {name:14} {statistics.median(figures):6.0f} µs at {rate} a second")
+    value = ratio(values, "byway", "floor")
+    bench.row("p95 latency of hits at half of capacity, to the floor's", "<= 1.5", f"{value:.2f}", value <= 1.5)
+
+
+def import_zones(bench, server, count):
+    """`count` blocked zones, by pieces."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    piece = 50000
+    for begin in range(0, count, piece):
+        zones = [{"zone": f"customer{i}.example", "scope": "zone", "type": None, "state": "blocked", "via": "external",
+                  "source": "learned", "reason": "timeout", "since": now, "last_failure": now, "next_recheck": None,
+                  "failures": 3, "answered": 0, "note": ""} for i in range(begin, min(begin + piece, count))]
+        path = bench.directory / "zones.json"
+        path.write_text(json.dumps({"zones": zones}), encoding="ascii")
+        control(server, "zones", "import", str(path))
+
+
+def million(bench):
+    """What a full table of learned zones costs the others."""
+    count, seconds = MILLION // 10 if bench.quick else MILLION, bench.seconds(1.5)
+    full = bench.byway(**{"learning": {"max_zones": count}})
+    with bench.servers(empty=bench.byway(), full=full) as running:
+        running["full"].control_program = pathlib.Path(bench.program).with_name("bywayctl")
+        import_zones(bench, running["full"], count)
+        have = control(running["full"], "status")["zones"]
+        print(f"    zones: {have}", flush=True)
+        wait_quiet(running["full"])
+        for server in running.values():
+            load.run(server.port, bench.hits, 0.5)
+        for what, run in (("hits", lambda server: load.run(server.port, bench.hits, seconds)),
+                          ("misses", lambda server: load.run(server.port, bench.unique(200000), seconds, outstanding=200))):
+            costs = compare(bench, running, run, bench.rounds(7))
+            value = ratio(costs, "full", "empty")
+            bench.row(f"{count} learned zones: {what}, CPU to an empty table's", "<= 1.05", f"{value:.2f}", value <= 1.05)
+
+
+def wait_quiet(server):
+    """Until the keeper is done with what came."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        before = server.cpu()
+        time.sleep(1)
+        if server.cpu() - before < 0.02:
+            return
+
+
+class Pauses(threading.Thread):
+    """Asks for one name in the cache every half a millisecond and keeps the longest wait, ms. The questions are few, so
+    that a wait is the server's or the machine's."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.longest, self.halt = port, 0.0, threading.Event()
+
+    def run(self):
+        query = servers.question("host1.fine1.test")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(5)
+            sock.connect((servers.HOST, self.port))
+            while not self.halt.is_set():
+                began = time.perf_counter()
+                sock.send(query)
+                sock.recv(4096)
+                self.longest = max(self.longest, (time.perf_counter() - began) * 1e3)
+                time.sleep(0.0005)
+
+
+def pauses(bench):
+    """The longest wait of a hit while something large goes on, less what the floor shows in as many seconds."""
+    count = MILLION // 10
+    with bench.servers(floor=servers.echo(bench.build), byway=bench.byway(**{"cache": {"memory": "16MiB"}})) as running:
+        server = running["byway"]
+        server.control_program = pathlib.Path(bench.program).with_name("bywayctl")
+        load.run(server.port, bench.hits, 0.5)
+
+        def evict():
+            load.run(server.port, bench.unique(200000), 3, outstanding=200)
+
+        def reload():
+            for _ in range(10):
+                control(server, "reload")
+                time.sleep(0.2)
+
+        def learn():
+            import_zones(bench, server, count)  # each is published, written, and the journal compacted
+            wait_quiet(server)
+
+        works = {"nothing": lambda: time.sleep(3), "reload": reload, "eviction": evict,
+                 "100,000 zones published and written": learn}
+        for what, work in works.items():
+            asked = [Pauses(running["floor"].port), Pauses(server.port)]
+            for pause in asked:
+                pause.start()
+            work()
+            for pause in asked:
+                pause.halt.set()
+                pause.join()
+            floor, ours = asked[0].longest, asked[1].longest
+            print(f"    {what:38} longest wait {ours:.2f} ms, floor {floor:.2f} ms", flush=True)
+            if what != "nothing":
+                bench.row(f"longest wait of a hit: {what}", "<= 5 ms over the floor", f"{ours - floor:.2f} ms",
+                          ours - floor <= 5)
+
+
+def instructions(bench, piece):
+    """Of one call: the difference of two runs, so that what comes before does not count."""
+    few, many = 1000, 5000
+    counts = []
+    for times in (few, many):
+        output = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                                 f"{bench.build}/tests/bench/bench-micro", "run", piece, str(times)],
+                                capture_output=True, text=True, check=True).stderr
+        counts.append(int(re.search(r"I\s+refs:\s+([\d,]+)", output)[1].replace(",", "")))
+    return (counts[1] - counts[0]) / (many - few)
+
+
+def compiler(bench):
+    for line in subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines():
+        return f"{line.split(' (')[0]} {line.split()[-1]}"
+    return "?"
+
+
+def micro(bench):
+    """ns, and instructions by callgrind, which are the same every time for one compiler."""
+    times = subprocess.run([f"{bench.build}/tests/bench/bench-micro", "time"], capture_output=True, text=True,
+                           check=True).stdout
+    baseline = json.loads(BASELINE.read_text(encoding="ascii")) if BASELINE.exists() else {}
+    known = baseline.get(compiler(bench), {})
+    counts = {}
+    for piece, nanos in (line.split() for line in times.splitlines()):
+        counts[piece] = round(instructions(bench, piece))
+        before = known.get(piece)
+        print(f"    {piece:14} {float(nanos):6.0f} ns {counts[piece]:6} instructions" +
+              (f", baseline {before}" if before else ", no baseline"), flush=True)
+    if bench.set_baseline:
+        BASELINE.write_text(json.dumps({**baseline, compiler(bench): counts}, indent=2) + "\n", encoding="ascii")
+        print(f"    these are the baseline of {compiler(bench)} now")
+    grown = [f"{piece} {known[piece]} -> {count}" for piece, count in counts.items()
+             if piece in known and count > known[piece] * GROWN]
+    if known:
+        bench.row("instructions for each piece, to the baseline's", "none grew by 2 %", ", ".join(grown) or "none",
+                  not grown)
+
+
+MEASURES = {measure.__name__: measure for measure in
+            (hits, tcp, misses, misses_slow, blocked, latency, million, pauses, memory, threads, micro)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench.py")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", choices=MEASURES, default=[])
+    parser.add_argument("--json")
+    parser.add_argument("--set-baseline", action="store_true")
+    parser.add_argument("build")
+    parser.add_argument("bywayd")
+    options = parser.parse_args()
+    directory = tempfile.mkdtemp(prefix="byway-bench-")
+    failed = []
+    try:
+        bench = Bench(options, directory)
+        bench.set_baseline = options.set_baseline
+        with contextlib.ExitStack() as stack:
+            for name, where, role in (("domestic", servers.DOMESTIC, "domestic"), ("external", servers.EXTERNAL, "external")):
+                upstream = Server(name, where[1], servers.origin(options.build, where, role), directory, load.CORE)
+                stack.callback(upstream.stop)
+                upstream.wait(where[0])
+            for name in options.only or MEASURES:
+                print(f"{name}: {MEASURES[name].__doc__ or ''}".split("\n", maxsplit=1)[0], flush=True)
+                try:
+                    MEASURES[name](bench)
+                except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                    failed.append(f"{name}: {error}")
+                    print(f"  FAILED  {failed[-1]}", flush=True)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print_table(bench.results)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(bench.results, indent=2) + "\n", encoding="utf-8")
+    missed = sum(not result["met"] for result in bench.results)
+    print(f"{len(bench.results) - missed} goals met, {missed} missed, {len(failed)} measures failed")
+    return 1 if failed else 0
+
+
+def print_table(results):
+    print("\n| work | goal | measured | met |\n|---|---|---|---|")
+    for result in results:
+        print(f"| {result['work']} | {result['goal']} | {result['value']} | {'yes' if result['met'] else 'no'} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
