@@ -324,6 +324,7 @@ static void on_pulse(uv_timer_t *timer)
     keeper_begin(daemon);
     if (daemon->watchdog_us && all_alive(daemon))
         sd_notify(0, "WATCHDOG=1");
+    learner_reclaim(daemon->learner); /* last, and no oftener: it waits until each worker has ended a turn */
 }
 
 static bool init_loop(struct daemon *daemon)

@@ -206,7 +206,6 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct daemon *daemon = prepare->data;
     keeper_begin(daemon);
-    learner_reclaim(daemon->learner);
     msec_t due = msec_min(prober_next(daemon->prober), kept_on_time(daemon));
     if (due >= daemon->timer_due && daemon->timer_due > daemon->now)
         return;
