@@ -146,3 +146,4 @@ def learn(daemon, domestic, zone, failure):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "release: only for a release build: size and speed")
+    config.addinivalue_line("markers", "tsan: only for a build with ThreadSanitizer")
