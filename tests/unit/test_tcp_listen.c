@@ -72,7 +72,7 @@ static void start_with(struct server *server, const char *host, struct tcp_liste
     if (options.memory == 0)
         options.memory = LIMIT_TCP_MEMORY;
     if (options.message_ms == 0)
-        options.message_ms = 2000;
+        options.message_ms = 5000;
     server->listen = tcp_listen_create(&loop, &options, handle, server);
     assert_non_null(server->listen);
     assert_true(tcp_listen_add(server->listen, fd));
@@ -267,12 +267,12 @@ static void test_idle_connections_close(void **state)
 {
     (void) state;
     struct server server;
-    start(&server, "127.0.0.1", 150, 10);
+    start(&server, "127.0.0.1", 400, 10);
     server.later = true;
     int silent = client_of(&server), busy = client_of(&server), slow = client_of(&server);
     write_all(busy, "\0\1a", 3);
-    for (unsigned i = 0; i < 6; i++) {
-        write_all(slow, i == 0 ? "\0" : i == 1 ? "\7" : "x", 1);
+    for (unsigned i = 0; i < 12; i++) {
+        write_all(slow, i == 0 ? "\0" : i == 1 ? "\x0e" : "x", 1);
         run_for(&loop, 50);
     }
     assert_true(is_closed(silent));
@@ -280,10 +280,10 @@ static void test_idle_connections_close(void **state)
     assert_int_equal(stats(&server)->open, 2); /* one waits for its answer, one has begun a question */
     answer(&server, 0, "A");
     expect(busy, "\0\1A", 3);
-    run_for(&loop, 100);
+    run_for(&loop, 150);
     assert_false(is_closed(busy));
     RUN_UNTIL(&loop, is_closed(busy));
-    write_all(slow, "xxx", 3);
+    write_all(slow, "xxxx", 4);
     RUN_UNTIL(&loop, server.handled == 2);
     answer(&server, 1, "B");
     expect(slow, "\0\1B", 3);
@@ -300,14 +300,14 @@ static void test_what_gets_no_answer_keeps_no_place(void **state)
 {
     (void) state;
     struct server server;
-    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 200, .message_ms = 200, .connections = 10});
+    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 500, .message_ms = 300, .connections = 10});
     int empty = client_of(&server), honest = client_of(&server);
     write_all(empty, "\0", 1);
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 100 && stats(&server)->idle_closed == 0; i++) {
         (void) !send(empty, "\0\0", 2, MSG_NOSIGNAL);
         write_all(honest, "\0\1a", 3);
         expect(honest, "\0\1a", 3);
-        run_for(&loop, 50);
+        run_for(&loop, 20);
     }
     assert_true(is_closed(empty));
     assert_int_equal(stats(&server)->idle_closed, 1);
@@ -337,16 +337,17 @@ static void test_a_message_must_end(void **state)
 {
     (void) state;
     struct server server;
-    start_with(&server, "127.0.0.1", (struct tcp_listen_options){.idle_ms = 400, .message_ms = 150, .connections = 10});
+    start_with(&server, "127.0.0.1",
+               (struct tcp_listen_options){.idle_ms = 2000, .message_ms = 400, .connections = 10});
     int busy = client_of(&server), dribbling = client_of(&server), silent = client_of(&server);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 15; i++) {
         (void) !send(dribbling, i == 0 ? "\1" : "x", 1, MSG_NOSIGNAL);
         write_all(busy, i == 0 ? "\0\1a\0" : "\1a\0", i == 0 ? 4 : 3); /* it ends one, and begins another */
         run_for(&loop, 50);
     }
     assert_true(is_closed(dribbling));
     assert_int_equal(stats(&server)->idle_closed, 1);
-    assert_int_equal(server.handled, 6);
+    assert_int_equal(server.handled, 15);
     RUN_UNTIL(&loop, stats(&server)->open == 0);
     close(busy);
     close(dribbling);
@@ -359,7 +360,7 @@ static void test_pauses(void **state)
 {
     (void) state;
     struct server server;
-    start(&server, "127.0.0.1", 300, 10);
+    start(&server, "127.0.0.1", 600, 10);
     server.stingy = true;
     server.budget = 2;
     int greedy = client_of(&server), modest = client_of(&server);
@@ -384,7 +385,7 @@ static void test_pauses(void **state)
     expect(modest, "\0\1m", 3);
     server.budget = 0;
     write_all(modest, "\0\1n", 3);
-    run_for(&loop, 500); /* longer than a connection may be idle: it is ours to go on */
+    run_for(&loop, 900); /* longer than a connection may be idle: it is ours to go on */
     assert_int_equal(stats(&server)->open, 1);
     close(greedy);
     close(modest);
@@ -396,13 +397,13 @@ static void test_how_long_a_connection_is_kept(void **state)
 {
     (void) state;
     struct server server;
-    start(&server, "127.0.0.1", 400, 8);
+    start(&server, "127.0.0.1", 1500, 8);
     int clients[8];
     for (unsigned i = 0; i < 8; i++) {
         clients[i] = client_of(&server);
         write_all(clients[i], "\0\1a", 3);
         expect(clients[i], "\0\1a", 3);
-        assert_int_equal(server.paths[i].idle_ms, i < 6 ? 400 : 0);
+        assert_int_equal(server.paths[i].idle_ms, i < 6 ? 1500 : 0);
     }
     close(clients[7]);
     close(clients[6]);
@@ -410,9 +411,9 @@ static void test_how_long_a_connection_is_kept(void **state)
     write_all(clients[0], "\0\1b", 3);
     expect(clients[0], "\0\1b", 3);
     uint64_t answered = now_ms();
-    assert_int_equal(server.paths[8].idle_ms, 400);
+    assert_int_equal(server.paths[8].idle_ms, 1500);
     RUN_UNTIL(&loop, is_closed(clients[0]));
-    assert_true(now_ms() - answered >= 390);
+    assert_true(now_ms() - answered >= 1490);
     for (unsigned i = 0; i < 6; i++)
         close(clients[i]);
     finish(&server);
