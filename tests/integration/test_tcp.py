@@ -155,10 +155,10 @@ def test_the_upstream_says_how_long_a_connection_is_kept(over_tcp, domestic, fre
     for n in range(3):
         assert over_tcp.ask(f"closed{n}.{zone}").addresses == [DOMESTIC]
     assert len(connections(domestic, zone)) == 3
-    wait_for(lambda: not domestic.open_connections(), 1, "closed as it was told")
+    wait_for(lambda: not domestic.open_connections() & connections(domestic, zone), 1, "closed as it was told")
     domestic.set(zone, Tells(40))
     assert over_tcp.ask(f"short.{zone}").addresses == [DOMESTIC]
-    wait_for(lambda: not domestic.open_connections(), 4, "closed before the upstream's time is over")
+    wait_for(lambda: not domestic.open_connections() & connections(domestic, zone), 4, "closed before its time is over")
 
 
 def test_the_question_of_how_long_is_for_tcp_alone(forwarder, domestic, fresh):

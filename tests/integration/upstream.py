@@ -491,7 +491,8 @@ class Upstream:
         return len(self.seen(zone, **filters))
 
     def open_connections(self):
-        return len(self._connections)
+        """Peers, as in Seen."""
+        return {writer.get_extra_info("peername") for writer in list(self._connections)}
 
     def forget(self):
         self._seen = []
