@@ -255,7 +255,7 @@ void prober_observe(struct prober *prober, const struct observation *observation
         sample(prober, observation);
         break;
     case OBSERVED_ECHO:
-        watches_heard(&prober->watches, name_view(&observation->name), now);
+        watches_heard(&prober->watches, name_view(&observation->name));
         break;
     case OBSERVED_COMPLAINT:
         break;

@@ -25,6 +25,7 @@ struct watch { /* of one server: health probe, control question and echo */
     msec_t             control_good;   /* sending time of the last good one */
     msec_t             control_failed; /* sending time of the last failed one */
     msec_t             echo_due;       /* when the next one is sent */
+    msec_t             echo_wait;      /* and ms from that one to the one behind it */
     bool               heard;          /* the last one came back to us */
 };
 
@@ -78,21 +79,19 @@ static void probe_health(struct watches *watches, struct watch *watch, msec_t no
 
 /* ---- echoes ---- */
 
-/* What the server says matters not, only whether the question comes back, and whether there was anybody to send it. */
+/* What the server says matters not, only whether the question comes back. */
 static void on_echo_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch *watch = owner;
-    enum outcome  out   = errand->exchange.outcome;
-    bool          alive = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
-    if (!watch->heard)
-        watch->echo_due = now + (alive ? ECHO_EVERY : ECHO_RETRY);
+    (void) errand;
+    watch->echo_due  = now + watch->echo_wait;
+    watch->echo_wait = msec_min(2 * watch->echo_wait, ECHO_LAST);
 }
 
 static void ask_echo(struct watches *watches, struct watch *watch, msec_t now)
 {
     struct desk *desk = watches->errands->desk;
     watch->heard      = false;
-    watch->echo_due   = now + ECHO_RETRY;
     watch->echo       = (struct errand){
               .life    = ECHO_LIFE,
               .aside   = true,
@@ -109,14 +108,14 @@ static bool wants_echo(const struct watches *watches, const struct watch *watch,
     return watches->errands->desk->setup->echo.len > 0 && !watch->echo.running && now >= watch->echo_due;
 }
 
-void watches_heard(struct watches *watches, struct view name, msec_t now)
+void watches_heard(struct watches *watches, struct view name)
 {
     for (unsigned i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->list[i];
         if (watch->heard || !name_equal(name_view(&watch->echo.inquiry.name), name))
             continue;
         watch->heard         = true;
-        watch->echo_due      = now + ECHO_EVERY;
+        watch->echo_wait     = ECHO_LAST;
         watch->server->loops = true;
         watches->looped(watches->owner, watch->server);
     }
@@ -321,10 +320,11 @@ bool watches_open(struct watches *watches)
                 continue;
             server->loops = false; /* it is asked again */
             watches->list[watches->count++] =
-                (struct watch){.watches  = watches,
-                               .server   = server,
-                               .external = i == SETUP_EXTERNAL,
-                               .zone     = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
+                (struct watch){.watches   = watches,
+                               .server    = server,
+                               .echo_wait = ECHO_FIRST,
+                               .external  = i == SETUP_EXTERNAL,
+                               .zone      = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
         }
     return true;
 }

@@ -12,8 +12,8 @@
 enum {                           /* ms */
     CONTROL_EVERY = 5000,        /* at most one control question to a server in that time */
     HEALTH_LOOK   = 100,         /* how often the servers' health is looked at: workers only set a flag */
-    ECHO_EVERY    = 3600 * 1000, /* somebody else's configuration may change at any time, but seldom does */
-    ECHO_RETRY    = 60 * 1000,   /* where nothing came back at all: it may start after us */
+    ECHO_FIRST    = 60 * 1000,   /* from one echo to the next, doubling: who is in the circle may start after us, … */
+    ECHO_LAST     = 3600 * 1000, /* … or have its configuration changed, as happens seldom */
 };
 
 enum {
@@ -49,7 +49,7 @@ void watches_close(struct watches *watches);
 /* Workers heal and suspect servers by themselves; what they cannot do is ask. */
 void watches_look(struct watches *watches, msec_t now);
 /* A client has asked for `name`, below setup->echo. */
-void watches_heard(struct watches *watches, struct view name, msec_t now);
+void watches_heard(struct watches *watches, struct view name);
 /* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
 void watches_tend(struct watches *watches, msec_t now);
 

@@ -124,7 +124,7 @@ def test_an_upstream_is_read_right(between, upstream, shared_external):
     assert all(count > 0 for count in sent(between, "domestic"))  # the large one came over TCP
     check_many(between.where)
     check_many_over_tcp(between.where)
-    assert sent(between, "tcp")[1] == MANY_TCP + 1  # and one echo
+    assert MANY_TCP < sent(between, "tcp")[1] < MANY_TCP + 4  # and an echo, more of them on a slow machine
     state = {row["group"]: (row["state"], row["outcomes"]["malformed"]) for row in between.control("upstreams")}
     assert state["domestic"] == state["tcp"] == ("up", 0)
     assert between.control("stats")["upstream_ignored"] == 0
