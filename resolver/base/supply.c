@@ -59,6 +59,7 @@ bool supply_attempt(void (*make)(void *context), void *context)
     if (made)
         make(context);
     supply.refused = NULL;
+    supply.taken   = NULL;
     LIST_EACH (item, next, &taken) {
         list_remove(item);
         if (!made)
