@@ -71,7 +71,7 @@ static struct layout layout_of(uint16_t type)
  * is not shaped by its letters. */
 static bool skip_name(struct view wire, size_t pos, const struct barred *barred, size_t *ret_end)
 {
-    if (barred && barred->question_end > MESSAGE_HEADER && pos >= barred->question_end && wire.len - pos >= 2 &&
+    if (barred && barred->question_end > MESSAGE_HEADER && pos >= barred->question_end && pos + 2 <= wire.len &&
         get_u16(wire.data + pos) == POINTER_TO_QUESTION) {
         *ret_end = pos + 2;
         return true;
