@@ -302,6 +302,18 @@ static struct connection *find_fresh(struct tcp_ask *ask, const struct address *
     return best;
 }
 
+/* Better than none, whatever its server has said and however long it has been silent. */
+static struct connection *find_any(struct tcp_ask *ask, const struct address *server, uint16_t id)
+{
+    LIST_EACH (link, next, &ask->connections) {
+        struct connection *connection = CONTAINER_OF(link, struct connection, link);
+        if (connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
+            !find_ticket(connection, id))
+            return connection;
+    }
+    return NULL;
+}
+
 /* What goes wrong with sending shows in on_ready. */
 static int place(struct tcp_ask *ask, const struct address *server, struct tcp_ticket *ticket)
 {
@@ -309,7 +321,7 @@ static int place(struct tcp_ask *ask, const struct address *server, struct tcp_t
     struct connection *connection = ticket->retried ? find_fresh(ask, server, id) : find_connection(ask, server, id);
     if (!connection) {
         int error = open_connection(ask, server, &connection);
-        if (error < 0)
+        if (error < 0 && !(connection = find_any(ask, server, id)))
             return error;
     }
     if (!output_frame(&connection->out, (struct view){ticket->question, ticket->len}))
@@ -352,9 +364,7 @@ void tcp_ask_keep(struct tcp_ticket *ticket, int ms)
     struct connection *connection = ticket->connection;
     if (!connection || !ticket->replied)
         return;
-    if (ms == TCP_ASK_UNTOLD)
-        connection->idle_ms = IDLE_MS;
-    else if (ms <= IDLE_MARGIN_MS)
+    if (ms <= IDLE_MARGIN_MS)
         connection->idle_ms = 0;
     else
         connection->idle_ms = ms < IDLE_MAX_MS + IDLE_MARGIN_MS ? (unsigned) ms - IDLE_MARGIN_MS : IDLE_MAX_MS;

@@ -30,15 +30,14 @@ struct tcp_ask_stats {
 
 struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
- * Events come later, never from inside this call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM
- * connections to the server, and all of them full or silent. */
+ * Events come later, never from inside this call. Where no further connection can be opened, any that there is carries
+ * it. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server, and on all of them that
+ * id, or 1000 others. */
 int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
                  struct tcp_ticket **ret);
 /* What the reply says of how long the server keeps the connection without a question (RFC 7828), ms; 0: it wants it
- * closed, and gets no more questions. To be called before the ticket is released; without a reply nothing happens. */
-enum {
-    TCP_ASK_UNTOLD = -1
-};
+ * closed, and gets no more questions. It holds until the server says otherwise. To be called before the ticket is
+ * released; without a reply nothing happens. */
 void tcp_ask_keep(struct tcp_ticket *ticket, int ms);
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket);
 /* Every ticket must have been released. Memory is freed when libuv is done (run the loop). */

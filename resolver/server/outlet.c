@@ -68,8 +68,8 @@ void outlet_release(struct outlet *outlet, struct exchange *exchange)
     if (exchange->transport == TRANSPORT_UDP) {
         udp_ask_release(outlet->udp, exchange->ticket);
     } else {
-        bool told = exchange->keepalive.form == KEEPALIVE_TOLD;
-        tcp_ask_keep(exchange->ticket, told ? exchange->keepalive.idle * 100 : TCP_ASK_UNTOLD);
+        if (exchange->keepalive.form == KEEPALIVE_TOLD)
+            tcp_ask_keep(exchange->ticket, exchange->keepalive.idle * 100);
         tcp_ask_release(outlet->tcp, exchange->ticket);
     }
     exchange->ticket = NULL;
