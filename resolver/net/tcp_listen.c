@@ -371,6 +371,7 @@ void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)
 void tcp_listen_stop(struct tcp_listen *listen)
 {
     listen->stopping = true;
+    uv_update_time(listen->loop); /* what was done in this turn must not count against who is accepted now */
     LIST_EACH (link, next, &listen->sockets)
         leave_socket(CONTAINER_OF(link, struct tcp_socket, link));
     if (listen->stats.open > 0)
