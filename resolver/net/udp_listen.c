@@ -254,6 +254,8 @@ static void flush(struct udp_listen *listen)
     unsigned         count    = outgoing->count;
     outgoing->count           = 0;
     uv_prepare_stop(&listen->turn_end);
+    if (listen->deaf) /* nobody watches for room in the socket's buffer */
+        send_waiting(listen);
     if (count == 0)
         return;
     send_batch(listen, outgoing->out, count);
@@ -418,8 +420,10 @@ void udp_listen_free(struct udp_listen *listen)
 {
     assert(listen->deaf);
     flush(listen);
-    LIST_EACH (link, next, &listen->late)
+    LIST_EACH (link, next, &listen->late) {
         drop_late(listen, CONTAINER_OF(link, struct late, link));
+        listen->stats.send_failed++;
+    }
     uv_close((uv_handle_t *) &listen->poll, on_closed);
     uv_close((uv_handle_t *) &listen->turn_end, on_closed);
     close(listen->fd);

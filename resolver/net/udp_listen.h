@@ -28,8 +28,8 @@ struct udp_listen_stats {
  * slot; `fd` is as before. */
 struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handle, void (*begin)(void *context),
                                     void *context);
-/* Sends an answer later than from the handler (nothing if it is empty), with the others of this turn of the loop, before
- * the loop waits. Best effort: a full socket buffer queues up to 64 answers, then drops and counts. */
+/* Sends an answer later than from the handler (nothing if it is empty), with the others of this turn of the loop,
+ * before the loop waits. Best effort: a full socket buffer queues up to 64 answers, then drops and counts. */
 void udp_listen_send(struct udp_listen *listen, const struct path *path, struct view answer);
 /* Reads and handles what is queued, then receives no more, so that other sockets on that address get what comes; not
  * from inside the handler. Late answers through paths of it still go out until udp_listen_free(). */
