@@ -11,7 +11,7 @@
 static void forget_outage(struct prober *prober, msec_t now)
 {
     table_turn_over(prober->desk.shared.table);
-    cache_forgive(prober->desk.shared.cache, now);
+    cache_forgive(prober->desk.shared.cache, now + HEALTH_LOOK); /* a worker's clock may be ahead of ours */
 }
 
 static void on_server_changed(void *owner, const struct server *server, bool up, msec_t now)
