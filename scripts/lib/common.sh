@@ -56,8 +56,9 @@ install_guarded() (
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
     command -v systemctl >/dev/null || exit 0
-    for unit in nsd unbound unbound-resolvconf knot dnsdist bind9-named; do # bind9 names its unit otherwise
-        case " $* " in *" ${unit%-*} "*) systemctl -q disable ${unit#bind9-} 2>/dev/null || true ;; esac
+    for pair in nsd:nsd unbound:unbound unbound:unbound-resolvconf knot:knot dnsdist:dnsdist bind9:named \
+        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns; do
+        case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )
 
