@@ -60,6 +60,7 @@ def served(daemon, zone, slowest):
              for stem, rate in (("udp", 40), ("tcp", 10))]
     try:
         yield loads
+        wait_for(lambda: all(len(load.replies) > 5 for load in loads), 10, "answers over UDP and TCP")
     finally:
         for load in loads:
             load.stop()
