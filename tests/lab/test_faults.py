@@ -94,6 +94,7 @@ def test_the_network_goes_and_comes_back(country):
     assert country.ask("mail.fine.test").rcode == "NOERROR"
     for gone, back in (("link-down", "link-up"), ("address-gone", "address-back")):
         with country.steady(*OPEN) as replies:
+            country.until("answers before", lambda: len(replies) > 1, 5)
             country.lab(gone)
             cpu, began = country.cpu(), time.monotonic()
             until_down(country, "external")
