@@ -155,8 +155,8 @@ def test_abuse_does_not_disturb_dns(byway, fresh):
     for sock in sockets:
         sock.close()
     with socket.socket(socket.AF_UNIX) as sock:  # a line without end
+        sock.connect(byway.socket)  # waits for its turn behind those
         sock.settimeout(5)
-        sock.connect(byway.socket)
         try:
             for _ in range(20):
                 sock.sendall(b"x" * (1 << 20))
