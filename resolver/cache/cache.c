@@ -105,9 +105,9 @@ void cache_set_limits(struct cache *cache, const struct cache_limits *limits)
     __atomic_store_n(&cache->memory, limits->memory, __ATOMIC_RELAXED);
     for (size_t i = 0; i < cache->count; i++) {
         struct shard *shard = &cache->shards[i];
-        pthread_mutex_lock(&shard->lock);
+        shard_lock(shard);
         shard_resize(shard, limits->memory / cache->count);
-        pthread_mutex_unlock(&shard->lock);
+        shard_unlock(shard);
     }
 }
 
@@ -184,20 +184,17 @@ enum cache_answer cache_get(struct cache *cache, const struct asked *asked, cons
 
     enum cache_answer answer = CACHE_MISS;
     struct entry     *entry, *failure;
-    pthread_mutex_lock(&place.shard->lock);
+    shard_enter(place.shard, read->reader);
     place_look(&place, &entry, &failure);
-    if (entry != NULL && entry_useless(&moment, entry)) {
-        shard_drop(place.shard, entry);
-        entry = NULL;
-    }
-    if (entry != NULL && (answer = entry_serve(entry, asked, read, out, cap, ret)) != CACHE_MISS) {
-        entry->marked = true;
+    if (entry != NULL && !entry_useless(&moment, entry) &&
+        (answer = entry_serve(entry, asked, read, out, cap, ret)) != CACHE_MISS) {
+        entry_mark(entry);
     } else if (failure != NULL && failure_holds(cache, failure, read->now)) {
-        *ret            = (struct cache_hit){.ede = failure->ede};
-        failure->marked = true;
-        answer          = CACHE_FAILURE;
+        *ret = (struct cache_hit){.ede = failure->ede};
+        entry_mark(failure);
+        answer = CACHE_FAILURE;
     }
-    pthread_mutex_unlock(&place.shard->lock);
+    shard_leave(place.shard, read->reader);
     return answer;
 }
 
@@ -246,19 +243,20 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
 
     struct moment moment = moment_of(cache, now);
     struct entry *old, *failure;
-    pthread_mutex_lock(&place.shard->lock);
+    shard_lock(place.shard);
     bool fits = shard_fits(place.shard, entry_bytes(fresh));
     if (fits) {
         place_look(&place, &old, &failure);
         if (old != NULL) {
-            fresh->marked = old->marked;
+            if (atomic_load_explicit(&old->marked, memory_order_relaxed))
+                entry_mark(fresh);
             shard_drop(place.shard, old);
         }
         if (failure != NULL)
             shard_drop(place.shard, failure);
         shard_insert(place.shard, fresh, entry_useless, &moment);
     }
-    pthread_mutex_unlock(&place.shard->lock);
+    shard_unlock(place.shard);
     if (!fits)
         free(fresh);
     return fits;
@@ -298,7 +296,7 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
     struct place  place  = cache_place(cache, key);
     struct moment moment = moment_of(cache, now);
     struct entry *answer, *failure, *fresh = NULL;
-    pthread_mutex_lock(&place.shard->lock);
+    shard_lock(place.shard);
     place_look(&place, &answer, &failure);
     if (failure == NULL) {
         failure = fresh = entry_from_failure(&place);
@@ -317,7 +315,7 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
         shard_insert(place.shard, fresh, entry_useless, &moment);
     fresh = NULL;
 out:
-    pthread_mutex_unlock(&place.shard->lock);
+    shard_unlock(place.shard);
     free(fresh);
 }
 
@@ -331,7 +329,7 @@ typedef bool (*flush_match_fn)(struct view name, struct view wanted);
 static size_t shard_flush(struct shard *shard, flush_match_fn match, struct view wanted)
 {
     size_t dropped = 0;
-    pthread_mutex_lock(&shard->lock);
+    shard_lock(shard);
     LIST_EACH (link, next, &shard->queue) {
         struct entry *entry = CONTAINER_OF(link, struct entry, queue);
         if (match(entry_name(entry), wanted)) {
@@ -339,7 +337,7 @@ static size_t shard_flush(struct shard *shard, flush_match_fn match, struct view
             dropped++;
         }
     }
-    pthread_mutex_unlock(&shard->lock);
+    shard_unlock(shard);
     return dropped;
 }
 
@@ -384,7 +382,7 @@ void cache_each(struct cache *cache, struct view name, msec_t now, cache_each_fn
     struct cache_key key    = {.name = name};
     struct shard    *shard  = cache_place(cache, &key).shard;
     struct moment    moment = moment_of(cache, now);
-    pthread_mutex_lock(&shard->lock);
+    shard_lock(shard);
     LIST_EACH (link, next, &shard->queue) {
         const struct entry *entry = CONTAINER_OF(link, struct entry, queue);
         bool                over  = entry->failure ? !failure_holds(cache, entry, now) : entry_useless(&moment, entry);
@@ -393,7 +391,7 @@ void cache_each(struct cache *cache, struct view name, msec_t now, cache_each_fn
         struct cache_line line = line_of(entry, now);
         each(context, &line);
     }
-    pthread_mutex_unlock(&shard->lock);
+    shard_unlock(shard);
 }
 
 void cache_read_stats(struct cache *cache, struct cache_stats *ret)
@@ -401,11 +399,11 @@ void cache_read_stats(struct cache *cache, struct cache_stats *ret)
     *ret = (struct cache_stats){.memory = __atomic_load_n(&cache->memory, __ATOMIC_RELAXED)};
     for (size_t i = 0; i < cache->count; i++) {
         struct shard *shard = &cache->shards[i];
-        pthread_mutex_lock(&shard->lock);
+        shard_lock(shard);
         ret->entries += shard->entries;
         ret->bytes += shard->bytes;
         ret->evictions += shard->evictions;
         ret->stores += shard->stores;
-        pthread_mutex_unlock(&shard->lock);
+        shard_unlock(shard);
     }
 }

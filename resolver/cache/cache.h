@@ -3,7 +3,7 @@
  *
  * An entry is found only under the very question it answered: nothing from authority or additional
  * ever answers another one. A failure (RFC 9520) is an entry of its own beside the answer, so it never hides a good
- * or a stale one. Split into shards, each with its lock; eviction is SIEVE (scan-resistant, O(1)).
+ * or a stale one. Split into shards, each with its locks; eviction is SIEVE (scan-resistant, O(1)).
  * Time: seconds of the caller's monotonic clock are derived from `now` (ms).
  */
 #ifndef CACHE_CACHE_H
@@ -45,12 +45,13 @@ struct cache_hit {
 
 /* Answers `asked` (its CD flag and dnssec_ok are part of the key) straight into `out`. An answer whose origin is
  * `external_origin` gets EDE `external_ede` (EDE_NONE: nothing); a stale one EDE_STALE_ANSWER. Allocates nothing; holds
- * one shard's lock for the copy. */
+ * one lock for the copy, which no other thread takes to read unless it has the same `reader` (shard.h). */
 struct cache_read {
-    msec_t  now;
-    bool    allow_stale;
-    uint8_t external_origin;
-    int     external_ede;
+    msec_t   now;
+    unsigned reader; /* number of the thread, from 0 */
+    bool     allow_stale;
+    uint8_t  external_origin;
+    int      external_ede;
 };
 enum cache_answer cache_get(struct cache *cache, const struct asked *asked, const struct cache_read *read, uint8_t *out,
                             size_t cap, struct cache_hit *ret);

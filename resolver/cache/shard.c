@@ -1,6 +1,6 @@
 /*
  * shard.c: a hash index with chains, a queue for SIEVE, and the account of bytes. It must not know the time or DNS
- * beyond where a stored message has its question. Called by cache.c under the shard's lock.
+ * beyond where a stored message has its question. Called by cache.c, which holds the shard.
  */
 #include "cache/shard.h"
 
@@ -51,10 +51,8 @@ bool shard_init(struct shard *shard, uint64_t bound)
     shard->buckets = calloc(count, sizeof *shard->buckets);
     if (shard->buckets == NULL)
         return false;
-    if (pthread_mutex_init(&shard->lock, NULL) != 0) {
-        free(shard->buckets);
-        return false;
-    }
+    for (unsigned i = 0; i < SHARD_GATES; i++)
+        pthread_mutex_init(&shard->gates[i].lock, NULL);
     shard->bytes = sizeof *shard + allocated(shard->buckets);
     return true;
 }
@@ -65,7 +63,27 @@ void shard_fini(struct shard *shard)
         free(CONTAINER_OF(link, struct entry, queue));
     }
     free(shard->buckets);
-    pthread_mutex_destroy(&shard->lock);
+    for (unsigned i = 0; i < SHARD_GATES; i++)
+        pthread_mutex_destroy(&shard->gates[i].lock);
+}
+
+void shard_enter(struct shard *shard, unsigned reader) { pthread_mutex_lock(&shard->gates[reader % SHARD_GATES].lock); }
+
+void shard_leave(struct shard *shard, unsigned reader)
+{
+    pthread_mutex_unlock(&shard->gates[reader % SHARD_GATES].lock);
+}
+
+void shard_lock(struct shard *shard)
+{
+    for (unsigned i = 0; i < SHARD_GATES; i++)
+        pthread_mutex_lock(&shard->gates[i].lock);
+}
+
+void shard_unlock(struct shard *shard)
+{
+    for (unsigned i = 0; i < SHARD_GATES; i++)
+        pthread_mutex_unlock(&shard->gates[i].lock);
 }
 
 static void index_add(struct shard *shard, struct entry *entry)
@@ -125,13 +143,13 @@ static void shard_evict(struct shard *shard, entry_useless_fn useless, const voi
         if (shard->hand == &shard->queue)
             shard->hand = shard->queue.prev;
         struct entry *entry = CONTAINER_OF(shard->hand, struct entry, queue);
-        if (!entry->marked || useless(context, entry)) {
+        if (!atomic_load_explicit(&entry->marked, memory_order_relaxed) || useless(context, entry)) {
             shard_drop(shard, entry);
             shard->evictions++;
             return;
         }
-        entry->marked = false;
-        shard->hand   = shard->hand->prev;
+        atomic_store_explicit(&entry->marked, false, memory_order_relaxed);
+        shard->hand = shard->hand->prev;
     }
 }
 

@@ -1,6 +1,11 @@
 /*
  * shard.h: one part of the cache: entries by key, their order of eviction, their bytes. Knows nothing of TTLs and of
- * what an entry means. Used by cache.c alone, which takes the lock around every call but entry_new().
+ * what an entry means. Used by cache.c alone, which holds the shard around every call but entry_new().
+ *
+ * Locks: readers come through gates, a lock each on a cache line of its own; whoever changes the shard takes all of
+ * them. A reader that has a gate to itself writes nothing that another core reads, so hits on two cores cost each no
+ * more than on one; a store pays for it with SHARD_GATES locks instead of one, which is little beside a question to an
+ * upstream.
  *
  * SIEVE: entries stand in the order they came. A hit only marks its entry. When room is needed a hand walks from the
  * oldest towards the newest, takes the mark off what it passes and evicts the first entry without one. What was asked
@@ -13,6 +18,7 @@
 #include "dns/name.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct entry {
     struct entry *next;   /* in the same bucket */
@@ -28,12 +34,21 @@ struct entry {
     bool          dnssec_ok, checking_disabled;
     bool          failure;
     bool          negative;
-    bool          marked;
+    atomic_bool   marked; /* readers set it, each behind a gate of his own */
     uint8_t       data[]; /* message and TTL offsets; failure: only name, type, class as a question has them */
 };
 
+enum {
+    SHARD_GATES = 8,  /* workers with one to themselves: more cores than a mail server gives to DNS */
+    SHARD_LINE  = 128 /* bytes that cores pass to each other */
+};
+
+struct gate {
+    _Alignas(SHARD_LINE) pthread_mutex_t lock;
+};
+
 struct shard {
-    _Alignas(64) pthread_mutex_t lock;
+    struct gate    gates[SHARD_GATES];
     struct entry **buckets;
     uint32_t       mask;  /* buckets - 1 */
     struct list    queue; /* newest first */
@@ -46,6 +61,15 @@ struct shard {
 /* False: no memory, and there is nothing to be finished. */
 bool shard_init(struct shard *shard, uint64_t bound);
 void shard_fini(struct shard *shard);
+
+/* To read: entries, and their marks. `reader`: a thread's number; those with the same one modulo SHARD_GATES wait for
+ * each other. */
+void shard_enter(struct shard *shard, unsigned reader);
+void shard_leave(struct shard *shard, unsigned reader);
+/* To change: nobody else is in. */
+void shard_lock(struct shard *shard);
+void shard_unlock(struct shard *shard);
+
 /* A new bound, with an index that suits it. Evicts nothing. Without memory the index stays as it is. */
 void shard_resize(struct shard *shard, uint64_t bound);
 
@@ -70,6 +94,12 @@ typedef bool (*entry_useless_fn)(const void *context, const struct entry *entry)
 
 /* Takes the entry over and evicts what has to go for it; it must fit. */
 void shard_insert(struct shard *shard, struct entry *entry, entry_useless_fn useless, const void *context);
+/* Somebody wanted it: it is spared by the hand once. Readers may. */
+static inline void entry_mark(struct entry *entry)
+{
+    if (!atomic_load_explicit(&entry->marked, memory_order_relaxed)) /* the line is other cores' too */
+        atomic_store_explicit(&entry->marked, true, memory_order_relaxed);
+}
 /* Removes and frees. */
 void shard_drop(struct shard *shard, struct entry *entry);
 

@@ -45,12 +45,11 @@ static int failure_ede(const struct query *query)
 
 void answering_give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
 {
-    const struct cache_read read = {
-        .now = now, .allow_stale = true, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
-    struct cache_hit  hit;
-    enum cache_answer found =
+    const struct cache_read read = desk_read(desk, now, true);
+    struct cache_hit        hit;
+    enum cache_answer       found =
         query->bogus_final ? CACHE_MISS
-                           : cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+                                 : cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
     if ((found == CACHE_STALE || found == CACHE_FRESH) &&
         route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
         if (found == CACHE_STALE)

@@ -11,6 +11,7 @@
 
 struct desk {
     struct shared   shared;
+    unsigned        reader; /* of the cache: number of the thread */
     struct effects  effects;
     struct setup   *setup; /* the current one; counted */
     struct rng      rng;
@@ -24,6 +25,16 @@ struct desk {
 static inline struct terms desk_terms(const struct desk *desk)
 {
     return (struct terms){.setup = desk->setup->serial, .turn = table_turn(desk->shared.table)};
+}
+
+/* A read of the cache now, by this thread. */
+static inline struct cache_read desk_read(const struct desk *desk, msec_t now, bool allow_stale)
+{
+    return (struct cache_read){.now             = now,
+                               .reader          = desk->reader,
+                               .allow_stale     = allow_stale,
+                               .external_origin = SETUP_EXTERNAL,
+                               .external_ede    = EDE_EXTERNAL};
 }
 
 #endif

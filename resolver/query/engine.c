@@ -31,6 +31,7 @@ struct engine *engine_create(const struct engine_options *options)
     if (!engine)
         return NULL;
     engine->desk.shared  = options->shared;
+    engine->desk.reader  = options->reader;
     engine->desk.effects = options->effects;
     engine->desk.setup   = setup_take(options->setup);
     rng_init(&engine->desk.rng, options->seed);
@@ -254,7 +255,7 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
                          uint8_t *out, size_t cap)
 {
     struct desk      *desk = &engine->desk;
-    struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
+    struct cache_read read = desk_read(desk, now, false);
     struct cache_hit  hit;
     enum cache_answer found = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {

@@ -11,6 +11,7 @@ struct engine;
 
 struct engine_options {
     struct shared  shared; /* borrowed parts */
+    unsigned       reader; /* number of the thread, from 0 */
     struct setup  *setup;  /* takes a reference of its own */
     struct effects effects;
     uint8_t        seed[RNG_SEED_BYTES];

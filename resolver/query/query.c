@@ -156,7 +156,7 @@ static bool take_claim(struct query *query, struct desk *desk, msec_t now)
 /* Nothing in the cache and nobody asks any more: the answer could not be stored. */
 static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
 {
-    const struct cache_read read = {.now = now, .external_origin = SETUP_EXTERNAL, .external_ede = EDE_EXTERNAL};
+    const struct cache_read read = desk_read(desk, now, false);
     LIST_EACH (item, next, &query->askers) {
         struct asker     *asker = CONTAINER_OF(item, struct asker, link);
         struct cache_hit  hit;

@@ -32,8 +32,11 @@ enum {
 
 static struct worker *new_worker(struct daemon *daemon)
 {
-    struct worker_options options = {
-        .shared = daemon->shared, .setup = daemon->setup, .keeper = &daemon->wake, .share = daemon->share};
+    struct worker_options options = {.shared = daemon->shared,
+                                     .number = daemon->worker_count,
+                                     .setup  = daemon->setup,
+                                     .keeper = &daemon->wake,
+                                     .share  = daemon->share};
     if (getentropy(options.seed, sizeof(options.seed)) != 0)
         return NULL;
     return worker_start(&options);

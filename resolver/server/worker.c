@@ -512,6 +512,7 @@ struct worker *worker_start(const struct worker_options *options)
 
     struct engine_options engine = {
         .shared  = options->shared,
+        .reader  = options->number,
         .setup   = options->setup,
         .effects = {worker, effect_send, effect_release, effect_answer, effect_observe},
     };

@@ -15,6 +15,7 @@ struct worker;
 
 struct worker_options {
     struct shared      shared;
+    unsigned           number; /* from 0; no two that serve at once have the same */
     struct setup      *setup;
     uv_async_t        *keeper; /* woken when there are observations */
     uint8_t            seed[RNG_SEED_BYTES];

@@ -270,6 +270,7 @@ static bool make_logic(struct world *world)
     for (unsigned i = 0; i < world->options.workers; i++) {
         struct engine_options engine = {
             .shared  = world->shared,
+            .reader  = i,
             .setup   = world->setup,
             .effects = {&world->drivers[i], world_effect_send, world_effect_release, world_effect_answer,
                         world_effect_observe},

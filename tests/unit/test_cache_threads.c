@@ -66,9 +66,10 @@ static void store(struct cache *cache, const struct cache_key *key, uint32_t num
 static const char *ask(struct hammer *hammer, const struct cache_key *key, uint32_t number, msec_t now)
 {
     struct asked            asked = {.id = 1, .edns = true, .limit = 1232, .type = key->type, .class = key->class};
-    const struct cache_read read  = {.now = now, .allow_stale = true, .external_origin = 1, .external_ede = EDE_OTHER};
-    struct cache_hit        hit;
-    uint8_t                 out[1232];
+    const struct cache_read read  = {
+         .now = now, .reader = hammer->seed, .allow_stale = true, .external_origin = 1, .external_ede = EDE_OTHER};
+    struct cache_hit hit;
+    uint8_t          out[1232];
     name_set(&asked.name, key->name);
     enum cache_answer answer = cache_get(hammer->cache, &asked, &read, out, sizeof out, &hit);
     if (answer != CACHE_FRESH && answer != CACHE_STALE)
