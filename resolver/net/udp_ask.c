@@ -1,17 +1,11 @@
 /*
  * Questions to upstreams, each from a port that nobody can guess.
  *
- * Happy path: udp_ask_open takes a fresh socket (or a kept one), sends, hands out a ticket; on_ready reads replies and
+ * Happy path: udp_ask_open takes a fresh port (or a kept socket), sends, hands out a ticket; on_ready reads replies and
  * finds each one's ticket by id; udp_ask_release gives the ticket back and closes a socket that nobody uses any more.
- * Failure modes: no descriptor left (a kept socket carries more than its share, then one of SPARES is spent), ICMP
+ * Failure modes: no descriptor left (a kept socket carries more than its share, then a spare one is spent), ICMP
  * errors (the socket's error queue is emptied, its tickets are told), ids nobody sent (told too: it may be forgery),
- * late replies to released tickets (dropped), tickets and sockets that go away while events are handed out (a dead
- * socket's memory stays until the batch is done).
- *
- * Ports: connect() without bind() lets the kernel choose. For UDP, Linux draws that port from its CSPRNG, uniformly
- * over net.ipv4.ip_local_port_range (some 28,000 ports: 14.8 bits beside the 16 of the id and the letter case).
- * Choosing ourselves from 1024..65535 would add 1.2 bits, and cost a system call, retries, and now and then the port
- * that another service of this host is about to bind.
+ * late replies to released tickets (dropped), tickets and sockets that go away while events are handed out.
  *
  * Must not know: DNS beyond the id. Called by server/.
  */
@@ -20,37 +14,21 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "net/socket.h"
+#include "net/udp_socket.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 enum {
-    UDP_ASK_FRESH_RATE = 2000,    /* questions a second that get a socket of their own: 46 ms of CPU */
-    UDP_ASK_KEPT       = 256,     /* shared sockets for each upstream: 8 bits of port that a forger must still guess */
-    UDP_ASK_USES       = 32,      /* questions through one of them: by 8 the cost of opening it is spread thin */
-    UDP_ASK_AGE_MS     = 2000,    /* and how long its port may serve */
-    SPARES             = 8,       /* descriptors held back, so that one question to each upstream can always be asked */
-    EVENTS             = 64,      /* sockets served in a wakeup */
-    IDS                = 1 << 16, /* that a message may have */
-    PICKS              = 4,       /* random tries for a kept socket without the same id */
-};
-
-struct udp_socket {
-    int              fd;   /* -1: dead, freed at the end of the batch */
-    struct upstream *kept; /* the upstream that shares it; NULL: closed with its last ticket */
-    unsigned         place;
-    unsigned         uses;
-    msec_t           born;
-    bool             aged;    /* has seen a sweep */
-    struct list      tickets; /* those told of the current event stand at the end */
-    struct list      link;    /* among the dead */
-    uint16_t         ids[UDP_ASK_USES];
-    uint8_t         *all_ids; /* a bit for each, once there are more; else NULL */
+    UDP_ASK_FRESH_RATE = 2000,           /* questions a second that get a port of their own */
+    UDP_ASK_KEPT       = 256,            /* shared sockets for each upstream: 8 bits that a forger must still guess */
+    UDP_ASK_USES       = UDP_SOCKET_IDS, /* questions through one: by 8 the cost of opening it is spread thin */
+    UDP_ASK_AGE_MS     = 2000,           /* and how long its port may serve */
+    EVENTS             = 64,             /* sockets served in a wakeup */
+    PICKS              = 4,              /* random tries for a kept socket without the same id */
 };
 
 struct udp_ticket {
@@ -70,39 +48,34 @@ struct upstream {
 
 struct udp_ask {
     uv_poll_t   poll;
-    uv_timer_t  sweep;
+    uv_timer_t  sweep;   /* runs while there are upstreams or unused sockets */
     unsigned    handles; /* not yet closed */
-    int         epoll;
     struct rng *rng;
     udp_ask_fn  handle;
     void (*begin)(void *context);
     void                *context;
     struct udp_ask_stats stats;
-    struct list          upstreams, unused, dead;
+    struct udp_sockets   sockets;
+    struct list          upstreams, unused;
     uint64_t             event;
-    bool                 dispatching;
-    unsigned             tickets, sockets_max;
-    int64_t              credit; /* thousandths of a fresh socket */
+    unsigned             tickets;
+    int64_t              credit; /* thousandths of a fresh port */
     msec_t               credited;
-    int                  spares[SPARES], spare_count;
     uint8_t              buffer[65536];
 };
 
+static void on_sweep(uv_timer_t *timer);
+
+static void want_sweep(struct udp_ask *ask)
+{
+    if (!uv_is_active((const uv_handle_t *) &ask->sweep))
+        uv_timer_start(&ask->sweep, on_sweep, UDP_ASK_AGE_MS, UDP_ASK_AGE_MS);
+}
+
 static void close_socket(struct udp_ask *ask, struct udp_socket *socket)
 {
-    assert(socket->fd >= 0 && !socket->kept && list_empty(&socket->tickets));
-    if (ask->spare_count < SPARES && dup3(ask->epoll, socket->fd, O_CLOEXEC) >= 0)
-        ask->spares[ask->spare_count++] = socket->fd; /* closes the socket in the same step, nobody snatches the slot */
-    else
-        close(socket->fd);
-    socket->fd = -1;
-    free(socket->all_ids);
-    socket->all_ids = NULL;
-    ask->stats.sockets--;
-    if (ask->dispatching)
-        list_append(&ask->dead, &socket->link);
-    else
-        free(socket);
+    udp_sockets_close(&ask->sockets, socket);
+    want_sweep(ask);
 }
 
 static void retire(struct udp_ask *ask, struct udp_socket *socket)
@@ -112,68 +85,6 @@ static void retire(struct udp_ask *ask, struct udp_socket *socket)
     socket->kept = NULL;
     if (list_empty(&socket->tickets))
         close_socket(ask, socket);
-}
-
-static int prepare_socket(struct udp_ask *ask, struct udp_socket *socket, const struct address *server)
-{
-    int error = socket_omit_pmtu(socket->fd, server);
-    /* Without it the kernel keeps "host unreachable" and "network unreachable" to itself. */
-    if (error == 0)
-        error = server->any.sa_family == AF_INET6 ? socket_set(socket->fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
-                                                  : socket_set(socket->fd, IPPROTO_IP, IP_RECVERR, 1);
-    if (error == 0 && connect(socket->fd, &server->any, server->len) < 0)
-        error = -errno;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = socket};
-    if (error == 0 && epoll_ctl(ask->epoll, EPOLL_CTL_ADD, socket->fd, &event) < 0)
-        error = -errno;
-    return error;
-}
-
-static int create_socket(struct udp_ask *ask, const struct address *server, msec_t now, struct udp_socket **ret)
-{
-    struct udp_socket *created = calloc(1, sizeof(*created));
-    if (!created)
-        return -ENOMEM;
-    created->fd = socket_open(server, SOCK_DGRAM);
-    int error   = created->fd < 0 ? created->fd : prepare_socket(ask, created, server);
-    if (error < 0) {
-        if (created->fd >= 0)
-            close(created->fd);
-        free(created);
-        return error;
-    }
-    created->born = now;
-    list_init(&created->tickets);
-    list_init(&created->link);
-    ask->stats.sockets++;
-    ask->stats.opened++;
-    *ret = created;
-    return 0;
-}
-
-/* For lack of descriptors a socket may carry more than its share. An id that it forgot would look like forgery. */
-static void note_id(struct udp_socket *socket, uint16_t id)
-{
-    if (socket->uses == UDP_ASK_USES && (socket->all_ids = calloc(1, IDS / 8)))
-        for (unsigned i = 0; i < UDP_ASK_USES; i++)
-            socket->all_ids[socket->ids[i] / 8] |= (uint8_t) (1U << socket->ids[i] % 8);
-    if (socket->all_ids)
-        socket->all_ids[id / 8] |= (uint8_t) (1U << id % 8);
-    else
-        socket->ids[socket->uses % UDP_ASK_USES] = id;
-    socket->uses++;
-}
-
-/* Was this id ever sent on the socket? (Where there was no memory for all of them: lately?) */
-static bool sent_id(const struct udp_socket *socket, uint16_t id)
-{
-    if (socket->all_ids)
-        return socket->all_ids[id / 8] >> id % 8 & 1;
-    unsigned known = socket->uses < UDP_ASK_USES ? socket->uses : UDP_ASK_USES;
-    for (unsigned i = 0; i < known; i++)
-        if (socket->ids[i] == id)
-            return true;
-    return false;
 }
 
 static struct udp_ticket *find_ticket(struct udp_socket *socket, uint16_t id)
@@ -186,8 +97,6 @@ static struct udp_ticket *find_ticket(struct udp_socket *socket, uint16_t id)
     return NULL;
 }
 
-static void on_sweep(uv_timer_t *timer);
-
 static struct upstream *get_upstream(struct udp_ask *ask, const struct address *server)
 {
     LIST_EACH (link, next, &ask->upstreams) {
@@ -199,8 +108,7 @@ static struct upstream *get_upstream(struct udp_ask *ask, const struct address *
     if (!upstream)
         return NULL;
     upstream->address = *server;
-    if (list_empty(&ask->upstreams))
-        uv_timer_start(&ask->sweep, on_sweep, UDP_ASK_AGE_MS, UDP_ASK_AGE_MS);
+    want_sweep(ask);
     list_append(&ask->upstreams, &upstream->link);
     return upstream;
 }
@@ -223,7 +131,8 @@ static void on_sweep(uv_timer_t *timer)
             free(upstream);
         }
     }
-    if (list_empty(&ask->upstreams))
+    udp_sockets_sweep(&ask->sockets);
+    if (list_empty(&ask->upstreams) && ask->sockets.unused_count == 0)
         uv_timer_stop(&ask->sweep);
 }
 
@@ -238,9 +147,10 @@ static void keep(struct upstream *upstream, unsigned place, struct udp_socket *s
 static int create_kept(struct udp_ask *ask, struct upstream *upstream, unsigned place, msec_t now)
 {
     struct udp_socket *socket;
-    int                error = create_socket(ask, &upstream->address, now, &socket);
+    int                error = udp_sockets_open(&ask->sockets, &upstream->address, &socket);
     if (error < 0)
         return error;
+    socket->born = now;
     if (upstream->kept[place])
         retire(ask, upstream->kept[place]);
     keep(upstream, place, socket);
@@ -264,10 +174,8 @@ static int pick_anyhow(struct udp_ask *ask, struct upstream *upstream, uint16_t 
         }
     }
     int error = -EMFILE;
-    while (error == -EMFILE && ask->spare_count > 0) {
-        close(ask->spares[--ask->spare_count]);
+    while (error == -EMFILE && udp_sockets_spend_spare(&ask->sockets))
         error = create_kept(ask, upstream, start, now);
-    }
     if (error == 0)
         *ret = upstream->kept[start];
     return error;
@@ -285,14 +193,14 @@ static int pick_kept(struct udp_ask *ask, const struct address *server, uint16_t
         unsigned           place  = rng_below(ask->rng, UDP_ASK_KEPT);
         struct udp_socket *socket = upstream->kept[place];
         if (!socket || is_worn(socket, now)) {
-            int error = ask->stats.sockets < ask->sockets_max ? create_kept(ask, upstream, place, now) : -EMFILE;
+            int error = ask->sockets.open < ask->sockets.limit ? create_kept(ask, upstream, place, now) : -EMFILE;
             if (is_out_of_descriptors(error))
                 break;
             if (error < 0)
                 return error;
             socket = upstream->kept[place];
         }
-        if (!sent_id(socket, id) && !find_ticket(socket, id)) {
+        if (!udp_socket_sent_id(socket, id) && !find_ticket(socket, id)) {
             *ret = socket;
             return 0;
         }
@@ -319,8 +227,8 @@ static int pick_socket(struct udp_ask *ask, const struct address *server, uint16
                        struct udp_socket **ret)
 {
     /* Half of the share is left to kept sockets, which carry far more questions each. */
-    if (take_credit(ask, now) && ask->stats.sockets < ask->sockets_max / 2) {
-        int error = create_socket(ask, server, now, ret);
+    if (take_credit(ask, now) && ask->sockets.open < ask->sockets.limit / 2) {
+        int error = udp_sockets_open(&ask->sockets, server, ret);
         if (!is_out_of_descriptors(error))
             return error;
     }
@@ -333,6 +241,7 @@ static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct 
     for (unsigned tries = 0; tries < 2; tries++) {
         if (send(socket->fd, question.data, question.len, 0) >= 0) {
             ask->stats.sent++;
+            socket->awaited++;
             return 0;
         }
         if (socket_is_full(errno))
@@ -368,7 +277,7 @@ int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view 
     }
     *ticket = (struct udp_ticket){.socket = socket, .owner = owner, .told = ask->event, .id = id};
     list_append(&socket->tickets, &ticket->link);
-    note_id(socket, id);
+    udp_socket_note_id(socket, id);
     ask->tickets++;
     error = send_question(ask, socket, question);
     if (error < 0) {
@@ -437,6 +346,7 @@ static bool read_errors(int fd)
 
 static void on_error(struct udp_ask *ask, struct udp_socket *socket, int error)
 {
+    socket->unclean  = true;
     bool unreachable = read_errors(socket->fd) || (error != 0 && error != EMSGSIZE);
     if (!unreachable)
         return;
@@ -451,8 +361,9 @@ static void on_datagram(struct udp_ask *ask, struct udp_socket *socket, struct v
     uint16_t           id     = has_id ? get_u16(datagram.data) : 0;
     struct udp_ticket *ticket = has_id ? find_ticket(socket, id) : NULL;
     if (ticket) {
+        socket->awaited -= socket->awaited > 0;
         ask->handle(ask->context, ticket->owner, UDP_REPLY, datagram);
-    } else if (!has_id || !sent_id(socket, id)) {
+    } else if (!has_id || !udp_socket_sent_id(socket, id)) {
         ask->stats.stray++;
         tell_all(ask, socket, UDP_STRAY, datagram);
     }
@@ -478,18 +389,15 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     (void) events;
     struct udp_ask    *ask = poll->data;
     struct epoll_event ready[EVENTS];
-    int                count = epoll_wait(ask->epoll, ready, EVENTS, 0);
+    int                count = epoll_wait(ask->sockets.epoll, ready, EVENTS, 0);
     if (count <= 0)
         return;
     if (ask->begin)
         ask->begin(ask->context);
-    ask->dispatching = true;
+    ask->sockets.dispatching = true;
     for (int i = 0; i < count; i++)
         serve_socket(ask, ready[i].data.ptr, ready[i].events);
-    ask->dispatching = false;
-    LIST_EACH (link, next, &ask->dead)
-        free(CONTAINER_OF(link, struct udp_socket, link));
-    list_init(&ask->dead);
+    udp_sockets_bury(&ask->sockets);
 }
 
 struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned sockets, udp_ask_fn handle,
@@ -498,10 +406,12 @@ struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned socket
     struct udp_ask *ask = calloc(1, sizeof(*ask));
     if (!ask)
         return NULL;
-    ask->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (ask->epoll < 0 || uv_poll_init(loop, &ask->poll, ask->epoll) < 0) {
-        if (ask->epoll >= 0)
-            close(ask->epoll);
+    if (!udp_sockets_init(&ask->sockets, sockets)) {
+        free(ask);
+        return NULL;
+    }
+    if (uv_poll_init(loop, &ask->poll, ask->sockets.epoll) < 0) {
+        udp_sockets_fini(&ask->sockets);
         free(ask);
         return NULL;
     }
@@ -512,13 +422,9 @@ struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned socket
     ask->handle                      = handle;
     ask->begin                       = begin;
     ask->context                     = context;
-    ask->sockets_max                 = sockets;
     ask->credit                      = (int64_t) UDP_ASK_FRESH_RATE * 1000;
     list_init(&ask->upstreams);
     list_init(&ask->unused);
-    list_init(&ask->dead);
-    for (int fd; ask->spare_count < SPARES && (fd = fcntl(ask->epoll, F_DUPFD_CLOEXEC, 0)) >= 0;)
-        ask->spares[ask->spare_count++] = fd;
     int error = uv_poll_start(&ask->poll, UV_READABLE, on_ready);
     assert(error == 0);
     (void) error;
@@ -537,7 +443,7 @@ static void on_closed(uv_handle_t *handle)
 
 void udp_ask_close(struct udp_ask *ask)
 {
-    assert(ask->tickets == 0 && !ask->dispatching);
+    assert(ask->tickets == 0 && !ask->sockets.dispatching);
     uv_close((uv_handle_t *) &ask->poll, on_closed);
     uv_close((uv_handle_t *) &ask->sweep, on_closed);
     LIST_EACH (link, next, &ask->upstreams) {
@@ -548,9 +454,12 @@ void udp_ask_close(struct udp_ask *ask)
         list_remove(&upstream->link);
         free(upstream);
     }
-    while (ask->spare_count > 0)
-        close(ask->spares[--ask->spare_count]);
-    close(ask->epoll);
+    udp_sockets_fini(&ask->sockets);
 }
 
-const struct udp_ask_stats *udp_ask_read_stats(const struct udp_ask *ask) { return &ask->stats; }
+const struct udp_ask_stats *udp_ask_read_stats(struct udp_ask *ask)
+{
+    ask->stats.sockets = ask->sockets.open;
+    ask->stats.opened  = ask->sockets.opened;
+    return &ask->stats;
+}

@@ -1,10 +1,10 @@
 /*
  * udp_ask.h: questions to upstreams over UDP from ports that nobody can guess, and their replies. Knows ids, not DNS.
  *
- * A connected socket for each question, its port chosen by the kernel, up to 2,000 questions a second;
- * beyond that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer
- * where `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle.
- * IP_PMTUDISC_OMIT. One of these belongs to one thread.
+ * For each question a connected socket on a fresh port that the kernel chose, up to 2,000 questions a second; beyond
+ * that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer where
+ * `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle. IP_PMTUDISC_OMIT. One
+ * of these belongs to one thread.
  */
 #ifndef NET_UDP_ASK_H
 #define NET_UDP_ASK_H
@@ -27,7 +27,9 @@ enum udp_event {
 typedef void (*udp_ask_fn)(void *context, void *owner, enum udp_event event, struct view datagram);
 
 struct udp_ask_stats {
-    uint64_t sockets, sent, received, stray, unreachable, send_failed, opened;
+    uint64_t sockets; /* that have a port */
+    uint64_t sent, received, stray, unreachable, send_failed;
+    uint64_t opened; /* ports so far */
 };
 
 /* `begin` as in udp_listen.h. `rng`: borrowed, of the same thread. `sockets`: open at once, beside 8 descriptors that
@@ -44,6 +46,6 @@ int  udp_ask_resend(struct udp_ask *ask, struct udp_ticket *ticket, struct view 
 void udp_ask_release(struct udp_ask *ask, struct udp_ticket *ticket);
 /* Closes all sockets; every ticket must have been released. Memory is freed when libuv is done (run the loop). */
 void                        udp_ask_close(struct udp_ask *ask);
-const struct udp_ask_stats *udp_ask_read_stats(const struct udp_ask *ask);
+const struct udp_ask_stats *udp_ask_read_stats(struct udp_ask *ask);
 
 #endif

@@ -136,6 +136,64 @@ static void test_reply_and_strays(void **state)
     }
 }
 
+/* A socket whose question was answered serves the next one, from another port; meanwhile it has none. */
+static void test_ports_are_fresh(void **state)
+{
+    (void) state;
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        unsigned before = open_descriptors(), first = 0, ports = 0;
+        start(hosts[i]);
+        static bool seen[65536];
+        memset(seen, 0, sizeof(seen));
+        for (unsigned k = 0; k < 300; k++) {
+            struct owner   one = {.release_self = true};
+            struct address from;
+            assert_int_equal(ask_now(&one, (uint16_t) k, 0), 0);
+            assert_int_equal(take(&from), k);
+            if (k == 0)
+                first = open_descriptors();
+            reply_id(&from, (uint16_t) k);
+            RUN_UNTIL(&loop, one.replies == 1);
+            assert_int_equal(open_descriptors(), first);
+            assert_int_equal(udp_ask_read_stats(ask)->sockets, 0);
+            int fd = socket(from.any.sa_family, SOCK_DGRAM, 0);
+            assert_int_equal(bind(fd, &from.any, from.len), 0);
+            close(fd);
+            ports += !seen[address_port(&from)];
+            seen[address_port(&from)] = true;
+        }
+        assert_true(ports > 280); /* of 28,000 drawn at random, 2 are expected twice */
+        RUN_UNTIL(&loop, open_descriptors() < first);
+        finish();
+        assert_int_equal(open_descriptors(), before);
+    }
+}
+
+/* A reply that is still on its way would be taken for forgery of the next question's. */
+static void test_what_may_still_be_told_is_closed(void **state)
+{
+    (void) state;
+    start("127.0.0.1");
+    unsigned       before = open_descriptors();
+    struct owner   late = {0}, twice = {0};
+    struct address from;
+    assert_int_equal(ask_now(&late, 1, 0), 0);
+    take(&from);
+    release(&late);
+    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(ask_now(&twice, 2, 0), 0);
+    take(&from);
+    assert_int_equal(udp_ask_resend(ask, twice.ticket, (struct view){(const uint8_t *) "\0\2\0\0\0\0\0\0\0\0\0", 12}),
+                     0);
+    take(&from);
+    reply_id(&from, 2);
+    RUN_UNTIL(&loop, twice.replies == 1);
+    release(&twice);
+    assert_int_equal(open_descriptors(), before);
+    finish();
+}
+
 /* A stranger's datagram never reaches a connected socket. */
 static void test_replies_of_others_are_not_heard(void **state)
 {
@@ -425,6 +483,8 @@ int main(void)
         cmocka_unit_test(test_replies_of_others_are_not_heard),
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_no_way_there),
+        cmocka_unit_test(test_ports_are_fresh),
+        cmocka_unit_test(test_what_may_still_be_told_is_closed),
         cmocka_unit_test(test_kept_sockets),
         cmocka_unit_test(test_tickets_of_one_socket),
         cmocka_unit_test(test_release_in_the_handler),
