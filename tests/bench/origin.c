@@ -1,12 +1,15 @@
 /*
  * origin.c: an upstream without DNS work of its own: what it does is in the name, and it counts. On both sides of the
  * border: a domestic one keeps silent about names below silent*.test and answers SERVFAIL below fail*.test, an external
- * one answers all. TXT counts.test tells what was asked of it so far, by kind.
+ * one answers all. TXT counts.test tells what was asked of it so far, by kind. TCP has a thread for each connection:
+ * dnsdist keeps what came over UDP from its clients over TCP, and asks again.
  *
  * usage: bench-origin ADDRESS PORT domestic|external
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     BATCH    = 32,
@@ -42,12 +46,12 @@ enum kind {
 
 static const char *const kind_names[KINDS] = {"fine", "silent", "fail", "own"};
 
-static struct mmsghdr     messages[BATCH];
-static struct iovec       parts[BATCH];
-static struct sockaddr_in peers[BATCH];
-static uint8_t            data[BATCH][DATAGRAM];
-static unsigned long long counts[KINDS];
-static bool               external;
+static struct mmsghdr        messages[BATCH];
+static struct iovec          parts[BATCH];
+static struct sockaddr_in    peers[BATCH];
+static uint8_t               data[BATCH][DATAGRAM];
+static _Atomic unsigned long counts[KINDS];
+static bool                  external;
 
 struct question {
     const uint8_t *zone; /* the two labels next to the root */
@@ -104,8 +108,8 @@ static size_t put_counts(uint8_t *out, size_t at)
     char text[256];
     int  len = 0;
     for (unsigned i = 0; i < KINDS; i++)
-        len += snprintf(text + 1 + len, sizeof(text) - 1 - (size_t) len, "%s%s=%llu", i ? " " : "", kind_names[i],
-                        counts[i]);
+        len += snprintf(text + 1 + len, sizeof(text) - 1 - (size_t) len, "%s%s=%lu", i ? " " : "", kind_names[i],
+                        atomic_load(&counts[i]));
     text[0] = (char) len;
     return put(out, at, HEADER, TXT, text, 1 + (size_t) len);
 }
@@ -119,7 +123,7 @@ static size_t answer(uint8_t *message, size_t len)
     struct question      question;
     if (len < HEADER || !read_question(message, len, &question))
         return 0;
-    counts[question.kind]++;
+    atomic_fetch_add_explicit(&counts[question.kind], 1, memory_order_relaxed);
     if (!external && question.kind == SILENT)
         return 0;
     bool     edns = message[11] > 0, fail = !external && question.kind == FAIL;
@@ -150,15 +154,50 @@ static size_t answer(uint8_t *message, size_t len)
     return at;
 }
 
-static int open_socket(const char *host, uint16_t port)
+static int open_socket(const char *host, uint16_t port, int type)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int                fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), buffer = BUFFER;
+    int                fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), buffer = BUFFER, on = 1;
+    if (fd >= 0 && type == SOCK_STREAM)
+        (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1 || fd < 0 ||
         bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
         return -1;
     (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
     return fd;
+}
+
+static void *serve_connection(void *argument)
+{
+    int     fd = (int) (intptr_t) argument;
+    uint8_t frame[2 + DATAGRAM];
+    for (;;) {
+        if (recv(fd, frame, 2, MSG_WAITALL) != 2)
+            break;
+        size_t len = (size_t) frame[0] << 8 | frame[1];
+        if (len > DATAGRAM - ROOM || recv(fd, frame + 2, len, MSG_WAITALL) != (ssize_t) len)
+            break;
+        len      = answer(frame + 2, len);
+        frame[0] = (uint8_t) (len >> 8);
+        frame[1] = (uint8_t) len;
+        if (len > 0 && send(fd, frame, 2 + len, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void *serve_tcp(void *argument)
+{
+    int fd = (int) (intptr_t) argument, connection;
+    while ((connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, serve_connection, (void *) (intptr_t) connection) == 0)
+            pthread_detach(thread);
+        else
+            close(connection);
+    }
+    return NULL;
 }
 
 static int receive(int fd)
@@ -173,12 +212,16 @@ static int receive(int fd)
 
 int main(int argc, char **argv)
 {
-    int fd = argc == 4 ? open_socket(argv[1], (uint16_t) atoi(argv[2])) : -1;
-    if (fd < 0) {
+    int       fd  = argc == 4 ? open_socket(argv[1], (uint16_t) atoi(argv[2]), SOCK_DGRAM) : -1;
+    int       tcp = argc == 4 ? open_socket(argv[1], (uint16_t) atoi(argv[2]), SOCK_STREAM) : -1;
+    pthread_t thread;
+    if (fd < 0 || tcp < 0 || listen(tcp, SOMAXCONN) < 0) {
         fprintf(stderr, "usage: bench-origin ADDRESS PORT domestic|external (a free port)\n");
         return 2;
     }
     external = strcmp(argv[3], "external") == 0;
+    if (pthread_create(&thread, NULL, serve_tcp, (void *) (intptr_t) tcp) != 0)
+        return 1;
     for (;;) {
         int      count = receive(fd);
         unsigned ready = 0;
