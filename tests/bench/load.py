@@ -29,7 +29,7 @@ class Run:
         return self.latencies[min(int(len(self.latencies) * part), len(self.latencies) - 1)]
 
 
-def run(port, names, seconds, rate=None, clients=8, tcp=False, outstanding=400, latencies=False, timeout=5):
+def run(port, names, seconds, rate=None, clients=8, tcp=False, outstanding=400, latencies=False, timeout=2):
     argv = ["taskset", "-c", CORE, "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(names), "-l", str(seconds),
             "-e", "-c", str(clients), "-q", str(outstanding), "-t", str(timeout)]
     argv += ["-Q", str(rate)] if rate else []
