@@ -5,6 +5,7 @@ import re
 import subprocess
 
 CORE = "1"
+shown = set()  # commands, without what changes from run to run
 
 
 class Run:
@@ -35,8 +36,17 @@ def run(port, names, seconds, rate=None, clients=8, tcp=False, outstanding=400, 
     argv += ["-Q", str(rate)] if rate else []
     argv += ["-m", "tcp"] if tcp else []
     argv += ["-v"] if latencies else []
+    show(argv)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60, check=False)
     return Run(done.stdout)
+
+
+def show(argv):
+    """Prints a command once; the server's port is that of whoever had its turn first."""
+    same = tuple(word for word in argv if word != argv[argv.index("-p") + 1])
+    if same not in shown:
+        shown.add(same)
+        print(f"    $ {' '.join(argv)}", flush=True)
 
 
 def write_names(path, names):
