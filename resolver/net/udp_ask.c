@@ -32,7 +32,7 @@ enum {
 };
 
 struct udp_ticket {
-    struct list        link; /* among the socket's, or the unused */
+    struct list        link; /* among the socket's, or the spare ones */
     struct udp_socket *socket;
     void              *owner;
     uint64_t           told; /* number of the last event it was told of */
@@ -56,7 +56,7 @@ struct udp_ask {
     void                *context;
     struct udp_ask_stats stats;
     struct udp_sockets   sockets;
-    struct list          upstreams, unused;
+    struct list          upstreams, spare_tickets;
     uint64_t             event;
     unsigned             tickets;
     int64_t              credit; /* thousandths of a fresh port */
@@ -244,6 +244,7 @@ static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct 
             socket->awaited++;
             return 0;
         }
+        socket->unclean = true;
         if (socket_is_full(errno))
             break;
     }
@@ -254,9 +255,9 @@ static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct 
 
 static struct udp_ticket *take_ticket(struct udp_ask *ask)
 {
-    if (list_empty(&ask->unused))
+    if (list_empty(&ask->spare_tickets))
         return calloc(1, sizeof(struct udp_ticket));
-    struct udp_ticket *ticket = CONTAINER_OF(ask->unused.next, struct udp_ticket, link);
+    struct udp_ticket *ticket = CONTAINER_OF(ask->spare_tickets.next, struct udp_ticket, link);
     list_remove(&ticket->link);
     return ticket;
 }
@@ -272,7 +273,7 @@ int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view 
     struct udp_socket *socket;
     int                error = pick_socket(ask, server, id, now, &socket);
     if (error < 0) {
-        list_prepend(&ask->unused, &ticket->link);
+        list_prepend(&ask->spare_tickets, &ticket->link);
         return error;
     }
     *ticket = (struct udp_ticket){.socket = socket, .owner = owner, .told = ask->event, .id = id};
@@ -297,7 +298,7 @@ void udp_ask_release(struct udp_ask *ask, struct udp_ticket *ticket)
 {
     struct udp_socket *socket = ticket->socket;
     list_remove(&ticket->link);
-    list_prepend(&ask->unused, &ticket->link);
+    list_prepend(&ask->spare_tickets, &ticket->link);
     ask->tickets--;
     if (!socket->kept && list_empty(&socket->tickets))
         close_socket(ask, socket);
@@ -424,7 +425,7 @@ struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned socket
     ask->context                     = context;
     ask->credit                      = (int64_t) UDP_ASK_FRESH_RATE * 1000;
     list_init(&ask->upstreams);
-    list_init(&ask->unused);
+    list_init(&ask->spare_tickets);
     int error = uv_poll_start(&ask->poll, UV_READABLE, on_ready);
     assert(error == 0);
     (void) error;
@@ -436,7 +437,7 @@ static void on_closed(uv_handle_t *handle)
     struct udp_ask *ask = handle->data;
     if (--ask->handles > 0)
         return;
-    LIST_EACH (link, next, &ask->unused)
+    LIST_EACH (link, next, &ask->spare_tickets)
         free(CONTAINER_OF(link, struct udp_ticket, link));
     free(ask);
 }

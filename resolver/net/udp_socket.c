@@ -99,17 +99,21 @@ static int create(struct udp_sockets *sockets, const struct address *server, str
     struct udp_socket *created = calloc(1, sizeof(*created));
     if (!created)
         return -ENOMEM;
-    created->fd   = socket_open(server, SOCK_DGRAM);
+    created->fd = socket_open(server, SOCK_DGRAM);
+    if ((created->fd == -EMFILE || created->fd == -ENFILE) && sockets->unused_count > 0) {
+        drop_unused(sockets, 1);
+        created->fd = socket_open(server, SOCK_DGRAM);
+    }
     created->ipv6 = server->any.sa_family == AF_INET6;
     int error     = created->fd < 0 ? created->fd : prepare(sockets, created, server);
-    if (error == 0) {
-        *ret = created;
-        return 0;
+    if (error < 0) {
+        if (created->fd >= 0)
+            close_descriptor(sockets, created->fd);
+        free(created);
+        return error;
     }
-    if (created->fd >= 0)
-        close_descriptor(sockets, created->fd);
-    free(created);
-    return error;
+    *ret = created;
+    return 0;
 }
 
 int udp_sockets_open(struct udp_sockets *sockets, const struct address *server, struct udp_socket **ret)
@@ -132,10 +136,13 @@ int udp_sockets_open(struct udp_sockets *sockets, const struct address *server, 
     return 0;
 }
 
+/* Nothing reaches it any more. True: nor had anything, unread, that the next question would be told of. */
 static bool disconnect(struct udp_socket *socket)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    return connect(socket->fd, &nobody, sizeof(nobody)) == 0;
+    char                  byte;
+    return connect(socket->fd, &nobody, sizeof(nobody)) == 0 && recv(socket->fd, &byte, sizeof(byte), 0) < 0 &&
+           errno == EAGAIN;
 }
 
 void udp_sockets_close(struct udp_sockets *sockets, struct udp_socket *socket)

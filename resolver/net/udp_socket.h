@@ -1,16 +1,16 @@
 /*
  * udp_socket.h: connected UDP sockets in one epoll set, each on a port that the kernel drew for it, and the ids of the
- * questions that went through each. Knows neither tickets nor which question goes where. Part of udp_ask, which is its
- * only caller, on one thread.
+ * questions that went through each. Does not know which question goes where. Part of udp_ask, which is its only caller,
+ * on one thread.
  *
  * Ports: connect() without bind() lets the kernel choose. For UDP, Linux draws that port from its CSPRNG, uniformly
  * over net.ipv4.ip_local_port_range (some 28,000 ports: 14.8 bits beside the 16 of the id and the letter case).
  * Choosing ourselves from 1024..65535 would add 1.2 bits, and cost a system call, retries, and now and then the port
  * that another service of this host is about to bind.
  *
- * A socket whose every question was answered is not closed but disconnected, which gives its port back, and waits. The
- * next connect() draws a new one: two system calls for a fresh port instead of six. On any other socket a late reply or
- * an ICMP error may still come, and would be taken for the next question's.
+ * A socket on which as much came as was sent is not closed but disconnected, which gives its port back, and waits. The
+ * next connect() draws a new one. That takes three system calls for a fresh port instead of six: the third makes sure
+ * that nothing is left in its queue, which the next question would be told of.
  */
 #ifndef NET_UDP_SOCKET_H
 #define NET_UDP_SOCKET_H
@@ -26,8 +26,8 @@ enum {
 struct udp_socket {
     int         fd; /* -1: dead, freed by udp_sockets_bury() */
     bool        ipv6;
-    bool        unclean; /* it was told of an error */
-    unsigned    awaited; /* questions that no reply came for */
+    bool        unclean; /* there was an error: another may wait. Told by udp_ask, as is the next */
+    unsigned    awaited; /* datagrams sent, less those that came for one of its tickets */
     unsigned    uses;    /* questions so far, from this port */
     struct list link;    /* among the unused or the dead */
     uint16_t    ids[UDP_SOCKET_IDS];

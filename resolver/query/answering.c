@@ -47,9 +47,9 @@ void answering_give_failure(struct query *query, struct desk *desk, struct asker
 {
     const struct cache_read read = desk_read(desk, now, true);
     struct cache_hit        hit;
-    enum cache_answer       found =
-        query->bogus_final ? CACHE_MISS
-                                 : cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+    enum cache_answer       found = CACHE_MISS;
+    if (!query->bogus_final)
+        found = cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
     if ((found == CACHE_STALE || found == CACHE_FRESH) &&
         route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
         if (found == CACHE_STALE)

@@ -15,7 +15,7 @@ struct worker;
 
 struct worker_options {
     struct shared      shared;
-    unsigned           number; /* from 0; no two that serve at once have the same */
+    unsigned           number; /* from 0; one that is leaving may have it too: they wait for each other */
     struct setup      *setup;
     uv_async_t        *keeper; /* woken when there are observations */
     uint8_t            seed[RNG_SEED_BYTES];

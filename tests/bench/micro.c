@@ -212,7 +212,7 @@ static size_t piece_lookup(unsigned i) { return look_up(i, 0); }
 static size_t piece_patch(unsigned i)
 {
     uint8_t out[LIMIT_UDP_PAYLOAD];
-    return answer_write(&bench.asked[(NAMES - 1) | (i & 0)], &bench.stored, i & 63, false, EDE_NONE, out, sizeof(out));
+    return answer_write(&bench.asked[NAMES - 1], &bench.stored, i & 63, false, EDE_NONE, out, sizeof(out));
 }
 
 static size_t piece_verdict(unsigned i)

@@ -67,7 +67,7 @@ static const char *ask(struct hammer *hammer, const struct cache_key *key, uint3
 {
     struct asked            asked = {.id = 1, .edns = true, .limit = 1232, .type = key->type, .class = key->class};
     const struct cache_read read  = {
-         .now = now, .reader = hammer->seed, .allow_stale = true, .external_origin = 1, .external_ede = EDE_OTHER};
+         .now = now, .reader = number, .allow_stale = true, .external_origin = 1, .external_ede = EDE_OTHER};
     struct cache_hit hit;
     uint8_t          out[1232];
     name_set(&asked.name, key->name);

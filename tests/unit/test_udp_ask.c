@@ -191,7 +191,47 @@ static void test_what_may_still_be_told_is_closed(void **state)
     RUN_UNTIL(&loop, twice.replies == 1);
     release(&twice);
     assert_int_equal(open_descriptors(), before);
+
+    struct owner unreachable = {0}; /* everything was answered in the end */
+    assert_int_equal(ask_now(&unreachable, 3, 0), 0);
+    take(&from);
+    close(server);
+    assert_int_equal(
+        udp_ask_resend(ask, unreachable.ticket, (struct view){(const uint8_t *) "\0\3\0\0\0\0\0\0\0\0\0", 12}), 0);
+    RUN_UNTIL(&loop, unreachable.unreachable == 1);
+    server = socket(server_address.any.sa_family, SOCK_DGRAM, 0);
+    assert_int_equal(bind(server, &server_address.any, server_address.len), 0);
+    reply_id(&from, 3);
+    reply_id(&from, 3);
+    RUN_UNTIL(&loop, unreachable.replies == 2);
+    release(&unreachable);
+    assert_int_equal(open_descriptors(), before);
     finish();
+}
+
+/* Two replies wait when the first one is read; the handler asks the next question at once. */
+static void test_a_second_reply_is_no_forgery_of_the_next(void **state)
+{
+    (void) state;
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        start(hosts[i]);
+        struct owner   next = {0}, one = {.release_self = true, .opens = &next};
+        struct address from, from_next;
+        assert_int_equal(ask_now(&one, 3, 0), 0);
+        assert_int_equal(take(&from), 3);
+        reply_id(&from, 3);
+        reply_id(&from, 3);
+        RUN_UNTIL(&loop, one.replies == 1);
+        assert_int_equal(take(&from_next), 7);
+        assert_int_not_equal(address_port(&from), address_port(&from_next));
+        run_for(&loop, 5);
+        assert_int_equal(next.order, 0);
+        reply_id(&from_next, 7);
+        RUN_UNTIL(&loop, next.replies == 1);
+        release(&next);
+        finish();
+    }
 }
 
 /* A stranger's datagram never reaches a connected socket. */
@@ -485,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_no_way_there),
         cmocka_unit_test(test_ports_are_fresh),
         cmocka_unit_test(test_what_may_still_be_told_is_closed),
+        cmocka_unit_test(test_a_second_reply_is_no_forgery_of_the_next),
         cmocka_unit_test(test_kept_sockets),
         cmocka_unit_test(test_tickets_of_one_socket),
         cmocka_unit_test(test_release_in_the_handler),
