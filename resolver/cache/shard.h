@@ -2,7 +2,7 @@
  * shard.h: one part of the cache: entries by key, their order of eviction, their bytes. Knows nothing of TTLs and of
  * what an entry means. Used by cache.c alone, which holds the shard around every call but entry_new().
  *
- * Locks: readers come through gates, a lock each on a cache line of its own; whoever changes the shard takes all of
+ * Locks: readers come through gates, a lock each on cache lines of its own; whoever changes the shard takes all of
  * them. A reader that has a gate to itself writes nothing that another core reads, so hits on two cores cost each no
  * more than on one; a store pays for it with SHARD_GATES locks instead of one, which is little beside a question to an
  * upstream.
@@ -40,7 +40,7 @@ struct entry {
 
 enum {
     SHARD_GATES = 8,  /* workers with one to themselves: more cores than a mail server gives to DNS */
-    SHARD_LINE  = 128 /* bytes that cores pass to each other */
+    SHARD_LINE  = 128 /* bytes that cores pass to each other: they fetch two lines of 64 at a time */
 };
 
 struct gate {
