@@ -225,19 +225,20 @@ class Flood:
 
 
 class Load:
-    """A steady stream of fresh questions in the background, until stop(); every one must be answered."""
+    """A steady stream of fresh questions in the background, until stop(); every one must be answered. `stalled`: the
+    longest that the machine let a thread of it sleep beyond what it wanted, s."""
 
     def __init__(self, where, pattern, rate=100, tcp=False):
         self.where, self.pattern, self.rate, self.tcp = where, pattern, rate, tcp
-        self.sent, self.replies, self.lost = 0, [], []
+        self.sent, self.replies, self.lost, self.stalled = 0, [], [], 0.0
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(8)]
         for thread in self._threads:
             thread.start()
 
     def _run(self, number):
-        count = 0
-        while not self._stop.wait(len(self._threads) / self.rate):
+        count, pause = 0, len(self._threads) / self.rate
+        while not self._slept(pause):
             count += 1
             qname = self.pattern.format(f"{number}-{count}")
             self.sent += 1
@@ -245,6 +246,12 @@ class Load:
                 self.replies.append(ask(self.where, qname, tcp=self.tcp))
             except (AssertionError, OSError, dns.exception.DNSException) as error:
                 self.lost.append((qname, str(error)))
+
+    def _slept(self, pause):
+        began = time.monotonic()
+        stopped = self._stop.wait(pause)
+        self.stalled = max(self.stalled, time.monotonic() - began - pause)
+        return stopped
 
     def stop_asking(self):
         """No new questions; those under way are still waited for by stop()."""

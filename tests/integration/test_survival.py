@@ -562,8 +562,7 @@ def check_undisturbed(load):
     load.stop()
     assert not load.lost and len(load.replies) > 20
     assert {reply.rcode for reply in load.replies} == {"NOERROR"}
-    late = [reply.elapsed for reply in load.replies if reply.elapsed >= 0.5]
-    assert len(late) < len(load.replies) / 20, late  # a thread that waited for the disk would hold up far more
+    assert max(reply.elapsed for reply in load.replies) < 0.5 + load.stalled
 
 
 @pytest.mark.parametrize("what", TROUBLES)
