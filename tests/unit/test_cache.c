@@ -262,6 +262,10 @@ static void answers_age_expire_and_serve_stale(void **state)
         if (state_at(cache, &negative, t0 + rows[i].after, rows[i].allow_stale) != rows[i].negative)
             fail_msg("row %zu: negative", i);
     }
+    const msec_t useless = t0 + (100 + DAY) * S; /* what comes takes the place of what is of no use any more */
+    assert_true(put(cache, &positive, 100, 1, useless));
+    assert_true(put_negative(cache, &negative, 100, useless));
+    assert_int_equal(entries_in(cache), 2);
     cache_destroy(cache);
 }
 
