@@ -48,7 +48,7 @@ struct udp_sockets {
     uint64_t    opened;
     bool        dispatching; /* events are handed out: memory of dead sockets stays, for one may still point there */
     struct list unused[2];   /* IPv4, IPv6; the last used first */
-    unsigned    unused_count, unused_least /* since the last sweep */;
+    unsigned    unused_count, unused_least; /* now; at the least since the last sweep */
     struct list dead;
     int         spares[UDP_SOCKET_SPARES], spare_count;
 };

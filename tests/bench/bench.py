@@ -127,7 +127,8 @@ def hits(bench):
         for name in running:
             if name != "floor":
                 load.run(running[name].port, bench.hits, 0.5)
-        costs = compare(bench, running, lambda server: load.run(server.port, bench.hits, seconds, outstanding=200), bench.rounds(7))
+        costs = compare(bench, running, lambda server: load.run(server.port, bench.hits, seconds, outstanding=200),
+                        bench.rounds(7))
     to_floor = ratio(costs, "byway", "floor")
     bench.row("UDP hits, CPU to the floor's", "<= 1.2", f"{to_floor:.2f}", to_floor <= 1.2)
     peer = best_of(costs, peers)
@@ -317,8 +318,8 @@ def wait_quiet(server):
 
 
 class Asker(threading.Thread):
-    """Asks for one name every half a millisecond, before anybody else on its core, and keeps the longest
-    wait, ms: from the sending to the moment at which the kernel had the answer, so that its own sleep does not count."""
+    """Asks for one name every half a millisecond, before anybody else on its core, and keeps the longest wait, ms: from
+    the sending to the moment at which the kernel had the answer, so that its own sleep does not count."""
 
     def __init__(self, port, name):
         super().__init__(daemon=True)
