@@ -6,6 +6,13 @@
 
 #include "base/address.h"
 
+/* With SO_REUSEPORT the kernel lets every process of the same user have a socket on an address, and spreads what comes
+ * over all of them. */
+enum socket_place {
+    SOCKET_FIRST, /* the address must be nobody's; from then on it may be joined */
+    SOCKET_JOINS, /* others may be there already */
+};
+
 /* A non-blocking, close-on-exec socket of the address's family (an IPv6 one is IPV6_V6ONLY). -errno on failure. */
 int socket_open(const struct address *address, int type);
 /* setsockopt() with an int. 0 or -errno. */

@@ -39,13 +39,15 @@ struct tcp_socket { /* a listening one */
     bool               resting;
 };
 
-int tcp_listen_bind(const struct address *address)
+/* What is left of the connections of a process that has ended does not keep the address (SO_REUSEADDR), a socket that
+ * listens does; so who comes first is settled by listen(). */
+int tcp_listen_bind(const struct address *address, enum socket_place place)
 {
     int fd = socket_open(address, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int error = socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (error == 0)
+    if (error == 0 && place == SOCKET_JOINS)
         error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         error = socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
@@ -57,6 +59,8 @@ int tcp_listen_bind(const struct address *address)
         error = -errno;
     if (error == 0 && listen(fd, BACKLOG) < 0)
         error = -errno;
+    if (error == 0 && place == SOCKET_FIRST)
+        error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         return fd;
     close(fd);

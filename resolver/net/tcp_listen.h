@@ -8,13 +8,14 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "net/socket.h"
 
 #include <uv.h>
 
 struct tcp_listen;
 
-/* A bound and listening, non-blocking socket with SO_REUSEPORT (and IPV6_V6ONLY). -errno on failure. */
-int tcp_listen_bind(const struct address *address);
+/* A bound and listening, non-blocking socket that others may join (SO_REUSEPORT). -errno on failure. */
+int tcp_listen_bind(const struct address *address, enum socket_place place);
 
 /* Handles one message. Returns the length of an answer written to `out` (65535 bytes), 0 for none or later. */
 typedef size_t (*tcp_listen_fn)(void *context, struct view message, const struct path *path, uint8_t *out, size_t cap);

@@ -7,14 +7,15 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "net/socket.h"
 
 #include <uv.h>
 
 struct udp_listen;
 
-/* A bound, non-blocking UDP socket with SO_REUSEPORT, a large receive buffer, SO_RXQ_OVFL and, on a wildcard address,
- * packet info set. -errno on failure. */
-int udp_listen_bind(const struct address *address);
+/* A bound, non-blocking UDP socket that others may join (SO_REUSEPORT), with a large receive buffer, SO_RXQ_OVFL and,
+ * on a wildcard address, packet info set. -errno on failure. */
+int udp_listen_bind(const struct address *address, enum socket_place place);
 
 /* Handles one datagram; an empty one is normal, one of more than 2048 bytes arrives cut. Returns the length of an
  * answer written to `out` (LIMIT_UDP_PAYLOAD bytes at least), 0 for none or later. `path` may be copied and kept. */

@@ -1,10 +1,15 @@
 /*
  * listeners.c: see listeners.h.
+ *
+ * On an address where this process has no socket the first one is bound so that nobody else can be there, and lets the
+ * others join afterwards. Where it has one already, which it may have left a moment ago, that is no test, so the
+ * kernel's table is read.
  */
 #include "server/listeners.h"
 
 #include "net/tcp_listen.h"
 #include "net/udp_listen.h"
+#include "server/neighbours.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +36,13 @@ void listeners_discard(struct bound *bound)
     bound->sockets = NULL;
 }
 
+static const char *type_text(int type) { return type == SOCK_STREAM ? "TCP" : "UDP"; }
+
+static int bind_type(const struct address *address, int type, enum socket_place place)
+{
+    return type == SOCK_STREAM ? tcp_listen_bind(address, place) : udp_listen_bind(address, place);
+}
+
 /* A host without IPv6 has no ::1; where nobody asked for it that is no error. */
 static bool forgivable(const struct settings *settings, const struct address *address, int error)
 {
@@ -38,49 +50,89 @@ static bool forgivable(const struct settings *settings, const struct address *ad
            (error == EADDRNOTAVAIL || error == EAFNOSUPPORT);
 }
 
-static bool bind_one(const struct settings *settings, const struct address *address, struct sockets *ret,
-                     char ret_error[ERROR_TEXT_MAX])
+static void say_taken(const struct address *address, int type, char ret_error[ERROR_TEXT_MAX])
 {
-    char        text[ADDRESS_TEXT_MAX];
-    const char *kind = "UDP";
-    int         fd   = udp_listen_bind(address);
-    ret->udp         = fd;
-    if (fd >= 0) {
-        kind     = "TCP";
-        fd       = tcp_listen_bind(address);
-        ret->tcp = fd;
+    char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX];
+    bool known = neighbours_find(address, type, who);
+    snprintf(ret_error, ERROR_TEXT_MAX, "listen: another process serves %s (%s)%s%s", address_format(address, text),
+             type_text(type), known ? ": " : "", known ? who : "");
+}
+
+static void say_why_not(const struct address *address, int type, int error, char ret_error[ERROR_TEXT_MAX])
+{
+    char text[ADDRESS_TEXT_MAX];
+    if (error == EADDRINUSE)
+        say_taken(address, type, ret_error);
+    else
+        snprintf(ret_error, ERROR_TEXT_MAX, "listen: cannot bind %s (%s): %s", address_format(address, text),
+                 type_text(type), strerror(error));
+}
+
+/* The first of the workers' sockets at a new address. -errno. */
+static int bind_first(const struct address *address, int type)
+{
+    char who[NEIGHBOUR_MAX];
+    if (!neighbours_ours(address, type))
+        return bind_type(address, type, SOCKET_FIRST);
+    return neighbours_find(address, type, who) ? -EADDRINUSE : bind_type(address, type, SOCKET_JOINS);
+}
+
+static int *socket_of(struct bound *bound, size_t worker, size_t address, int type)
+{
+    struct sockets *sockets = &bound->sockets[worker * bound->addresses + address];
+    return type == SOCK_STREAM ? &sockets->tcp : &sockets->udp;
+}
+
+/* One address, for all workers from `first_worker` on; 0: it is a new one. 0 or -errno. */
+static int bind_address(struct bound *bound, const struct address *address, size_t number, int type,
+                        size_t first_worker)
+{
+    for (size_t i = first_worker; i < bound->workers; i++) {
+        int fd = i == 0 ? bind_first(address, type) : bind_type(address, type, SOCKET_JOINS);
+        if (fd < 0)
+            return fd;
+        *socket_of(bound, i, number, type) = fd;
     }
-    if (fd >= 0)
-        return true;
-    if (forgivable(settings, address, -fd)) {
-        log_warning("listen: %s is not there: %s", address_format(address, text), strerror(-fd));
-        return true;
-    }
-    snprintf(ret_error, ERROR_TEXT_MAX, "listen: cannot bind %s (%s): %s", address_format(address, text), kind,
-             strerror(-fd));
-    return false;
+    return 0;
+}
+
+/* Somebody who came later than we did: that is no news of this configuration, but the operator wants to know. */
+static void warn_of_neighbour(const struct address *address, int type)
+{
+    char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX];
+    if (neighbours_find(address, type, who))
+        log_warning("listen: another process serves %s (%s) too and gets some of the questions: %s",
+                    address_format(address, text), type_text(type), who);
 }
 
 bool listeners_bind(const struct settings *settings, const struct settings *before, unsigned before_workers,
                     struct bound *ret, char ret_error[ERROR_TEXT_MAX])
 {
-    *ret         = (struct bound){.addresses = settings->listen_count, .workers = settings->workers};
-    ret->sockets = calloc(ret->addresses * ret->workers, sizeof(*ret->sockets));
+    static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+    *ret                     = (struct bound){.addresses = settings->listen_count, .workers = settings->workers};
+    ret->sockets             = calloc(ret->addresses * ret->workers, sizeof(*ret->sockets));
     if (!ret->sockets) {
         snprintf(ret_error, ERROR_TEXT_MAX, "out of memory");
         return false;
     }
     for (size_t i = 0; i < ret->addresses * ret->workers; i++)
         ret->sockets[i] = (struct sockets){-1, -1};
-    for (size_t i = 0; i < ret->workers; i++) {
-        for (size_t j = 0; j < ret->addresses; j++) {
-            if (i < before_workers && lists(before, &settings->listen[j]))
-                continue;
-            if (!bind_one(settings, &settings->listen[j], &ret->sockets[i * ret->addresses + j], ret_error)) {
-                listeners_discard(ret);
-                return false;
-            }
+    for (size_t i = 0; i < 2 * ret->addresses; i++) {
+        const struct address *address = &settings->listen[i / 2];
+        int                   type    = types[i % 2];
+        bool                  known   = lists(before, address);
+        if (known)
+            warn_of_neighbour(address, type);
+        int error = bind_address(ret, address, i / 2, type, known ? before_workers : 0);
+        if (error == 0)
+            continue;
+        say_why_not(address, type, -error, ret_error);
+        if (!forgivable(settings, address, -error)) {
+            listeners_discard(ret);
+            return false;
         }
+        log_warning("%s", ret_error);
+        i |= 1; /* not over TCP either */
     }
     return true;
 }

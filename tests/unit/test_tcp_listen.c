@@ -60,7 +60,7 @@ static bool is_exempt(void *context, const struct address *peer)
 static void start_with(struct server *server, const char *host, struct tcp_listen_options options)
 {
     struct address any = loopback_at(host, 0);
-    int            fd  = tcp_listen_bind(&any);
+    int            fd  = tcp_listen_bind(&any, SOCKET_FIRST);
     assert_true(fd >= 0);
     /* The connections inherit it: a client that does not read is felt early. */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int)), 0);
@@ -657,7 +657,7 @@ static void test_remove(void **state)
     struct server server;
     start(&server, "127.0.0.1", 5000, 10);
     struct address other = loopback_at("127.0.0.2", address_port(&server.address));
-    int            fd    = tcp_listen_bind(&other);
+    int            fd    = tcp_listen_bind(&other, SOCKET_FIRST);
     assert_true(fd >= 0 && tcp_listen_add(server.listen, fd));
     int accepted = client_of(&server);
     int queued   = connected_socket(&server.address, SOCK_STREAM);
@@ -713,6 +713,27 @@ static void test_stop(void **state)
     finish(&server);
 }
 
+/* A client that was closed by its server lingers in the kernel, which keeps no address. */
+static void test_who_is_first(void **state)
+{
+    (void) state;
+    struct address any = loopback_at("127.0.0.1", 0);
+    int            one = tcp_listen_bind(&any, SOCKET_FIRST);
+    struct address at  = bound_to(one);
+    int            two = tcp_listen_bind(&at, SOCKET_JOINS); /* another worker's */
+    assert_true(one >= 0 && two >= 0);
+    assert_int_equal(tcp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
+    close(two);
+    assert_int_equal(tcp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
+    int client = connected_socket(&at, SOCK_STREAM);
+    close(accept(one, NULL, NULL));
+    close(one);
+    two = tcp_listen_bind(&at, SOCKET_FIRST);
+    assert_true(two >= 0);
+    close(two);
+    close(client);
+}
+
 static void test_closes_all(void **state)
 {
     (void) state;
@@ -756,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_who_is_first),
         cmocka_unit_test(test_closes_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

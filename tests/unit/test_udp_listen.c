@@ -64,7 +64,7 @@ static size_t handle(void *context, struct view datagram, const struct path *pat
 static void start(struct server *server, const char *host)
 {
     struct address any = loopback_at(host, 0);
-    int            fd  = udp_listen_bind(&any);
+    int            fd  = udp_listen_bind(&any, SOCKET_FIRST);
     assert_true(fd >= 0);
     assert_int_equal(uv_loop_init(&loop), 0);
     *server        = (struct server){0};
@@ -190,7 +190,7 @@ static void test_stop_leaves_the_others_all_that_comes(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct server server;
         start(&server, i == 0 ? "127.0.0.1" : "0.0.0.0");
-        int other = udp_listen_bind(&server.address);
+        int other = udp_listen_bind(&server.address, SOCKET_JOINS);
         assert_true(other >= 0);
         udp_listen_stop(server.listen);
         struct address to = loopback_at("127.0.0.1", address_port(&server.address));
@@ -316,7 +316,7 @@ static void test_counts_what_the_kernel_dropped(void **state)
 {
     (void) state;
     struct address any = loopback_at("127.0.0.1", 0);
-    int            fd  = udp_listen_bind(&any);
+    int            fd  = udp_listen_bind(&any, SOCKET_FIRST);
     assert_int_equal(socket_set(fd, SOL_SOCKET, SO_RCVBUF, 1), 0);
     assert_int_equal(uv_loop_init(&loop), 0);
     struct server server = {0};
@@ -338,14 +338,19 @@ static void test_bind_reports_why_not(void **state)
 {
     (void) state;
     struct address nobody = loopback_at("192.0.2.1", 0);
-    assert_int_equal(udp_listen_bind(&nobody), -EADDRNOTAVAIL);
+    assert_int_equal(udp_listen_bind(&nobody, SOCKET_FIRST), -EADDRNOTAVAIL);
     struct address any = loopback_at("127.0.0.1", 0);
-    int            one = udp_listen_bind(&any);
+    int            one = udp_listen_bind(&any, SOCKET_FIRST);
     struct address at  = bound_to(one);
-    int            two = udp_listen_bind(&at); /* another worker's */
+    int            two = udp_listen_bind(&at, SOCKET_JOINS); /* another worker's */
     assert_true(one >= 0 && two >= 0);
+    assert_int_equal(udp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
     close(one);
+    assert_int_equal(udp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
     close(two);
+    one = udp_listen_bind(&at, SOCKET_FIRST);
+    assert_true(one >= 0);
+    close(one);
 }
 
 int main(void)
