@@ -372,16 +372,14 @@ static void close_loop(struct daemon *daemon)
 
 static bool take_lock(struct daemon *daemon)
 {
-    int pid   = 0;
-    int error = store_lock(daemon->settings->state, &pid, &daemon->store);
-    if (error == 0)
+    struct store_owner owner;
+    char               why[STORE_WHY_MAX];
+    bool               gives;
+    if (!privileges_owner(daemon->settings, &gives, &owner))
+        return false;
+    if (store_lock(daemon->settings->state, gives ? &owner : NULL, why, &daemon->store) == 0)
         return true;
-    if (error == -EWOULDBLOCK && pid > 0)
-        log_error("state: another bywayd (process %d) uses %s", pid, daemon->settings->state);
-    else if (error == -EWOULDBLOCK)
-        log_error("state: another bywayd uses %s", daemon->settings->state);
-    else
-        log_error("state: cannot use %s: %s", daemon->settings->state, strerror(-error));
+    log_error("state: %s", why);
     return false;
 }
 
@@ -396,7 +394,7 @@ static bool start(struct daemon *daemon)
         log_error("%s", error);
         return false;
     }
-    if (!privileges_prepare(daemon->settings) || !take_lock(daemon))
+    if (!take_lock(daemon) || !privileges_prepare(daemon->settings))
         return false;
     if (!listeners_bind(daemon->settings, NULL, 0, &bound, error) ||
         !open_control(daemon->settings, &control_fd, error)) {
