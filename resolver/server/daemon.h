@@ -56,7 +56,7 @@ struct daemon {
 int daemon_run(const char *config_path, const struct settings_sources *sources);
 
 /* Reads the configuration again and applies all of it; `warnings`: a JSON array that takes them, or NULL. On failure
- * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says bytes) says why. */
+ * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says why. */
 enum {
     ERROR_TEXT_MAX = 512
 };
