@@ -100,14 +100,10 @@ static void close_loop(struct daemon *daemon)
 
 /* ---- start and stop ---- */
 
-static bool take_lock(struct daemon *daemon)
+static bool take_lock(struct daemon *daemon, const struct store_owner *owner)
 {
-    struct store_owner owner;
-    char               why[STORE_WHY_MAX];
-    bool               gives;
-    if (!privileges_owner(daemon->settings, &gives, &owner))
-        return false;
-    if (store_lock(daemon->settings->state, gives ? &owner : NULL, why, &daemon->store) == 0)
+    char why[STORE_WHY_MAX];
+    if (store_lock(daemon->settings->state, owner, why, &daemon->store) == 0)
         return true;
     log_error("state: %s", why);
     return false;
@@ -115,16 +111,19 @@ static bool take_lock(struct daemon *daemon)
 
 static bool start(struct daemon *daemon)
 {
-    char         error[ERROR_TEXT_MAX] = "out of memory or descriptors";
-    struct bound bound                 = {0};
-    int          control_fd            = -1;
-    daemon->registry                   = registry_create();
-    daemon->setup                      = daemon->registry ? registry_setup(daemon->registry, daemon->settings) : NULL;
+    char               error[ERROR_TEXT_MAX] = "out of memory or descriptors";
+    struct bound       bound                 = {0};
+    int                control_fd            = -1;
+    bool               gives;
+    struct store_owner owner;
+    daemon->registry = registry_create();
+    daemon->setup    = daemon->registry ? registry_setup(daemon->registry, daemon->settings) : NULL;
     if (!daemon->setup) {
         log_error("%s", error);
         return false;
     }
-    if (!take_lock(daemon) || !privileges_prepare(daemon->settings))
+    if (!privileges_owner(daemon->settings, &gives, &owner) || !take_lock(daemon, gives ? &owner : NULL) ||
+        !privileges_prepare(daemon->settings))
         return false;
     if (!listeners_bind(daemon->settings, NULL, 0, &bound, error) ||
         !control_socket_open(daemon->settings, &control_fd, error)) {
@@ -132,6 +131,8 @@ static bool start(struct daemon *daemon)
         listeners_discard(&bound);
         return false;
     }
+    if (gives)
+        listeners_give(&bound, owner.user);
     if (!privileges_drop(daemon->settings) || !keeper_open(daemon)) {
         close(control_fd);
     } else if (!control_socket_start(daemon, control_fd)) {

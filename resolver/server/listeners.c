@@ -137,6 +137,14 @@ bool listeners_bind(const struct settings *settings, const struct settings *befo
     return true;
 }
 
+void listeners_give(struct bound *bound, uid_t user)
+{
+    for (size_t i = 0; i < bound->workers * bound->addresses; i++) {
+        (void) fchown(bound->sockets[i].udp, user, (gid_t) -1);
+        (void) fchown(bound->sockets[i].tcp, user, (gid_t) -1);
+    }
+}
+
 void listeners_hand_over(struct bound *bound, struct daemon *daemon)
 {
     for (size_t i = 0; i < bound->workers; i++) {

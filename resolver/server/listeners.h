@@ -20,6 +20,8 @@ struct bound {               /* for each worker and address */
  * further ones. False: ret_error names the address; nothing stays open. */
 bool listeners_bind(const struct settings *settings, const struct settings *before, unsigned before_workers,
                     struct bound *ret, char ret_error[ERROR_TEXT_MAX]);
+/* They become the user's whom this process is to become, for the kernel lets his sockets join no others' but his. */
+void listeners_give(struct bound *bound, uid_t user);
 /* Hands the sockets to the daemon's workers, which are settings->workers many, and frees `bound`. */
 void listeners_hand_over(struct bound *bound, struct daemon *daemon);
 void listeners_discard(struct bound *bound);

@@ -259,6 +259,27 @@ def test_privileges_are_dropped(domestic, external, fresh):
         daemon.close()
 
 
+@needs_root
+def test_reloads_of_another_user_than_root(domestic, external, fresh):
+    """The sockets that root bound are the user's too: his may join them."""
+    daemon = Daemon([domestic], [external], {"user": "nobody", "workers": 1})
+    os.chown(daemon.directory, pwd.getpwnam("nobody").pw_uid, -1)
+    elsewhere, all_of_them = endpoint("127.0.0.2", daemon.port), endpoint("0.0.0.0", daemon.port)
+    try:
+        daemon.start()
+        for listen, workers in (([daemon.where], 3), ([all_of_them], 3), ([daemon.where, elsewhere], 3), ([elsewhere], 1),
+                                ([daemon.where], 4), ([all_of_them, daemon.where], 4), ([daemon.where], 2)):
+            daemon.set({"listen": listen, "workers": workers})
+            daemon.control("reload")
+            assert daemon.control("status")["workers"] == workers
+            for where in listen:
+                for tcp in (False, True):
+                    at = where.replace("0.0.0.0", "127.0.0.9")
+                    assert ask(at, fresh("open"), tcp=tcp).addresses == [DOMESTIC]
+    finally:
+        daemon.close()
+
+
 def port_is_free(port):
     try:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
