@@ -27,7 +27,6 @@ enum {
     ACCEPTS       = 64,        /* connections taken in a wakeup, so that the open ones are served meanwhile */
     SOCKET_BUFFER = 128 << 10, /* bytes, each way: the kernel would let a thousand slow readers have megabytes each */
     SWEEP_MS      = 1000,      /* at most this late is an idle connection closed */
-    STOP_MS       = 200,       /* silence that ends one at a stop: what a client had sent before has come by then */
 };
 
 struct tcp_socket { /* a listening one */
@@ -109,7 +108,8 @@ static bool is_over(const struct connection *connection, uint64_t now)
     if (connection->unanswered > 0 || !list_empty(&connection->paused))
         return false;
     if (connection->listen->stopping)
-        return now - connection->active >= STOP_MS && !connection->held && output_waiting(&connection->out) == 0;
+        return now - connection->active >= connection->listen->quiet_ms && !connection->held &&
+               output_waiting(&connection->out) == 0;
     if (connection->begun == 0)
         return now - connection->active >= options->idle_ms;
     return now - connection->begun >= options->message_ms ||
@@ -372,14 +372,15 @@ void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)
     }
 }
 
-void tcp_listen_stop(struct tcp_listen *listen)
+void tcp_listen_stop(struct tcp_listen *listen, unsigned quiet_ms)
 {
     listen->stopping = true;
+    listen->quiet_ms = quiet_ms;
     uv_update_time(listen->loop); /* what was done in this turn must not count against who is accepted now */
     LIST_EACH (link, next, &listen->sockets)
         leave_socket(CONTAINER_OF(link, struct tcp_socket, link));
     if (listen->stats.open > 0)
-        uv_timer_start(&listen->sweep, on_sweep, STOP_MS, STOP_MS / 4);
+        uv_timer_start(&listen->sweep, on_sweep, quiet_ms / 4, quiet_ms / 4);
 }
 
 static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->data); }

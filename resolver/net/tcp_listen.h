@@ -48,8 +48,9 @@ bool tcp_listen_add(struct tcp_listen *listen, int fd);
 /* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
 /* Takes no more clients but those that are queued, and closes each connection once all that came on it is answered and
- * nothing has moved for a moment; stats.open tells when the last one is gone. Who goes on asking is not waited for. */
-void tcp_listen_stop(struct tcp_listen *listen);
+ * nothing has moved for `quiet_ms`; stats.open tells when the last one is gone. Who goes on asking is not waited for.
+ * May be called again, for less quiet. */
+void tcp_listen_stop(struct tcp_listen *listen, unsigned quiet_ms);
 /* A late answer. If the connection is gone, nothing happens. `answer` empty (len 0): the question ends without an
  * answer. Every message for which the handler returned 0 is owed exactly one call. */
 void tcp_listen_send(struct tcp_listen *listen, const struct path *path, struct view answer);

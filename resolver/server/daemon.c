@@ -149,8 +149,7 @@ static bool start(struct daemon *daemon)
 
 static void stop(struct daemon *daemon)
 {
-    workers_dismiss(daemon, 0);
-    keeper_bury(daemon, true);
+    workers_end(daemon);
     if (daemon->control)
         control_close(daemon->control);
     daemon->control = NULL;

@@ -98,12 +98,12 @@ void doors_leave(struct doors *doors, const struct address *address, msec_t now)
     drop_waiting(doors, address);
 }
 
-void doors_stop(struct doors *doors, msec_t now)
+void doors_stop(struct doors *doors, msec_t now, unsigned quiet_ms)
 {
     drop_waiting(doors, NULL);
     LIST_EACH (item, next, &doors->listeners)
         leave_listener(CONTAINER_OF(item, struct listener, link), now);
-    tcp_listen_stop(doors->tcp);
+    tcp_listen_stop(doors->tcp, quiet_ms);
 }
 
 static void free_listener(struct doors *doors, struct listener *listener)

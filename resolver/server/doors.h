@@ -28,8 +28,8 @@ void doors_init(struct doors *doors);
 void doors_open(struct doors *doors, struct order *order);
 /* What lies in the sockets' queues is served, then others on the address get what comes. Late answers still go out. */
 void doors_leave(struct doors *doors, const struct address *address, msec_t now);
-/* The same for all; TCP clients that are connected are let go when nothing is owed to them. */
-void doors_stop(struct doors *doors, msec_t now);
+/* The same for all; TCP clients that are connected are let go as tcp_listen_stop() does. It may be called again. */
+void doors_stop(struct doors *doors, msec_t now, unsigned quiet_ms);
 
 /* From time to time: tries again what waits, frees what was left so long ago that nobody can be waiting. */
 void doors_look(struct doors *doors, msec_t now);

@@ -18,12 +18,18 @@ enum order_kind {
     ORDER_STOP
 };
 
+enum worker_end {
+    WORKER_LEAVES, /* others go on: it has 5 s for all that it has under way */
+    WORKER_ENDS,   /* the process does: clients that wait have 1 s, and nothing else is waited for */
+};
+
 struct order {
     struct order   *next;
     enum order_kind kind;
     int             udp, tcp; /* ORDER_LISTEN: sockets, owned; -1: none */
     struct address  address;
     struct setup   *setup; /* a reference, or NULL */
+    enum worker_end end;   /* ORDER_STOP */
     bool            waits; /* ORDER_LISTEN: it was tried before */
 };
 

@@ -17,10 +17,13 @@
 #include <unistd.h>
 
 enum {
-    TCP_IDLE    = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
-    STOP_WITHIN = 5000,  /* ms to answer what was asked before a stop */
-    PULSE_EVERY = 1000,  /* ms between turns of an idle loop, for the watchdog */
-    TCP_MESSAGE = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
+    TCP_IDLE     = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
+    LEAVE_WITHIN = 5000,  /* ms for a worker that leaves others behind: longer than the default deadline */
+    END_WITHIN   = 1000,  /* ms for clients that wait when the process ends: it is wanted back soon */
+    LEAVE_QUIET  = 200,   /* ms of silence after which a connection is closed then: what the client has sent has come */
+    END_QUIET    = 50,    /* the same: a stop that nobody waits for is over in the blink of an eye */
+    PULSE_EVERY  = 1000,  /* ms between turns of an idle loop, for the watchdog */
+    TCP_MESSAGE  = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
 
 struct worker {
@@ -38,8 +41,9 @@ struct worker {
     uv_async_t        *keeper;
     msec_t             now;
     msec_t             timer_due;
-    bool               online, stopping, catching_up;
-    msec_t             stop_at;
+    bool               online, catching_up;
+    bool               ends;    /* WORKER_ENDS */
+    msec_t             stop_at; /* at the latest; MSEC_NEVER: it was not told to */
     _Atomic int64_t    pulse;
     _Atomic uint64_t   kernel_drops;
     atomic_bool        ended;
@@ -142,18 +146,19 @@ void worker_set_setup(struct worker *worker, struct setup *setup)
     orders_give(&worker->orders, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)});
 }
 
-static void begin_stop(struct worker *worker)
+static void begin_stop(struct worker *worker, enum worker_end end)
 {
-    worker->stopping = true;
-    worker->stop_at  = worker->now + STOP_WITHIN;
-    doors_stop(&worker->doors, worker->now);
+    worker->ends    = worker->ends || end == WORKER_ENDS;
+    worker->stop_at = msec_min(worker->stop_at, worker->now + (worker->ends ? END_WITHIN : LEAVE_WITHIN));
+    doors_stop(&worker->doors, worker->now, worker->ends ? END_QUIET : LEAVE_QUIET);
 }
 
-/* Nobody is owed an answer any more, or has had the time. */
+/* Nobody is owed an answer any more, or has had the time. What nobody waits for is evidence still, where there is
+ * somebody to take it. */
 static bool may_end(const struct worker *worker)
 {
-    return (engine_flights(worker->engine) == 0 && tcp_listen_read_stats(worker->tcp)->open == 0) ||
-           worker->now >= worker->stop_at;
+    size_t owed = worker->ends ? engine_waiting(worker->engine) : engine_flights(worker->engine);
+    return (owed == 0 && tcp_listen_read_stats(worker->tcp)->open == 0) || worker->now >= worker->stop_at;
 }
 
 static void carry_out(struct worker *worker, struct order *order)
@@ -169,7 +174,7 @@ static void carry_out(struct worker *worker, struct order *order)
         engine_set_setup(worker->engine, order->setup);
         break;
     case ORDER_STOP:
-        begin_stop(worker);
+        begin_stop(worker, order->end);
         break;
     }
     order_drop(order);
@@ -233,8 +238,8 @@ static void on_before_sleep(uv_prepare_t *prepare)
         look_at_listeners(worker);
         tell_limited(worker);
     }
-    msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
-    if (worker->stopping && may_end(worker)) {
+    msec_t due = msec_min(msec_min(engine_next(worker->engine), worker->stop_at), worker->now + PULSE_EVERY);
+    if (worker->stop_at != MSEC_NEVER && may_end(worker)) {
         uv_stop(&worker->loop);
         due = worker->now;
     }
@@ -302,10 +307,11 @@ struct worker *worker_start(const struct worker_options *options)
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
         return NULL;
-    worker->keeper = options->keeper;
-    worker->pace   = options->shared.pace;
-    worker->now    = clock_now();
-    worker->pulse  = worker->now;
+    worker->keeper  = options->keeper;
+    worker->stop_at = MSEC_NEVER;
+    worker->pace    = options->shared.pace;
+    worker->now     = clock_now();
+    worker->pulse   = worker->now;
     doors_init(&worker->doors);
     orders_init(&worker->orders, &worker->wake);
     if (uv_loop_init(&worker->loop) != 0)
@@ -358,7 +364,10 @@ no_loop:
     return NULL;
 }
 
-void worker_stop(struct worker *worker) { orders_give(&worker->orders, &(struct order){.kind = ORDER_STOP}); }
+void worker_stop(struct worker *worker, enum worker_end end)
+{
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_STOP, .end = end});
+}
 
 bool worker_has_ended(struct worker *worker) { return atomic_load(&worker->ended); }
 

@@ -38,11 +38,21 @@ void workers_dismiss(struct daemon *daemon, unsigned keep)
 {
     while (daemon->worker_count > keep) {
         struct worker *worker = daemon->workers[--daemon->worker_count];
-        worker_stop(worker);
+        worker_stop(worker, WORKER_LEAVES);
         if (daemon->leaving_count == LIMIT_WORKERS)
             keeper_bury(daemon, true);
         daemon->leaving[daemon->leaving_count++] = worker;
     }
+}
+
+void workers_end(struct daemon *daemon)
+{
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        worker_stop(daemon->leaving[i], WORKER_ENDS);
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        worker_stop(daemon->workers[i], WORKER_ENDS);
+    workers_dismiss(daemon, 0);
+    keeper_bury(daemon, true);
 }
 
 /* A socket for each question that waits: the soft limit is made for programs that use select(). */

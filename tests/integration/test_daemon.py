@@ -73,7 +73,7 @@ def test_it_stops_soon_with_work_under_way(forwarder, domestic, external, fresh)
     time.sleep(0.2)
     started = time.monotonic()
     daemon.stop()
-    assert time.monotonic() - started < (10 if has_sanitizers() else 6)
+    assert time.monotonic() - started < (3 if has_sanitizers() else 1.5)
 
 
 def test_an_address_that_is_taken(domestic, external):

@@ -691,7 +691,7 @@ static void test_stop(void **state)
     write_all(half, "\0\7b", 3);
     RUN_UNTIL(&loop, server.handled == 1);
     int queued = connected_socket(&server.address, SOCK_STREAM);
-    tcp_listen_stop(server.listen);
+    tcp_listen_stop(server.listen, 200);
     write_all(asking, "\0\1c", 3);
     write_all(queued, "\0\1d", 3);
     int refused = socket(AF_INET, SOCK_STREAM, 0);
