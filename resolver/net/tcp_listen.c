@@ -356,11 +356,29 @@ static void close_socket(struct tcp_socket *socket)
     close(socket->fd);
 }
 
-static void leave_socket(struct tcp_socket *socket)
+static void drain(struct tcp_socket *socket)
 {
     for (unsigned i = 0; i < 2 * BACKLOG && accept_next(socket);)
         i++;
+    (void) shutdown(socket->fd, SHUT_RDWR); /* who keeps it for us must not keep it listening */
+}
+
+static void leave_socket(struct tcp_socket *socket)
+{
+    drain(socket);
     close_socket(socket);
+}
+
+void tcp_listen_drain(struct tcp_listen *listen, int fd)
+{
+    drain(&(struct tcp_socket){.listen = listen, .fd = fd});
+    close(fd);
+}
+
+void tcp_listen_hand_on(struct tcp_listen *listen)
+{
+    LIST_EACH (link, next, &listen->sockets)
+        close_socket(CONTAINER_OF(link, struct tcp_socket, link));
 }
 
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)

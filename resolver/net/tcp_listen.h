@@ -45,8 +45,13 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
                                      void *context);
 /* Takes `fd` (from tcp_listen_bind()). False: no memory or no event loop slot; `fd` is as before. */
 bool tcp_listen_add(struct tcp_listen *listen, int fd);
-/* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
+/* Accepts what is queued on the socket bound to `address`, then closes it, whoever else has it too; its connections
+ * live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
+/* The same with a socket that was not added; takes it. */
+void tcp_listen_drain(struct tcp_listen *listen, int fd);
+/* Closes the sockets and leaves what is queued on them to another process that has them too. */
+void tcp_listen_hand_on(struct tcp_listen *listen);
 /* Takes no more clients but those that are queued, and closes each connection once all that came on it is answered and
  * nothing has moved for `quiet_ms`; stats.open tells when the last one is gone. Who goes on asking is not waited for.
  * May be called again, for less quiet. */

@@ -125,7 +125,7 @@ static bool start(struct daemon *daemon)
     if (!privileges_owner(daemon->settings, &gives, &owner) || !take_lock(daemon, gives ? &owner : NULL) ||
         !privileges_prepare(daemon->settings))
         return false;
-    if (!listeners_bind(daemon->settings, NULL, 0, &bound, error) ||
+    if (!listeners_bind(&daemon->passed, daemon->settings, NULL, 0, &bound, error) ||
         !control_socket_open(daemon->settings, &control_fd, error)) {
         log_error("%s", error);
         listeners_discard(&bound);
@@ -157,7 +157,33 @@ static void stop(struct daemon *daemon)
     close_loop(daemon);
     setup_drop(daemon->setup);
     registry_destroy(daemon->registry);
-    settings_destroy(daemon->settings);
+}
+
+/* What comes before anything is opened. False: logged. */
+static bool prepare(struct daemon *daemon, const char *config_path, const struct settings_sources *sources)
+{
+    char error[ERROR_TEXT_MAX];
+    list_init(&daemon->kept);
+    daemon->config_path = config_path;
+    daemon->sources     = *sources;
+    daemon->started     = clock_now();
+    daemon->read_at     = clock_wall();
+    daemon->settings    = reload_read(daemon, NULL, error);
+    if (!daemon->settings)
+        return false;
+    log_configure(daemon->settings->log_level, daemon->settings->log_format);
+    if (workers_share(daemon, daemon->settings, error)) /* first: libuv cannot do without some */
+        return init_loop(daemon);
+    log_error("%s", error);
+    return false;
+}
+
+static void serve(struct daemon *daemon)
+{
+    log_info("bywayd %s serves with %u workers", BYWAY_VERSION, daemon->worker_count);
+    sd_notify(0, "READY=1");
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    sd_notify(0, "STOPPING=1");
 }
 
 int daemon_run(const char *config_path, const struct settings_sources *sources)
@@ -167,34 +193,15 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         log_error("out of memory");
         return EXIT_FAILURE;
     }
-    char error[ERROR_TEXT_MAX];
-    list_init(&daemon->kept);
-    daemon->config_path = config_path;
-    daemon->sources     = *sources;
-    daemon->started     = clock_now();
-    daemon->read_at     = clock_wall();
-    daemon->settings    = reload_read(daemon, NULL, error);
-    if (!daemon->settings) {
-        free(daemon);
-        return EXIT_FAILURE;
+    bool started = false;
+    if (descriptor_store_open(&daemon->passed) && prepare(daemon, config_path, sources)) {
+        started = start(daemon);
+        if (started)
+            serve(daemon);
+        stop(daemon);
     }
-    log_configure(daemon->settings->log_level, daemon->settings->log_format);
-    bool shared = workers_share(daemon, daemon->settings, error); /* first: libuv cannot do without some */
-    if (!shared)
-        log_error("%s", error);
-    if (!shared || !init_loop(daemon)) {
-        settings_destroy(daemon->settings);
-        free(daemon);
-        return EXIT_FAILURE;
-    }
-    bool started = start(daemon);
-    if (started) {
-        log_info("bywayd %s serves with %u workers", BYWAY_VERSION, daemon->worker_count);
-        sd_notify(0, "READY=1");
-        uv_run(&daemon->loop, UV_RUN_DEFAULT);
-        sd_notify(0, "STOPPING=1");
-    }
-    stop(daemon);
+    descriptor_store_close(&daemon->passed);
+    settings_destroy(daemon->settings);
     free(daemon);
     return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 enum {
-    LEFT_LIFE = 40000, /* ms: longer than the longest deadline that settings allow */
+    LEFT_LIFE   = 40000, /* ms: longer than the longest deadline that settings allow */
+    LEAVE_QUIET = 200,   /* ms of silence that ends a connection then: what the client had sent before has come */
+    END_QUIET   = 50,    /* the same where the process ends: that takes no time if nobody waits */
 };
 
 struct listener {
@@ -24,34 +26,54 @@ void doors_init(struct doors *doors)
     list_init(&doors->listeners);
 }
 
-static bool add_listener(struct doors *doors, int udp)
+static struct listener *add_listener(struct doors *doors, int udp)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
     if (!listener)
-        return false;
+        return NULL;
     listener->udp = udp_listen_start(doors->loop, udp, doors->handle, doors->begin, doors->context);
     if (!listener->udp) {
         free(listener);
-        return false;
+        return NULL;
     }
     list_append(&doors->listeners, &listener->link);
+    return listener;
+}
+
+static void leave_listener(struct listener *listener, msec_t now)
+{
+    if (listener->left)
+        return;
+    udp_listen_stop(listener->udp);
+    listener->left    = true;
+    listener->left_at = now;
+}
+
+static bool take_tcp(struct doors *doors, const struct order *order)
+{
+    if (order->kind == ORDER_LISTEN)
+        return tcp_listen_add(doors->tcp, order->tcp);
+    tcp_listen_drain(doors->tcp, order->tcp);
     return true;
 }
 
-/* False: not on both yet. */
-static bool listen_on(struct doors *doors, struct order *order)
+/* False: not both are done yet. */
+static bool take(struct doors *doors, struct order *order, msec_t now)
 {
-    if (order->udp >= 0 && add_listener(doors, order->udp))
+    struct listener *listener = order->udp >= 0 ? add_listener(doors, order->udp) : NULL;
+    if (listener)
         order->udp = -1;
-    if (order->tcp >= 0 && tcp_listen_add(doors->tcp, order->tcp))
+    if (listener && order->kind == ORDER_DRAIN)
+        leave_listener(listener, now);
+    if (order->tcp >= 0 && take_tcp(doors, order))
         order->tcp = -1;
     return order->udp < 0 && order->tcp < 0;
 }
 
-void doors_open(struct doors *doors, struct order *order)
+void doors_open(struct doors *doors, struct order *order, msec_t now)
 {
     char text[ADDRESS_TEXT_MAX];
-    if (listen_on(doors, order)) {
+    if (take(doors, order, now)) {
         order_drop(order);
         return;
     }
@@ -77,15 +99,6 @@ static void drop_waiting(struct doors *doors, const struct address *address)
     }
 }
 
-static void leave_listener(struct listener *listener, msec_t now)
-{
-    if (listener->left)
-        return;
-    udp_listen_stop(listener->udp);
-    listener->left    = true;
-    listener->left_at = now;
-}
-
 void doors_leave(struct doors *doors, const struct address *address, msec_t now)
 {
     LIST_EACH (item, next, &doors->listeners) {
@@ -98,12 +111,19 @@ void doors_leave(struct doors *doors, const struct address *address, msec_t now)
     drop_waiting(doors, address);
 }
 
-void doors_stop(struct doors *doors, msec_t now, unsigned quiet_ms)
+void doors_stop(struct doors *doors, enum worker_end end, msec_t now)
 {
     drop_waiting(doors, NULL);
-    LIST_EACH (item, next, &doors->listeners)
-        leave_listener(CONTAINER_OF(item, struct listener, link), now);
-    tcp_listen_stop(doors->tcp, quiet_ms);
+    LIST_EACH (item, next, &doors->listeners) {
+        struct listener *listener = CONTAINER_OF(item, struct listener, link);
+        if (end == WORKER_HANDS_ON)
+            udp_listen_hand_on(listener->udp);
+        else
+            leave_listener(listener, now);
+    }
+    if (end == WORKER_HANDS_ON)
+        tcp_listen_hand_on(doors->tcp);
+    tcp_listen_stop(doors->tcp, end == WORKER_LEAVES ? LEAVE_QUIET : END_QUIET);
 }
 
 static void free_listener(struct doors *doors, struct listener *listener)
@@ -114,13 +134,13 @@ static void free_listener(struct doors *doors, struct listener *listener)
     free(listener);
 }
 
-static void try_again(struct doors *doors)
+static void try_again(struct doors *doors, msec_t now)
 {
     struct order *order = doors->waiting, *next;
     doors->waiting      = NULL;
     for (; order; order = next) {
         next = order->next;
-        doors_open(doors, order);
+        doors_open(doors, order, now);
     }
 }
 
@@ -131,7 +151,7 @@ void doors_look(struct doors *doors, msec_t now)
         if (listener->left && now - listener->left_at > LEFT_LIFE)
             free_listener(doors, listener);
     }
-    try_again(doors);
+    try_again(doors, now);
 }
 
 uint64_t doors_drops(const struct doors *doors)

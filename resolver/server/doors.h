@@ -24,12 +24,14 @@ struct doors {
 /* Sets the lists up; the rest is the caller's to fill in. */
 void doors_init(struct doors *doors);
 
-/* Takes an order to listen. What cannot be listened on for now waits, its queries in the sockets' queues. */
-void doors_open(struct doors *doors, struct order *order);
+/* Takes an order to listen or to drain. What cannot be listened on for now waits, its queries in the sockets'
+ * queues. */
+void doors_open(struct doors *doors, struct order *order, msec_t now);
 /* What lies in the sockets' queues is served, then others on the address get what comes. Late answers still go out. */
 void doors_leave(struct doors *doors, const struct address *address, msec_t now);
-/* The same for all; TCP clients that are connected are let go as tcp_listen_stop() does. It may be called again. */
-void doors_stop(struct doors *doors, msec_t now, unsigned quiet_ms);
+/* The same for all, but for the queues with WORKER_HANDS_ON; TCP clients that are connected are let go as
+ * tcp_listen_stop() does. It may be called again. */
+void doors_stop(struct doors *doors, enum worker_end end, msec_t now);
 
 /* From time to time: tries again what waits, frees what was left so long ago that nobody can be waiting. */
 void doors_look(struct doors *doors, msec_t now);

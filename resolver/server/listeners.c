@@ -36,6 +36,8 @@ void listeners_discard(struct bound *bound)
     bound->sockets = NULL;
 }
 
+static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+
 static const char *type_text(int type) { return type == SOCK_STREAM ? "TCP" : "UDP"; }
 
 static int bind_type(const struct address *address, int type, enum socket_place place)
@@ -68,13 +70,23 @@ static void say_why_not(const struct address *address, int type, int error, char
                  type_text(type), strerror(error));
 }
 
-/* The first of the workers' sockets at a new address. -errno. */
-static int bind_first(const struct address *address, int type)
+/* How the first of the workers' sockets at a new address is bound. -EADDRINUSE: another process is there. */
+static int find_place(const struct address *address, int type, enum socket_place *ret)
 {
     char who[NEIGHBOUR_MAX];
-    if (!neighbours_ours(address, type))
-        return bind_type(address, type, SOCKET_FIRST);
-    return neighbours_find(address, type, who) ? -EADDRINUSE : bind_type(address, type, SOCKET_JOINS);
+    *ret = neighbours_ours(address, type) ? SOCKET_JOINS : SOCKET_FIRST;
+    return *ret == SOCKET_JOINS && neighbours_find(address, type, who) ? -EADDRINUSE : 0;
+}
+
+/* -1: none was passed that will do. */
+static int take_passed(struct descriptor_store *passed, const struct address *address, int type, unsigned worker)
+{
+    int fd = descriptor_store_take(passed, address, type, worker);
+    if (fd >= 0 && type == SOCK_DGRAM && udp_listen_prepare(fd, address) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
 }
 
 static int *socket_of(struct bound *bound, size_t worker, size_t address, int type)
@@ -83,17 +95,23 @@ static int *socket_of(struct bound *bound, size_t worker, size_t address, int ty
     return type == SOCK_STREAM ? &sockets->tcp : &sockets->udp;
 }
 
-/* One address, for all workers from `first_worker` on; 0: it is a new one. 0 or -errno. */
-static int bind_address(struct bound *bound, const struct address *address, size_t number, int type,
-                        size_t first_worker)
+/* One address, for all workers from `first` on; 0: it is a new one. 0 or -errno. */
+static int bind_address(struct descriptor_store *passed, const struct address *address, int type, unsigned first,
+                        struct bound *bound, size_t number)
 {
-    for (size_t i = first_worker; i < bound->workers; i++) {
-        int fd = i == 0 ? bind_first(address, type) : bind_type(address, type, SOCKET_JOINS);
+    enum socket_place place = SOCKET_JOINS;
+    int               error = first == 0 ? find_place(address, type, &place) : 0;
+    for (unsigned i = first; error == 0 && i < bound->workers; i++) {
+        int fd = take_passed(passed, address, type, i);
         if (fd < 0)
-            return fd;
-        *socket_of(bound, i, number, type) = fd;
+            fd = bind_type(address, type, place);
+        if (fd < 0)
+            error = fd;
+        else
+            *socket_of(bound, i, number, type) = fd;
+        place = SOCKET_JOINS;
     }
-    return 0;
+    return error;
 }
 
 /* Somebody who came later than we did: that is no news of this configuration, but the operator wants to know. */
@@ -105,12 +123,11 @@ static void warn_of_neighbour(const struct address *address, int type)
                     address_format(address, text), type_text(type), who);
 }
 
-bool listeners_bind(const struct settings *settings, const struct settings *before, unsigned before_workers,
-                    struct bound *ret, char ret_error[ERROR_TEXT_MAX])
+bool listeners_bind(struct descriptor_store *passed, const struct settings *settings, const struct settings *before,
+                    unsigned before_workers, struct bound *ret, char ret_error[ERROR_TEXT_MAX])
 {
-    static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
-    *ret                     = (struct bound){.addresses = settings->listen_count, .workers = settings->workers};
-    ret->sockets             = calloc(ret->addresses * ret->workers, sizeof(*ret->sockets));
+    *ret         = (struct bound){.addresses = settings->listen_count, .workers = settings->workers};
+    ret->sockets = calloc(ret->addresses * ret->workers, sizeof(*ret->sockets));
     if (!ret->sockets) {
         snprintf(ret_error, ERROR_TEXT_MAX, "out of memory");
         return false;
@@ -123,7 +140,7 @@ bool listeners_bind(const struct settings *settings, const struct settings *befo
         bool                  known   = lists(before, address);
         if (known)
             warn_of_neighbour(address, type);
-        int error = bind_address(ret, address, i / 2, type, known ? before_workers : 0);
+        int error = bind_address(passed, address, type, known ? before_workers : 0, ret, i / 2);
         if (error == 0)
             continue;
         say_why_not(address, type, -error, ret_error);
@@ -145,22 +162,52 @@ void listeners_give(struct bound *bound, uid_t user)
     }
 }
 
+/* Of workers or addresses that are no more: nobody else reads what came to them meanwhile. */
+static void drain_rest(struct daemon *daemon)
+{
+    int fd, type;
+    while ((fd = descriptor_store_take_any(&daemon->passed, &type)) >= 0)
+        worker_drain(daemon->workers[0], type == SOCK_DGRAM ? fd : -1, type == SOCK_STREAM ? fd : -1);
+}
+
 void listeners_hand_over(struct bound *bound, struct daemon *daemon)
 {
-    for (size_t i = 0; i < bound->workers; i++) {
+    for (unsigned i = 0; i < bound->workers; i++) {
         for (size_t j = 0; j < bound->addresses; j++) {
-            struct sockets *sockets = &bound->sockets[i * bound->addresses + j];
+            const struct address *address = &daemon->settings->listen[j];
+            struct sockets       *sockets = &bound->sockets[i * bound->addresses + j];
+            if (sockets->udp >= 0)
+                descriptor_store_put(&daemon->passed, address, SOCK_DGRAM, i, sockets->udp);
+            if (sockets->tcp >= 0)
+                descriptor_store_put(&daemon->passed, address, SOCK_STREAM, i, sockets->tcp);
             if (sockets->udp >= 0 || sockets->tcp >= 0)
-                worker_listen(daemon->workers[i], &daemon->settings->listen[j], sockets->udp, sockets->tcp);
+                worker_listen(daemon->workers[i], address, sockets->udp, sockets->tcp);
         }
     }
     free(bound->sockets);
     bound->sockets = NULL;
+    drain_rest(daemon);
+}
+
+static void forget(const struct address *address, unsigned worker)
+{
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        descriptor_store_remove(address, types[i], worker);
 }
 
 void listeners_leave(struct daemon *daemon, const struct settings *before, const struct settings *settings)
 {
-    for (size_t i = 0; i < before->listen_count; i++)
-        for (unsigned j = 0; j < daemon->worker_count && !lists(settings, &before->listen[i]); j++)
+    for (size_t i = 0; i < before->listen_count; i++) {
+        for (unsigned j = 0; j < daemon->worker_count && !lists(settings, &before->listen[i]); j++) {
+            forget(&before->listen[i], j);
             worker_leave(daemon->workers[j], &before->listen[i]);
+        }
+    }
+}
+
+void listeners_forget(const struct daemon *daemon, const struct settings *settings, unsigned first)
+{
+    for (unsigned i = first; i < daemon->worker_count; i++)
+        for (size_t j = 0; j < settings->listen_count; j++)
+            forget(&settings->listen[j], i);
 }

@@ -68,7 +68,7 @@ static void close_fd(int fd)
 
 void order_drop(struct order *order)
 {
-    if (order->kind == ORDER_LISTEN) {
+    if (order->kind == ORDER_LISTEN || order->kind == ORDER_DRAIN) {
         close_fd(order->udp);
         close_fd(order->tcp);
     }

@@ -13,24 +13,26 @@
 
 enum order_kind {
     ORDER_LISTEN,
+    ORDER_DRAIN,
     ORDER_LEAVE,
     ORDER_SETUP,
     ORDER_STOP
 };
 
 enum worker_end {
-    WORKER_LEAVES, /* others go on: it has 5 s for all that it has under way */
-    WORKER_ENDS,   /* the process does: clients that wait have 1 s, and nothing else is waited for */
+    WORKER_LEAVES,   /* others go on: it has 5 s for all that it has under way */
+    WORKER_ENDS,     /* the process does: clients that wait have 1 s, and nothing else is waited for */
+    WORKER_HANDS_ON, /* the same, and what lies in its sockets' queues is left to the next process, which gets them */
 };
 
 struct order {
     struct order   *next;
     enum order_kind kind;
-    int             udp, tcp; /* ORDER_LISTEN: sockets, owned; -1: none */
+    int             udp, tcp; /* ORDER_LISTEN, ORDER_DRAIN: sockets, owned; -1: none */
     struct address  address;
     struct setup   *setup; /* a reference, or NULL */
     enum worker_end end;   /* ORDER_STOP */
-    bool            waits; /* ORDER_LISTEN: it was tried before */
+    bool            waits; /* it was tried before */
 };
 
 struct orders {

@@ -20,8 +20,6 @@ enum {
     TCP_IDLE     = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
     LEAVE_WITHIN = 5000,  /* ms for a worker that leaves others behind: longer than the default deadline */
     END_WITHIN   = 1000,  /* ms for clients that wait when the process ends: it is wanted back soon */
-    LEAVE_QUIET  = 200,   /* ms of silence after which a connection is closed then: what the client has sent has come */
-    END_QUIET    = 50,    /* the same: a stop that nobody waits for is over in the blink of an eye */
     PULSE_EVERY  = 1000,  /* ms between turns of an idle loop, for the watchdog */
     TCP_MESSAGE  = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
@@ -136,6 +134,11 @@ void worker_listen(struct worker *worker, const struct address *address, int udp
     orders_give(&worker->orders, &(struct order){.kind = ORDER_LISTEN, .address = *address, .udp = udp, .tcp = tcp});
 }
 
+void worker_drain(struct worker *worker, int udp, int tcp)
+{
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_DRAIN, .udp = udp, .tcp = tcp});
+}
+
 void worker_leave(struct worker *worker, const struct address *address)
 {
     orders_give(&worker->orders, &(struct order){.kind = ORDER_LEAVE, .address = *address});
@@ -148,9 +151,9 @@ void worker_set_setup(struct worker *worker, struct setup *setup)
 
 static void begin_stop(struct worker *worker, enum worker_end end)
 {
-    worker->ends    = worker->ends || end == WORKER_ENDS;
+    worker->ends    = worker->ends || end != WORKER_LEAVES;
     worker->stop_at = msec_min(worker->stop_at, worker->now + (worker->ends ? END_WITHIN : LEAVE_WITHIN));
-    doors_stop(&worker->doors, worker->now, worker->ends ? END_QUIET : LEAVE_QUIET);
+    doors_stop(&worker->doors, end, worker->now);
 }
 
 /* Nobody is owed an answer any more, or has had the time. What nobody waits for is evidence still, where there is
@@ -165,7 +168,8 @@ static void carry_out(struct worker *worker, struct order *order)
 {
     switch (order->kind) {
     case ORDER_LISTEN:
-        doors_open(&worker->doors, order);
+    case ORDER_DRAIN:
+        doors_open(&worker->doors, order, worker->now);
         return;
     case ORDER_LEAVE:
         doors_leave(&worker->doors, &order->address, worker->now);

@@ -30,6 +30,8 @@ struct worker *worker_start(const struct worker_options *options);
  * worker cannot listen on for now waits with it, its queries in the sockets' queues. */
 /* Takes both, from net's bind functions; -1: none. */
 void worker_listen(struct worker *worker, const struct address *address, int udp, int tcp);
+/* Serves what lies in the queues of the two (-1: none), of which it takes one or both, and leaves them. */
+void worker_drain(struct worker *worker, int udp, int tcp);
 void worker_leave(struct worker *worker, const struct address *address);
 void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 

@@ -47,10 +47,11 @@ void workers_dismiss(struct daemon *daemon, unsigned keep)
 
 void workers_end(struct daemon *daemon)
 {
+    enum worker_end end = daemon->passed.keeps ? WORKER_HANDS_ON : WORKER_ENDS;
     for (unsigned i = 0; i < daemon->leaving_count; i++)
-        worker_stop(daemon->leaving[i], WORKER_ENDS);
+        worker_stop(daemon->leaving[i], end);
     for (unsigned i = 0; i < daemon->worker_count; i++)
-        worker_stop(daemon->workers[i], WORKER_ENDS);
+        worker_stop(daemon->workers[i], end);
     workers_dismiss(daemon, 0);
     keeper_bury(daemon, true);
 }
