@@ -55,7 +55,7 @@ static bool forgivable(const struct settings *settings, const struct address *ad
 static void say_taken(const struct address *address, int type, char ret_error[ERROR_TEXT_MAX])
 {
     char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX];
-    bool known = neighbours_find(address, type, who);
+    bool known = neighbours_look(address, type, who) == NEIGHBOURS_ANOTHER;
     snprintf(ret_error, ERROR_TEXT_MAX, "listen: another process serves %s (%s)%s%s", address_format(address, text),
              type_text(type), known ? ": " : "", known ? who : "");
 }
@@ -73,9 +73,10 @@ static void say_why_not(const struct address *address, int type, int error, char
 /* How the first of the workers' sockets at a new address is bound. -EADDRINUSE: another process is there. */
 static int find_place(const struct address *address, int type, enum socket_place *ret)
 {
-    char who[NEIGHBOUR_MAX];
-    *ret = neighbours_ours(address, type) ? SOCKET_JOINS : SOCKET_FIRST;
-    return *ret == SOCKET_JOINS && neighbours_find(address, type, who) ? -EADDRINUSE : 0;
+    char            who[NEIGHBOUR_MAX];
+    enum neighbours found = neighbours_look(address, type, who);
+    *ret                  = found == NEIGHBOURS_OURS ? SOCKET_JOINS : SOCKET_FIRST;
+    return found == NEIGHBOURS_ANOTHER ? -EADDRINUSE : 0;
 }
 
 /* -1: none was passed that will do. */
@@ -118,7 +119,7 @@ static int bind_address(struct descriptor_store *passed, const struct address *a
 static void warn_of_neighbour(const struct address *address, int type)
 {
     char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX];
-    if (neighbours_find(address, type, who))
+    if (neighbours_look(address, type, who) == NEIGHBOURS_ANOTHER)
         log_warning("listen: another process serves %s (%s) too and gets some of the questions: %s",
                     address_format(address, text), type_text(type), who);
 }

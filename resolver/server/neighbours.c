@@ -3,21 +3,22 @@
  */
 #include "server/neighbours.h"
 
-#include "net/socket.h"
-
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     LINE_MAX_BYTES = 512, /* of /proc/net; they have some 180 */
     STATE_LISTENS  = 10,  /* TCP_LISTEN */
     STATE_OPEN     = 7,   /* TCP_CLOSE, which is also that of a UDP socket without a peer */
+};
+
+struct inodes { /* of sockets, sorted */
+    unsigned long *list;
+    size_t         count;
 };
 
 struct row { /* a socket in /proc/net */
@@ -38,42 +39,77 @@ static bool overlap(const struct address *a, const struct address *b)
     return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
 }
 
-/* ---- this process ---- */
+/* ---- sockets and the processes that have them ---- */
 
-static bool is_there(int fd, const struct address *address, int type)
+/* The inode of the socket that is the entry of a directory /proc/PID/fd; 0: it is none. */
+static unsigned long inode_of(DIR *descriptors, const struct dirent *entry)
 {
-    struct address bound;
-    int            own;
-    socklen_t      len = sizeof(own);
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &own, &len) < 0 || own != type || !socket_address(fd, &bound))
-        return false;
-    return (bound.any.sa_family == AF_INET || bound.any.sa_family == AF_INET6) && overlap(&bound, address);
+    char          link[64];
+    unsigned long inode;
+    ssize_t       len       = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
+    link[len > 0 ? len : 0] = '\0';
+    return sscanf(link, "socket:[%lu]", &inode) == 1 ? inode : 0;
 }
 
-static bool has_inode(int fd, unsigned long inode)
+static DIR *open_descriptors(const char *process)
 {
-    struct stat status;
-    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_ino == inode;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%.16s/fd", process);
+    return opendir(path);
 }
 
-/* Some descriptor of this process is a socket at `address`, or, where that is NULL, has the inode. */
-static bool we_have(const struct address *address, int type, unsigned long inode)
+static int compare(const void *a, const void *b)
 {
-    DIR           *descriptors = opendir("/proc/self/fd");
+    unsigned long one = *(const unsigned long *) a, other = *(const unsigned long *) b;
+    return one < other ? -1 : one > other;
+}
+
+/* Our own sockets. Their links are read, for other threads open and close them meanwhile. False: no memory, no /proc.
+ */
+static bool find_ours(struct inodes *ret)
+{
+    DIR           *descriptors = open_descriptors("self");
+    struct dirent *entry;
+    size_t         cap  = 0;
+    bool           good = descriptors != NULL;
+    *ret                = (struct inodes){0};
+    while (good && (entry = readdir(descriptors))) {
+        unsigned long inode = inode_of(descriptors, entry);
+        if (inode == 0)
+            continue;
+        if (ret->count == cap) {
+            unsigned long *more = realloc(ret->list, (cap = 2 * cap + 64) * sizeof(*more));
+            good                = more != NULL;
+            ret->list           = good ? more : ret->list;
+        }
+        if (good)
+            ret->list[ret->count++] = inode;
+    }
+    if (descriptors)
+        closedir(descriptors);
+    if (good && ret->count > 0)
+        qsort(ret->list, ret->count, sizeof(*ret->list), compare);
+    return good;
+}
+
+static bool has(const struct inodes *inodes, unsigned long inode)
+{
+    return inodes->count > 0 && bsearch(&inode, inodes->list, inodes->count, sizeof(inode), compare);
+}
+
+static bool process_has(const char *process, unsigned long inode)
+{
+    DIR           *descriptors = open_descriptors(process);
     struct dirent *entry;
     bool           found = false;
-    while (descriptors && !found && (entry = readdir(descriptors))) {
-        int fd = isdigit((unsigned char) entry->d_name[0]) ? atoi(entry->d_name) : -1;
-        found  = fd >= 0 && (address ? is_there(fd, address, type) : has_inode(fd, inode));
-    }
+    while (descriptors && !found && (entry = readdir(descriptors)))
+        found = inode_of(descriptors, entry) == inode;
     if (descriptors)
         closedir(descriptors);
     return found;
 }
 
-bool neighbours_ours(const struct address *address, int type) { return we_have(address, type, 0); }
-
-/* ---- the others ---- */
+/* ---- the kernel's table ---- */
 
 /* Addresses are printed as 32-bit words in the order of this machine. */
 static bool read_host(const char *text, struct address *ret)
@@ -102,23 +138,6 @@ static bool read_row(const char *line, struct row *ret)
     return true;
 }
 
-static bool has_socket(const char *process, unsigned long inode)
-{
-    char path[64], wanted[64], link[64];
-    snprintf(path, sizeof(path), "/proc/%.16s/fd", process);
-    snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
-    DIR           *descriptors = opendir(path);
-    struct dirent *entry;
-    bool           found = false;
-    while (descriptors && !found && (entry = readdir(descriptors))) {
-        ssize_t len = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
-        found       = len > 0 && (size_t) len == strlen(wanted) && memcmp(link, wanted, (size_t) len) == 0;
-    }
-    if (descriptors)
-        closedir(descriptors);
-    return found;
-}
-
 static void read_name(const char *process, char ret[static 32])
 {
     char path[64];
@@ -139,7 +158,7 @@ static void describe(const struct row *row, char ret_who[NEIGHBOUR_MAX])
     char           name[32];
     snprintf(ret_who, NEIGHBOUR_MAX, "a process of user %u", row->uid);
     while (processes && (entry = readdir(processes))) {
-        if (!isdigit((unsigned char) entry->d_name[0]) || !has_socket(entry->d_name, row->inode))
+        if (!isdigit((unsigned char) entry->d_name[0]) || !process_has(entry->d_name, row->inode))
             continue;
         read_name(entry->d_name, name);
         snprintf(ret_who, NEIGHBOUR_MAX, "%s, process %.16s", name, entry->d_name);
@@ -149,25 +168,42 @@ static void describe(const struct row *row, char ret_who[NEIGHBOUR_MAX])
         closedir(processes);
 }
 
-static bool is_neighbour(const struct row *row, const struct address *address, int type)
+static bool serves(const struct row *row, int type)
 {
-    return row->state == (type == SOCK_STREAM ? STATE_LISTENS : STATE_OPEN) && overlap(&row->local, address) &&
-           !we_have(NULL, type, row->inode);
+    return row->state == (type == SOCK_STREAM ? STATE_LISTENS : STATE_OPEN);
 }
 
-bool neighbours_find(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
+static enum neighbours read_table(FILE *table, const struct inodes *ours, const struct address *address, int type,
+                                  struct row *ret)
 {
-    char        path[32], line[LINE_MAX_BYTES];
-    const char *kind  = type == SOCK_STREAM ? "tcp" : "udp";
-    bool        found = false;
-    struct row  row;
-    snprintf(path, sizeof(path), "/proc/net/%s%s", kind, address->any.sa_family == AF_INET6 ? "6" : "");
+    char            line[LINE_MAX_BYTES];
+    enum neighbours found = NEIGHBOURS_NONE;
+    while (found != NEIGHBOURS_ANOTHER && fgets(line, sizeof(line), table)) {
+        if (!read_row(line, ret) || !overlap(&ret->local, address))
+            continue;
+        if (has(ours, ret->inode))
+            found = NEIGHBOURS_OURS;
+        else if (serves(ret, type))
+            found = NEIGHBOURS_ANOTHER;
+    }
+    return found;
+}
+
+enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
+{
+    char            path[32];
+    enum neighbours found = NEIGHBOURS_NONE;
+    struct inodes   ours;
+    struct row      row;
+    snprintf(path, sizeof(path), "/proc/net/%s%s", type == SOCK_STREAM ? "tcp" : "udp",
+             address->any.sa_family == AF_INET6 ? "6" : "");
     FILE *table = fopen(path, "re");
-    while (table && !found && fgets(line, sizeof(line), table))
-        found = read_row(line, &row) && is_neighbour(&row, address, type);
+    if (find_ours(&ours) && table)
+        found = read_table(table, &ours, address, type, &row);
+    free(ours.list);
     if (table)
         fclose(table);
-    if (found)
+    if (found == NEIGHBOURS_ANOTHER)
         describe(&row, ret_who);
     return found;
 }

@@ -12,12 +12,15 @@ enum {
     NEIGHBOUR_MAX = 80
 };
 
-/* `type` is SOCK_DGRAM or SOCK_STREAM; a wildcard and what it includes are the same place here. */
+enum neighbours {
+    NEIGHBOURS_NONE,
+    NEIGHBOURS_OURS,    /* this process alone, be it with a socket that it has left and not closed yet */
+    NEIGHBOURS_ANOTHER, /* another process serves there */
+};
 
-/* This process has a socket there, be it one that it has left and not closed yet. */
-bool neighbours_ours(const struct address *address, int type);
-/* Another process serves there. Writes which ("unbound, process 812"), or what is known of it. Between the families
- * nothing is seen of each other. */
-bool neighbours_find(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX]);
+/* Who has sockets of `type` (SOCK_DGRAM, SOCK_STREAM) there; a wildcard and what it includes are the same place here,
+ * and between the families nothing is seen of each other. With NEIGHBOURS_ANOTHER `ret_who` says which ("unbound,
+ * process 812"), or what is known of it. */
+enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX]);
 
 #endif
