@@ -520,10 +520,8 @@ int control_set_group(struct control *control, gid_t group)
 {
     struct sockaddr_un address;
 
-    if (group != (gid_t) -1 && control_path(control, &address) && chown(address.sun_path, (uid_t) -1, group) != 0)
-        return -errno;
     control->options.group = group;
-    return 0;
+    return group != (gid_t) -1 && control_path(control, &address) ? control_give(address.sun_path, group) : 0;
 }
 
 void control_close(struct control *control)

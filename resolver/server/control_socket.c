@@ -10,9 +10,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names are resolved without it, so it is no reason not to start. */
+static void warn_of_group(const struct settings *settings, int error)
+{
+    log_warning("control.group: cannot give %s to %s: %s; the user of bywayd has to be in that group "
+                "(SupplementaryGroups=%s in its unit)",
+                settings->control_socket, settings->control_group, strerror(error), settings->control_group);
+}
+
 bool control_socket_open(const struct settings *settings, int *ret_fd, char ret_error[ERROR_TEXT_MAX])
 {
-    *ret_fd = control_bind(settings->control_socket, privileges_control_group(settings));
+    int given;
+    *ret_fd = control_bind(settings->control_socket, privileges_control_group(settings), &given);
+    if (*ret_fd >= 0 && given < 0)
+        warn_of_group(settings, -given);
     if (*ret_fd >= 0)
         return true;
     snprintf(ret_error, ERROR_TEXT_MAX, "control.socket: cannot listen on %s: %s", settings->control_socket,
@@ -39,9 +50,8 @@ bool control_socket_move(struct daemon *daemon, const struct settings *next, int
         return true;
     int error = control_set_group(daemon->control, privileges_control_group(next));
     if (error != 0)
-        snprintf(ret_error, ERROR_TEXT_MAX, "control.group: cannot give %s to it: %s", next->control_socket,
-                 strerror(-error));
-    return error == 0;
+        warn_of_group(next, -error);
+    return true;
 }
 
 void control_socket_replace(struct daemon *daemon, int fd)

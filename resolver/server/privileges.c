@@ -5,6 +5,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -28,12 +29,20 @@ static bool fail(const char *what, const char *path)
     return false;
 }
 
-/* A directory that is there already belongs to whoever made it. */
+/* A directory that is there already belongs to whoever made it; so does one that was put in its place meanwhile. */
 static bool make_directory(const char *path, mode_t mode, const struct passwd *user)
 {
     if (mkdir(path, mode) != 0)
         return errno == EEXIST || fail("make", path);
-    return chown(path, user->pw_uid, user->pw_gid) == 0 || fail("chown", path);
+    int         directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    bool        good = directory >= 0 && fstat(directory, &status) == 0 &&
+                (status.st_uid != 0 || fchown(directory, user->pw_uid, user->pw_gid) == 0);
+    if (!good)
+        fail("give away", path);
+    if (directory >= 0)
+        close(directory);
+    return good;
 }
 
 bool privileges_owner(const struct settings *settings, bool *ret_gives, struct store_owner *ret)
