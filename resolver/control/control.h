@@ -71,9 +71,16 @@ void control_end_series(struct control_call *call);
  * (gid_t)-1 the file keeps its group. */
 int control_set_group(struct control *control, gid_t group);
 
-/* Stops listening, removes the socket file where it may, and closes clients; calls that wait must still be answered (to
- * nobody, but for a call whose method closes the control itself and answers before it returns). Freed when the last one
- * is and libuv is done. */
+enum control_place {
+    CONTROL_IN_PLACE,
+    CONTROL_GONE,     /* somebody has removed the socket file: nobody finds it any more */
+    CONTROL_REPLACED, /* and put something else there */
+};
+enum control_place control_look(struct control *control);
+
+/* Stops listening, removes the socket file where it is its own and it may, and closes clients; calls that wait must
+ * still be answered (to nobody, but for a call whose method closes the control itself and answers before it returns).
+ * Freed when the last one is and libuv is done. */
 void control_close(struct control *control);
 
 #endif

@@ -62,3 +62,28 @@ void control_socket_replace(struct daemon *daemon, int fd)
     if (before)
         control_close(before);
 }
+
+static void say_lost(struct daemon *daemon, const char *why)
+{
+    if (!daemon->control_lost)
+        log_warning("control.socket: nobody reaches this bywayd any more: %s", why);
+    daemon->control_lost = true;
+}
+
+void control_socket_look(struct daemon *daemon)
+{
+    char               why[ERROR_TEXT_MAX];
+    int                fd;
+    enum control_place place = daemon->control ? control_look(daemon->control) : CONTROL_GONE;
+    if (place == CONTROL_IN_PLACE) {
+        daemon->control_lost = false;
+    } else if (place == CONTROL_REPLACED) {
+        snprintf(why, sizeof(why), "something else is at %s", daemon->settings->control_socket);
+        say_lost(daemon, why);
+    } else if (!control_socket_open(daemon->settings, &fd, why)) {
+        say_lost(daemon, why);
+    } else {
+        log_warning("control.socket: %s had been removed, and is there again", daemon->settings->control_socket);
+        control_socket_replace(daemon, fd);
+    }
+}

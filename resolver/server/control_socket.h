@@ -17,4 +17,7 @@ bool control_socket_move(struct daemon *daemon, const struct settings *next, int
 /* Takes `fd` in the place of the one in use, whose clients are let go. */
 void control_socket_replace(struct daemon *daemon, int fd);
 
+/* From time to time: opens it anew where somebody has removed its file; says once if that cannot be. */
+void control_socket_look(struct daemon *daemon);
+
 #endif

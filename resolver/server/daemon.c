@@ -23,6 +23,7 @@
 
 enum {
     PULSE       = 1000 /* ms */,
+    LOOK_EVERY  = 3000 /* ms between looks at what the outside may have done to us */,
     WORKER_DEAD = 20000 /* ms without a turn of its loop: the watchdog is not fed any more */
 };
 
@@ -57,6 +58,10 @@ static void on_pulse(uv_timer_t *timer)
     keeper_begin(daemon);
     if (daemon->watchdog_us && all_alive(daemon))
         sd_notify(0, "WATCHDOG=1");
+    if (daemon->now - daemon->looked >= LOOK_EVERY) {
+        daemon->looked = daemon->now;
+        control_socket_look(daemon);
+    }
     learner_reclaim(daemon->learner); /* last, and no oftener: it waits until each worker has ended a turn */
 }
 

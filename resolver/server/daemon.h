@@ -33,6 +33,7 @@ struct daemon {
     bool         catching_up;
     bool         loading; /* the table is being filled from disk: nothing is written back */
     uint64_t     watchdog_us;
+    msec_t       looked; /* at the control socket, last */
 
     struct registry        *registry;
     struct setup           *setup;
@@ -43,9 +44,10 @@ struct daemon {
     struct outlet           outlet;
     struct store           *store;
     struct control         *control;
-    struct descriptor_store passed; /* the service manager's */
-    struct list             kept;   /* replies that wait for the disk, see kept.h */
-    struct descriptors      share;  /* of the workers that are started next; the keeper has what it began with */
+    struct descriptor_store passed;       /* the service manager's */
+    bool                    control_lost; /* that nobody finds it has been said */
+    struct list             kept;         /* replies that wait for the disk, see kept.h */
+    struct descriptors      share;        /* of the workers that are started next; the keeper has what it began with */
     struct worker          *workers[LIMIT_WORKERS];
     unsigned                worker_count;
     struct worker          *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */

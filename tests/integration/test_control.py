@@ -336,6 +336,51 @@ def test_a_control_group_that_the_user_is_in_or_not(domestic, external, fresh, m
         daemon.close()
 
 
+# ---- its file ----
+
+
+def test_a_socket_file_that_was_removed(forwarder, fresh):
+    daemon = forwarder()
+    os.unlink(daemon.socket)
+    assert daemon.ctl("status").returncode == 3
+    wait_for(lambda: daemon.ctl("status").returncode == 0, 8, "it is there again", every=0.2)
+    assert stat.S_IMODE(os.stat(daemon.socket).st_mode) == 0o660
+    assert [line for line in daemon.warnings() if f"{daemon.socket} had been removed" in line]
+    daemon.control("reload")
+    assert daemon.ask(fresh("open")).rcode == "NOERROR"
+    daemon.stop()
+    assert not os.path.exists(daemon.socket)
+
+
+def test_a_directory_that_was_removed_or_locked(forwarder):
+    daemon = forwarder()
+    moved = daemon.directory / "run" / "control.sock"
+    daemon.set({"control.socket": str(moved)})
+    daemon.control("reload")
+    daemon.socket = str(moved)
+    moved.unlink()
+    moved.parent.rmdir()
+    moved.parent.write_text("in the way")
+    wait_for(lambda: [line for line in daemon.warnings() if "nobody reaches this bywayd" in line], 8, "it is said")
+    time.sleep(4)
+    assert len([line for line in daemon.warnings() if "nobody reaches this bywayd" in line]) == 1
+    moved.parent.unlink()
+    wait_for(lambda: daemon.ctl("status").returncode == 0, 8, "it is there again", every=0.2)
+
+
+def test_a_socket_file_of_another(forwarder, domestic, external):
+    """It was taken away and another one's is there: that one is left alone, at the end too."""
+    daemon = forwarder()
+    os.unlink(daemon.socket)
+    other = socket.socket(socket.AF_UNIX)
+    other.bind(daemon.socket)
+    other.listen()
+    wait_for(lambda: [line for line in daemon.warnings() if f"something else is at {daemon.socket}" in line], 8, "it is said")
+    daemon.stop()
+    assert os.path.exists(daemon.socket)
+    other.close()
+
+
 # ---- bywayctl ----
 
 
