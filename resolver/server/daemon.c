@@ -65,9 +65,20 @@ static void on_pulse(uv_timer_t *timer)
     learner_reclaim(daemon->learner); /* last, and no oftener: it waits until each worker has ended a turn */
 }
 
+/* They are held back until somebody handles them: a reload that is asked for while it starts must not end it. They may
+ * also be held back by whoever started it. */
+static void hold_signals(int how)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(how, &signals, NULL);
+}
+
 static bool init_loop(struct daemon *daemon)
 {
-    signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&daemon->loop) != 0) {
         log_error("out of memory or descriptors");
         return false;
@@ -80,6 +91,7 @@ static bool init_loop(struct daemon *daemon)
     uv_signal_start(&daemon->sigterm, on_stop, SIGTERM);
     uv_signal_start(&daemon->sigint, on_stop, SIGINT);
     uv_signal_start(&daemon->sighup, on_reload, SIGHUP);
+    hold_signals(SIG_UNBLOCK);
     sd_watchdog_enabled(0, &daemon->watchdog_us);
     uint64_t pulse = PULSE;
     if (daemon->watchdog_us && daemon->watchdog_us / 2000 < pulse)
@@ -193,6 +205,8 @@ static void serve(struct daemon *daemon)
 
 int daemon_run(const char *config_path, const struct settings_sources *sources)
 {
+    hold_signals(SIG_BLOCK);
+    signal(SIGPIPE, SIG_IGN);
     struct daemon *daemon = calloc(1, sizeof(*daemon));
     if (!daemon) {
         log_error("out of memory");

@@ -4,6 +4,7 @@ learned is kept either way."""
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -11,7 +12,7 @@ import pytest
 
 from client import TcpClient, ask, parse_endpoint, question, read_reply
 from conftest import DOMESTIC, GOOD
-from daemon import has_sanitizers, wait_for
+from daemon import Daemon, has_sanitizers, wait_for
 from upstream import Silent, Slow
 
 AT_ONCE = 0.2 if not has_sanitizers() else 1.0  # s; a sanitizer looks through the whole heap before it lets go
@@ -195,3 +196,64 @@ def test_a_client_that_never_stops_asking(forwarder, fresh):
         over.set()
         for thread in threads:
             thread.join()
+
+
+# ---- signals that come while it starts ----
+
+
+@pytest.fixture
+def early(domestic, external):
+    """early(): a bywayd that gets the signals as its very first thing: held back by who starts it, until it handles
+    them."""
+    daemons = []
+
+    def start(*numbers):
+        daemon = Daemon([domestic], [external])
+        daemons.append(daemon)
+        held = f"import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {[int(n) for n in numbers]})"
+        sends = "; ".join(f"os.kill(os.getpid(), {int(n)})" for n in numbers)
+        daemon.program = [sys.executable, "-c", f"{held}; {sends}; os.execv(sys.argv[1], sys.argv[1:])", *daemon.program]
+        daemon.spawn()
+        return daemon
+    yield start
+    for daemon in daemons:
+        daemon.close()
+
+
+def test_a_reload_while_it_starts(early, fresh):
+    daemon = early(signal.SIGHUP)
+    daemon.wait_notice("READY=1")
+    wait_for(lambda: "info reloaded" in daemon.log(), 3, "it has reloaded")
+    assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+    daemon.hang_up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_it_starts(early, number):
+    daemon = early(signal.SIGHUP, number)
+    assert daemon.process.wait(10) == 0
+    daemon.process = None
+    daemon.check_log()
+
+
+def test_signals_at_any_time(forwarder, fresh):
+    """From when it can hear at all: the dynamic linker is not yet done before that."""
+    daemon = forwarder()
+    daemon.stop()
+    for n in range(12):
+        daemon.spawn()
+        maps = f"/proc/{daemon.process.pid}/status"
+        wait_for(lambda: held_back(maps), 5, "it holds signals back", every=0.0005)
+        time.sleep(n * 0.004)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_notice("READY=1")
+        daemon.hang_up()
+        assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+        daemon.stop()
+
+
+def held_back(path):
+    """SIGHUP is blocked or caught."""
+    with open(path, encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    return any(int(fields[name], 16) & 1 << signal.SIGHUP - 1 for name in ("SigBlk", "SigCgt"))
