@@ -58,6 +58,7 @@ static void on_pulse(uv_timer_t *timer)
     keeper_begin(daemon);
     if (daemon->watchdog_us && all_alive(daemon))
         sd_notify(0, "WATCHDOG=1");
+    log_catch_up();
     if (daemon->now - daemon->looked >= LOOK_EVERY) {
         daemon->looked = daemon->now;
         control_socket_look(daemon);
@@ -207,6 +208,7 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
 {
     hold_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
+    log_open();
     struct daemon *daemon = calloc(1, sizeof(*daemon));
     if (!daemon) {
         log_error("out of memory");

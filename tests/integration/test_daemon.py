@@ -305,3 +305,43 @@ def test_a_stall_is_not_the_upstreams_silence(forwarder, domestic, external, fre
     reply, _ = together([lambda: daemon.ask(zone, timeout=4), stall])
     assert reply.addresses == [DOMESTIC] and external.count(zone) == 0
     assert not [line for line in daemon.log().splitlines() if "is down" in line]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe of another user", "socket"])
+def test_a_log_that_nobody_reads(domestic, external, fresh, kind):
+    """It stops nobody: lines are dropped, and how many is said when it flows again."""
+    daemon = Daemon([domestic], [external])
+    reader, writer = (end.detach() for end in socket.socketpair()) if kind == "socket" else os.pipe()
+    if kind == "pipe of another user" and os.geteuid() == 0:
+        user = pwd.getpwnam("nobody")
+        os.chown(daemon.directory, user.pw_uid, -1)
+        daemon.program = ["setpriv", "--reuid=nobody", f"--regid={user.pw_gid}", "--clear-groups", *daemon.program]
+    daemon.program = ["bash", "-c", f'exec "$@" 2>&{writer}', "bash", *daemon.program]
+    daemon.pass_fds = (writer,)
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    try:
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(writer, b"full\n" * 100)
+        os.set_blocking(writer, True)  # as it is inherited
+        daemon.start()
+        for _ in range(20):
+            daemon.control("reload")
+            assert daemon.ask(fresh("open")).rcode == "NOERROR"
+        daemon.hang_up()
+        heard = []
+
+        def lost():
+            with pytest.raises(BlockingIOError):
+                while True:
+                    heard.append(os.read(reader, 65536))
+            return re.search(rb"^warning (\d+) lines lost: nobody read the log$", b"".join(heard), re.M)
+        assert int(wait_for(lost, 5, "it is said", every=0.2)[1]) >= 21
+        daemon.control("reload")
+        wait_for(lambda: lost() and b"".join(heard).endswith(f"info reloaded {daemon.path}\n".encode()), 5, "it flows again")
+        daemon.stop()
+    finally:
+        daemon.close()
+        os.close(reader)
+        os.close(writer)
