@@ -326,16 +326,17 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
     return listen;
 }
 
-bool tcp_listen_add(struct tcp_listen *listen, int fd)
+bool tcp_listen_add(struct tcp_listen *listen, int fd, const struct address *address)
 {
     struct tcp_socket *socket = calloc(1, sizeof(*socket));
-    if (!socket || !socket_address(fd, &socket->address) || uv_poll_init(listen->loop, &socket->poll, fd) < 0) {
+    if (!socket || uv_poll_init(listen->loop, &socket->poll, fd) < 0) {
         free(socket);
         return false;
     }
     socket->poll.data = socket;
     socket->listen    = listen;
     socket->fd        = fd;
+    socket->address   = *address;
     list_append(&listen->sockets, &socket->link);
     listen->handles++;
     watch_socket(socket);

@@ -43,10 +43,11 @@ struct tcp_listen_stats {
 
 struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_options *options, tcp_listen_fn handle,
                                      void *context);
-/* Takes `fd` (from tcp_listen_bind()). False: no memory or no event loop slot; `fd` is as before. */
-bool tcp_listen_add(struct tcp_listen *listen, int fd);
-/* Accepts what is queued on the socket bound to `address`, then closes it, whoever else has it too; its connections
- * live on. */
+/* Takes `fd` (from tcp_listen_bind()), which tcp_listen_remove() knows by `address`. False: no memory or no event loop
+ * slot; `fd` is as before. */
+bool tcp_listen_add(struct tcp_listen *listen, int fd, const struct address *address);
+/* Accepts what is queued on the sockets added with that address, then closes them, whoever else has them too; their
+ * connections live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
 /* The same with a socket that was not added; takes it. */
 void tcp_listen_drain(struct tcp_listen *listen, int fd);

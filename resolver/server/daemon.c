@@ -62,6 +62,7 @@ static void on_pulse(uv_timer_t *timer)
     if (daemon->now - daemon->looked >= LOOK_EVERY) {
         daemon->looked = daemon->now;
         control_socket_look(daemon);
+        listeners_look(daemon);
     }
     learner_reclaim(daemon->learner); /* last, and no oftener: it waits until each worker has ended a turn */
 }
@@ -143,7 +144,7 @@ static bool start(struct daemon *daemon)
     if (!privileges_owner(daemon->settings, &gives, &owner) || !take_lock(daemon, gives ? &owner : NULL) ||
         !privileges_prepare(daemon->settings))
         return false;
-    if (!listeners_bind(&daemon->passed, daemon->settings, NULL, 0, &bound, error) ||
+    if (!listeners_bind(daemon, daemon->settings, NULL, 0, &bound, error) ||
         !control_socket_open(daemon->settings, &control_fd, error)) {
         log_error("%s", error);
         listeners_discard(&bound);

@@ -33,7 +33,7 @@ struct daemon {
     bool         catching_up;
     bool         loading; /* the table is being filled from disk: nothing is written back */
     uint64_t     watchdog_us;
-    msec_t       looked; /* at the control socket, last */
+    msec_t       looked; /* at what the outside may have done, last */
 
     struct registry        *registry;
     struct setup           *setup;
@@ -45,6 +45,8 @@ struct daemon {
     struct store           *store;
     struct control         *control;
     struct descriptor_store passed;       /* the service manager's */
+    struct address          missing;      /* [::1] of the default listen, on a host that has none; len 0: none */
+    bool                    missing_told; /* that something else keeps it from being listened on */
     bool                    control_lost; /* that nobody finds it has been said */
     struct list             kept;         /* replies that wait for the disk, see kept.h */
     struct descriptors      share;        /* of the workers that are started next; the keeper has what it began with */

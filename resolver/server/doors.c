@@ -15,6 +15,7 @@ enum {
 
 struct listener {
     struct list        link;
+    struct address     address; /* as it is configured: the kernel forgets a scope that it has no use for */
     struct udp_listen *udp;
     bool               left; /* reads no more; its late answers still go out */
     msec_t             left_at;
@@ -26,12 +27,13 @@ void doors_init(struct doors *doors)
     list_init(&doors->listeners);
 }
 
-static struct listener *add_listener(struct doors *doors, int udp)
+static struct listener *add_listener(struct doors *doors, const struct order *order)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
     if (!listener)
         return NULL;
-    listener->udp = udp_listen_start(doors->loop, udp, doors->handle, doors->begin, doors->context);
+    listener->udp     = udp_listen_start(doors->loop, order->udp, doors->handle, doors->begin, doors->context);
+    listener->address = order->address;
     if (!listener->udp) {
         free(listener);
         return NULL;
@@ -52,7 +54,7 @@ static void leave_listener(struct listener *listener, msec_t now)
 static bool take_tcp(struct doors *doors, const struct order *order)
 {
     if (order->kind == ORDER_LISTEN)
-        return tcp_listen_add(doors->tcp, order->tcp);
+        return tcp_listen_add(doors->tcp, order->tcp, &order->address);
     tcp_listen_drain(doors->tcp, order->tcp);
     return true;
 }
@@ -60,7 +62,7 @@ static bool take_tcp(struct doors *doors, const struct order *order)
 /* False: not both are done yet. */
 static bool take(struct doors *doors, struct order *order, msec_t now)
 {
-    struct listener *listener = order->udp >= 0 ? add_listener(doors, order->udp) : NULL;
+    struct listener *listener = order->udp >= 0 ? add_listener(doors, order) : NULL;
     if (listener)
         order->udp = -1;
     if (listener && order->kind == ORDER_DRAIN)
@@ -103,8 +105,7 @@ void doors_leave(struct doors *doors, const struct address *address, msec_t now)
 {
     LIST_EACH (item, next, &doors->listeners) {
         struct listener *listener = CONTAINER_OF(item, struct listener, link);
-        struct address   bound    = udp_listen_address(listener->udp);
-        if (address_equal(&bound, address))
+        if (address_equal(&listener->address, address))
             leave_listener(listener, now);
     }
     tcp_listen_remove(doors->tcp, address);

@@ -124,7 +124,7 @@ static void warn_of_neighbour(const struct address *address, int type)
                     address_format(address, text), type_text(type), who);
 }
 
-bool listeners_bind(struct descriptor_store *passed, const struct settings *settings, const struct settings *before,
+bool listeners_bind(struct daemon *daemon, const struct settings *settings, const struct settings *before,
                     unsigned before_workers, struct bound *ret, char ret_error[ERROR_TEXT_MAX])
 {
     *ret         = (struct bound){.addresses = settings->listen_count, .workers = settings->workers};
@@ -137,19 +137,21 @@ bool listeners_bind(struct descriptor_store *passed, const struct settings *sett
         ret->sockets[i] = (struct sockets){-1, -1};
     for (size_t i = 0; i < 2 * ret->addresses; i++) {
         const struct address *address = &settings->listen[i / 2];
-        int                   type    = types[i % 2];
-        bool                  known   = lists(before, address);
-        if (known)
-            warn_of_neighbour(address, type);
-        int error = bind_address(passed, address, type, known ? before_workers : 0, ret, i / 2);
+        bool                  missing = address_equal(&daemon->missing, address);
+        bool                  known   = lists(before, address) && !missing;
+        if (known && before != settings)
+            warn_of_neighbour(address, types[i % 2]);
+        int error = bind_address(&daemon->passed, address, types[i % 2], known ? before_workers : 0, ret, i / 2);
         if (error == 0)
             continue;
-        say_why_not(address, type, -error, ret_error);
+        say_why_not(address, types[i % 2], -error, ret_error);
         if (!forgivable(settings, address, -error)) {
             listeners_discard(ret);
             return false;
         }
-        log_warning("%s", ret_error);
+        if (!missing)
+            log_warning("%s; it is tried again", ret_error);
+        ret->missing = *address;
         i |= 1; /* not over TCP either */
     }
     return true;
@@ -173,6 +175,7 @@ static void drain_rest(struct daemon *daemon)
 
 void listeners_hand_over(struct bound *bound, struct daemon *daemon)
 {
+    daemon->missing = bound->missing;
     for (unsigned i = 0; i < bound->workers; i++) {
         for (size_t j = 0; j < bound->addresses; j++) {
             const struct address *address = &daemon->settings->listen[j];
@@ -211,4 +214,23 @@ void listeners_forget(const struct daemon *daemon, const struct settings *settin
     for (unsigned i = first; i < daemon->worker_count; i++)
         for (size_t j = 0; j < settings->listen_count; j++)
             forget(&settings->listen[j], i);
+}
+
+void listeners_look(struct daemon *daemon)
+{
+    struct bound   bound;
+    struct address missing = daemon->missing;
+    char           text[ADDRESS_TEXT_MAX], error[ERROR_TEXT_MAX];
+    if (missing.len == 0)
+        return;
+    if (!listeners_bind(daemon, daemon->settings, daemon->settings, daemon->worker_count, &bound, error)) {
+        if (!daemon->missing_told)
+            log_warning("%s", error);
+        daemon->missing_told = true;
+        return;
+    }
+    listeners_hand_over(&bound, daemon);
+    daemon->missing_told = false;
+    if (daemon->missing.len == 0)
+        log_info("listen: %s is there now", address_format(&missing, text));
 }

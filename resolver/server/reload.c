@@ -141,7 +141,7 @@ static bool apply(struct daemon *daemon, struct settings *next, char ret_error[E
     snprintf(ret_error, ERROR_TEXT_MAX, "%s", cannot ? cannot : "out of memory or descriptors");
     if (cannot || !workers_share(daemon, next, ret_error) || !(setup = registry_setup(daemon->registry, next)))
         return false;
-    if (!listeners_bind(&daemon->passed, next, daemon->settings, workers, &bound, ret_error))
+    if (!listeners_bind(daemon, next, daemon->settings, workers, &bound, ret_error))
         goto undo;
     if (!workers_add(daemon, next->workers) || !control_socket_move(daemon, next, &control_fd, ret_error)) {
         workers_dismiss(daemon, workers);

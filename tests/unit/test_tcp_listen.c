@@ -75,7 +75,7 @@ static void start_with(struct server *server, const char *host, struct tcp_liste
         options.message_ms = 5000;
     server->listen = tcp_listen_create(&loop, &options, handle, server);
     assert_non_null(server->listen);
-    assert_true(tcp_listen_add(server->listen, fd));
+    assert_true(tcp_listen_add(server->listen, fd, &server->address));
 }
 
 static void start(struct server *server, const char *host, unsigned idle_ms, unsigned connections)
@@ -658,7 +658,7 @@ static void test_remove(void **state)
     start(&server, "127.0.0.1", 5000, 10);
     struct address other = loopback_at("127.0.0.2", address_port(&server.address));
     int            fd    = tcp_listen_bind(&other, SOCKET_FIRST);
-    assert_true(fd >= 0 && tcp_listen_add(server.listen, fd));
+    assert_true(fd >= 0 && tcp_listen_add(server.listen, fd, &other));
     int accepted = client_of(&server);
     int queued   = connected_socket(&server.address, SOCK_STREAM);
     tcp_listen_remove(server.listen, &server.address);
