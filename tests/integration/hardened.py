@@ -15,7 +15,7 @@ EQUAL, MASKED = 4, 7  # enum scmp_compare
 NOBODY = 65534
 NAMESPACES = 0x7E020080  # CLONE_NEW*
 WRITE, EXECUTE = 2, 4  # PROT_*
-FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
+FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 # What these options take away, as far as it is a call as a whole.
 TAKES = {"ProtectClock": "@clock", "ProtectKernelModules": "@module", "ProtectKernelLogs": "syslog", "PrivateDevices": "@raw-io",
          "ProtectHostname": "sethostname setdomainname", "LockPersonality": "personality",
