@@ -79,10 +79,55 @@ ssize_t read(int file, void *bytes, size_t len)
     return strstr(name, "/journal") != NULL ? -1 : syscall(SYS_read, file, bytes, len);
 }
 
+/* The calls that change the disk: that many more work, then those that follow fail (one, or all); negative: all work.
+ * Each takes a moment, so that records come between any two. */
+static atomic_int calls_left = -1;
+static bool       fails_for_ever;
+static int        failure;
+
+/* True: this one fails. */
+static bool disk_fails(void)
+{
+    if (calls_left < 0)
+        return false;
+    usleep(1000);
+    if (calls_left > 0) {
+        calls_left--;
+        return false;
+    }
+    if (!fails_for_ever)
+        calls_left = -1;
+    errno = failure;
+    return true;
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    return disk_fails() ? -1 : (int) syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t len, off_t offset)
+{
+    return disk_fails() ? -1 : syscall(SYS_pwrite64, file, bytes, len, offset);
+}
+
+int openat(int directory, const char *name, int flags, ...)
+{
+    va_list arguments;
+    mode_t  mode;
+
+    va_start(arguments, flags);
+    mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return (flags & O_CREAT) != 0 && disk_fails() ? -1 : (int) syscall(SYS_openat, directory, name, flags, mode);
+}
+
 static int sync_as(long call, int file)
 {
     char name[128];
 
+    if (disk_fails())
+        return -1;
     name_of(file, name);
     if (strstr(name, "/snapshot.tmp") != NULL && snapshot_syncs >= 0) {
         while (snapshot_syncs == 0)
@@ -1415,6 +1460,103 @@ static void test_memory_fails_amid_a_snapshot(void **state)
     setup(state);
 }
 
+/* Starts with a snapshot due, appends a record every moment while it is written, and says what it held for synced in
+ * the end; -1 before that: the failure did not come. */
+static void child_fails(struct owner *owner, int call, int out)
+{
+    int64_t synced = 0;
+
+    owner_read(owner);
+    calls_left = call;
+    owner_start(owner);
+    for (int i = 0; i < 60; i++) {
+        owner_append(owner);
+        uv_run(&owner->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    for (int i = 0; i < 20; i++) {
+        uv_run(&owner->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    synced = owner->replayed + (int64_t) stats(owner).synced;
+    if (calls_left > 0 && !fails_for_ever)
+        synced = -1;
+    if (write(out, &synced, sizeof(synced)) != sizeof(synced))
+        _exit(1);
+    kill(getpid(), SIGKILL);
+}
+
+/* A journal that has outgrown its snapshot, for each time it was to be compacted that failed. */
+static void leave_outgrown(struct owner *owner)
+{
+    int   status;
+    pid_t child;
+
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    assert_int_equal(mkdir(path(owner, "snapshot.tmp"), 0700), 0);
+    child = fork_child();
+    if (child == 0) {
+        owner_open(owner);
+        for (int i = 0; i < 200; i++)
+            owner_append(owner);
+        _exit(run_until(owner, all_synced) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rmdir(path(owner, "snapshot.tmp")), 0);
+}
+
+static void copy_all(const char *from, const char *to)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "rm -rf %s && cp -a %s %s", to, from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* Each call of the disk fails in turn, once or from then on, while the journal is compacted and records come; then the
+ * process is killed. What was called synced is there. */
+static void test_killed_after_each_failure(void **state)
+{
+    struct owner *owner = *state;
+    char          base[80];
+
+    owner->record_size = 8000;
+    leave_outgrown(owner);
+    snprintf(base, sizeof(base), "%s.base", owner->directory);
+    copy_all(owner->directory, base);
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        int64_t synced = 0;
+
+        for (int n = 0; n < 30 && synced >= 0; n++) {
+            int   pipes[2], status;
+            pid_t child;
+
+            copy_all(base, owner->directory);
+            assert_int_equal(pipe(pipes), 0);
+            child = fork_child();
+            if (child == 0) {
+                failure        = for_ever ? ENOSPC : EIO;
+                fails_for_ever = for_ever;
+                child_fails(owner, n, pipes[1]);
+            }
+            close(pipes[1]);
+            assert_int_equal(read(pipes[0], &synced, sizeof(synced)), sizeof(synced));
+            assert_int_equal(waitpid(child, &status, 0), child);
+            close(pipes[0]);
+            owner_read(owner);
+            owner_forget(owner);
+            if (owner->replayed < synced)
+                fail_msg("call %d of the disk: %d synced, %u there", n, (int) synced, owner->replayed);
+        }
+        assert_true(for_ever || synced < 0);
+    }
+    assert_int_equal(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 /* Appends for ever, and says after each sync how far it came. */
 static void child_run(struct owner *owner, int out)
 {
@@ -1552,6 +1694,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_late_owner_is_no_late_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails_amid_a_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_after_each_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
     };
