@@ -289,7 +289,8 @@ def test_a_scoped_address_is_left(forwarder, needs_ipv6, fresh):
 
 # ---- ::1, which is listened on by default where there is one ----
 
-NO_IPV6 = "ip link set lo up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && exec \"$@\""
+IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+NO_IPV6 = f'ip link set lo up && echo 1 >{IPV6_OFF} && exec "$@"'
 
 
 @pytest.fixture
@@ -315,7 +316,7 @@ def test_ipv6_that_comes_later(without_ipv6):
     daemon.control("reload")
     time.sleep(4)
     assert len([line for line in daemon.warnings() if "[::1]:53" in line]) == 1
-    run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+    run("sh", "-c", f"echo 0 >{IPV6_OFF}")
     wait_for(lambda: answers(run, "@::1") and answers(run, "@::1", "+tcp"), 15, "it listens on ::1", every=0.3)
     assert "listen: [::1]:53 is there now" in daemon.log()
     daemon.set({"workers": 3})
@@ -326,7 +327,7 @@ def test_ipv6_that_comes_later(without_ipv6):
 
 def test_a_reload_finds_ipv6_too(without_ipv6):
     daemon, run = without_ipv6
-    run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+    run("sh", "-c", f"echo 0 >{IPV6_OFF}")
     daemon.control("reload")
     assert answers(run, "@::1") and answers(run, "@::1", "+tcp")
 
