@@ -16,6 +16,7 @@
 #include "server/reload.h"
 #include "server/workers.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -205,10 +206,22 @@ static void serve(struct daemon *daemon)
     sd_notify(0, "STOPPING=1");
 }
 
+/* Where one of the standard streams is closed the next file that is opened would take its place, be it a socket, and
+ * the log would go there. */
+static void open_standard_streams(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    if (fd >= 0)
+        close(fd);
+}
+
 int daemon_run(const char *config_path, const struct settings_sources *sources)
 {
     hold_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
+    open_standard_streams();
     log_open();
     struct daemon *daemon = calloc(1, sizeof(*daemon));
     if (!daemon) {

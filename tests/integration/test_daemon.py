@@ -307,6 +307,19 @@ def test_a_stall_is_not_the_upstreams_silence(forwarder, domestic, external, fre
     assert not [line for line in daemon.log().splitlines() if "is down" in line]
 
 
+def test_standard_streams_that_are_closed(domestic, external, fresh):
+    """No file of its own takes their place: the log would go there."""
+    daemon = Daemon([domestic], [external])
+    daemon.program = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *daemon.program]
+    try:
+        daemon.start()
+        assert [os.readlink(f"/proc/{daemon.process.pid}/fd/{n}") for n in range(3)] == ["/dev/null"] * 3
+        daemon.control("reload")
+        assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+    finally:
+        daemon.close()
+
+
 @pytest.mark.parametrize("kind", ["pipe", "pipe of another user", "socket"])
 def test_a_log_that_nobody_reads(domestic, external, fresh, kind):
     """It stops nobody: lines are dropped, and how many is said when it flows again."""
