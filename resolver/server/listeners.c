@@ -115,15 +115,6 @@ static int bind_address(struct descriptor_store *passed, const struct address *a
     return error;
 }
 
-/* Somebody who came later than we did: that is no news of this configuration, but the operator wants to know. */
-static void warn_of_neighbour(const struct address *address, int type)
-{
-    char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX];
-    if (neighbours_look(address, type, who) == NEIGHBOURS_ANOTHER)
-        log_warning("listen: another process serves %s (%s) too and gets some of the questions: %s",
-                    address_format(address, text), type_text(type), who);
-}
-
 bool listeners_bind(struct daemon *daemon, const struct settings *settings, const struct settings *before,
                     unsigned before_workers, struct bound *ret, char ret_error[ERROR_TEXT_MAX])
 {
@@ -139,8 +130,6 @@ bool listeners_bind(struct daemon *daemon, const struct settings *settings, cons
         const struct address *address = &settings->listen[i / 2];
         bool                  missing = address_equal(&daemon->missing, address);
         bool                  known   = lists(before, address) && !missing;
-        if (known && before != settings)
-            warn_of_neighbour(address, types[i % 2]);
         int error = bind_address(&daemon->passed, address, types[i % 2], known ? before_workers : 0, ret, i / 2);
         if (error == 0)
             continue;
@@ -155,6 +144,20 @@ bool listeners_bind(struct daemon *daemon, const struct settings *settings, cons
         i |= 1; /* not over TCP either */
     }
     return true;
+}
+
+void listeners_warn(const struct settings *settings, settings_report_fn report, void *context)
+{
+    char where[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX], text[ERROR_TEXT_MAX];
+    for (size_t i = 0; i < 2 * settings->listen_count; i++) {
+        const struct address *address = &settings->listen[i / 2];
+        if (neighbours_look(address, types[i % 2], who) != NEIGHBOURS_ANOTHER)
+            continue;
+        snprintf(text, sizeof(text),
+                 "warning: listen: another process serves %s (%s) too and gets some of the questions: %s",
+                 address_format(address, where), type_text(types[i % 2]), who);
+        report(context, text);
+    }
 }
 
 void listeners_give(struct bound *bound, uid_t user)

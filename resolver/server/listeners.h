@@ -22,6 +22,8 @@ struct bound {               /* for each worker and address */
  * names the address; nothing stays open. */
 bool listeners_bind(struct daemon *daemon, const struct settings *settings, const struct settings *before,
                     unsigned before_workers, struct bound *ret, char ret_error[ERROR_TEXT_MAX]);
+/* Reports, as a warning, who has joined us at an address: he came later, so it is no error of the configuration. */
+void listeners_warn(const struct settings *settings, settings_report_fn report, void *context);
 /* They become the user's whom this process is to become, for the kernel lets his sockets join no others' but his. */
 void listeners_give(struct bound *bound, uid_t user);
 /* Hands the sockets to the daemon's workers, which are settings->workers many, stores them with the service manager,

@@ -167,10 +167,13 @@ bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR
     bool             good = next && apply(daemon, next, ret_error);
     if (!good && next)
         settings_destroy(next);
-    if (good)
+    if (good) {
+        struct reports reports = {.warnings = warnings, .first = ret_error};
+        listeners_warn(next, report, &reports);
         log_info("reloaded %s", daemon->config_path);
-    else
+    } else {
         log_error("reload: %s; the old configuration stays", ret_error);
+    }
     sd_notify(0, "READY=1");
     return good;
 }

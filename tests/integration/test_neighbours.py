@@ -182,8 +182,11 @@ def test_a_reload_onto_an_address_that_another_serves(daemon, needs_ipv6, before
 def test_a_reload_that_keeps_an_address_warns_of_who_has_joined(daemon, fresh):
     daemon.start()
     with neighbour("127.0.0.1", daemon.port, UDP):
-        daemon.control("reload")
-        assert [line for line in daemon.warnings() if f"another process serves {daemon.where} (UDP) too" in line]
+        warnings = daemon.control("reload")["warnings"]
+        assert len(warnings) == 1 and f"another process serves {daemon.where} (UDP) too" in warnings[0]
+        assert [line for line in daemon.warnings() if warnings[0] in line]
+        assert warnings[0] in daemon.ctl("reload").stdout + daemon.ctl("reload").stderr
+    assert daemon.control("reload")["warnings"] == []
 
 
 def test_back_to_an_address_that_was_just_left(daemon, fresh):
