@@ -179,6 +179,7 @@ static void drain_rest(struct daemon *daemon)
 void listeners_hand_over(struct bound *bound, struct daemon *daemon)
 {
     daemon->missing = bound->missing;
+    drain_rest(daemon); /* first: it takes names from the store, and one may have been there twice */
     for (unsigned i = 0; i < bound->workers; i++) {
         for (size_t j = 0; j < bound->addresses; j++) {
             const struct address *address = &daemon->settings->listen[j];
@@ -193,7 +194,6 @@ void listeners_hand_over(struct bound *bound, struct daemon *daemon)
     }
     free(bound->sockets);
     bound->sockets = NULL;
-    drain_rest(daemon);
 }
 
 static void forget(const struct address *address, unsigned worker)

@@ -237,9 +237,10 @@ def test_a_manager_that_forgets_to_forget(managed, fresh):
     daemon.forgets = True
     zone = fresh("open")
     elsewhere = endpoint("127.0.0.2", daemon.port)
-    for config in ({"workers": 1}, {"listen": [elsewhere]}):
+    for config in ({"workers": 1}, {"workers": 3}, {"workers": 1}, {"listen": [elsewhere]}, {"workers": 2}):
         daemon.set(config)
         daemon.control("reload")
+    assert any(len(fds) > 1 for fds in daemon.stored.values())
     daemon.kill()
     daemon.set({"listen": [elsewhere, endpoint("127.0.0.3", daemon.port)], "workers": 2})
     daemon.forgets = False
