@@ -427,6 +427,7 @@ void udp_listen_hand_on(struct udp_listen *listen)
     assert(!listen->serving);
     if (listen->deaf)
         return;
+    serve(listen, DRAIN_BATCHES);
     send_waiting(listen);
     uv_poll_stop(&listen->poll);
     listen->deaf = true;

@@ -38,8 +38,7 @@ void udp_listen_send(struct udp_listen *listen, const struct path *path, struct 
 /* Reads and handles what is queued, then receives no more, so that other sockets on that address get what comes; not
  * from inside the handler. Late answers through paths of it still go out until udp_listen_free(). */
 void udp_listen_stop(struct udp_listen *listen);
-/* Receives no more and leaves what comes in the socket's queue, to another process that has it too; else as
- * udp_listen_stop(). */
+/* As udp_listen_stop(), but what comes afterwards stays in the socket's queue, for another process that has it too. */
 void udp_listen_hand_on(struct udp_listen *listen);
 /* Closes the socket, after stop and after the last path that names it is gone. Freed when libuv is done. */
 void                           udp_listen_free(struct udp_listen *listen);

@@ -29,8 +29,8 @@ void doors_init(struct doors *doors);
 void doors_open(struct doors *doors, struct order *order, msec_t now);
 /* What lies in the sockets' queues is served, then others on the address get what comes. Late answers still go out. */
 void doors_leave(struct doors *doors, const struct address *address, msec_t now);
-/* The same for all, but for the queues with WORKER_HANDS_ON; TCP clients that are connected are let go as
- * tcp_listen_stop() does. It may be called again. */
+/* The same for all; with WORKER_HANDS_ON what comes afterwards stays in the queues, and streams that nobody has
+ * accepted yet; TCP clients that are connected are let go as tcp_listen_stop() does. It may be called again. */
 void doors_stop(struct doors *doors, enum worker_end end, msec_t now);
 
 /* From time to time: tries again what waits, frees what was left so long ago that nobody can be waiting. */

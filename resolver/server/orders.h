@@ -22,7 +22,7 @@ enum order_kind {
 enum worker_end {
     WORKER_LEAVES,   /* others go on: it has 5 s for all that it has under way */
     WORKER_ENDS,     /* the process does: clients that wait have 1 s, and nothing else is waited for */
-    WORKER_HANDS_ON, /* the same, and what lies in its sockets' queues is left to the next process, which gets them */
+    WORKER_HANDS_ON, /* the same, and what comes from now on is left to the next process, which gets its sockets */
 };
 
 struct order {

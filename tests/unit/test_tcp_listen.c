@@ -679,6 +679,63 @@ static void test_remove(void **state)
     finish(&server);
 }
 
+static bool listens(int fd)
+{
+    int value = 0;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &(socklen_t){sizeof(value)}), 0);
+    return value;
+}
+
+/* Somebody else keeps the socket a moment longer: nobody must be let in there any more. */
+static void test_what_was_left_does_not_listen(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 5000, 10);
+    struct address other = loopback_at("127.0.0.2", address_port(&server.address));
+    int            fd = tcp_listen_bind(&other, SOCKET_FIRST), theirs = dup(fd);
+    assert_true(tcp_listen_add(server.listen, fd, &other));
+    tcp_listen_remove(server.listen, &other);
+    assert_false(listens(theirs));
+    close(theirs);
+
+    fd         = tcp_listen_bind(&other, SOCKET_FIRST);
+    theirs     = dup(fd);
+    int queued = connected_socket(&other, SOCK_STREAM);
+    tcp_listen_drain(server.listen, fd);
+    assert_false(listens(theirs));
+    write_all(queued, "\0\1a", 3);
+    expect(queued, "\0\1a", 3);
+    close(theirs);
+    close(queued);
+    finish(&server);
+}
+
+/* Another process has the socket too: who has not been accepted yet waits for it. */
+static void test_handing_on(void **state)
+{
+    (void) state;
+    struct server server;
+    int           type;
+    start(&server, "127.0.0.1", 5000, 10);
+    struct address other = loopback_at("127.0.0.2", address_port(&server.address));
+    int            fd = tcp_listen_bind(&other, SOCKET_FIRST), theirs = dup(fd);
+    assert_true(tcp_listen_add(server.listen, fd, &other));
+    int accepted = client_of(&server), queued = connected_socket(&other, SOCK_STREAM);
+    tcp_listen_hand_on(server.listen);
+    assert_int_equal(socket_adopt(theirs, &type), 0);
+    assert_int_equal(type, SOCK_STREAM);
+    int taken = accept(theirs, NULL, NULL);
+    assert_true(taken >= 0);
+    write_all(accepted, "\0\1a", 3);
+    expect(accepted, "\0\1a", 3);
+    close(accepted);
+    close(queued);
+    close(taken);
+    close(theirs);
+    finish(&server);
+}
+
 /* At a stop those that wait to be accepted are heard, questions are answered, and who is owed nothing is let go. */
 static void test_stop(void **state)
 {
@@ -776,6 +833,8 @@ int main(void)
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_what_was_left_does_not_listen),
+        cmocka_unit_test(test_handing_on),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_who_is_first),
         cmocka_unit_test(test_closes_all),
