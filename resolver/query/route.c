@@ -134,5 +134,6 @@ struct route route_choose(const struct setup *setup, const struct shared *shared
     const struct rule *rule  = policy_find_for(setup->policy, name, type);
     struct route       route = choose(setup, shared, rule, name, type, now);
     route.blocklist          = rule->blocklist;
+    route.or_empty           = rule->or_empty;
     return route;
 }

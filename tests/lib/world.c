@@ -161,7 +161,7 @@ static size_t come_back(struct world *world, struct view query, uint8_t out[WORL
 /* Over TCP nothing is lost, and a connection costs a round trip more. */
 static void serve(struct world *world, struct ticket *ticket, unsigned place, struct view query)
 {
-    enum transport transport = ticket->exchange->transport;
+    enum transport transport = ticket->transport;
     struct message question;
     if (!message_parse(query, &question) || !question.has_question)
         fail_msg("byway sent what is no query");
@@ -216,7 +216,11 @@ static struct ticket *ticket_open(struct world *world, struct exchange *exchange
         struct ticket *ticket = &world->tickets[i];
         if (ticket->open)
             continue;
-        *ticket = (struct ticket){.open = true, .number = ticket->number + 1, .exchange = exchange, .by = by};
+        *ticket = (struct ticket){.open      = true,
+                                  .number    = ticket->number + 1,
+                                  .exchange  = exchange,
+                                  .transport = exchange->transport,
+                                  .by        = by};
         world->open++;
         return ticket;
     }
@@ -250,21 +254,23 @@ bool world_effect_send(void *context, struct exchange *exchange, struct view que
     struct driver *driver = context;
     struct world  *world  = driver->world;
     unsigned       place  = place_of(world, exchange->server);
-    assert_true(!exchange->ticket || exchange->transport == TRANSPORT_UDP);
-    if (!exchange->ticket)
-        exchange->ticket = ticket_open(world, exchange, driver->by);
+    void         **ticket = &exchange->tickets[exchange->transport];
+    assert_true(!*ticket || exchange->transport == TRANSPORT_UDP);
+    if (!*ticket)
+        *ticket = ticket_open(world, exchange, driver->by);
     note_sending(world, driver, exchange, place);
-    serve(world, exchange->ticket, place, query);
+    serve(world, *ticket, place, query);
     return true;
 }
 
-void world_effect_release(void *context, struct exchange *exchange)
+void world_effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
     struct driver *driver = context;
-    struct ticket *ticket = exchange->ticket;
-    assert_true(ticket && ticket->open && ticket->exchange == exchange && ticket->by == driver->by);
-    ticket->open     = false;
-    exchange->ticket = NULL;
+    struct ticket *ticket = exchange->tickets[transport];
+    assert_true(ticket && ticket->open && ticket->exchange == exchange && ticket->by == driver->by &&
+                ticket->transport == transport);
+    ticket->open                 = false;
+    exchange->tickets[transport] = NULL;
     driver->world->open--;
 }
 
@@ -320,7 +326,7 @@ static void happen(struct world *world, const struct event *event)
         if (observation.what == OBSERVED_COMPLAINT) {
             world->complaints++;
             world->complaint = observation;
-        } else if (observation.what == OBSERVED_ECHO || world->setup->learning != SETUP_LEARN_NOTHING) {
+        } else {
             prober_observe(world->prober, &observation, world->now);
         }
         return;
@@ -331,13 +337,13 @@ static void happen(struct world *world, const struct event *event)
     struct view packet = {copy, event->len};
     memcpy(copy, event->bytes, event->len);
     if (event->kind == EVENT_PACKET && ticket->by < 0)
-        prober_on_packet(world->prober, ticket->exchange, packet, world->now);
+        prober_on_packet(world->prober, ticket->exchange, ticket->transport, packet, world->now);
     else if (event->kind == EVENT_PACKET)
-        engine_on_packet(world->engines[ticket->by], ticket->exchange, packet, world->now);
+        engine_on_packet(world->engines[ticket->by], ticket->exchange, ticket->transport, packet, world->now);
     else if (ticket->by < 0)
-        prober_on_unreachable(world->prober, ticket->exchange, world->now);
+        prober_on_unreachable(world->prober, ticket->exchange, ticket->transport, world->now);
     else
-        engine_on_unreachable(world->engines[ticket->by], ticket->exchange, world->now);
+        engine_on_unreachable(world->engines[ticket->by], ticket->exchange, ticket->transport, world->now);
 }
 
 static void wake(struct world *world, struct driver *driver)

@@ -49,6 +49,7 @@ enum way {
     TRUNCATES,  /* over UDP; answers over TCP */
     GARBLES,    /* the right header, then noise */
     MISLEADS,   /* a reply to another id */
+    FORGES,     /* an A record, whatever was asked */
     UNREACHABLE,
     NXDOMAINS,
     HAS_NO_DATA,
@@ -67,6 +68,13 @@ struct manner { /* how a server treats a question */
     bool           authentic; /* AD set */
     bool           proves;    /* a denial comes with NSEC, if the question has DO */
     uint32_t       address;   /* of A records, in place of what tells who answered; 0: none */
+    int            ttl;       /* s, of all records; 0: 300; NO_TTL: 0 */
+    bool           no_soa;    /* a denial comes without */
+    bool           lower;     /* the question comes back in lower case */
+};
+
+enum {
+    NO_TTL = -1
 };
 
 struct world_fence {
@@ -85,6 +93,7 @@ struct world_options { /* zero means the default */
     unsigned            workers;                    /* 1 */
     unsigned            domestic, external, office; /* 2, 2, 0 servers */
     unsigned            trusted, tcp_only;          /* bits of servers */
+    unsigned            mix_case;                   /* the same */
     unsigned            loss;                       /* packets lost of a thousand, each way */
     struct world_fence  fences[WORLD_FENCES];
     enum setup_learning learning;
@@ -108,6 +117,9 @@ struct world *world_create(const struct world_options *options); /* NULL: no mem
 void world_end(struct world *world);
 /* A reload; fences, learning, patience, deadline, pass_list_errors and external_qps count. */
 void world_reload(struct world *world, const struct world_options *options);
+/* Its two halves: a worker reads its orders when it comes to it. */
+void world_reload_keeper(struct world *world, const struct world_options *options);
+void world_reload_workers(struct world *world);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);

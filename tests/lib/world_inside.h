@@ -8,10 +8,10 @@
 #include "lib/world_reply.h"
 
 enum {
-    WORLD_WORKERS   = 4,
+    WORLD_WORKERS   = 8,
     WORLD_SERVERS   = 24,
-    WORLD_SAYINGS   = 256,
-    WORLD_CUTS      = 64,
+    WORLD_SAYINGS   = 1024,
+    WORLD_CUTS      = 4096,
     WORLD_EVENTS    = 8192,
     WORLD_TICKETS   = 8192,
     WORLD_SENDINGS  = 60000,
@@ -32,6 +32,7 @@ struct ticket {
     bool             open;
     uint32_t         number; /* of its use: an event of an earlier one is void */
     struct exchange *exchange;
+    enum transport   transport;
     int              by; /* worker; -1: the prober */
 };
 
@@ -113,7 +114,7 @@ void world_journal_check(struct world *world);
 
 /* The effects of engines and prober; `context` is a struct driver. */
 bool world_effect_send(void *context, struct exchange *exchange, struct view query);
-void world_effect_release(void *context, struct exchange *exchange);
+void world_effect_release(void *context, struct exchange *exchange, enum transport transport);
 void world_effect_answer(void *context, const struct path *path, struct view answer);
 void world_effect_observe(void *context, const struct observation *observation);
 

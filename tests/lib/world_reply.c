@@ -8,13 +8,13 @@
 #include <string.h>
 
 enum {
-    TTL  = 300,
     HERE = 0xc00c /* a pointer to the question's name */
 };
 
 struct writing {
     uint8_t *out;
     size_t   len;
+    uint32_t ttl;
     unsigned counts[3];
 };
 
@@ -44,7 +44,7 @@ static size_t begin_record(struct writing *w, unsigned section, const struct vie
         u16(w, HERE);
     u16(w, type);
     u16(w, CLASS_IN);
-    u32(w, TTL);
+    u32(w, w->ttl);
     u16(w, 0);
     w->counts[section]++;
     return w->len;
@@ -196,13 +196,15 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
 {
     bool           cut   = manner->way == TRUNCATES && transport == TRANSPORT_UDP;
     unsigned       rcode = rcode_of(manner->way, question->edns.present);
-    struct writing w     = {.out = out};
+    struct writing w     = {.out = out, .ttl = manner->ttl == NO_TTL ? 0 : manner->ttl ? (uint32_t) manner->ttl : 300};
     u16(&w, manner->way == MISLEADS ? question->id ^ 1u : question->id);
     u16(&w, FLAG_QR | FLAG_RD | FLAG_RA | rcode | (cut ? FLAG_TC : 0) | (manner->authentic ? FLAG_AD : 0));
     u16(&w, 1);
     for (unsigned i = 0; i < 3; i++)
         u16(&w, 0);
     bytes(&w, question->question.name.data, question->question.name.len);
+    if (manner->lower)
+        name_lower(out + MESSAGE_HEADER, question->question.name.len);
     u16(&w, question->question.type);
     u16(&w, question->question.class);
     if (manner->way == GARBLES) {
@@ -210,13 +212,15 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
         put_u16(out + 6, 1);
         return w.len;
     }
-    if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
+    if (manner->way == FORGES)
+        data(&w, NULL, question->question.name, TYPE_A, manner, facts);
+    else if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
         answer(&w, question, manner, facts);
-    else if (manner->way == NXDOMAINS || manner->way == HAS_NO_DATA)
+    else if ((manner->way == NXDOMAINS || manner->way == HAS_NO_DATA) && !manner->no_soa)
         soa(&w, 1, facts->soa);
     if (manner->proves && question->edns.dnssec_ok)
         nsec(&w, facts->soa);
-    if (question->edns.present && manner->way != NO_EDNS && manner->way != FORMERRS)
+    if (question->edns.present && manner->way != NO_EDNS && manner->way != FORMERRS && manner->way != FORGES)
         opt(&w, manner);
     for (unsigned i = 0; i < 3; i++)
         put_u16(out + 6 + 2 * i, (uint16_t) w.counts[i]);

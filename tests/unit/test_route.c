@@ -48,11 +48,11 @@ static struct policy *office_policy(void)
 
 static int open_world(void **state)
 {
-    struct world  *world = calloc(1, sizeof(*world));
-    struct address address;
-    address_parse("192.0.2.1", 53, &address);
+    struct world         *world   = calloc(1, sizeof(*world));
+    struct server_options options = {.tcp_only = false};
+    address_parse("192.0.2.1", 53, &options.address);
     for (size_t i = 0; i < 2; i++)
-        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&address, false, false);
+        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&options);
     world->groups[SETUP_DOMESTIC].count = 2;
     world->setup                        = (struct setup){
                                .policy           = office_policy(),
