@@ -350,7 +350,9 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
     struct inquiry inquiry;
     inquiry_from(asked, &inquiry);
     struct query *query = find_query(engine, &inquiry);
-    bool          anew  = query && !query_can_be_joined(query, now);
+    if (query) /* what has been silent for so long need not prove it to each asker anew */
+        asker->stale_at = msec_max(now, query->started + STALE_AFTER);
+    bool anew = query && !query_can_be_joined(query, now);
     if (query && !anew ? join(engine, query, asker, now) : begin(engine, &inquiry, asker, anew, now))
         return true;
     asker_drop(engine, asker);

@@ -134,7 +134,9 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
     if (next >= 0 && has_room(query) && may_send(query, side, PLAN_SHARE - 1, now))
         return (struct plan){
             .step = PLAN_ASK, .due = wait ? side->last_asked + side->wait : now, .server = (unsigned) next};
-    if (tally.again && may_send(query, side, tally.again->hinted ? PLAN_SHARE + 1 : PLAN_SHARE, now))
+    /* to where the network says that nobody is only what nobody else needs */
+    unsigned keep = tally.again && tally.again->hinted ? LIMIT_UDP_SENDS : PLAN_SHARE;
+    if (tally.again && may_send(query, side, keep, now))
         return (struct plan){.step = PLAN_RESEND, .due = side->last_asked + side->wait, .exchange = tally.again};
     return (struct plan){.step = tally.open > 0 ? PLAN_WAIT : PLAN_SPENT, .due = MSEC_NEVER};
 }

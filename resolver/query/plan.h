@@ -3,8 +3,8 @@
  * reads it. It changes nothing.
  *
  * Datagrams are shared out: LIMIT_UDP_SENDS for one question. Where there is a second group, each of the two has
- * PLAN_SHARE of them for itself; one less where the other has an upstream that was not asked yet, one more against
- * resends to where the network says that nobody is. What a side cannot use, the other may.
+ * PLAN_SHARE of them for itself; one less where the other has an upstream that was not asked yet; all against resends
+ * to where the network says that nobody is. What a side cannot use, the other may.
  */
 #ifndef QUERY_PLAN_H
 #define QUERY_PLAN_H

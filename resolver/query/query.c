@@ -373,8 +373,6 @@ bool query_can_be_joined(const struct query *query, msec_t now)
 
 void query_join(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
 {
-    /* what has been silent for so long need not prove it to each asker anew */
-    asker->stale_at = msec_max(now, msec_min(asker->stale_at, query->started + STALE_AFTER));
     list_append(&query->askers, &asker->link);
     query->asker_count++;
     if (query->state == QUERY_WAITING)

@@ -13,6 +13,8 @@ enum {                           /* patience, ms */
     PATIENCE_UNKNOWN_MIN = 600,  /* even where cold recursions are fast */
     PATIENCE_GOOD        = 1500, /* answered lately: a slow recursion is likelier than a block */
     PATIENCE_EXTERNAL    = 1000, /* external's patience for a blocked zone, before domestic is asked as well */
+    SECOND_MIN = 300,  /* what patience leaves of the deadline to the second group: its round trip at its … */
+    SECOND_MAX = 2000, /* … longest, between these two; and half of the deadline at most */
 };
 
 /* ROUTE(symbol, word): why this way. */

@@ -195,6 +195,7 @@ void world_learn(struct world *world, const char *name, uint16_t type);
 /* Domestic answers for a few zones, so that control questions have something to stand on. */
 void world_warm_up(struct world *world);
 
+const struct group  *world_domestic(const struct world *world);
 struct server       *world_server(const struct world *world, unsigned server);
 struct prober       *world_prober(const struct world *world);
 struct learner      *world_learner(const struct world *world);

@@ -65,6 +65,8 @@ struct server *world_server(const struct world *world, unsigned server)
     return world->servers[__builtin_ctz(server)];
 }
 
+const struct group *world_domestic(const struct world *world) { return &world->setup->groups[SETUP_DOMESTIC]; }
+
 struct prober       *world_prober(const struct world *world) { return world->prober; }
 struct learner      *world_learner(const struct world *world) { return world->learner; }
 const struct policy *world_policy(const struct world *world) { return world->setup->policy; }
