@@ -67,14 +67,16 @@ static bool falls_on(const struct setup *setup, enum outcome outcome)
 }
 
 /* An outcome among the first side's failures that fallback.on allows. A blocklist that answered with an error code has
- * been reached. */
+ * been reached; and whoever declines ANY may do so (RFC 8482). */
 static bool failure_allows(const struct query *query)
 {
     if (asking_external_first(query))
         return true;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         const struct exchange *exchange = &query->exchanges[i];
-        if (exchange->copy || (query->list_error && outcome_usable(exchange->outcome)))
+        bool                   reached  = query->list_error && outcome_usable(exchange->outcome);
+        bool                   declined = query->inquiry.type == TYPE_ANY && exchange->outcome == OUTCOME_REFUSED;
+        if (exchange->copy || reached || declined)
             continue;
         if (exchange->state == EXCHANGE_DONE && asking_in_side(query, exchange, &query->sides[0]) &&
             falls_on(query->setup, exchange->outcome))

@@ -158,6 +158,40 @@ static size_t come_back(struct world *world, struct view query, uint8_t out[WORL
     return len;
 }
 
+void world_inject(struct world *world, unsigned servers, const char *zone, msec_t after)
+{
+    if (world->injector_count == WORLD_INJECTORS)
+        fail_msg("too many injectors");
+    world->injectors[world->injector_count++] =
+        (struct injector){.servers = servers, .zone = world_name(zone), .after = after};
+}
+
+static void inject(struct world *world, struct ticket *ticket, unsigned place, const struct message *question)
+{
+    static const struct manner forged = {.way = FORGES, .address = 0x1f0d5801};
+    for (size_t i = 0; i < world->injector_count && ticket->transport == TRANSPORT_UDP; i++) {
+        const struct injector *injector = &world->injectors[i];
+        if (!(injector->servers & 1u << place) ||
+            !name_is_at_or_below(question->question.name, name_view(&injector->zone)))
+            continue;
+        struct world_facts facts = facts_for(world, place, question->question.name);
+        struct event      *event = event_add(world, EVENT_PACKET, world->now + injector->after);
+        event->ticket            = ticket;
+        event->number            = ticket->number;
+        event->len               = world_reply(question, &forged, TRANSPORT_UDP, &facts, event->bytes);
+    }
+}
+
+/* Nothing comes of it. */
+static bool is_dropped(struct world *world, const struct manner *manner, const struct message *question,
+                       enum transport transport)
+{
+    bool udp = transport == TRANSPORT_UDP;
+    return manner->way == SILENT || (manner->way == DROPS_EDNS && question->edns.present) ||
+           (manner->way == DROPS_LONG && udp && question->edns.present && question->edns.size > 512) ||
+           (udp && (lost(world) || lost(world)));
+}
+
 /* Over TCP nothing is lost, and a connection costs a round trip more. */
 static void serve(struct world *world, struct ticket *ticket, unsigned place, struct view query)
 {
@@ -169,8 +203,8 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     if (manner.way == CHAOS)
         manner = (struct manner){.way   = (enum way) world_random(world, CHAOS),
                                  .after = 1 + world_random(world, world_random(world, 4) ? 300 : 9000)};
-    if (manner.way == SILENT || (manner.way == DROPS_EDNS && question.edns.present) ||
-        (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
+    inject(world, ticket, place, &question);
+    if (is_dropped(world, &manner, &question, transport))
         return;
     msec_t        delay = manner.after ? manner.after : usual_delay(place);
     struct event *event = event_add(world, manner.way == UNREACHABLE ? EVENT_UNREACHABLE : EVENT_PACKET,
@@ -424,6 +458,7 @@ static size_t write_question(const struct world_question *question, uint16_t id,
                                     .type              = question->type,
                                     .class             = CLASS_IN,
                                     .edns              = !question->plain,
+                                    .size              = LIMIT_UDP_PAYLOAD,
                                     .dnssec_ok         = question->dnssec_ok,
                                     .checking_disabled = question->checking_disabled};
     return query_write(&form, out);

@@ -43,13 +43,22 @@ enum way {
     SILENT,
     SERVFAILS,
     REFUSES,
-    FORMERRS,   /* whatever the question's EDNS */
-    NO_EDNS,    /* FORMERR to a question with EDNS, answers one without */
-    DROPS_EDNS, /* silent to a question with EDNS, answers one without */
-    TRUNCATES,  /* over UDP; answers over TCP */
-    GARBLES,    /* the right header, then noise */
-    MISLEADS,   /* a reply to another id */
-    FORGES,     /* an A record, whatever was asked */
+    FORMERRS,          /* whatever the question's EDNS */
+    NO_EDNS,           /* FORMERR to a question with EDNS, answers one without */
+    DROPS_EDNS,        /* silent to a question with EDNS, answers one without */
+    TRUNCATES,         /* over UDP; answers over TCP */
+    GARBLES,           /* the right header, then noise */
+    MISLEADS,          /* a reply to another id */
+    FORGES,            /* an A record, whatever was asked */
+    CUTS,              /* a record ends in its middle, and TC is not set */
+    TRAILS,            /* bytes behind the message */
+    LACKS_QUESTION,    /* NOERROR, and nothing more than a header */
+    REFUSES_SHORTLY,   /* REFUSED, the same */
+    SERVFAILS_SHORTLY, /* SERVFAIL, the same */
+    BREAKS_EXTRA,      /* a good answer, and a broken record in additional */
+    NO_EDNS_COPIED,    /* as NO_EDNS, but the FORMERR has an OPT */
+    NO_OPTIONS,        /* FORMERR to an OPT with options */
+    DROPS_LONG,        /* its answers are long, and come over UDP only where they are cut to 512 bytes */
     UNREACHABLE,
     NXDOMAINS,
     HAS_NO_DATA,
@@ -129,6 +138,9 @@ void world_cut(struct world *world, const char *zone);
 void world_host(struct world *world, const char *zone, const char *host);
 void world_alias(struct world *world, const char *name, const char *target);
 void world_lose(struct world *world, unsigned thousandths);
+/* Somebody on the path to these servers answers for `zone` over UDP, too, with an A record, `after` ms behind the
+ * question. */
+void world_inject(struct world *world, unsigned servers, const char *zone, msec_t after);
 
 struct ask {
     unsigned answers; /* how often it was answered */

@@ -12,6 +12,7 @@ enum {
     WORLD_SERVERS   = 24,
     WORLD_SAYINGS   = 1024,
     WORLD_CUTS      = 4096,
+    WORLD_INJECTORS = 16,
     WORLD_EVENTS    = 8192,
     WORLD_TICKETS   = 8192,
     WORLD_SENDINGS  = 60000,
@@ -59,6 +60,12 @@ struct alias {
     struct name name, target;
 };
 
+struct injector {
+    unsigned    servers;
+    struct name zone;
+    msec_t      after;
+};
+
 struct driver { /* context of one engine's or the prober's effects */
     struct world *world;
     int           by;
@@ -99,6 +106,8 @@ struct world {
     struct name          cuts[WORLD_CUTS];
     struct alias         aliases[WORLD_CUTS];
     struct alias         hosts[WORLD_CUTS]; /* of a zone */
+    struct injector      injectors[WORLD_INJECTORS];
+    size_t               injector_count;
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];

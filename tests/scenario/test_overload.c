@@ -84,10 +84,14 @@ static void begin(struct flood *flood)
 static void ask_name(struct flood *flood, const char *text, msec_t now)
 {
     const struct name       name = world_name(text);
-    const struct query_form form = {
-        .name = name_view(&name), .id = (uint16_t) flood->asked, .type = TYPE_A, .class = CLASS_IN, .edns = true};
-    uint8_t     wire[QUERY_MAX];
-    struct path path = {.endpoint = flood};
+    const struct query_form form = {.name  = name_view(&name),
+                                    .id    = (uint16_t) flood->asked,
+                                    .type  = TYPE_A,
+                                    .class = CLASS_IN,
+                                    .edns  = true,
+                                    .size  = LIMIT_UDP_PAYLOAD};
+    uint8_t                 wire[QUERY_MAX];
+    struct path             path = {.endpoint = flood};
     address_parse("127.0.0.1", 4000, &path.peer);
     flood->asked++;
     size_t len = engine_receive(flood->engine, (struct view){wire, query_write(&form, wire)}, &path, false, now,
