@@ -57,9 +57,11 @@ static bool send_udp(struct outlet *outlet, struct exchange *exchange, struct vi
 
 static bool send_tcp(struct outlet *outlet, struct exchange *exchange, struct view query)
 {
+    struct server     *server = exchange->server;
+    unsigned           rtt    = (unsigned) rtt_smoothed(&server->rtt[TRANSPORT_TCP]);
     struct tcp_ticket *ticket;
     assert(!exchange->tickets[TRANSPORT_TCP]);
-    if (tcp_ask_open(outlet->tcp, &exchange->server->address, query, exchange, &ticket) != 0)
+    if (tcp_ask_open(outlet->tcp, &server->address, query, exchange, rtt, &ticket) != 0)
         return false;
     exchange->tickets[TRANSPORT_TCP] = ticket;
     return true;
