@@ -145,7 +145,7 @@ static int place(struct tcp_ticket *ticket, enum tcp_want want)
 {
     struct upstream *upstream = ticket->upstream;
     struct tcp_link *link;
-    int              error = tcp_pool_get(&upstream->pool, id_of(ticket), want, &link);
+    int              error = tcp_pool_get(&upstream->pool, id_of(ticket), want, 0, &link);
     if (error == -EBUSY && enqueue(upstream, ticket) == 0)
         return 0;
     if (error < 0 && !(link = tcp_pool_find_any(&upstream->pool, id_of(ticket))))
@@ -173,7 +173,7 @@ static void serve_queue(struct upstream *upstream)
     while (!list_empty(&upstream->queue)) {
         struct tcp_ticket *ticket = CONTAINER_OF(upstream->queue.next, struct tcp_ticket, link);
         struct tcp_link   *link;
-        int                error = tcp_pool_get(&upstream->pool, id_of(ticket), TCP_WANT_ANY, &link);
+        int                error = tcp_pool_get(&upstream->pool, id_of(ticket), TCP_WANT_ANY, 0, &link);
         if (error == -EBUSY && upstream->pool.link_count > 0)
             return;
         leave_queue(ticket);
@@ -236,12 +236,13 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- questions that stall, connections that are silent ---- */
 
-/* Asks it through another connection, too; `worst`: the place that is given up for it, if there are two. False: there
- * is no such connection now. */
-static bool ask_elsewhere(struct tcp_ticket *ticket, struct tcp_sent *worst, enum tcp_want want) /* [2] */
+/* Asks it through another connection, too, that lives (`since`: see tcp_pool_get()); `worst`: the place that is given
+ * up for it, if there are two. False: there is no such connection now. */
+static bool ask_elsewhere(struct tcp_ticket *ticket, struct tcp_sent *worst, enum tcp_want want,
+                          uint64_t since) /* [2] */
 {
     struct tcp_link *link;
-    if (tcp_pool_get(&ticket->upstream->pool, id_of(ticket), want, &link) < 0)
+    if (tcp_pool_get(&ticket->upstream->pool, id_of(ticket), want, since, &link) < 0)
         return false;
     if (ticket->places[0] && ticket->places[1])
         drop_place(ticket, worst);
@@ -255,7 +256,7 @@ static void give_up(struct tcp_link *link) /* [3] */
     LIST_EACH (item, next, &link->order) {
         struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
         struct tcp_ticket *ticket = sent->owner;
-        if (!ask_elsewhere(ticket, sent, TCP_WANT_FRESH) && !other_place(ticket, sent) &&
+        if (!ask_elsewhere(ticket, sent, TCP_WANT_LIVE, link->silent) && !other_place(ticket, sent) &&
             enqueue(upstream_of(link), ticket) == 0)
             drop_place(ticket, sent);
     }
@@ -277,7 +278,7 @@ static uint64_t look_at(struct tcp_link *link, uint64_t now)
             continue;
         if (now - sent->at < ticket->stall)
             return sent->at + ticket->stall;
-        if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_FRESH : TCP_WANT_SECOND))
+        if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_LIVE : TCP_WANT_SECOND, sent->at))
             return now + AGAIN_MS;
     }
     return UINT64_MAX;

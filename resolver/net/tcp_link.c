@@ -168,6 +168,7 @@ int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tc
     link->owner      = owner;
     link->fd         = fd;
     link->idle_ms    = TCP_LINK_IDLE;
+    link->proved     = uv_now(loop);
     link->idle_since = uv_now(loop);
     frames_init(&link->in);
     list_init(&link->link);
@@ -218,6 +219,7 @@ static void on_message(struct tcp_link *link, struct view message)
     take_off(sent);
     link->answers++;
     link->silent = 0;
+    link->proved = uv_now(link->loop);
     link->asked  = link->questions > 0 ? uv_now(link->loop) : 0;
     if (sent->owner)
         link->hooks->replied(link->hooks->context, link, sent, message);

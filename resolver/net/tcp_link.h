@@ -69,7 +69,8 @@ struct tcp_link {
     unsigned                     used;      /* questions so far */
     uint64_t                     answers;   /* to questions of ours */
     uint64_t                     strays;    /* messages that were not */
-    uint64_t asked; /* since when it owes an answer, uv_now(): each answer puts that off; 0: it owes none */
+    uint64_t asked;  /* since when it owes an answer, uv_now(): each answer puts that off; 0: it owes none */
+    uint64_t proved; /* when it last answered, or was opened, uv_now() */
     uint64_t idle_since;
     int      events; /* watched */
     /* tcp_ask's own */

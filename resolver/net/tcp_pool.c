@@ -67,24 +67,24 @@ static bool may_carry(const struct tcp_pool *pool, struct tcp_link *link, uint16
     return !is_used_up(pool, link) && !link->silent && !is_quiet(link) && can_carry(link, id);
 }
 
-/* One that answered before may be about to break as the last one did. */
-static bool is_fresher(const struct tcp_link *one, const struct tcp_link *other)
+static uint64_t last_answer(const struct tcp_link *link) { return link->answers > 0 ? link->proved : 0; }
+
+static bool is_better(enum tcp_want want, const struct tcp_link *one, const struct tcp_link *other)
 {
-    if ((one->answers == 0) != (other->answers == 0))
+    if (want != TCP_WANT_FRESH)
+        return last_answer(one) > last_answer(other);
+    if ((one->answers == 0) != (other->answers == 0)) /* one that answered may be about to break as the last did */
         return one->answers == 0;
     return one->questions < other->questions;
 }
 
-static struct tcp_link *find(struct tcp_pool *pool, uint16_t id, bool fresh)
+/* `since`: one that has not been proved to live since then will not do. */
+static struct tcp_link *find(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since)
 {
     struct tcp_link *best = NULL;
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (!may_carry(pool, link, id))
-            continue;
-        if (!fresh)
-            return link;
-        if (!best || is_fresher(link, best))
+        if (link->proved >= since && may_carry(pool, link, id) && (!best || is_better(want, link, best)))
             best = link;
     }
     return best;
@@ -131,9 +131,9 @@ static int open_extra(struct tcp_pool *pool, struct tcp_link **ret)
     return open_link(pool, ret);
 }
 
-int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, struct tcp_link **ret)
+int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret)
 {
-    *ret = want == TCP_WANT_FRESH && has_room(pool) ? NULL : find(pool, id, want == TCP_WANT_FRESH);
+    *ret = want == TCP_WANT_FRESH && has_room(pool) ? NULL : find(pool, id, want, since);
     if (*ret)
         return 0;
     if (want == TCP_WANT_SECOND || (want == TCP_WANT_ANY && has_slow(pool, id)))

@@ -19,17 +19,18 @@ struct tcp_pool {
 };
 
 enum tcp_want {
-    TCP_WANT_ANY,    /* the first that may carry it, or a new one */
+    TCP_WANT_ANY,    /* the one that answered last, any other, or a new one */
     TCP_WANT_FRESH,  /* rather a new one, or one that has answered nothing yet */
-    TCP_WANT_SECOND, /* the first that may carry it, or a new one if TCP_ASK_EXTRA allows */
+    TCP_WANT_LIVE,   /* as ANY, but not one of which nothing proves that it is no more dead than the last */
+    TCP_WANT_SECOND, /* as LIVE, but a new one only if TCP_ASK_EXTRA allows */
 };
 
 /* `hooks` is borrowed; the owner of each link is the pool. */
 void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, const struct address *address,
                    const struct tcp_link_hooks *hooks);
-/* A connection that may carry a question of that id, opened if need be. -errno: *ret is NULL; -EBUSY: none may be
- * opened now. */
-int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, struct tcp_link **ret);
+/* A connection that may carry a question of that id, opened if need be. `since`, uv_now(): it must have answered, or
+ * been opened, since then; 0: whatever it has done. -errno: *ret is NULL; -EBUSY: none may be opened now. */
+int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret);
 /* Any that can, however silent, and whatever its server has said [5]; NULL: there is none. */
 struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id);
 /* It is to carry no more questions. */

@@ -145,13 +145,30 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
 
 /* ---- the second side ---- */
 
+/* A connection that has fallen silent is left for another (net/tcp_ask): where domestic is asked over TCP alone, mostly
+ * for what it has answered already, it has the time that this takes. */
+static msec_t patience_over_tcp(const struct query *query)
+{
+    msec_t due = 0;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_OPEN && exchange->transport == TRANSPORT_TCP && !exchange->listens &&
+            !exchange->copy && is_hopeful(exchange) && asking_in_side(query, exchange, &query->sides[0]))
+            due = msec_max(due, exchange->sent + PATIENCE_TCP);
+    }
+    return msec_min(due, query->started + query->setup->deadline / 2);
+}
+
 msec_t plan_patience(const struct query *query)
 {
+    msec_t due = query->started + query->route.patience;
     if (query->route.second == SETUP_NO_GROUP || query->route.patience == MSEC_NEVER)
         return MSEC_NEVER;
     if (!asking_external_first(query) && !query->setup->fall_on_timeout)
         return MSEC_NEVER;
-    return query->started + query->route.patience;
+    if (query->setup->patience || (query->route.reason != ROUTE_UNKNOWN && query->route.reason != ROUTE_GOOD))
+        return due;
+    return msec_max(due, patience_over_tcp(query));
 }
 
 /* Others have failed, and nobody is left but who is asked already. One that answers others has all the patience that

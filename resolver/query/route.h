@@ -12,6 +12,7 @@ enum {                           /* patience, ms */
     PATIENCE_UNKNOWN     = 900,  /* with an external round trip under 1.2 s: two clients' retries are 1 s and 5 s */
     PATIENCE_UNKNOWN_MIN = 600,  /* even where cold recursions are fast */
     PATIENCE_GOOD        = 1500, /* answered lately: a slow recursion is likelier than a block */
+    PATIENCE_TCP         = 900,  /* from asking over TCP alone: TCP_ASK_STALL, and a round trip on a new connection */
     PATIENCE_EXTERNAL    = 1000, /* external's patience for a blocked zone, before domestic is asked as well */
     SECOND_MIN = 300,  /* what patience leaves of the deadline to the second group: its round trip at its … */
     SECOND_MAX = 2000, /* … longest, between these two; and half of the deadline at most */

@@ -60,6 +60,24 @@ static void what_is_odd_over_udp_is_asked_over_tcp(void **state)
         }
 }
 
+/* A connection that has fallen silent is left for another one; domestic, which has said that it knows the answer, has
+ * the time for that. */
+static void what_was_cut_has_time_over_tcp(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .domestic = 1, .external = 1});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "long.example", (struct manner){.way = TRUNCATES, .after = 250});
+    world_say(
+        world, DOMESTIC, "long.example",
+        (struct manner){.way = ANSWERS, .after = 350, .over = TRANSPORT_TCP, .only_over = true}); /* twice, for TCP */
+    const struct ask *ask = world_resolve(world, "long.example", TYPE_TXT);
+    assert_int_equal(ask->group, SETUP_DOMESTIC);
+    assert_true(took(ask) > PATIENCE_UNKNOWN);
+    assert_int_equal(world_count(world, EXTERNAL, ".", BY_CLIENTS), 0);
+    world_end(world);
+}
+
 /* Wrong over both: that is a failure at once, not silence. */
 static void what_is_odd_over_both_is_a_failure(void **state)
 {
@@ -219,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_odd_over_udp_is_asked_over_tcp),
+        cmocka_unit_test(what_was_cut_has_time_over_tcp),
         cmocka_unit_test(what_is_odd_over_both_is_a_failure),
         cmocka_unit_test(the_true_answer_behind_a_forged_one_counts),
         cmocka_unit_test(a_failure_may_lack_its_question),

@@ -160,7 +160,7 @@ static void test_an_id_in_use_takes_another_connection(void **state)
 {
     (void) state;
     start("127.0.0.1");
-    struct owner one = {0}, two = {0}, three = {0};
+    struct owner one = {0}, two = {0}, three = {0}, four = {0};
     assert_int_equal(ask_now(&one, 5), 0);
     int first = accepted();
     assert_int_equal(take(first), 5);
@@ -173,11 +173,14 @@ static void test_an_id_in_use_takes_another_connection(void **state)
     assert_int_equal(two.replies, 0);
     reply(second, 5);
     RUN_UNTIL(&loop, two.replies == 1);
-    assert_int_equal(ask_now(&three, 5), 0); /* the first is free of it again */
+    assert_int_equal(ask_now(&three, 5), 0); /* the one that answered last comes first */
+    assert_int_equal(take(second), 5);
+    assert_int_equal(ask_now(&four, 5), 0); /* the first is free of it again */
     assert_int_equal(take(first), 5);
     assert_int_equal(stats()->connections, 2);
     release(&two);
     release(&three);
+    release(&four);
     close(first);
     close(second);
     finish();
