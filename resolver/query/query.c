@@ -52,13 +52,15 @@ static void note_domestic(struct query *query, struct desk *desk, const struct e
         evidence_domestic_fine(query, desk, false, now);
 }
 
-static void note_external(struct query *query, struct desk *desk, const struct kind *kind)
+static void note_external(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
     bool second = query->answered_by == &query->sides[1];
     if (second && evidence_wanted(query) && evidence_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
         evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
     else if (!second)
-        evidence_external_first(query, desk, kind);
+        evidence_external_first(query, desk, kind, now);
+    if (!second && query->route.recheck)
+        evidence_tell(query, desk, OBSERVED_USED, REASON_NONE, NULL);
 }
 
 /* Those of its group that have let it answer first. */
@@ -105,7 +107,7 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
     if (side->group == SETUP_DOMESTIC)
         note_domestic(query, desk, exchange, now);
     else if (side->group == SETUP_EXTERNAL)
-        note_external(query, desk, kind);
+        note_external(query, desk, kind, now);
     return true;
 }
 

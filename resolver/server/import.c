@@ -145,7 +145,7 @@ static enum fate import_pin(struct daemon *daemon, const struct imported *read, 
 static const char *forbidden(struct daemon *daemon, struct view name)
 {
     struct learner_counts counts = learner_count(daemon->learner);
-    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name))
+    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO)
         return "a fence forbids external";
     if (!suffix_learnable(daemon->shared.suffix, name))
         return "a public suffix, or above one";
