@@ -3,6 +3,7 @@
  */
 #include "settings/reader.h"
 
+#include "base/printable.h"
 #include "base/supply.h"
 #include "base/units.h"
 
@@ -68,10 +69,8 @@ __attribute__((format(printf, 4, 0))) static void tell(struct reader *reader, st
         line_add(line, ": ");
     }
     line_vadd(line, format, values);
-    for (char *at = line->text; *at != '\0'; at++)
-        if (iscntrl((unsigned char) *at))
-            *at = '?';
-    reader->report(reader->context, line->text);
+    char safe[4 * LINE_MAX_BYTES];
+    reader->report(reader->context, printable_copy(line->text, safe, sizeof(safe)));
 }
 
 void reader_error(struct reader *reader, const struct place *place, const char *format, ...)

@@ -23,7 +23,7 @@ struct reader {
     bool                           failed; /* an error was told */
 };
 
-/* Tells one error or warning; `place` NULL: none is shown. Control bytes come out as '?'. */
+/* Tells one error or warning; `place` NULL: none is shown. What is not printable comes out as \xHH. */
 void reader_error(struct reader *reader, const struct place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void reader_warning(struct reader *reader, const struct place *place, const char *format, ...)

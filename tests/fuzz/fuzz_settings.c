@@ -1,5 +1,6 @@
 /* A configuration, and behind a NUL the resolv.conf that it may ask for: an error, or settings whose every bound holds.
  */
+#include "base/printable.h"
 #include "fuzz.h"
 #include "settings/settings.h"
 
@@ -17,8 +18,8 @@ static void hear(void *context, const char *text)
     struct heard     *heard     = context;
 
     CHECK(*text != '\0');
-    for (const char *at = text; *at != '\0'; at++)
-        CHECK((unsigned char) *at >= ' ' && *at != 0x7f);
+    for (const char *at = text; *at != '\0'; at += printable_length(at))
+        CHECK(printable_length(at) > 0);
     if (strncmp(text, warning, sizeof(warning) - 1) == 0)
         heard->warnings++;
     else

@@ -149,13 +149,44 @@ def test_check_opens_nothing(check, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["byway.json"]
 
 
+USAGE = [  # arguments, the first line on standard error
+    (["--no-such-option"], 'unknown option "--no-such-option"'),
+    (["-x"], 'unknown option "-x"'),
+    (["-c"], "-c needs a value"),
+    (["--config"], "--config needs a value"),
+    (["--check=yes"], '"--check=yes" takes no value'),
+    (["stray"], 'unexpected argument: "stray"'),
+    (["\x9b31m\x1b[2J"], 'unexpected argument: "\\xc2\\x9b31m\\x1b[2J"'),
+    (["--\u202egnp"], 'unknown option "--\\xe2\\x80\\xaegnp"'),
+]
+
+
 def test_wrong_usage_is_2():
-    for arguments in (["--no-such-option"], ["-c"], ["stray"]):
+    for arguments, message in USAGE:
         done = run(program("bywayd"), *arguments)
-        assert done.returncode == 2 and done.stderr, arguments
+        assert done.returncode == 2 and done.stderr.splitlines()[0] == f"bywayd: {message}", arguments
+        assert "usage: bywayd" in done.stderr and not done.stdout
     for arguments in (["--version"], ["--help"]):
         done = run(program("bywayd"), *arguments)
         assert done.returncode == 0 and done.stdout and not done.stderr, arguments
+
+
+def test_what_cannot_be_printed_is_said():
+    for arguments in ("--help", "--version"):
+        done = run("sh", "-c", f"{program('bywayd')} {arguments} >/dev/full")
+        assert (done.returncode, done.stderr) == (1, "bywayd: cannot write: No space left on device\n")
+
+
+def test_nothing_raw_reaches_a_terminal(tmp_path):
+    """Neither of the file nor of its name: a terminal obeys U+009B as it does ESC [, and shows what comes after U+202E
+    from its end."""
+    path = tmp_path / "by\x9b2J\u202eway.json"
+    path.write_text(json.dumps(merged(**{"\x9b31m": 1, "\u202eyek": 1}), ensure_ascii=False))
+    done = run(program("bywayd"), "-c", str(path), "--check")
+    assert done.returncode == 1 and done.stderr.splitlines() == ['["\\xc2\\x9b31m"]: unknown key', '["\\xe2\\x80\\xaeyek"]: unknown key']
+    path.write_text(json.dumps(BASE))
+    done = run(program("bywayd"), "-c", str(path), "--check")
+    assert done.stdout.endswith("/by\\xc2\\x9b2J\\xe2\\x80\\xaeway.json: usable\n")
 
 
 def test_a_bad_configuration_does_not_start(tmp_path):

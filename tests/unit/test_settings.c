@@ -119,7 +119,15 @@ static void test_unknown_keys(void **state)
         {WITH("\"cache\": {\"deadline\": 1}"), "cache.deadline: unknown key (did you mean \"fallback.deadline\"?)"},
         {WITH("\"patience\": \"1s\""), "patience: unknown key (did you mean \"fallback.patience\"?)"},
         {WITH("\"colour\": 1, \"#colour\": 2"), "colour: unknown key"},
-        {WITH("\"a\\nb\": 1"), "[\"a?b\"]: unknown key"},
+        {WITH("\"a\\nb\": 1"), "[\"a\\x0ab\"]: unknown key"},
+        {WITH("\"\\u009b2J\": 1"), "[\"\\xc2\\x9b2J\"]: unknown key"},
+        {WITH("\"\\u202eyek\": 1"), "[\"\\xe2\\x80\\xaeyek\"]: unknown key"},
+        {WITH("\"b\xc3\xbc"
+              "cher\": 1"),
+         "[\"b\xc3\xbc"
+         "cher\"]: unknown key"},
+        {WITH("\"log\": {\"\\u001b[31m\": 1}"), "log[\"\\x1b[31m\"]: unknown key"},
+        {WITH("\"user\": \"\\u009b31m\""), "user: no such user: \"\\xc2\\x9b31m\""},
         {WITH("\"zones\": [{\"zone\": \"a\", \"via\": \"auto\", \"vai\": 1, \"#\": 1}]"),
          "zones[0].vai: unknown key (did you mean \"via\"?)"},
         {UPSTREAMS("\"domestic\": [{\"address\": \"192.0.2.1\", \"trust\": true}], \"external\": [\"192.0.2.2\"]"),
