@@ -8,6 +8,7 @@
 #include "settings/duplicates.h"
 #include "settings/keys.h"
 #include "settings/source.h"
+#include "settings/syntax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,23 +143,6 @@ static void warn_unused_groups(struct reader *reader)
     }
 }
 
-/* NULL: told why. */
-static json_t *parse(struct reader *reader, const char *path, const char *text, size_t len)
-{
-    json_error_t error;
-    json_t      *root;
-    if (!reader_parse(reader, (struct view){(const uint8_t *) text, len}, 0, &root, &error))
-        return NULL;
-    if (!root)
-        reader_error(reader, NULL, "%s:%d:%d: %s", path, error.line, error.column > 0 ? error.column : 1, error.text);
-    else if (!json_is_object(root))
-        reader_error(reader, NULL, "%s: expected one object, not a list", path);
-    if (root && json_is_object(root))
-        return root;
-    json_decref(root);
-    return NULL;
-}
-
 struct settings *settings_read(const char *path, const struct settings_sources *sources, settings_report_fn report,
                                void *context)
 {
@@ -171,7 +155,7 @@ struct settings *settings_read(const char *path, const struct settings_sources *
         reader_error(&reader, NULL, "%s: %s", path, problem);
         goto out;
     }
-    root = parse(&reader, path, text, len);
+    root = syntax_read(&reader, path, text, len);
     if (!root)
         goto out;
     reader.settings = calloc(1, sizeof(*reader.settings));

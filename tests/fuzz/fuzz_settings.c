@@ -2,8 +2,11 @@
  */
 #include "base/printable.h"
 #include "fuzz.h"
+#include "settings/relax.h"
 #include "settings/settings.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -81,6 +84,23 @@ static void check_settings(const struct settings *settings)
     check_rules(settings);
 }
 
+/* What is blanked out is no line's end, and nothing of what was JSON before. */
+static void check_relax(const uint8_t *data, size_t len)
+{
+    json_t *before = json_loadb((const char *) data, len, 0, NULL);
+    char   *text   = malloc(len + 1);
+    size_t  at     = len;
+
+    CHECK(text != NULL);
+    memcpy(text, data, len);
+    if (!relax(text, len, &at))
+        CHECK(before == NULL && data[at] == '/' && data[at + 1] == '*');
+    for (size_t i = 0; i < len; i++)
+        CHECK(text[i] == (char) data[i] || (text[i] == ' ' && before == NULL && i < at && data[i] != '\n'));
+    json_decref(before);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct file             config, resolv_conf;
@@ -89,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t                         len     = nul != NULL ? (size_t) (nul - data) : size;
     struct heard                   heard   = {0};
 
+    check_relax(data, len);
     put(&config, data, len);
     put(&resolv_conf, nul != NULL ? nul + 1 : data, nul != NULL ? size - len - 1 : 0);
     sources.resolv_conf       = resolv_conf.path;

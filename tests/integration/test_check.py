@@ -114,6 +114,21 @@ def test_a_file_that_is_no_text(check):
     assert code == 1 and "byway.json" in said
 
 
+def test_comments_and_trailing_commas(check):
+    code, said = check("""// who serves
+{ "upstreams": { /* near, then
+                    far */ "domestic": ["192.0.2.1",], "external": ["198.51.100.1", ], },
+  "#": "// is no comment in a string", "#": "and this key may repeat",
+  "zones": [ { "zone": "corp.example", "via": "domestic", }, ], // the last
+}
+""")
+    assert code == 0 and said.endswith("byway.json: usable\n"), said
+    code, said = check('{ // ein Bücherwurm\n/* 中文 */ "listen" [] }')
+    assert code == 1 and said.endswith("byway.json:2:19: ':' expected near '['\n"), said
+    code, said = check('{} /* no end')
+    assert code == 1 and said.endswith('byway.json:1:4: this comment does not end (expected "*/")\n'), said
+
+
 def test_a_key_given_twice_is_an_error(check):
     code, said = check('{"upstreams": {"external": ["198.51.100.1"], "domestic": ["192.0.2.1"]}, '
                        '"cache": {"stale": "1d", "stale": "2d"}}')

@@ -99,14 +99,81 @@ static void test_syntax(void **state)
 {
     (void) state;
     static const struct row rows[] = {
-        {"", "byway.json:1:1: '[' or '{' expected near end of file"},
+        {"", "byway.json:1:1: the file is empty (expected one object: {\"upstreams\": …})"},
+        {" \n // nothing\n",
+         "byway.json:1:1: the file has nothing but comments (expected one object: {\"upstreams\": …})"},
         {"{\n  \"listen\" []\n}", "byway.json:2:12: ':' expected near '['"},
-        {"{\"workers\": 1,}", "byway.json:1:15: string or '}' expected near '}'"},
+        {"{\"workers\": 1,,}", "byway.json:1:15: string or '}' expected near ','"},
+        {"{\"workers\":,}", "byway.json:1:12: unexpected token near ','"},
+        {"{,}", "byway.json:1:2: string or '}' expected near ','"},
         {"{\"workers\": 01}", "byway.json:1:13: invalid token near '0'"},
+        {"{\"workers\": 1\n\"listen\": []}", "byway.json:2:8: ',' or '}' expected near '\"listen\"'"},
+        {"{\"presets\": [\"a\" \"b\"]}", "byway.json:1:20: ',' or ']' expected near '\"b\"'"},
+        {"{\"workers\": 1\n", "byway.json:2:1: ',' or '}' expected near end of file"},
+        {"{\"user\": \"a", "byway.json:1:11: premature end of input near '\"a'"},
+        {"{'workers': 1}",
+         "byway.json:1:2: string or '}' expected near ''' (strings have double quotes, \"like this\")"},
+        {"{\"user\": \xe2\x80\x9c"
+         "byway\xe2\x80\x9d}",
+         "byway.json:1:10: invalid token near '\xe2\x80\x9c' (strings have double quotes, \"like this\")"},
+        {"{\n# listen\n}", "byway.json:2:1: string or '}' expected near '#' (a comment begins with //)"},
+        {"{\"workers\" = 1}", "byway.json:1:12: ':' expected near '=' (a key and its value have ':' between them)"},
+        {"workers: 1", "byway.json:1:7: '{' expected near 'workers' (strings have double quotes, \"like this\")"},
+        {"{\"user\": True}", "byway.json:1:13: invalid token near 'True' (strings have double quotes, \"like this\")"},
         {WITH("\"workers\": 1") " x", "byway.json:1:88: end of file expected near 'x'"},
         {"[]", "byway.json: expected one object, not a list"},
     };
     check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Places are those of the text as it was written, its columns in characters. */
+static void test_comments(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {"{ // ein B\xc3\xbc"
+         "cherwurm\n /* \xc3\xa4\xc3\xb6\xc3\xbc\r\n */ \"listen\" [] }",
+         "byway.json:3:14: ':' expected near '['"},
+        {"/* \xe4\xb8\xad\xe6\x96\x87 */ { \"a\" 1 }", "byway.json:1:16: ':' expected near '1'"},
+        {"{ \"workers\": 1 } /* and\nso on", "byway.json:1:18: this comment does not end (expected \"*/\")"},
+        {"{ /* a \xe9 in Latin-1 */ \"user\": \"\xe9\" }", "byway.json:1:33: not UTF-8: byte 0xe9"},
+        {"{" SERVERS ", // one\n\"workers\": 1, /* \"workers\": 3,\n */ \"workers\": 2,}",
+         "workers: given twice (lines 2 and 3)"},
+        {"{" SERVERS ", \"#\": 1, // \"log\": {},\n\"#\": 2, \"log\": {}, \"log\": {},}",
+         "log: given twice (lines 2 and 2)"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+    settings_destroy(
+        good("// first\n{ /**/ \"upstreams\": { // groups\n"
+             "  \"domestic\": [\"192.0.2.1\", /* near */ ], \"external\": [\"198.51.100.1\",\n// far\n],\n},\n"
+             "\"#\": \"// no comment, \\\" /* nor this ,}\", \"state\": \"/a//b/*c*/,]\" , } // last"));
+}
+
+static void test_encodings(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *bytes;
+        size_t      len;
+        const char *expected;
+    } rows[] = {
+#define ROW(bytes, expected) {bytes, sizeof(bytes) - 1, "text.json:" expected}
+        ROW("\xef\xbb\xbf{}", "1:1: the file begins with a byte order mark (BOM): save it as UTF-8 without one"),
+        ROW("\xff\xfe{\0}\0", "1:1: the file is written in UTF-16 or UTF-32: save it as UTF-8"),
+        ROW("\xfe\xff\0{\0}", "1:1: the file is written in UTF-16 or UTF-32: save it as UTF-8"),
+        ROW("{\0}\0", "1:1: the file is written in UTF-16 or UTF-32: save it as UTF-8"),
+        ROW("\0{\0}", "1:1: the file is written in UTF-16 or UTF-32: save it as UTF-8"),
+        ROW("{}\0{}", "1:3: a NUL byte: the file is no text"),
+        ROW("\0\0\0", "1:1: a NUL byte: the file is no text"),
+        ROW("{\n \"\xfc\": 1}", "2:3: not UTF-8: byte 0xfc"),
+#undef ROW
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct told told = {""};
+        put("text.json", rows[i].bytes, rows[i].len);
+        assert_null(settings_read("text.json", &sources, hear, &told));
+        assert_string_equal(told.text, rows[i].expected);
+    }
 }
 
 static void test_unknown_keys(void **state)
@@ -369,11 +436,6 @@ static void test_sources(void **state)
     assert_int_equal(mkfifo("fifo", 0600), 0);
     assert_null(settings_read("fifo", &sources, hear, &told));
     assert_string_equal(told.text, "fifo: not a regular file");
-
-    told.text[0] = '\0';
-    put("nul.json", "{}\0{}", 5);
-    assert_null(settings_read("nul.json", &sources, hear, &told));
-    assert_string_equal(told.text, "nul.json:1:3: end of file expected near end of file");
 
     told.text[0] = '\0';
     put_text("large.json", "{}");
@@ -706,6 +768,8 @@ int main(void)
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_comments),
+        cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_unknown_keys),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_scalars),
