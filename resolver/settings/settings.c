@@ -147,10 +147,10 @@ struct settings *settings_read(const char *path, const struct settings_sources *
                                void *context)
 {
     struct reader reader = {.sources = sources, .report = report, .context = context};
-    const char   *problem;
+    char          problem[SOURCE_PROBLEM_MAX];
     size_t        len;
     json_t       *root = NULL;
-    char         *text = source_read(path, &len, &problem);
+    char         *text = source_read(path, &len, problem);
     if (!text) {
         reader_error(&reader, NULL, "%s: %s", path, problem);
         goto out;

@@ -206,9 +206,9 @@ static void resolv_conf_line(struct reader *reader, const struct place *place, c
 static void resolv_conf_read(struct reader *reader, const struct place *place)
 {
     const char *file = reader->sources->resolv_conf;
-    const char *problem;
+    char        problem[SOURCE_PROBLEM_MAX];
     size_t      len;
-    char       *text = source_read(file, &len, &problem);
+    char       *text = source_read(file, &len, problem);
     if (!text) {
         reader_error(reader, place, "missing, and %s cannot stand in for it: %s", file, problem);
         return;

@@ -181,7 +181,7 @@ static void preset_lines(struct reader *reader, const struct place *place, const
 static void preset_read(struct reader *reader, const struct place *place, const char *name)
 {
     const char *directory = reader->sources->presets;
-    const char *problem;
+    char        problem[SOURCE_PROBLEM_MAX];
     char        path[PATH_MAX], known[PRESETS_TEXT];
     size_t      len;
     int         path_len = snprintf(path, sizeof(path), "%s/%s%s", directory, name, preset_suffix);
@@ -190,7 +190,7 @@ static void preset_read(struct reader *reader, const struct place *place, const 
         return;
     }
     errno      = 0;
-    char *text = source_read(path, &len, &problem);
+    char *text = source_read(path, &len, problem);
     if (text && strlen(text) != len)
         reader_error(reader, place, "%s: not a text file (it holds a NUL byte)", path);
     else if (text)

@@ -1,12 +1,16 @@
 """bywayd --check: every error with its path in one go, and no socket opened."""
 
 import json
+import os
+import pathlib
 import re
 import socket
+import subprocess
+import tempfile
 
 import pytest
 
-from daemon import program, run
+from daemon import environment, program, run
 from upstream import free_port
 
 BASE = {"upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
@@ -144,11 +148,35 @@ def test_all_errors_in_one_go(check):
         assert path in said, (path, said)
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    done = run(program("bywayd"), "-c", str(tmp_path / "missing.json"), "--check")
-    assert done.returncode == 1 and "missing.json" in done.stderr
-    done = run(program("bywayd"), "-c", str(tmp_path), "--check")
-    assert done.returncode == 1
+def said_of(path, **how):
+    done = subprocess.run([program("bywayd"), "-c", str(path), "--check"], capture_output=True, text=True, timeout=30,
+                          env=environment(), check=False, **how)
+    assert done.returncode == 1 and not done.stdout
+    return done.stderr
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    missing, empty = tmp_path / "missing.json", tmp_path / "empty.json"
+    empty.touch()
+    assert said_of(missing) == f"{missing}: No such file or directory\n"
+    assert said_of(missing / "below") == f"{missing}/below: No such file or directory\n"
+    assert said_of(tmp_path) == f"{tmp_path}: a directory, where a file is expected\n"
+    assert said_of("/dev/null") == "/dev/null: not a regular file\n"
+    assert said_of(empty) == f"{empty}:1:1: the file is empty (expected one object: {{\"upstreams\": …}})\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_file_that_is_for_others():
+    with tempfile.TemporaryDirectory() as name:  # pytest's own directories are closed to others
+        directory, path = pathlib.Path(name), pathlib.Path(name, "byway.json")
+        path.write_text(json.dumps(BASE))
+        path.chmod(0o600)
+        directory.chmod(0o755)
+        nobody = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+        assert said_of(path, **nobody) == f"{path}: the user nobody may not read it\n"
+        path.chmod(0o644)
+        directory.chmod(0o700)
+        assert said_of(path, **nobody) == f"{path}: the user nobody may not read it\n"
 
 
 def test_check_opens_nothing(check, tmp_path):

@@ -393,7 +393,7 @@ static void test_zones(void **state)
         {WITH("\"presets\": [\"bad\", \"empty\", \"folder\", \"nul\"]"),
          "presets[0]: presets/bad.zones:2: not a domain name: \"b..example\"\n"
          "presets[1]: presets/empty.zones: names no zone\n"
-         "presets[2]: presets/folder.zones: not a regular file\n"
+         "presets[2]: presets/folder.zones: a directory, where a file is expected\n"
          "presets[3]: presets/nul.zones: not a text file (it holds a NUL byte)"},
         /* A bad group is told once, not again at every zone that goes there. */
         {UPSTREAMS(
@@ -430,7 +430,7 @@ static void test_sources(void **state)
 
     told.text[0] = '\0';
     assert_null(settings_read("presets", &sources, hear, &told));
-    assert_string_equal(told.text, "presets: not a regular file");
+    assert_string_equal(told.text, "presets: a directory, where a file is expected");
 
     told.text[0] = '\0';
     assert_int_equal(mkfifo("fifo", 0600), 0);
