@@ -59,10 +59,4 @@ bool value_path(struct reader *reader, const struct place *place, const json_t *
 void reader_known_keys(struct reader *reader, const struct place *place, const json_t *object,
                        const char *const *words);
 
-/* Changes of one byte that make `b` of `a`; SIZE_MAX when either is too long to be a typing error. */
-size_t word_distance(const char *a, const char *b);
-/* True if `candidate` is near enough to `given` to be what was meant, and nearer than *best, which becomes its
- * distance. *best starts as SIZE_MAX. */
-bool word_is_nearer(const char *given, const char *candidate, size_t *best);
-
 #endif

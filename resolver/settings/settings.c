@@ -5,10 +5,12 @@
  */
 #include "settings/settings.h"
 
+#include "base/spelling.h"
 #include "settings/duplicates.h"
 #include "settings/keys.h"
 #include "settings/source.h"
 #include "settings/syntax.h"
+#include "settings/upstreams.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,24 +52,44 @@ static bool is_section(const char *word)
     return false;
 }
 
-/* Tells that `section`'s `word` is unknown, and the key that may have been meant: one that is spelt alike, or the same
- * word in another section. */
-static void tell_unknown(struct reader *reader, const struct place *place, const char *section, const char *word)
+/* The key that `word` of `section` was meant to be, into `hint`: one of the section that is spelt alike, the same word
+ * of another one, or a whole path; at the top also a section. "": none. */
+static void find_meant(const char *section, const char *word, char hint[KEY_MAX])
 {
-    char   candidate[KEY_MAX], hint[KEY_MAX] = "";
-    size_t best = SIZE_MAX;
+    char   candidate[KEY_MAX];
+    size_t best  = SIZE_MAX;
+    bool   whole = strchr(word, '.') != NULL;
+    hint[0]      = '\0';
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         const char *known_word = path_split(known[i].path, candidate);
         bool        here       = strcmp(candidate, section) == 0;
-        if (here ? word_is_nearer(word, known_word, &best) : best > 1 && strcmp(word, known_word) == 0)
+        if (whole)
+            known_word = known[i].path;
+        if (whole || here ? spelling_is_nearer(word, known_word, &best)
+                          : best > 1 && spelling_distance(word, known_word) == 0)
             strcpy(hint, known[i].path);
-        if (section[0] == '\0' && word_is_nearer(word, candidate, &best))
+        if (section[0] == '\0' && spelling_is_nearer(word, candidate, &best))
             strcpy(hint, candidate);
     }
-    if (hint[0] != '\0')
-        reader_error(reader, place, "unknown key (did you mean \"%s\"?)", hint);
-    else
+}
+
+static void tell_unknown(struct reader *reader, const struct place *place, const char *section, const char *word)
+{
+    static const char upstreams[] = "upstreams.";
+    char              hint[KEY_MAX], hint_section[KEY_MAX];
+    find_meant(section, word, hint);
+    const char *hint_word = path_split(hint, hint_section);
+    if (strncmp(word, upstreams, strlen(upstreams)) == 0)
+        reader_error(reader, place, "unknown key (write {\"upstreams\": {\"%.*s\": …}})", KEY_MAX,
+                     word + strlen(upstreams));
+    else if (hint[0] == '\0')
         reader_error(reader, place, "unknown key");
+    else if (hint_section[0] != '\0' && (strcmp(hint_section, section) != 0 || strchr(word, '.')))
+        reader_error(reader, place, "unknown key (write {\"%s\": {\"%s\": …}})", hint_section, hint_word);
+    else if (hint_section[0] == '\0' && section[0] != '\0')
+        reader_error(reader, place, "unknown key (write {\"%s\": …} at the top)", hint);
+    else
+        reader_error(reader, place, "unknown key (did you mean \"%s\"?)", hint);
 }
 
 static bool is_known(const char *section, const char *word)
@@ -128,17 +150,31 @@ static void read_setting(struct reader *reader, const struct setting *setting, c
     json_decref(fallback);
 }
 
-/* A misspelt "domestic" is a legal group; that nothing uses it gives it away. */
-static void warn_unused_groups(struct reader *reader)
+static bool is_used(const struct settings *settings, size_t group)
+{
+    for (size_t i = 0; i < settings->rule_count; i++)
+        if (settings->rules[i].via == VIA_GROUP && settings->rules[i].group == group)
+            return true;
+    return false;
+}
+
+/* A misspelt "domestic" or "external" is a legal group too; that nothing uses it gives it away. */
+static void check_unused_groups(struct reader *reader, const json_t *root)
 {
     const struct settings *settings = reader->settings;
     const struct place     above    = {.key = "upstreams"};
+    bool                   silent   = !json_object_get(json_object_get(root, "upstreams"), "domestic");
     for (size_t i = GROUP_OTHERS; i < settings->group_count; i++) {
-        const struct place here = {.up = &above, .key = settings->groups[i].name};
-        bool               used = false;
-        for (size_t j = 0; j < settings->rule_count; j++)
-            used = used || (settings->rules[j].via == VIA_GROUP && settings->rules[j].group == i);
-        if (!used)
+        const struct place here  = {.up = &above, .key = settings->groups[i].name};
+        const char        *meant = upstreams_meant(settings->groups[i].name);
+        if (is_used(settings, i))
+            continue;
+        if (meant)
+            reader_error(reader, &here, "no zone goes via this group (did you mean \"%s\"?)", meant);
+        else if (silent)
+            reader_warning(reader, &here, "no zone goes via this group; the domestic upstreams are those of %s",
+                           reader->sources->resolv_conf);
+        else
             reader_warning(reader, &here, "no zone goes via this group");
     }
 }
@@ -170,7 +206,7 @@ struct settings *settings_read(const char *path, const struct settings_sources *
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         read_setting(&reader, &known[i], root);
     if (!reader.failed)
-        warn_unused_groups(&reader);
+        check_unused_groups(&reader, root);
 out:
     json_decref(root);
     free(text);

@@ -3,6 +3,7 @@
  */
 #include "settings/upstreams.h"
 
+#include "base/spelling.h"
 #include "settings/source.h"
 
 #include <ctype.h>
@@ -37,6 +38,18 @@ static bool is_own(const struct settings *settings, const struct address *addres
             return true;
     }
     return false;
+}
+
+const char *upstreams_meant(const char *name)
+{
+    static const char *const words[] = {"domestic", "external"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t distance = spelling_distance(name, words[i]);
+        bool   slip     = distance < 2 || (distance == 2 && tolower((unsigned char) name[0]) == words[i][0]);
+        if (slip && strcmp(name, words[i]) != 0)
+            return words[i];
+    }
+    return NULL;
 }
 
 bool upstreams_find(const struct settings *settings, const char *name, size_t *ret_group)
@@ -245,6 +258,24 @@ static void other_read(struct reader *reader, const struct place *place, const j
         group_read(reader, place, value, reader->settings->group_count - 1);
 }
 
+/* Where `name` is absent and another key is a slip for it, that is told: what is then asked instead, or nothing, is not
+ * what was meant. */
+static bool is_misspelt(struct reader *reader, const struct place *place, const json_t *groups, const char *name)
+{
+    const char *key;
+    json_t     *ignored;
+    json_object_foreach((json_t *) groups, key, ignored)
+    {
+        const struct place here  = {.up = place, .key = key};
+        const char        *meant = upstreams_meant(key);
+        if (key[0] != '#' && meant && strcmp(meant, name) == 0) {
+            reader_error(reader, &here, "did you mean \"%s\"?", name);
+            return true;
+        }
+    }
+    return false;
+}
+
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value)
 {
     struct settings   *settings    = reader->settings;
@@ -262,13 +293,13 @@ void upstreams_read(struct reader *reader, const struct place *place, const json
     const json_t *domestic = json_object_get(value, at_domestic.key);
     if (domestic)
         group_read(reader, &at_domestic, domestic, GROUP_DOMESTIC);
-    else
+    else if (!is_misspelt(reader, place, value, at_domestic.key))
         resolv_conf_read(reader, &at_domestic);
 
     const json_t *external = json_object_get(value, at_external.key);
     if (external)
         group_read(reader, &at_external, external, GROUP_EXTERNAL);
-    else
+    else if (!is_misspelt(reader, place, value, at_external.key))
         reader_error(reader, &at_external, "missing (expected a list of upstreams beyond the border)");
 
     const char *name;

@@ -3,6 +3,7 @@
  */
 #include "settings/zones.h"
 
+#include "base/spelling.h"
 #include "dns/text.h"
 #include "settings/source.h"
 #include "settings/upstreams.h"
@@ -33,6 +34,25 @@ static bool rules_reserve(struct reader *reader, size_t more)
     return true;
 }
 
+static void tell_no_group(struct reader *reader, const struct place *place, const char *text)
+{
+    const struct settings *settings = reader->settings;
+    const char            *meant    = NULL;
+    size_t                 best     = SIZE_MAX;
+    for (size_t i = 0; i < settings->group_count; i++)
+        if (spelling_is_nearer(text, settings->groups[i].name, &best))
+            meant = settings->groups[i].name;
+    if (spelling_is_nearer(text, "refuse", &best))
+        meant = "refuse";
+    if (spelling_is_nearer(text, "auto", &best))
+        meant = "auto";
+    if (meant)
+        reader_error(reader, place, "no such group: \"%.*s\" (did you mean \"%s\"?)", QUOTE_MAX, text, meant);
+    else
+        reader_error(reader, place, "no such group: \"%.*s\" (expected \"auto\", \"refuse\" or a key of upstreams)",
+                     QUOTE_MAX, text);
+}
+
 /* Reads `via` into *ret. */
 static bool via_read(struct reader *reader, const struct place *place, const char *text, struct rule *ret)
 {
@@ -45,8 +65,7 @@ static bool via_read(struct reader *reader, const struct place *place, const cha
         ret->via   = VIA_GROUP;
         ret->group = (uint8_t) group;
     } else {
-        reader_error(reader, place, "no such group: \"%.*s\" (expected \"auto\", \"refuse\" or a key of upstreams)",
-                     QUOTE_MAX, text);
+        tell_no_group(reader, place, text);
         return false;
     }
     return true;

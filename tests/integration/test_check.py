@@ -59,6 +59,8 @@ def test_good_configurations(check):
 BAD = [  # configuration, what the message must have
     (merged(listn=["127.0.0.1:53"]), ["listn", "listen"]),
     (merged(fallback={"patiense": "1s"}), ["fallback.patiense", "patience"]),
+    (merged(**{"cache.memory": "1GiB"}), ['write {"cache": {"memory": …}}']),
+    ({"upstreams": {"domestc": ["192.0.2.1"], "external": ["198.51.100.1"]}}, ['upstreams.domestc: did you mean "domestic"?']),
     (merged(listen=["127.0.0.1:99999"]), ["listen[0]"]),
     (merged(listen=["127.0.0.1:53", "nonsense"]), ["listen[1]", "nonsense"]),
     (merged(listen="127.0.0.1:53"), ["listen"]),

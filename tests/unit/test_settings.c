@@ -183,8 +183,21 @@ static void test_unknown_keys(void **state)
         {WITH("\"lisen\": []"), "lisen: unknown key (did you mean \"listen\"?)"},
         {WITH("\"cahce\": {}"), "cahce: unknown key (did you mean \"cache\"?)"},
         {WITH("\"cache\": {\"min-ttl\": \"1s\"}"), "cache.min-ttl: unknown key (did you mean \"cache.min_ttl\"?)"},
-        {WITH("\"cache\": {\"deadline\": 1}"), "cache.deadline: unknown key (did you mean \"fallback.deadline\"?)"},
-        {WITH("\"patience\": \"1s\""), "patience: unknown key (did you mean \"fallback.patience\"?)"},
+        {WITH("\"cache\": {\"deadline\": 1}"), "cache.deadline: unknown key (write {\"fallback\": {\"deadline\": …}})"},
+        {WITH("\"patience\": \"1s\""), "patience: unknown key (write {\"fallback\": {\"patience\": …}})"},
+        {WITH("\"Recheck-First\": 1"), "Recheck-First: unknown key (write {\"learning\": {\"recheck_first\": …}})"},
+        {WITH("\"cache.memory\": 1"), "[\"cache.memory\"]: unknown key (write {\"cache\": {\"memory\": …}})"},
+        {WITH("\"cache.memroy\": 1"), "[\"cache.memroy\"]: unknown key (write {\"cache\": {\"memory\": …}})"},
+        {WITH("\"cache\": {\"cache.memory\": 1}"),
+         "cache[\"cache.memory\"]: unknown key (write {\"cache\": {\"memory\": …}})"},
+        {WITH("\"cache\": {\"workers\": 1}"), "cache.workers: unknown key (write {\"workers\": …} at the top)"},
+        {WITH("\"upstreams.office\": []"),
+         "[\"upstreams.office\"]: unknown key (write {\"upstreams\": {\"office\": …}})"},
+        {WITH("\"Workers\": 1"), "Workers: unknown key (did you mean \"workers\"?)"},
+        {WITH("\"CACHE\": {}"), "CACHE: unknown key (did you mean \"cache\"?)"},
+        {WITH("\"a.b\": 1"), "[\"a.b\"]: unknown key"},
+        {WITH("\"zones\": [{\"Zone\": \"a\", \"via\": \"auto\"}]"),
+         "zones[0].Zone: unknown key (did you mean \"zone\"?)\nzones[0].zone: missing (expected a zone's name)"},
         {WITH("\"colour\": 1, \"#colour\": 2"), "colour: unknown key"},
         {WITH("\"a\\nb\": 1"), "[\"a\\x0ab\"]: unknown key"},
         {WITH("\"\\u009b2J\": 1"), "[\"\\xc2\\x9b2J\"]: unknown key"},
@@ -364,6 +377,36 @@ static void test_addresses(void **state)
          "upstreams[\"a b\"]: not a group's name (1 to 32 letters, digits, '.', '_' or '-')"},
     };
     check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* A near miss of the two groups that matter is no group of its own: mail would be lost, or a query leak. */
+static void test_groups(void **state)
+{
+    (void) state;
+    static const struct row rows[] = {
+        {UPSTREAMS("\"domestc\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]"),
+         "upstreams.domestc: did you mean \"domestic\"?"},
+        {UPSTREAMS("\"Domestic\": [\"192.0.2.1\"], \"extrenal\": [\"198.51.100.1\"]"),
+         "upstreams.Domestic: did you mean \"domestic\"?\nupstreams.extrenal: did you mean \"external\"?"},
+        {"{\"upstreams\": {\"domestik\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]}, "
+         "\"zones\": [{\"zone\": \"a\", \"via\": \"domestik\"}]}",
+         "upstreams.domestik: did you mean \"domestic\"?"},
+        {UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"domesitc\": [\"192.0.2.2\"]"),
+         "upstreams.domesitc: no zone goes via this group (did you mean \"domestic\"?)"},
+        {UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"externals\": [\"192.0.2.2\"]"),
+         "upstreams.externals: no zone goes via this group (did you mean \"external\"?)"},
+        {"{\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"office\": "
+         "[\"10.0.0.1\"]}, \"zones\": [{\"zone\": \"a\", \"via\": \"ofice\"}, {\"zone\": \"b\", \"via\": "
+         "\"Domestic\"}, {\"zone\": \"c\", \"via\": \"reufse\"}, {\"zone\": \"d\", \"via\": \"192.0.2.1\"}]}",
+         "zones[0].via: no such group: \"ofice\" (did you mean \"office\"?)\n"
+         "zones[1].via: no such group: \"Domestic\" (did you mean \"domestic\"?)\n"
+         "zones[2].via: no such group: \"reufse\" (did you mean \"refuse\"?)\n"
+         "zones[3].via: no such group: \"192.0.2.1\" (expected \"auto\", \"refuse\" or a key of upstreams)"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+    /* one that a zone goes via is meant, however it is called */
+    settings_destroy(good("{\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], "
+                          "\"domestic2\": [\"10.0.0.1\"]}, \"zones\": [{\"zone\": \"a\", \"via\": \"domestic2\"}]}"));
 }
 
 static void test_zones(void **state)
@@ -594,10 +637,16 @@ static void test_warnings(void **state)
     (void) state;
     struct told      told;
     struct settings *s = read_text(
-        UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"domesitc\": [\"192.0.2.2\"]"),
+        UPSTREAMS("\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], \"office\": [\"192.0.2.2\"]"),
         &told);
     assert_non_null(s);
-    assert_string_equal(told.text, "warning: upstreams.domesitc: no zone goes via this group");
+    assert_string_equal(told.text, "warning: upstreams.office: no zone goes via this group");
+    settings_destroy(s);
+
+    s = read_text(UPSTREAMS("\"external\": [\"198.51.100.1\"], \"inside\": [\"192.0.2.2\"]"), &told);
+    assert_non_null(s);
+    assert_string_equal(told.text, "warning: upstreams.inside: no zone goes via this group; the domestic upstreams are "
+                                   "those of resolv.conf");
     settings_destroy(s);
 
     const struct settings_sources other = {.resolv_conf = "many.conf", .presets = "presets"};
@@ -774,6 +823,7 @@ int main(void)
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_sources),
