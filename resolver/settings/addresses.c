@@ -1,12 +1,12 @@
 /*
  * addresses.c: the keys that are lists of addresses: "listen", and the blocks of "allow" and "limits.client_exempt".
  */
+#include "settings/endpoint.h"
 #include "settings/keys.h"
 
 #include <stdlib.h>
 
 enum {
-    DNS_PORT  = 53,
     QUOTE_MAX = 80
 };
 
@@ -33,21 +33,26 @@ void read_listen(struct reader *reader, const struct place *place, const json_t 
         bool               repeated = false;
         if (!text)
             continue;
-        bool good = address_parse(text, DNS_PORT, &address) && address_port(&address) != 0;
+        char why[ENDPOINT_WHY_MAX];
+        bool good = endpoint_read(text, ENDPOINT_LISTEN, &address, why);
         for (size_t j = 0; good && j < settings->listen_count; j++)
             repeated = repeated || address_equal(&settings->listen[j], &address);
-        if (!good)
+        if (!good && why[0] != '\0')
+            reader_error(reader, &here, "%s", why);
+        else if (!good)
             reader_error(reader, &here, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, expected);
         else if (repeated)
             reader_error(reader, &here, "\"%.*s\" is listed already", QUOTE_MAX, text);
         else
             settings->listen[settings->listen_count++] = address;
+        if (good && why[0] != '\0')
+            reader_warning(reader, &here, "%s", why);
     }
 }
 
 static void read_blocks(struct reader *reader, const struct place *place, const json_t *value, struct clients *ret)
 {
-    static const char expected[] = "a block like \"192.0.2.0/24\" or \"2001:db8::/32\", without bits behind the prefix";
+    static const char expected[] = "a block like \"192.0.2.0/24\" or \"2001:db8::/32\"";
     size_t            count      = json_array_size(value);
     ret->blocks                  = calloc(count + 1, sizeof(*ret->blocks));
     if (!ret->blocks) {
@@ -59,8 +64,11 @@ static void read_blocks(struct reader *reader, const struct place *place, const 
         const char        *text = value_text(reader, &here, json_array_get(value, i), expected);
         if (!text)
             continue;
-        if (cidr_parse(text, &ret->blocks[ret->count]))
+        char why[ENDPOINT_WHY_MAX];
+        if (block_read(text, &ret->blocks[ret->count], why))
             ret->count++;
+        else if (why[0] != '\0')
+            reader_error(reader, &here, "%s", why);
         else
             reader_error(reader, &here, "not a CIDR block: \"%.*s\" (expected %s)", QUOTE_MAX, text, expected);
     }

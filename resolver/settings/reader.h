@@ -20,7 +20,8 @@ struct reader {
     const struct settings_sources *sources;
     settings_report_fn             report;
     void                          *context;
-    bool                           failed; /* an error was told */
+    bool                           failed;      /* an error was told */
+    bool                           resolv_conf; /* the domestic upstreams are those that it names */
 };
 
 /* Tells one error or warning; `place` NULL: none is shown. What is not printable comes out as \xHH. */

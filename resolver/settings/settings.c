@@ -159,11 +159,10 @@ static bool is_used(const struct settings *settings, size_t group)
 }
 
 /* A misspelt "domestic" or "external" is a legal group too; that nothing uses it gives it away. */
-static void check_unused_groups(struct reader *reader, const json_t *root)
+static void check_unused_groups(struct reader *reader)
 {
     const struct settings *settings = reader->settings;
     const struct place     above    = {.key = "upstreams"};
-    bool                   silent   = !json_object_get(json_object_get(root, "upstreams"), "domestic");
     for (size_t i = GROUP_OTHERS; i < settings->group_count; i++) {
         const struct place here  = {.up = &above, .key = settings->groups[i].name};
         const char        *meant = upstreams_meant(settings->groups[i].name);
@@ -171,7 +170,7 @@ static void check_unused_groups(struct reader *reader, const json_t *root)
             continue;
         if (meant)
             reader_error(reader, &here, "no zone goes via this group (did you mean \"%s\"?)", meant);
-        else if (silent)
+        else if (reader->resolv_conf)
             reader_warning(reader, &here, "no zone goes via this group; the domestic upstreams are those of %s",
                            reader->sources->resolv_conf);
         else
@@ -206,7 +205,7 @@ struct settings *settings_read(const char *path, const struct settings_sources *
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         read_setting(&reader, &known[i], root);
     if (!reader.failed)
-        check_unused_groups(&reader, root);
+        check_unused_groups(&reader);
 out:
     json_decref(root);
     free(text);

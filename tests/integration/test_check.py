@@ -99,6 +99,31 @@ BAD = [  # configuration, what the message must have
 ]
 
 
+MESSAGES = [  # configuration, all that is said
+    (merged(listen=["[fe80::1%eth9]:53"]), 'listen[0]: not an address: "[fe80::1%eth9]:53" (there is no interface "eth9")'),
+    (merged(listen=["::1:53"]), 'listen[0]: "::1:53" is an IPv6 address without a port: write "[::1]:53"'),
+    (merged(listen=["[::ffff:127.0.0.1]:53"]),
+     """listen[0]: "[::ffff:127.0.0.1]:53" is an IPv4 address in IPv6's form: write "127.0.0.1\""""),
+    (merged(listen=["224.0.0.251:53"]), 'listen[0]: "224.0.0.251:53" is a multicast address, no machine\'s own'),
+    (merged(listen=["127.0.0.1:0"]), 'listen[0]: port 0 in "127.0.0.1:0" (expected 1 to 65535)'),
+    (merged(upstreams={"domestic": ["fe80::1"], "external": ["255.255.255.255", "0.0.0.0", "ff02::1", "192.0.2.1:0"]}),
+     'upstreams.domestic[0]: "fe80::1" is link-local, and of no use without its interface: write "fe80::1%eth0"\n'
+     'upstreams.external[0]: "255.255.255.255" is the broadcast address, no machine\'s own\n'
+     'upstreams.external[1]: nobody can be asked at "0.0.0.0": it stands for every address of a machine\n'
+     'upstreams.external[2]: "ff02::1" is a multicast address, no machine\'s own\n'
+     'upstreams.external[3]: port 0 in "192.0.2.1:0" (expected 1 to 65535)'),
+    (merged(allow=["192.168.1.5/24", "::ffff:10.0.0.0/104"]),
+     'allow[0]: not a CIDR block: "192.168.1.5/24" (bits are set behind its prefix: write "192.168.1.0/24", or "192.168.1.5" '
+     'for this address alone)\n'
+     """allow[1]: "::ffff:10.0.0.0/104" is an IPv4 block in IPv6's form: write "10.0.0.0/8\""""),
+]
+
+
+def test_messages(check):
+    for config, message in MESSAGES:
+        assert check(config) == (1, message + "\n")
+
+
 def test_errors_name_their_path(check):
     for config, words in BAD:
         code, said = check(config)

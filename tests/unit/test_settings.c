@@ -302,8 +302,9 @@ static void test_scalars(void **state)
         {WITH("\"limits\": {\"client_exempt\": \"127.0.0.1\"}"),
          "limits.client_exempt: expected a list of CIDR blocks, not a string"},
         {WITH("\"limits\": {\"client_exempt\": [\"192.0.2.1/24\"]}"),
-         "limits.client_exempt[0]: not a CIDR block: \"192.0.2.1/24\" (expected a block like \"192.0.2.0/24\" or "
-         "\"2001:db8::/32\", without bits behind the prefix)"},
+         "limits.client_exempt[0]: not a CIDR block: \"192.0.2.1/24\" (bits are set behind its prefix: write "
+         "\"192.0.2.0/24\", "
+         "or \"192.0.2.1\" for this address alone)"},
         {WITH("\"limits\": {\"external_qbs\": 5}"),
          "limits.external_qbs: unknown key (did you mean \"limits.external_qps\"?)"},
         {WITH("\"cache\": {\"memory\": \"1MB\"}"), "cache.memory: not a size: \"1MB\" (expected " SIZE ")"},
@@ -329,14 +330,17 @@ static void test_addresses(void **state)
         {WITH("\"listen\": []"), "listen: expected one address at least"},
         {WITH("\"listen\": \"127.0.0.1\""), "listen: expected a list of addresses, not a string"},
         {WITH("\"listen\": [\"localhost\", \"127.0.0.1:0\", \"127.0.0.1\", \"127.0.0.1:53\", 53]"),
-         "listen[0]: not an address: \"localhost\" (expected an address like \"127.0.0.1:53\" or \"[::1]:53\")\n"
-         "listen[1]: not an address: \"127.0.0.1:0\" (expected an address like \"127.0.0.1:53\" or \"[::1]:53\")\n"
+         "listen[0]: not an address: \"localhost\" (names are not looked up: write an address)\n"
+         "listen[1]: port 0 in \"127.0.0.1:0\" (expected 1 to 65535)\n"
          "listen[3]: \"127.0.0.1:53\" is listed already\n"
          "listen[4]: expected an address like \"127.0.0.1:53\" or \"[::1]:53\", not a number"},
         {WITH("\"allow\": []"), "allow: expected one block at least, or nobody may ask"},
         {WITH("\"allow\": [\"10.0.0.1/8\"]"),
-         "allow[0]: not a CIDR block: \"10.0.0.1/8\" (expected a block like \"192.0.2.0/24\" or \"2001:db8::/32\", "
-         "without bits behind the prefix)"},
+         "allow[0]: not a CIDR block: \"10.0.0.1/8\" (bits are set behind its prefix: write \"10.0.0.0/8\", or "
+         "\"10.0.0.1\" for this address alone)"},
+        {WITH("\"allow\": [\"everybody\", \"::ffff:10.0.0.0/104\"]"),
+         "allow[0]: not a CIDR block: \"everybody\" (expected a block like \"192.0.2.0/24\" or \"2001:db8::/32\")\n"
+         "allow[1]: \"::ffff:10.0.0.0/104\" is an IPv4 block in IPv6's form: write \"10.0.0.0/8\""},
         {"{}", "upstreams.external: missing (expected a list of upstreams beyond the border)"},
         {UPSTREAMS(""), "upstreams.external: missing (expected a list of upstreams beyond the border)"},
         {"{\"upstreams\": []}", "upstreams: expected an object, not a list"},
@@ -345,21 +349,26 @@ static void test_addresses(void **state)
          "upstreams.external: 0 upstreams are out of range (1 to 8)"},
         {UPSTREAMS("\"external\": [" EIGHT(", ") ", \"192.0.2.9\"]"),
          "upstreams.external: 9 upstreams are out of range (1 to 8)"},
-        {UPSTREAMS("\"external\": [\"198.51.100.1\", \"1.2.3\", 4, {\"address\": \"tcp://x\", \"trusted\": 1}, {}]"),
+        {UPSTREAMS("\"external\": [\"198.51.100.1\", \"1.2.3\", 4, {\"address\": \"tcp://1\", \"trusted\": 1}, {}]"),
          "upstreams.external[1]: not an address: \"1.2.3\" " FORM "\n"
          "upstreams.external[2]: expected an upstream's address as a string, or an object with \"address\", not a "
          "number\n"
          "upstreams.external[3].trusted: expected true or false\n"
-         "upstreams.external[3].address: not an address: \"tcp://x\" " FORM "\n"
+         "upstreams.external[3].address: not an address: \"tcp://1\" " FORM "\n"
          "upstreams.external[4].address: missing " FORM},
         {UPSTREAMS("\"external\": [\"tls://192.0.2.1:853#dns.example.net\", \"udp://192.0.2.1\"]"),
          "upstreams.external[0]: DNS over TLS is not there yet in this version: "
          "\"tls://192.0.2.1:853#dns.example.net\" " FORM "\n"
          "upstreams.external[1]: not an address: \"udp://192.0.2.1\" " FORM},
+        {UPSTREAMS("\"external\": [\"https://192.0.2.1/dns-query\", \"tcp://::1:53\", \"tcp://dns.example\"]"),
+         "upstreams.external[0]: DNS over HTTPS is not there yet in this version: \"https://192.0.2.1/dns-query\" " FORM
+         "\n"
+         "upstreams.external[1]: \"::1:53\" is an IPv6 address without a port: write \"[::1]:53\"\n"
+         "upstreams.external[2]: not an address: \"dns.example\" (names are not looked up: write an address)"},
         {UPSTREAMS("\"external\": [\"0.0.0.0\", \"192.0.2.1:0\", \"[::]:53\"]"),
-         "upstreams.external[0]: nobody can be asked at \"0.0.0.0\"\n"
-         "upstreams.external[1]: nobody can be asked at \"192.0.2.1:0\"\n"
-         "upstreams.external[2]: nobody can be asked at \"[::]:53\""},
+         "upstreams.external[0]: nobody can be asked at \"0.0.0.0\": it stands for every address of a machine\n"
+         "upstreams.external[1]: port 0 in \"192.0.2.1:0\" (expected 1 to 65535)\n"
+         "upstreams.external[2]: nobody can be asked at \"[::]:53\": it stands for every address of a machine"},
         {UPSTREAMS("\"domestic\": [\"127.0.0.1\"], \"external\": [\"tcp://::1\"], \"office\": [\"127.0.0.1:53\"]"),
          "upstreams.domestic[0]: 127.0.0.1:53 is an address this server listens on: it would ask itself\n"
          "upstreams.external[0]: [::1]:53 is an address this server listens on: it would ask itself\n"
@@ -494,17 +503,31 @@ static void test_sources(void **state)
                                    "or directory\n"
                                    "presets[0]: no such preset: \"dnsbl\" (no-presets has: none)");
 
-    told.text[0] = '\0';
-    put_text("own.conf", "nameserver 127.0.0.1\nnameserver ::1\n");
+    static const struct row conf[] = {
+        {"", "upstreams.domestic: missing, and own.conf names none: set upstreams.domestic"},
+        {"search example\n#nameserver 192.0.2.1\nnameserver\n",
+         "upstreams.domestic: missing, and own.conf names none: set upstreams.domestic"},
+        {"nameserver 127.0.0.1\nnameserver ::1\n",
+         "upstreams.domestic: missing, and own.conf names no server but this one: set upstreams.domestic"},
+        {"nameserver dns\nnameserver ::ffff:192.0.2.1\nnameserver fe80::1%eth9\nnameserver 0.0.0.0\nnameserver 1.2.3\n",
+         "warning: upstreams.domestic: own.conf: not an address: \"dns\" (names are not looked up: write an address)\n"
+         "warning: upstreams.domestic: own.conf: \"::ffff:192.0.2.1\" is an IPv4 address in IPv6's form: write "
+         "\"192.0.2.1\"\n"
+         "warning: upstreams.domestic: own.conf: not an address: \"fe80::1%eth9\" (there is no interface \"eth9\")\n"
+         "warning: upstreams.domestic: own.conf: nobody can be asked at \"0.0.0.0\": it stands for every address of a "
+         "machine\n"
+         "warning: upstreams.domestic: own.conf: not an address: \"1.2.3\"\n"
+         "upstreams.domestic: missing, and own.conf names none that can be asked: set upstreams.domestic"},
+        {"nameserver 198.51.100.1\n",
+         "upstreams.external[0]: 198.51.100.1:53 is a domestic upstream too, by own.conf: set upstreams.domestic"},
+    };
     other = (struct settings_sources){.resolv_conf = "own.conf", .presets = "presets"};
-    assert_null(settings_read("byway.json", &other, hear, &told));
-    assert_string_equal(told.text, "upstreams.domestic: missing, and own.conf names no server but this one");
-
-    told.text[0] = '\0';
-    put_text("own.conf", "nameserver 198.51.100.1\n");
-    assert_null(settings_read("byway.json", &other, hear, &told));
-    assert_string_equal(told.text, "upstreams.external[0]: 198.51.100.1:53 is a domestic upstream too: an upstream is "
-                                   "on one side of the border");
+    for (size_t i = 0; i < ARRAY_LEN(conf); i++) {
+        told.text[0] = '\0';
+        put_text("own.conf", conf[i].config);
+        assert_null(settings_read("byway.json", &other, hear, &told));
+        assert_string_equal(told.text, conf[i].expected);
+    }
 }
 
 static void assert_address(const struct address *address, const char *expected)
@@ -649,6 +672,17 @@ static void test_warnings(void **state)
                                    "those of resolv.conf");
     settings_destroy(s);
 
+    s = read_text("{\"listen\": [\"2001:db8::1:53\"], \"upstreams\": {\"domestic\": [\"2001:db8::2:53\"], "
+                  "\"external\": [\"198.51.100.1\"]}}",
+                  &told);
+    assert_non_null(s);
+    assert_string_equal(told.text,
+                        "warning: listen[0]: \"2001:db8::1:53\" is taken for an address with port 53; if 53 is its "
+                        "port, write \"[2001:db8::1]:53\"\n"
+                        "warning: upstreams.domestic[0]: \"2001:db8::2:53\" is taken for an address with port 53; if "
+                        "53 is its port, write \"[2001:db8::2]:53\"");
+    settings_destroy(s);
+
     const struct settings_sources other = {.resolv_conf = "many.conf", .presets = "presets"};
     put_text("many.conf", "nameserver dns.example\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n"
                           "nameserver 10.0.0.4\nnameserver 10.0.0.5\nnameserver 10.0.0.6\nnameserver 10.0.0.7\n"
@@ -658,7 +692,8 @@ static void test_warnings(void **state)
     s            = settings_read("byway.json", &other, hear, &told);
     assert_non_null(s);
     assert_string_equal(
-        told.text, "warning: upstreams.domestic: many.conf: not a server's address: \"dns.example\"\n"
+        told.text, "warning: upstreams.domestic: many.conf: not an address: \"dns.example\" (names are not looked up: "
+                   "write an address)\n"
                    "warning: upstreams.domestic: many.conf: 10.0.0.9 is left out, a group has 8 upstreams at most");
     assert_int_equal(s->groups[GROUP_DOMESTIC].count, LIMIT_GROUP);
     settings_destroy(s);
