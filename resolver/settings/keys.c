@@ -3,6 +3,7 @@
  */
 #include "settings/keys.h"
 
+#include "base/units.h"
 #include "settings/upstreams.h"
 #include "settings/zones.h"
 
@@ -19,6 +20,31 @@ enum {
 
 #define SECOND ((msec_t) 1000)
 #define DAY (86400 * SECOND)
+
+/* Two keys of a section of which one must not be longer than the other; both are read. */
+struct pair {
+    const char *section, *shorter, *longer;
+};
+
+static void tell_order(struct reader *reader, const struct pair *pair, bool blame_shorter, msec_t bound)
+{
+    const json_t      *section = json_object_get(reader->root, pair->section);
+    const char        *other   = blame_shorter ? pair->longer : pair->shorter;
+    const struct place above   = {.key = pair->section};
+    const struct place here    = {.up = &above, .key = blame_shorter ? pair->shorter : pair->longer};
+    char               text[DURATION_TEXT_MAX];
+    reader_error(reader, &here, "must not be %s than %s.%s, which is %s%s", blame_shorter ? "longer" : "shorter",
+                 pair->section, other, duration_format(bound, text),
+                 json_object_get(section, other) ? "" : " by default");
+}
+
+/* Blames the key that the file sets: a default cannot be wrong. */
+static void check_order(struct reader *reader, const struct pair *pair, msec_t shorter, msec_t longer)
+{
+    bool longer_is_set = json_object_get(json_object_get(reader->root, pair->section), pair->longer) != NULL;
+    if (shorter > longer)
+        tell_order(reader, pair, !longer_is_set, longer_is_set ? shorter : longer);
+}
 
 void read_workers(struct reader *reader, const struct place *place, const json_t *value)
 {
@@ -99,8 +125,12 @@ void read_fallback_patience(struct reader *reader, const struct place *place, co
         return;
     if (!json_is_string(value))
         value_text(reader, place, value, "\"auto\" or a duration like \"250ms\"");
-    else if (value_duration(reader, place, value, 0, settings->deadline, &settings->patience))
-        settings->patience = msec_max(settings->patience, 1);
+    else if (value_duration(reader, place, value, 0, DEADLINE_MAX, &settings->patience)) {
+        static const struct pair pair = {"fallback", "patience", "deadline"};
+        settings->patience            = msec_max(settings->patience, 1);
+        if (settings->patience > settings->deadline)
+            tell_order(reader, &pair, true, settings->deadline);
+    }
 }
 
 void read_learning_mode(struct reader *reader, const struct place *place, const json_t *value)
@@ -119,10 +149,10 @@ void read_learning_recheck_first(struct reader *reader, const struct place *plac
 
 void read_learning_recheck_max(struct reader *reader, const struct place *place, const json_t *value)
 {
-    struct settings *settings = reader->settings;
-    if (value_duration(reader, place, value, SECOND, 30 * DAY, &settings->recheck_max) &&
-        settings->recheck_max < settings->recheck_first)
-        reader_error(reader, place, "must not be shorter than learning.recheck_first");
+    static const struct pair pair     = {"learning", "recheck_first", "recheck_max"};
+    struct settings         *settings = reader->settings;
+    if (value_duration(reader, place, value, SECOND, 30 * DAY, &settings->recheck_max))
+        check_order(reader, &pair, settings->recheck_first, settings->recheck_max);
 }
 
 void read_learning_recover_after(struct reader *reader, const struct place *place, const json_t *value)
@@ -170,9 +200,10 @@ void read_cache_min_ttl(struct reader *reader, const struct place *place, const 
 
 void read_cache_max_ttl(struct reader *reader, const struct place *place, const json_t *value)
 {
-    struct settings *settings = reader->settings;
-    if (value_seconds(reader, place, value, &settings->max_ttl) && settings->max_ttl < settings->min_ttl)
-        reader_error(reader, place, "must not be shorter than cache.min_ttl");
+    static const struct pair pair     = {"cache", "min_ttl", "max_ttl"};
+    struct settings         *settings = reader->settings;
+    if (value_seconds(reader, place, value, &settings->max_ttl))
+        check_order(reader, &pair, settings->min_ttl * SECOND, settings->max_ttl * SECOND);
 }
 
 void read_cache_stale(struct reader *reader, const struct place *place, const json_t *value)

@@ -20,6 +20,7 @@ struct reader {
     const struct settings_sources *sources;
     settings_report_fn             report;
     void                          *context;
+    const json_t                  *root;        /* the whole file */
     bool                           failed;      /* an error was told */
     bool                           resolv_conf; /* the domestic upstreams are those that it names */
 };

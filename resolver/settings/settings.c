@@ -193,6 +193,7 @@ struct settings *settings_read(const char *path, const struct settings_sources *
     root = syntax_read(&reader, path, text, len);
     if (!root)
         goto out;
+    reader.root     = root;
     reader.settings = calloc(1, sizeof(*reader.settings));
     if (!reader.settings) {
         reader_no_memory(&reader);
