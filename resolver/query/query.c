@@ -38,11 +38,13 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
                 const struct kind *kind, msec_t now)
 {
     const struct side       *side  = asking_side(query, exchange);
-    const struct store_rules rules = {
-        .min_ttl = query->setup->min_ttl, .max_ttl = query->setup->max_ttl, .authentic = exchange->server->trusted};
-    size_t   message_len;
-    uint32_t ttl;
-    size_t   len = answer_pack(reply, &rules, desk->packed, sizeof(desk->packed), &message_len, &ttl);
+    bool                     found = kind->outcome == OUTCOME_ANSWER;
+    const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
+                                      .max_ttl   = found ? query->setup->max_ttl : query->setup->negative_max_ttl,
+                                      .authentic = exchange->server->trusted};
+    size_t                   message_len;
+    uint32_t                 ttl;
+    size_t                   len = answer_pack(reply, &rules, desk->packed, sizeof(desk->packed), &message_len, &ttl);
     if (len == 0)
         return false;
     answering_store(query, desk, kind, side->group, message_len, len, ttl, now);

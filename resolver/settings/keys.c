@@ -206,6 +206,11 @@ void read_cache_max_ttl(struct reader *reader, const struct place *place, const 
         check_order(reader, &pair, settings->min_ttl * SECOND, settings->max_ttl * SECOND);
 }
 
+void read_cache_negative_max_ttl(struct reader *reader, const struct place *place, const json_t *value)
+{
+    value_seconds(reader, place, value, &reader->settings->negative_max_ttl);
+}
+
 void read_cache_stale(struct reader *reader, const struct place *place, const json_t *value)
 {
     value_seconds(reader, place, value, &reader->settings->stale);

@@ -72,6 +72,7 @@ struct settings {
 
     uint64_t cache_memory;
     uint32_t min_ttl, max_ttl, stale; /* s */
+    uint32_t negative_max_ttl;        /* s; max_ttl holds too */
 
     char           *control_socket;
     char           *control_group; /* NULL: none */

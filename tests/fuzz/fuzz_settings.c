@@ -78,6 +78,7 @@ static void check_settings(const struct settings *settings)
     CHECK(settings->patience >= 0 && settings->patience <= settings->deadline);
     CHECK(settings->recheck_first >= 1000 && settings->recheck_first <= settings->recheck_max);
     CHECK(settings->recover_after >= 1 && settings->max_zones >= 1);
+    CHECK(settings->negative_max_ttl <= 365 * 86400);
     CHECK(settings->min_ttl <= settings->max_ttl && settings->cache_memory >= 1 << 20);
     CHECK(settings->control_socket[0] == '/' && settings->state[0] == '/');
     check_groups(settings);

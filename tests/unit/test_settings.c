@@ -322,6 +322,10 @@ static void test_scalars(void **state)
          "cache.max_ttl: must not be shorter than cache.min_ttl, which is 2h"},
         {WITH("\"cache\": {\"min_ttl\": \"2d\"}"),
          "cache.min_ttl: must not be longer than cache.max_ttl, which is 1d by default"},
+        {WITH("\"cache\": {\"negative_max_ttl\": \"1500ms\"}"),
+         "cache.negative_max_ttl: 1500ms is not a whole number of seconds"},
+        {WITH("\"cache\": {\"negative-max-ttl\": \"1h\"}"),
+         "cache.negative-max-ttl: unknown key (did you mean \"cache.negative_max_ttl\"?)"},
         {WITH("\"cache\": {\"min_ttl\": \"500ms\", \"stale\": \"366d\"}"),
          "cache.min_ttl: 500ms is not a whole number of seconds\n"
          "cache.stale: 366d is out of range (0ms to 365d)"},
@@ -598,6 +602,7 @@ static void test_defaults(void **state)
     assert_int_equal(s->cache_memory, 64 << 20);
     assert_int_equal(s->min_ttl, 0);
     assert_int_equal(s->max_ttl, 86400);
+    assert_int_equal(s->negative_max_ttl, 3600);
     assert_int_equal(s->stale, 86400);
     assert_string_equal(s->control_socket, "/run/byway/control.sock");
     assert_null(s->control_group);
@@ -627,7 +632,8 @@ static void test_everything_set(void **state)
                   "\"recover_after\": 1,\n"
                   "  \"recheck_share\": 0.1, \"max_zones\": 10000000}, \"limits\": {\"external_qps\": 1000000,\n"
                   "  \"client_qps\": 0, \"client_exempt\": []},\n"
-                  "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\"},\n"
+                  "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\",\n"
+                  "  \"negative_max_ttl\": \"0s\"},\n"
                   "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
                   "\"metrics\": {},\n"
                   "\"log\": {\"level\": \"debug\", \"format\": \"json\"}}\n");
@@ -658,6 +664,7 @@ static void test_everything_set(void **state)
     assert_int_equal(s->client_qps, 0);
     assert_int_equal(s->client_exempt.count, 0);
     assert_int_equal(s->max_ttl, 3600);
+    assert_int_equal(s->negative_max_ttl, 0);
     assert_int_equal(s->stale, 0);
     assert_string_equal(s->control_group, "root");
     assert_int_equal(s->log_format, LOG_FORMAT_JSON);
