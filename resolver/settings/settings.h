@@ -25,7 +25,8 @@ enum scheme {
 struct upstream_setting {
     struct address address;
     enum scheme    scheme;
-    bool           trusted;
+    bool           trusted;  /* its AD bit is believed */
+    bool           mix_case; /* random letter case is sent to it, and must come back */
 };
 
 struct group_setting {

@@ -98,26 +98,34 @@ static bool upstream_parse(struct reader *reader, const struct place *place, con
     return good;
 }
 
+/* The flag under `key`, false where it is absent. False: it is none, told. */
+static bool flag_read(struct reader *reader, const struct place *place, const json_t *object, const char *key,
+                      bool *ret)
+{
+    const struct place here  = {.up = place, .key = key};
+    const json_t      *value = json_object_get(object, key);
+    *ret                     = json_is_true(value);
+    if (!value || json_is_boolean(value))
+        return true;
+    reader_error(reader, &here, "expected true or false");
+    return false;
+}
+
 /* Reads an upstream in either of its forms: text, or an object around it. */
 static bool upstream_read(struct reader *reader, const struct place *place, const json_t *value,
                           struct upstream_setting *ret)
 {
-    static const char *const words[]    = {"address", "trusted", NULL};
+    static const char *const words[]    = {"address", "trusted", "mix_case", NULL};
     static const char        expected[] = "an upstream's address as a string, or an object with \"address\"";
     const struct place       at_address = {.up = place, .key = "address"};
-    const struct place       at_trusted = {.up = place, .key = "trusted"};
     if (!json_is_object(value)) {
         const char *text = value_text(reader, place, value, expected);
         return text && upstream_parse(reader, place, text, ret);
     }
     reader_known_keys(reader, place, value, words);
-    bool          good    = true;
-    const json_t *trusted = json_object_get(value, "trusted");
-    if (trusted && !json_is_boolean(trusted)) {
-        reader_error(reader, &at_trusted, "expected true or false");
-        good = false;
-    }
-    ret->trusted          = json_is_true(trusted);
+    bool good = flag_read(reader, place, value, "trusted", &ret->trusted);
+    good      = flag_read(reader, place, value, "mix_case", &ret->mix_case) && good;
+
     const json_t *address = json_object_get(value, "address");
     if (!address) {
         reader_error(reader, &at_address, "missing (expected %s)", UPSTREAM_FORM);

@@ -212,6 +212,11 @@ static void test_unknown_keys(void **state)
          "zones[0].vai: unknown key (did you mean \"via\"?)"},
         {UPSTREAMS("\"domestic\": [{\"address\": \"192.0.2.1\", \"trust\": true}], \"external\": [\"192.0.2.2\"]"),
          "upstreams.domestic[0].trust: unknown key (did you mean \"trusted\"?)"},
+        {UPSTREAMS("\"domestic\": [{\"address\": \"192.0.2.1\", \"mixcase\": true}], \"external\": [{\"address\": "
+                   "\"192.0.2.2\", \"mix_case\": \"yes\", \"trusted\": null}]"),
+         "upstreams.domestic[0].mixcase: unknown key (did you mean \"mix_case\"?)\n"
+         "upstreams.external[0].trusted: expected true or false\n"
+         "upstreams.external[0].mix_case: expected true or false"},
         {WITH("\"cluster\": {\"redis\": \"localhost\", \"name\": 1}, \"metrics\": {\"listen\": null}"),
          "cluster.redis: this version does not have it yet\n"
          "cluster.name: this version does not have it yet\n"
@@ -580,6 +585,7 @@ static void test_defaults(void **state)
     assert_string_equal(s->groups[GROUP_EXTERNAL].name, "external");
     assert_int_equal(s->groups[GROUP_EXTERNAL].count, 1);
     assert_false(s->groups[GROUP_EXTERNAL].upstreams[0].trusted);
+    assert_false(s->groups[GROUP_EXTERNAL].upstreams[0].mix_case);
     assert_int_equal(s->groups[GROUP_EXTERNAL].upstreams[0].scheme, SCHEME_UDP);
 
     assert_int_equal(s->rule_count, 2);
@@ -620,7 +626,7 @@ static void test_everything_set(void **state)
         "\"listen\": [\"192.0.2.80\", \"[2001:db8::80]:5300\"], \"allow\": [\"10.0.0.0/8\", \"2001:db8::/32\"],\n"
         "\"workers\": 64, \"user\": \"root\",\n"
         "\"upstreams\": {\"#\": 1, \"office\": [\"10.1.1.1\"], \"external\": [\"tcp://198.51.100.1:5353\",\n"
-        "  {\"address\": \"2001:db8::9\", \"trusted\": true, \"#\": 1}], \"domestic\": [" EIGHT(
+        "  {\"address\": \"2001:db8::9\", \"trusted\": true, \"mix_case\": true, \"#\": 1}], \"domestic\": [" EIGHT(
             ", ") "]},\n"
                   "\"zones\": [{\"zone\": \"Corp.Example\", \"via\": \"office\", \"#\": 1}, {\"zone\": \".\", \"via\": "
                   "\"auto\"},\n"
@@ -650,6 +656,8 @@ static void test_everything_set(void **state)
     assert_address(&s->groups[GROUP_EXTERNAL].upstreams[0].address, "198.51.100.1:5353");
     assert_address(&s->groups[GROUP_EXTERNAL].upstreams[1].address, "[2001:db8::9]:53");
     assert_true(s->groups[GROUP_EXTERNAL].upstreams[1].trusted);
+    assert_false(s->groups[GROUP_EXTERNAL].upstreams[0].mix_case);
+    assert_true(s->groups[GROUP_EXTERNAL].upstreams[1].mix_case);
     assert_int_equal(s->rule_count, 4);
     assert_rule(&s->rules[0], "corp.example.", VIA_GROUP, 2, false);
     assert_rule(&s->rules[1], ".", VIA_AUTO, 0, false);
