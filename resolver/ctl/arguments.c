@@ -4,6 +4,7 @@
 #include "ctl/arguments.h"
 #include "base/limits.h"
 #include "base/units.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 
 #include <stdarg.h>
@@ -60,29 +61,28 @@ static bool is_choice(const char *choices, const char *word)
     }
 }
 
-static bool is_ascii(const char *word)
+/* What can match nothing goes out as it was typed, since it may be there all the same: the daemon knows. */
+static json_t *name_value(const char *word, char why[ARGUMENTS_WHY_MAX])
 {
-    while (*word && (unsigned char) *word < 0x80)
-        word++;
-    return *word == 0;
+    struct name name;
+    char        text[NAME_TEXT_MAX];
+
+    if (name_read(word, &name, why))
+        return json_string(name_format(name_view(&name), text));
+    return name_parse(word, &name) ? json_string(word) : NULL;
 }
 
 /* Names and types go out in their one plain form, whatever was typed. */
 static json_t *value_read(const struct argument *argument, const char *word, char why[ARGUMENTS_WHY_MAX])
 {
-    struct name name;
-    char        text[NAME_TEXT_MAX];
-    uint16_t    type;
-    msec_t      duration;
-    json_t     *value = NULL;
+    char     text[TYPE_TEXT_MAX];
+    uint16_t type;
+    msec_t   duration;
+    json_t  *value = NULL;
 
     switch (argument->kind) {
     case ARGUMENT_NAME:
-        if (!is_ascii(word))
-            return wrong(why, "not a domain name: \"%s\" (write it in its xn-- form)", word);
-        if (!name_parse(word, &name))
-            return wrong(why, "not a domain name: \"%s\"", word);
-        return json_string(name_format(name_view(&name), text));
+        return name_value(word, why);
     case ARGUMENT_TYPE:
         if (!type_parse(word, &type))
             return wrong(why, "not a record type: \"%s\"", word);

@@ -4,6 +4,7 @@
 #include "server/import.h"
 
 #include "base/units.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 #include "policy/suffix.h"
 #include "query/route.h"
@@ -35,6 +36,7 @@ struct imported { /* one zone object, read */
     const char      *note;
     struct name      asked; /* the question that failed there */
     uint16_t         asked_type;
+    char             why[SLIP_WHY_MAX]; /* what is wrong with `name` */
 };
 
 enum fate {
@@ -99,8 +101,10 @@ static const char *read_imported(json_t *object, struct imported *ret)
     int           source = index_of(object, "source", "learned", zone_source_words, SOURCE_COUNT);
     wall_t        end;
     struct clocks clocks = clock_both();
-    if (!zone || !name_parse(zone, &ret->name))
-        return "zone: not a domain name";
+    if (!zone || (!name_parse(zone, &ret->name) && !name_read(zone, &ret->name, ret->why)))
+        return zone ? ret->why : "zone: missing, or not a string";
+    if (scope == SCOPE_ZONE && !name_read(zone, &ret->name, ret->why)) /* a name may be what somebody asked for */
+        return ret->why;
     if (scope < 0 || (scope == SCOPE_TYPE && (!type || !type_parse(type, &ret->type))))
         return "scope and type: expected zone, name, or type with a type";
     if (state < 0)

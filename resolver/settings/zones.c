@@ -4,6 +4,7 @@
 #include "settings/zones.h"
 
 #include "base/spelling.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 #include "settings/source.h"
 #include "settings/upstreams.h"
@@ -110,8 +111,9 @@ static void zone_read(struct reader *reader, const struct place *place, const js
         return;
     reader_known_keys(reader, place, value, words);
     const char *zone = required_text(reader, &at_zone, value, "a zone's name");
-    if (zone && !name_parse(zone, &rule.zone)) {
-        reader_error(reader, &at_zone, "not a domain name: \"%.*s\"", QUOTE_MAX, zone);
+    char        why[SLIP_WHY_MAX];
+    if (zone && !name_read(zone, &rule.zone, why)) {
+        reader_error(reader, &at_zone, "%s", why);
         zone = NULL;
     }
     bool        is_new = zone && zone_is_new(reader, &at_zone, &rule.zone, place->index, seen);
@@ -184,14 +186,15 @@ static void preset_lines(struct reader *reader, const struct place *place, const
     char *line;
     while ((line = source_line(&text))) {
         struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .preset = true};
+        char        why[SLIP_WHY_MAX];
         number++;
         line[strcspn(line, "# \t\r")] = '\0';
         if (line[0] == '\0')
             continue;
-        if (name_parse(line, &rule.zone))
+        if (name_read(line, &rule.zone, why))
             settings->rules[settings->rule_count++] = rule;
         else
-            reader_error(reader, place, "%s:%zu: not a domain name: \"%.*s\"", path, number, QUOTE_MAX, line);
+            reader_error(reader, place, "%s:%zu: %s", path, number, why);
     }
     if (settings->rule_count == before)
         reader_error(reader, place, "%s: names no zone", path);

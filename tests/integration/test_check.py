@@ -38,7 +38,8 @@ GOOD = [
     merged(upstreams={"domestic": ["192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2", "tcp://192.0.2.1"],
                       "external": [{"address": "198.51.100.1", "trusted": True}], "office": ["10.0.0.1"]},
            zones=[{"zone": "corp.example", "via": "office"}, {"zone": ".", "via": "auto"},
-                  {"zone": "x.", "via": "refuse"}]),
+                  {"zone": "x.", "via": "refuse"}, {"zone": "a.*.example", "via": "refuse"}, {"zone": "_dmarc.x.example", "via": "auto"},
+                  {"zone": "0/25.2.0.192.in-addr.arpa", "via": "domestic"}]),
     merged(fallback={"on": ["timeout"], "patience": "auto", "deadline": "4500ms"}),
     merged(fallback={"on": [], "patience": "300ms"}),
     merged(learning={"mode": "observe", "recheck_first": "10m", "recheck_max": "1d", "recover_after": 3,
@@ -100,6 +101,14 @@ BAD = [  # configuration, what the message must have
 
 
 MESSAGES = [  # configuration, all that is said
+    (merged(zones=[{"zone": zone, "via": "domestic"} for zone in ("*.corp.example", "10.0.0.0/8", "1.2.3.4", "user@corp.example",
+                                                                  "https://corp.example/path", "bücher.example")]),
+     'zones[0].zone: a wildcard matches nothing: "*.corp.example" (write "corp.example")\n'
+     'zones[1].zone: an address block is no domain name: "10.0.0.0/8" (write "10.in-addr.arpa")\n'
+     'zones[2].zone: an address is no domain name: "1.2.3.4" (write "4.3.2.1.in-addr.arpa")\n'
+     'zones[3].zone: a mail address is no domain name: "user@corp.example" (write "corp.example")\n'
+     'zones[4].zone: a URL is no domain name: "https://corp.example/path" (write "corp.example")\n'
+     'zones[5].zone: not a domain name: "bücher.example" (write "xn--bcher-kva.example")'),
     (merged(listen=["[fe80::1%eth9]:53"]), 'listen[0]: not an address: "[fe80::1%eth9]:53" (there is no interface "eth9")'),
     (merged(listen=["::1:53"]), 'listen[0]: "::1:53" is an IPv6 address without a port: write "[::1]:53"'),
     (merged(listen=["[::ffff:127.0.0.1]:53"]),

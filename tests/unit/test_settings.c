@@ -450,6 +450,15 @@ static void test_zones(void **state)
         {WITH("\"zones\": [{\"zone\": \"a..b\", \"via\": \"office\"}]"),
          "zones[0].zone: not a domain name: \"a..b\"\n"
          "zones[0].via: no such group: \"office\" (expected \"auto\", \"refuse\" or a key of upstreams)"},
+        {WITH("\"zones\": [{\"zone\": \"*.corp.example\", \"via\": \"domestic\"}, {\"zone\": \"172.16.0.0/12\", "
+              "\"via\": \"domestic\"}, {\"zone\": \"@\", \"via\": \"auto\"}, {\"zone\": \"b\xc3\xbc"
+              "cher.example\", \"via\": \"auto\"}]"),
+         "zones[0].zone: a wildcard matches nothing: \"*.corp.example\" (write \"corp.example\")\n"
+         "zones[1].zone: an address block is no domain name: \"172.16.0.0/12\" (write each zone from "
+         "\"16.172.in-addr.arpa\" to \"31.172.in-addr.arpa\", or \"172.in-addr.arpa\" for all of 172.0.0.0/8)\n"
+         "zones[2].zone: \"@\" is a name in a zone file only (write the zone's name, or \".\" for all names)\n"
+         "zones[3].zone: not a domain name: \"b\xc3\xbc"
+         "cher.example\" (write \"xn--bcher-kva.example\")"},
         {WITH("\"zones\": [{\"zone\": \"A.example\", \"via\": \"auto\"}, {\"zone\": \"b\", \"via\": \"refuse\"}, "
               "{\"zone\": \"a.EXAMPLE.\", \"via\": \"refuse\"}]"),
          "zones[2].zone: \"a.example.\" is listed already, at zones[0]"},
@@ -462,6 +471,7 @@ static void test_zones(void **state)
          "presets[5]: not a preset's name: \"\""},
         {WITH("\"presets\": [\"bad\", \"empty\", \"folder\", \"nul\"]"),
          "presets[0]: presets/bad.zones:2: not a domain name: \"b..example\"\n"
+         "presets[0]: presets/bad.zones:3: a wildcard matches nothing: \"*.c.example\" (write \"c.example\")\n"
          "presets[1]: presets/empty.zones: names no zone\n"
          "presets[2]: presets/folder.zones: a directory, where a file is expected\n"
          "presets[3]: presets/nul.zones: not a text file (it holds a NUL byte)"},
@@ -854,7 +864,7 @@ static int set_up(void **state)
                             "  nameserver\t2001:db8::53 # second\nnameserver ::1\nnameserver 192.0.2.53\n"
                             "nameservers 192.0.2.98\nnameserver\noptions timeout:1");
     put_text("presets/dnsbl.zones", "# lists\n\nBL.example. # the first\r\n\tdnswl.example");
-    put_text("presets/bad.zones", "a.example\nb..example\n");
+    put_text("presets/bad.zones", "a.example\nb..example\n*.c.example\n");
     put_text("presets/empty.zones", "# nothing\n");
     put("presets/nul.zones", "a.example\n\0b.example\n", 21);
     put_text("presets/README", "no preset\n");
