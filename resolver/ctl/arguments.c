@@ -3,6 +3,7 @@
  */
 #include "ctl/arguments.h"
 #include "base/limits.h"
+#include "base/spelling.h"
 #include "base/units.h"
 #include "dns/slip.h"
 #include "dns/text.h"
@@ -133,6 +134,18 @@ static const struct argument *argument_find(const struct arguments *arguments, c
     return NULL;
 }
 
+static json_t *unexpected(const struct arguments *arguments, const char *word, char why[ARGUMENTS_WHY_MAX])
+{
+    const char *meant = NULL;
+    size_t      best  = SIZE_MAX;
+
+    for (size_t i = 0; word[0] == '-' && i < arguments_count(arguments); i++)
+        if (arguments->list[i].flag && spelling_is_nearer(word, arguments->list[i].flag, &best))
+            meant = arguments->list[i].flag;
+    return meant ? wrong(why, "unexpected \"%s\" (did you mean \"%s\"?)", word, meant)
+                 : wrong(why, "unexpected \"%s\"", word);
+}
+
 /* False: `why` is set. */
 static bool all_given(const struct arguments *arguments, const json_t *params, char why[ARGUMENTS_WHY_MAX])
 {
@@ -157,7 +170,7 @@ json_t *arguments_read(const struct arguments *arguments, int count, char *const
         const struct argument *argument = argument_find(arguments, words[i], position, &value);
 
         if (!argument) {
-            wrong(why, "unexpected \"%s\"", words[i]);
+            unexpected(arguments, words[i], why);
             goto fail;
         }
         if (json_object_get(params, argument->key)) {
