@@ -103,6 +103,22 @@ def test_many_refusals_are_one_message(byway):
     assert lines[0] == "imported: 0, skipped: 0, refused: 500" and lines[-1] == "and 490 more" and len(lines) == 13
 
 
+def test_an_import_is_one_line_in_the_log(forwarder):
+    """Of either kind; what happens to each zone is told at debug."""
+    daemon = forwarder({"log.level": "info"})
+    daemon.ctl("zones", "import", "-", stdin=json.dumps([{"zone": f"z{n}.example", "state": "blocked"} for n in range(500)]))
+    daemon.ctl("zones", "import", "-", stdin=json.dumps([{"zone": f"*.z{n}.example", "state": "blocked"} for n in range(500)] + [7]))
+    assert "clear -> blocked" not in daemon.log()
+    assert [line for line in daemon.log().splitlines() if " import: " in line] == [
+        "info import: zones taken: 500, skipped: 0, refused: 0",
+        "warning import: zones refused: 501, the first: " + ", ".join(
+            f'*.z{n}.example (a wildcard matches nothing: "*.z{n}.example" (write "z{n}.example"))' for n in range(3))]
+    daemon.set({"log.level": "debug"})
+    daemon.control("reload")
+    daemon.ctl("zones", "import", "-", stdin=json.dumps([{"zone": "more.example", "state": "blocked"}]))
+    assert "debug zone more.example.: clear -> blocked: restored" in daemon.log()
+
+
 def test_options_stand_anywhere(byway):
     for line in ("-s SOCKET --json status", "status --json -s SOCKET", "--json status -sSOCKET", "status --socket=SOCKET --json",
                  "--socket /nowhere --json -s SOCKET status"):
