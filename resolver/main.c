@@ -20,6 +20,7 @@
 #include "base/printable.h"
 #include "base/supply.h"
 #include "server/daemon.h"
+#include "server/privileges.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -71,10 +72,12 @@ static void print_report(void *context, const char *text)
 
 static int check(const char *path, const struct settings_sources *sources)
 {
-    char             safe[4 * PATH_MAX];
+    char             safe[4 * PATH_MAX], doubt[PRIVILEGES_DOUBT_MAX];
     struct settings *settings = settings_read(path, sources, print_report, NULL);
     if (!settings)
         return EXIT_FAILURE;
+    if (privileges_doubt(settings, doubt))
+        fprintf(stderr, "warning: %s\n", doubt);
     settings_destroy(settings);
     printf("%s: usable\n", printable_copy(path, safe, sizeof(safe)));
     return printed();

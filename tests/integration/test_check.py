@@ -216,6 +216,34 @@ def test_a_file_that_is_for_others():
         assert said_of(path, **nobody) == f"{path}: the user nobody may not read it\n"
 
 
+ROOT = "user: not set: started by root, as now, bywayd stays root (User= in its systemd unit is as good)"
+STRANGER = "user: only root can become {}: started by another user, as now, bywayd stays that user"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_who_starts_it_and_whom_it_shall_become():
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+    rows = [  # who starts it, the key `user`, the warning
+        ({}, None, ROOT), ({}, "root", None), ({}, "nobody", None), (nobody, None, None), (nobody, "nobody", None),
+        (nobody, "mail", STRANGER.format("mail")), (nobody, "root", STRANGER.format("root"))]
+    with tempfile.TemporaryDirectory() as name:
+        directory, path = pathlib.Path(name), pathlib.Path(name, "byway.json")
+        directory.chmod(0o777)
+        for who, user, warning in rows:
+            port = free_port("127.0.0.1")
+            path.write_text(json.dumps(merged(listen=[f"127.0.0.1:{port}"], state=f"{name}/state", control={"socket": "/dev/null"},
+                                              **({"user": user} if user else {}))))
+            path.chmod(0o644)
+            done = subprocess.run([program("bywayd"), "-c", path, "--check"], capture_output=True, text=True, timeout=30,
+                                  env=environment(), check=False, **who)
+            assert (done.returncode, done.stderr) == (0, f"warning: {warning}\n" if warning else ""), (who, user)
+            done = subprocess.run([program("bywayd"), "-c", path], capture_output=True, text=True, timeout=30, env=environment(),
+                                  check=False, **who)  # it ends at the control socket
+            assert done.returncode == 1 and (f"warning configuration: {warning}\n" in done.stderr) == bool(warning), done.stderr
+            assert "error control.socket: /dev/null exists and is no socket" in done.stderr
+            shutil.rmtree(f"{name}/state", ignore_errors=True)
+
+
 def started(path, **how):
     done = subprocess.run([program("bywayd"), "-c", path], capture_output=True, text=True, timeout=30, env=environment(), check=False, **how)
     assert done.returncode == 1
