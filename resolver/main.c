@@ -156,7 +156,9 @@ static bool options_read(int argc, char **argv, struct options *ret)
     }
     if (optind < argc)
         complain("unexpected argument: \"%s\"", argv[optind]);
-    return optind == argc;
+    else if (ret->config[0] == '\0')
+        complain("the path of the configuration is empty");
+    return optind == argc && ret->config[0] != '\0';
 }
 
 int main(int argc, char **argv)

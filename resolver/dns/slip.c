@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     QUOTE_MAX        = 120,
@@ -188,14 +189,13 @@ static void peel_url(struct slip *slip)
     const char       *scheme = strstr(slip->text, "://");
     if (scheme)
         cut_front(slip, (size_t) (scheme - slip->text) + 3, "a URL is no domain name");
-    const char *slash = strchr(slip->text, '/');
-    size_t      len   = strlen(slip->text);
+    size_t len = strlen(slip->text);
     len -= len > 0 && slip->text[len - 1] == '.';
-    if (len >= strlen(arpa) && strncmp(slip->text + len - strlen(arpa), arpa, strlen(arpa)) == 0 && !scheme)
+    if (len >= strlen(arpa) && strncasecmp(slip->text + len - strlen(arpa), arpa, strlen(arpa)) == 0 && !scheme)
         return;
     while (slip->text[0] == '/')
         cut_front(slip, 1, "a path is no part of a domain name");
-    slash = strchr(slip->text, '/');
+    const char *slash = strchr(slip->text, '/');
     if (slash && (scheme || memchr(slip->text, '.', (size_t) (slash - slip->text))))
         cut_back(slip, (size_t) (slash - slip->text), "a path is no part of a domain name");
 }

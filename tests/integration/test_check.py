@@ -297,6 +297,7 @@ USAGE = [  # arguments, the first line on standard error
     (["-x"], 'unknown option "-x"'),
     (["-c"], "-c needs a value"),
     (["--config"], "--config needs a value"),
+    (["-c", "", "--check"], "the path of the configuration is empty"),
     (["--check=yes"], '"--check=yes" takes no value'),
     (["stray"], 'unexpected argument: "stray"'),
     (["\x9b31m\x1b[2J"], 'unexpected argument: "\\xc2\\x9b31m\\x1b[2J"'),

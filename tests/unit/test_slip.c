@@ -32,7 +32,7 @@ static void test_names(void **state)
         {"user\\@corp.example", "user\\@corp.example."},
         {"10.in-addr.arpa", "10.in-addr.arpa."},
         {"0/25.2.0.192.in-addr.arpa", "0/25.2.0.192.in-addr.arpa."},
-        {"5.0/25.2.0.192.IN-ADDR.arpa.", "5.0/25.2.0.192.in-addr.arpa."},
+        {"5.0/25.2.0.192.IN-ADDR.ARPA.", "5.0/25.2.0.192.in-addr.arpa."},
         {"0/25.customer.example", "0/25.customer.example."},
         {"1.2.3.4.dnsbl.example", "1.2.3.4.dnsbl.example."},
         {"1.2.3.4.5", "1.2.3.4.5."},
