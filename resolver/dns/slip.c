@@ -48,6 +48,7 @@ struct block {
     unsigned width; /* bits of an address: 32 or 128 */
     unsigned unit;  /* bits of a label of its reverse name */
     unsigned bits;  /* of the prefix */
+    bool     bad;   /* what stands for the prefix is none */
 };
 
 /* One to four numbers up to 255 with dots between them. Returns how many, 0: it is something else. */
@@ -107,7 +108,8 @@ static bool block_read(const char *text, struct block *ret)
         if (inet_pton(AF_INET6, copy, ret->bytes) != 1)
             return false;
     }
-    return !prefix || prefix_read(prefix, ret->width, &ret->bits);
+    ret->bad = prefix && !prefix_read(prefix, ret->width, &ret->bits);
+    return !ret->bad || strspn(prefix, "0123456789.") == strlen(prefix); /* else it is a label, or a path */
 }
 
 /* The name of the reverse zone of the first `bits`, whole labels. */
@@ -137,6 +139,10 @@ static void tell_block(const char *text, struct block *block, char why[SLIP_WHY_
     char        first[REVERSE_TEXT_MAX], last[REVERSE_TEXT_MAX], whole[REVERSE_TEXT_MAX], range[INET6_ADDRSTRLEN];
     unsigned    inner = (block->bits + block->unit - 1) / block->unit * block->unit;
     unsigned    outer = block->bits / block->unit * block->unit;
+    if (block->bad) {
+        snprintf(why, SLIP_WHY_MAX, "an address block is no domain name: \"%.*s\"", QUOTE_MAX, text);
+        return;
+    }
     fill(block->bytes, block->bits, block->width, false);
     reverse_format(block, block->bytes, inner, first);
     if (inner == block->bits) {

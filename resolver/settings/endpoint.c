@@ -216,7 +216,7 @@ static bool explain_block(const char *host_text, const char *prefix, char why[EN
         block_format(&host, bits, form);
         return say(why, "a prefix is expected, not a netmask: write \"%s\"", form);
     }
-    if (!is_number(prefix) || (bits = (unsigned) atoi(prefix)) > width)
+    if (!is_number(prefix) || (prefix[0] == '0' && prefix[1] != '\0') || (bits = (unsigned) atoi(prefix)) > width)
         return say(why, "its prefix is 0 to %u", width);
     block_format(&host, bits, form);
     return say(why, "bits are set behind its prefix: write \"%s\", or \"%.60s\" for this address alone", form,
@@ -231,7 +231,10 @@ static bool judge_block(const char *text, const struct address *host, unsigned b
         struct address inside = {.in = {.sin_family = AF_INET}, .len = sizeof(inside.in)};
         char           form[ADDRESS_TEXT_MAX];
         memcpy(&inside.in.sin_addr, &host->in6.sin6_addr.s6_addr[12], 4);
-        block_format(&inside, bits - 96, form);
+        if (bits == 128)
+            address_format_host(&inside, form);
+        else
+            block_format(&inside, bits - 96, form);
         return say(why, "\"%.80s\" is an IPv4 block in IPv6's form: write \"%s\"", text, form);
     }
     if (v4 ? bits == 32 && host->in.sin_addr.s_addr == INADDR_ANY

@@ -59,13 +59,15 @@ static bool check_encoding(const struct syntax *syntax)
 /* What may have been meant by the token that jansson quotes; "": nobody knows. */
 static const char *hint_for(const char *error)
 {
-    static const char near[] = " near '";
-    const char       *token  = strstr(error, near);
-    unsigned char     byte   = token ? (unsigned char) token[strlen(near)] : '\0';
+    static const char near[] = " near '", key[] = "string or", value[] = "invalid token", colon[] = "':' expected";
+    const char       *token = strstr(error, near);
+    unsigned char     byte  = token ? (unsigned char) token[strlen(near)] : '\0';
+    if (byte == '=' && strncmp(error, colon, strlen(colon)) == 0)
+        return " (a key and its value have ':' between them)";
+    if (strncmp(error, key, strlen(key)) != 0 && strncmp(error, value, strlen(value)) != 0)
+        return "";
     if (byte == '#')
         return " (a comment begins with //)";
-    if (byte == '=')
-        return " (a key and its value have ':' between them)";
     if (byte == '\'' || byte >= 0x80 || isalpha(byte)) /* also quotes that a word processor has turned */
         return " (strings have double quotes, \"like this\")";
     return "";
@@ -95,9 +97,7 @@ static void tell_parser_error(const struct syntax *syntax, const json_error_t *e
         tell_at(syntax, at + 1, "not UTF-8: byte 0x%02x", byte);
         return;
     }
-    /* what stands behind the object may be anything */
-    bool ended = strncmp(error->text, "end of file", strlen("end of file")) == 0;
-    tell_at(syntax, at < syntax->len ? at : syntax->len, "%s%s%s", begin, rest, ended ? "" : hint_for(error->text));
+    tell_at(syntax, at < syntax->len ? at : syntax->len, "%s%s%s", begin, rest, hint_for(error->text));
 }
 
 /* The same text without what JSON does not have. False: told. */

@@ -143,6 +143,7 @@ static void test_blocks(void **state)
                            "\"2001:db8::/32\", or \"2001:db8::1\" for this address alone)"},
         {"192.168.1.0/33", "not a CIDR block: \"192.168.1.0/33\" (its prefix is 0 to 32)"},
         {"2001:db8::/129", "not a CIDR block: \"2001:db8::/129\" (its prefix is 0 to 128)"},
+        {"10.0.0.0/08", "not a CIDR block: \"10.0.0.0/08\" (its prefix is 0 to 32)"},
         {"192.168.1.0/", "not a CIDR block: \"192.168.1.0/\" (its prefix is 0 to 32)"},
         {"192.168.1.0/255.255.255.0", "not a CIDR block: \"192.168.1.0/255.255.255.0\" (a prefix is expected, not a "
                                       "netmask: write \"192.168.1.0/24\")"},
@@ -151,7 +152,7 @@ static void test_blocks(void **state)
         {"10.0.0.0/255.0.255.0", "not a CIDR block: \"10.0.0.0/255.0.255.0\" (its prefix is 0 to 32)"},
         {"fe80::%lo/10", "not a CIDR block: \"fe80::%lo/10\" (a block has no interface)"},
         {"::ffff:192.0.2.0/120", "\"::ffff:192.0.2.0/120\" is an IPv4 block in IPv6's form: write \"192.0.2.0/24\""},
-        {"::ffff:192.0.2.1", "\"::ffff:192.0.2.1\" is an IPv4 block in IPv6's form: write \"192.0.2.1/32\""},
+        {"::ffff:192.0.2.1", "\"::ffff:192.0.2.1\" is an IPv4 block in IPv6's form: write \"192.0.2.1\""},
         {"::ffff:0:0/96", "\"::ffff:0:0/96\" is an IPv4 block in IPv6's form: write \"0.0.0.0/0\""},
         {"0.0.0.0", "no client has the address \"0.0.0.0\": for everybody write \"0.0.0.0/0\""},
         {"::/128", "no client has the address \"::/128\": for everybody write \"::/0\""},

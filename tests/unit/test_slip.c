@@ -88,6 +88,9 @@ static void test_slips(void **state)
         {"10.0.0.0/255.0.0.0",
          "an address block is no domain name: \"10.0.0.0/255.0.0.0\" (write \"10.in-addr.arpa\")"},
         {"0.0.0.0/0", "an address block is no domain name: \"0.0.0.0/0\" (write \"in-addr.arpa\")"},
+        {"10.0.0.0/33", "an address block is no domain name: \"10.0.0.0/33\""},
+        {"10.0.0.0/255.0.255.0", "an address block is no domain name: \"10.0.0.0/255.0.255.0\""},
+        {"::1/129", "an address block is no domain name: \"::1/129\""},
         {"172.16.0.0/12",
          "an address block is no domain name: \"172.16.0.0/12\" (write each zone from \"16.172.in-addr.arpa\" to "
          "\"31.172.in-addr.arpa\", or \"172.in-addr.arpa\" for all of 172.0.0.0/8)"},
