@@ -425,7 +425,7 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     zone->pin       = pin;
     zone->pin_until = until;
     settle(learner, zone, zone->condition.state, WHY_PINNED, now);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return zone;
 }
 
@@ -436,7 +436,7 @@ static void unpin(struct learner *learner, struct zone *zone, enum zone_why why,
     zone->pin_until = MSEC_NEVER;
     set_note(zone, NULL);
     settle(learner, zone, zone->condition.state, why, now);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
 }
 
 bool learner_unpin(struct learner *learner, struct view name, msec_t now)
@@ -476,7 +476,7 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now)
     struct forgetting forgetting = {.learner = learner, .now = now};
     good_unmark(learner->former, name);
     table_each_of(learner->table, name, forget_one, &forgetting);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return forgetting.count;
 }
 
@@ -518,7 +518,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
         zone->pin_until = pin_until;
     }
     atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }
 

@@ -211,8 +211,9 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
 
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type)
 {
-    const struct rule *rule = policy_find(policy, name);
-    if (type == TYPE_DS && rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY && rule->zone.len == name.len)
+    const struct rule *rule  = policy_find(policy, name);
+    bool               empty = rule->or_empty || (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY);
+    if (type == TYPE_DS && empty && rule->zone.len == name.len)
         rule = policy_find(policy, name_parent(name));
     return rule;
 }

@@ -29,6 +29,7 @@ struct rule {
     struct name       zone; /* lower case */
     enum via          via;
     uint8_t           group;     /* VIA_GROUP: index into the settings' groups; VIA_LOCAL: an enum local */
+    bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
     bool              preset;    /* it comes from a preset, or is VIA_LOCAL: `zones` is above it */
     struct blocklist *blocklist; /* in a policy: the closest preset zone at or above this one; NULL: there is none.
                                     Borrowed from the policy */
@@ -45,8 +46,9 @@ void           policy_destroy(struct policy *policy);
  * rule for the root. Borrowed from the policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
-/* The same for a question. It differs for DS at the top of a local zone: that record is the parent's, and only the
- * parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4). */
+/* The same for a question. It differs for DS at the top of a zone that byway can answer itself: that record is the
+ * parent's, and only the parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4).
+ */
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type);
 
 /* True if a rule stands at `name` or anywhere below it. */

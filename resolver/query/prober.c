@@ -10,7 +10,7 @@
  * wait for that, nor be told of its failure. In this order: see decision 14. */
 static void forget_outage(struct prober *prober, msec_t now)
 {
-    table_turn_over(prober->desk.shared.table);
+    epoch_turn(table_epoch(prober->desk.shared.table));
     cache_forgive(prober->desk.shared.cache, now + HEALTH_LOOK); /* a worker's clock may be ahead of ours */
 }
 
@@ -220,7 +220,8 @@ static void cut(struct prober *prober, const struct observation *observation, ms
 
 static void sample(struct prober *prober, const struct observation *observation)
 {
-    struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&observation->name));
+    struct view domain = name_view(&observation->zone);
+    watches_note(&prober->watches, observation->group, name_view(&observation->name), observation->type);
     if (domain.len > 0 && is_open(prober->desk.setup->policy, domain))
         watches_offer(&prober->watches, domain);
 }
@@ -236,7 +237,10 @@ static void tend(struct prober *prober, msec_t now)
 
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    if (!terms_equal(observation->terms, desk_terms(&prober->desk)))
+    bool learns = prober->desk.setup->learning != SETUP_LEARN_NOTHING;
+    /* an echo's name was never used before: it is told apart by that */
+    bool counts = desk_epoch_holds(&prober->desk, observation->epoch) || observation->what == OBSERVED_ECHO;
+    if (!counts || (!learns && observation->what != OBSERVED_ECHO && observation->what != OBSERVED_SAMPLE))
         return;
     switch (observation->what) {
     case OBSERVED_STRIKE:
@@ -327,15 +331,16 @@ void prober_disregard(struct prober *prober, struct view zone)
 
 /* ---- events ---- */
 
-void prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now)
+void prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
+                      msec_t now)
 {
-    errand_on_packet(&prober->errands, exchange->owner, packet, now);
+    errand_on_packet(&prober->errands, exchange->owner, transport, packet, now);
     tend(prober, now);
 }
 
-void prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now)
+void prober_on_unreachable(struct prober *prober, struct exchange *exchange, enum transport transport, msec_t now)
 {
-    errand_on_unreachable(&prober->errands, exchange->owner, now);
+    errand_on_unreachable(&prober->errands, exchange->owner, transport, now);
     tend(prober, now);
 }
 

@@ -44,7 +44,7 @@ void           prober_destroy(struct prober *prober);
 /* Studies under way are given up: they were about the old upstreams and fences. */
 void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
 
-/* From a worker's ring. What was asked under other terms than those of now is no evidence. */
+/* From a worker's ring. What was asked in an earlier epoch is no evidence. */
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
 /* The operator: asks both sides about `zone` now, or, where nothing is known of the zone itself, about the narrowest
  * entry of that name, study->scope; hooks.probed() is called once, later or before this returns. False:
@@ -53,8 +53,9 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
 /* Gives up the studies at or below `zone`: after a pin, a forget. */
 void prober_disregard(struct prober *prober, struct view zone);
 
-void   prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now);
-void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now);
+void   prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
+                        msec_t now);
+void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, enum transport transport, msec_t now);
 msec_t prober_next(const struct prober *prober);
 void   prober_on_time(struct prober *prober, msec_t now);
 

@@ -128,11 +128,30 @@ static struct route choose(const struct setup *setup, const struct shared *share
         .reason = ROUTE_PIN, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
 }
 
+/* What is left of the deadline behind patience is all the time that the second group has. */
+static msec_t bounded_patience(const struct setup *setup, const struct route *route, msec_t now)
+{
+    if (route->second == SETUP_NO_GROUP || route->patience == MSEC_NEVER)
+        return route->patience;
+    const struct group *second = &setup->groups[route->second];
+    int                 pick   = group_pick(second, 0, now);
+    if (pick < 0)
+        return route->patience;
+    const struct server *server  = second->servers[pick];
+    const struct rtt    *rtt     = &server->rtt[server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP];
+    msec_t               needs   = msec_clamp(rtt_timeout(rtt, SECOND_MIN), SECOND_MIN, SECOND_MAX);
+    msec_t               longest = msec_max(setup->deadline - needs, setup->deadline / 2);
+    return msec_min(route->patience, longest);
+}
+
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now)
 {
     const struct rule *rule  = policy_find_for(setup->policy, name, type);
     struct route       route = choose(setup, shared, rule, name, type, now);
     route.blocklist          = rule->blocklist;
+    route.or_empty           = rule->or_empty;
+    if (route.patience > setup->deadline / 2)
+        route.patience = bounded_patience(setup, &route, now);
     return route;
 }

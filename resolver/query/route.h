@@ -13,6 +13,8 @@ enum {                           /* patience, ms */
     PATIENCE_UNKNOWN_MIN = 600,  /* even where cold recursions are fast */
     PATIENCE_GOOD        = 1500, /* answered lately: a slow recursion is likelier than a block */
     PATIENCE_EXTERNAL    = 1000, /* external's patience for a blocked zone, before domestic is asked as well */
+    SECOND_MIN = 300,  /* what patience leaves of the deadline to the second group: its round trip at its … */
+    SECOND_MAX = 2000, /* … longest, between these two; and half of the deadline at most */
 };
 
 /* ROUTE(symbol, word): why this way. */
@@ -40,6 +42,7 @@ struct route {
     bool              listed;    /* something is known of the zone: a domestic success is evidence too */
     uint8_t           labels;    /* of the blocked zone, if that is the reason */
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
+    bool              or_empty;  /* the rule's: where nobody answers, byway does */
     bool              would;     /* learning.mode observe: it would have been external */
     struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */
 };

@@ -27,7 +27,7 @@ enum setup_learning {
 struct setup {
     _Atomic unsigned references;
     void (*destroy)(struct setup *setup); /* called by the last setup_drop() */
-    uint64_t serial;                      /* no other setup of this process has it */
+    uint32_t serial;                      /* no other setup of this process has it */
 
     struct policy *policy;
     struct name    echo; /* zone that nobody asks about but who was asked by us (local.h); len 0: there is none */

@@ -98,7 +98,7 @@ static void send_to_group(struct study *study, enum study_part part, struct view
     if (external && study->kind != STUDY_PROBE && !errand_within_quota(study->errands, now))
         return;
     for (unsigned i = 0; i < wanted; i++) {
-        int pick = group_pick(group, tried, TRANSPORT_UDP, now);
+        int pick = group_pick(group, tried, now);
         if (pick < 0)
             return;
         tried |= 1u << pick;

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     CONTROL_LIFE = 5000, /* ms */
@@ -16,11 +17,14 @@ enum {
 struct watch { /* of one server: health probe, control question and echo */
     struct watches    *watches;
     struct server     *server;
+    uint8_t            group;
     bool               external;
-    const struct name *zone;      /* that it may be asked about; NULL: nobody asks it */
+    const struct name *zone; /* that it may be asked about; NULL: nobody asks it */
+    enum probe         probe;
+    bool               last;      /* no other name is left in this row */
     bool               edns_lost; /* the health probe before was one with EDNS, and silent */
-    msec_t             plain_at;  /* when the plain one behind such a probe was first answered; 0: never */
-    struct errand      health, control, echo;
+    msec_t             plain_at;  /* when the plain one beside such a probe was first answered; 0: never */
+    struct errand      health, plain, control, echo;
     msec_t             control_asked;  /* when the last control question was sent; 0: never */
     msec_t             control_good;   /* sending time of the last good one */
     msec_t             control_failed; /* sending time of the last failed one */
@@ -29,51 +33,85 @@ struct watch { /* of one server: health probe, control question and echo */
     bool               heard;          /* the last one came back to us */
 };
 
-/* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
- * is no lost datagram any more. */
-static void judge_edns(struct watch *watch, const struct errand *errand, msec_t now)
-{
-    struct server *server = watch->server;
-    if (errand->plain && watch->edns_lost && outcome_usable(errand->exchange.outcome)) {
-        if (watch->plain_at && atomic_load_explicit(&server->edns_seen, memory_order_relaxed) < watch->plain_at)
-            server_on_plain(server, now);
-        else
-            watch->plain_at = now;
-    }
-    watch->edns_lost = errand->exchange.edns && errand->exchange.outcome == OUTCOME_TIMEOUT;
-}
+/* ---- is it there? ---- */
 
 /* A reply to somebody else has healed it. */
 static void note_life(struct watch *watch, msec_t now)
 {
     struct watches *watches = watch->watches;
-    if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
-        server_on_probe(watch->server, true, now))
+    if (server_note_life(watch->server))
         watches->changed(watches->owner, watch->server, true, now);
+}
+
+static bool is_answered(const struct errand *errand)
+{
+    return errand->exchange.outcome != OUTCOME_TIMEOUT && errand->exchange.outcome != OUTCOME_UNREACHABLE;
 }
 
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch   *watch   = owner;
     struct watches *watches = watch->watches;
-    enum outcome    out     = errand->exchange.outcome;
-    bool            alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
-    judge_edns(watch, errand, now);
+    bool            alive   = is_answered(errand);
+    watch->edns_lost        = errand->exchange.form != FORM_PLAIN && !alive;
     note_life(watch, now); /* first: this probe may have been sent before its return, and failed */
-    if (server_on_probe(watch->server, alive, now))
+    if (server_on_probe(watch->server, watch->probe, watch->last, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
+}
+
+/* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
+ * is no lost datagram any more. */
+static void on_plain_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch  *watch  = owner;
+    struct server *server = watch->server;
+    if (!outcome_usable(errand->exchange.outcome))
+        return;
+    if (watch->plain_at && atomic_load_explicit(&server->edns_seen, memory_order_relaxed) < watch->plain_at)
+        forms_set(&server->forms, FORM_PLAIN, now);
+    else
+        watch->plain_at = now;
+}
+
+/* The probe before was silent: the same without EDNS, beside the next one. */
+static void probe_plain(struct watch *watch, msec_t now)
+{
+    watch->plain = (struct errand){
+        .life    = SERVER_PROBE_TIMEOUT,
+        .plain   = true,
+        .aside   = true,
+        .weak    = watch->health.weak,
+        .done    = on_plain_done,
+        .owner   = watch,
+        .inquiry = watch->health.inquiry,
+    };
+    errand_start(watch->watches->errands, &watch->plain, watch->server, now);
+}
+
+/* In turn a name that its group has answered, another one each time, and the root, or what stands for it. */
+static void choose_probe(struct watch *watch, struct inquiry *ret)
+{
+    const struct answered *answered = &watch->watches->answered[watch->group];
+    unsigned               failed   = atomic_load_explicit(&watch->server->names_failed, memory_order_relaxed);
+    bool                   declared = server_health(watch->server) == HEALTH_DOWN;
+    watch->last                     = failed >= answered->count;
+    watch->probe =
+        watch->probe == PROBE_NAME || (watch->last && !declared) || answered->count == 0 ? PROBE_ROOT : PROBE_NAME;
+    *ret = (struct inquiry){.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN};
+    if (watch->probe == PROBE_ROOT)
+        return;
+    ret->name = answered->list[failed % answered->count].name;
+    ret->type = answered->list[failed % answered->count].type;
 }
 
 static void probe_health(struct watches *watches, struct watch *watch, msec_t now)
 {
     watches->stats->health_probes++;
-    watch->health = (struct errand){
-        .life    = SERVER_PROBE_TIMEOUT,
-        .plain   = watch->edns_lost,
-        .done    = on_health_done,
-        .owner   = watch,
-        .inquiry = {.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN},
-    };
+    if (watch->edns_lost && !watch->plain.running)
+        probe_plain(watch, now);
+    watch->health = (struct errand){.life = SERVER_PROBE_TIMEOUT, .done = on_health_done, .owner = watch};
+    choose_probe(watch, &watch->health.inquiry);
+    watch->health.weak = watch->probe == PROBE_ROOT;
     errand_start(watches->errands, &watch->health, watch->server, now);
 }
 
@@ -322,6 +360,7 @@ bool watches_open(struct watches *watches)
             watches->list[watches->count++] =
                 (struct watch){.watches   = watches,
                                .server    = server,
+                               .group     = (uint8_t) i,
                                .echo_wait = ECHO_FIRST,
                                .external  = i == SETUP_EXTERNAL,
                                .zone      = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
@@ -333,13 +372,30 @@ void watches_close(struct watches *watches)
 {
     for (unsigned i = 0; i < watches->count; i++) {
         errand_cancel(watches->errands, &watches->list[i].health);
+        errand_cancel(watches->errands, &watches->list[i].plain);
         errand_cancel(watches->errands, &watches->list[i].control);
         errand_cancel(watches->errands, &watches->list[i].echo);
     }
     free(watches->list);
     watches->list            = NULL;
     watches->count           = 0;
-    watches->candidate_count = 0; /* a fence may stand there when it is opened again */
+    watches->candidate_count = 0; /* a fence may stand there when it is opened again, and groups be others */
+    memset(watches->answered, 0, sizeof(watches->answered));
+}
+
+void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type)
+{
+    struct answered *answered = &watches->answered[group];
+    unsigned         place    = 0;
+    while (place < answered->count &&
+           !name_equal(name_tail(name_view(&answered->list[place].name), 2), name_tail(name, 2)))
+        place++;
+    if (place == answered->count && answered->count < WATCH_NAMES)
+        answered->count++;
+    else if (place == answered->count)
+        place = answered->oldest = (answered->oldest + 1) % WATCH_NAMES;
+    name_set_lower(&answered->list[place].name, name);
+    answered->list[place].type = type;
 }
 
 void watches_offer(struct watches *watches, struct view domain)

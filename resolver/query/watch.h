@@ -17,7 +17,16 @@ enum {                           /* ms */
 };
 
 enum {
-    WATCH_CANDIDATES = 16 /* zones that control questions are asked below */
+    WATCH_CANDIDATES = 16, /* zones that control questions are asked below */
+    WATCH_NAMES      = 4,  /* questions of each group that probes are drawn from: one more than take a server down */
+};
+
+struct answered { /* what a group has answered lately, each of another domain */
+    struct {
+        struct name name;
+        uint16_t    type;
+    } list[WATCH_NAMES];
+    unsigned count, oldest;
 };
 
 struct watch;
@@ -37,7 +46,8 @@ struct watches {
         struct name zone;
         bool        deniable; /* a name below it may be denied from a cache of its NSEC records (RFC 8198) */
     } candidates[WATCH_CANDIDATES];
-    unsigned candidate_count;
+    unsigned        candidate_count;
+    struct answered answered[LIMIT_GROUPS];
 };
 
 /* For the servers of the desk's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
@@ -61,6 +71,8 @@ struct control_told {
  * it is under way. */
 bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret);
 
+/* That group has answered that question: its upstreams may be probed with it. */
+void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type);
 /* Domestic answered below that domain, so control questions may be asked there. */
 void watches_offer(struct watches *watches, struct view domain);
 /* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage

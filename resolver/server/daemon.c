@@ -233,6 +233,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
     daemon->setup          = setup;
     daemon->read_at        = clock_wall();
     log_configure(next->log_level, next->log_format);
+    epoch_set_setup(table_epoch(daemon->shared.table), setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], setup);
     for (unsigned i = 0; i < daemon->leaving_count; i++)

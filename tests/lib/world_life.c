@@ -65,6 +65,8 @@ struct server *world_server(const struct world *world, unsigned server)
     return world->servers[__builtin_ctz(server)];
 }
 
+const struct group *world_domestic(const struct world *world) { return &world->setup->groups[SETUP_DOMESTIC]; }
+
 struct prober       *world_prober(const struct world *world) { return world->prober; }
 struct learner      *world_learner(const struct world *world) { return world->learner; }
 const struct policy *world_policy(const struct world *world) { return world->setup->policy; }
@@ -161,15 +163,16 @@ static bool make_servers(struct world *world)
 {
     const unsigned counts[WORLD_GROUPS] = {world->options.domestic, world->options.external, world->options.office};
     for (unsigned i = 0; i < WORLD_SERVERS; i++) {
-        struct address address;
-        char           text[] = "192.0.2.1";
+        struct server_options options = {.tcp_only = world->options.tcp_only & 1u << i,
+                                         .trusted  = world->options.trusted & 1u << i,
+                                         .mix_case = world->options.mix_case & 1u << i,
+                                         .key      = {i, world->options.seed}};
+        char                  text[]  = "192.0.2.1";
         if (i % WORLD_GROUP_BITS >= counts[world_group(i)])
             continue;
         text[6] = (char) ('1' + world_group(i));
         text[8] = (char) ('1' + i % WORLD_GROUP_BITS);
-        if (!address_parse(text, 53, &address) ||
-            !(world->servers[i] =
-                  server_create(&address, world->options.tcp_only & 1u << i, world->options.trusted & 1u << i)))
+        if (!address_parse(text, 53, &options.address) || !(world->servers[i] = server_create(&options)))
             return false;
     }
     return true;
@@ -249,6 +252,8 @@ static bool make_shared(struct world *world)
                                     .claims = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .quota  = &world->quota};
     quota_init(&world->quota, external_qps(&world->options));
+    if (world->shared.table)
+        epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
            world->shared.good && world->shared.suffix &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
@@ -324,17 +329,28 @@ struct world *world_create(const struct world_options *options)
     return NULL;
 }
 
-void world_reload(struct world *world, const struct world_options *options)
+void world_reload_keeper(struct world *world, const struct world_options *options)
 {
     struct setup *before_it = world->setup;
     struct setup *setup     = make_setup(world, options);
     assert_non_null(setup);
     world->setup = setup;
-    for (unsigned i = 0; i < world->options.workers; i++)
-        engine_set_setup(world->engines[i], setup);
+    epoch_set_setup(table_epoch(world->shared.table), setup->serial);
     prober_set_setup(world->prober, setup, world->now);
     quota_set_rate(&world->quota, external_qps(options), world->now);
     setup_drop(before_it);
+}
+
+void world_reload_workers(struct world *world)
+{
+    for (unsigned i = 0; i < world->options.workers; i++)
+        engine_set_setup(world->engines[i], world->setup);
+}
+
+void world_reload(struct world *world, const struct world_options *options)
+{
+    world_reload_keeper(world, options);
+    world_reload_workers(world);
 }
 
 static void check_answers(const struct world *world)
