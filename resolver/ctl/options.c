@@ -28,12 +28,12 @@ static bool is_flag(const char *word, const char *brief, const char *name)
     return strcmp(word, brief) == 0 || strcmp(word, name) == 0;
 }
 
-/* What stands in the same word as the option ("--socket=PATH", "-sPATH"); NULL: nothing. */
+/* What stands in the same word as the option ("--socket=PATH", "-s/PATH"); NULL: nothing. "-state" is a slip. */
 static const char *value_within(const char *word)
 {
     if (strncmp(word, "--socket=", 9) == 0)
         return word + 9;
-    return strncmp(word, "-s", 2) == 0 && word[2] != 0 ? word + 2 : NULL;
+    return strncmp(word, "-s/", 3) == 0 || strncmp(word, "-s.", 3) == 0 ? word + 2 : NULL;
 }
 
 static bool take_socket(const char *path, struct options *options, char why[OPTIONS_WHY_MAX])

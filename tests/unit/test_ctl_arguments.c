@@ -49,6 +49,7 @@ static void test_rows(void **state)
         {"zones --state", "zones.list", "!--state needs a value"},
         {"zones --state blocked --state blocked", "zones.list", "!--state given twice"},
         {"zones --nosuch x", "zones.list", "!unexpected \"--nosuch\""},
+        {"zones -state blocked", "zones.list", "!unexpected \"-state\" (did you mean \"--state\"?)"},
         {"zones --sate blocked", "zones.list", "!unexpected \"--sate\" (did you mean \"--state\"?)"},
         {"zones sohw a.example", "zones.list", "!\"sohw\""},
         {"zones show", "zones.show", "!no ZONE given"},
@@ -216,11 +217,14 @@ static void test_options(void **state)
         {"zones import -", "zones import -", NULL},
         {"cache flush --all --json", "cache flush --all", NULL, .json = true},
         {"status --nosuch", "status --nosuch", NULL},
+        {"zones -state blocked", "zones -state blocked", NULL},
+        {"status -s./a", "status", "./a"},
         {"-V", "", NULL, .version = true},
         {"-s", "!-s needs a value"},
         {"status -s", "!-s needs a value"},
         {"--socket= status", "!the path of the socket is empty"},
         {"--jsno status", "!unknown option \"--jsno\" (did you mean \"--json\"?)"},
+        {"-json status", "!unknown option \"-json\" (did you mean \"--json\"?)"},
         {"-x status", "!unknown option \"-x\" (see bywayctl --help)"},
     };
 
