@@ -453,9 +453,6 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         return EXIT_FAILURE;
     }
     log_configure(daemon->settings->log_level, daemon->settings->log_format);
-    char doubt[PRIVILEGES_DOUBT_MAX];
-    if (privileges_doubt(daemon->settings, doubt))
-        log_warning("configuration: %s", doubt);
     char error[ERROR_TEXT_MAX];
     bool shared = share_descriptors(daemon, daemon->settings, error); /* first: libuv cannot do without some */
     if (!shared)
@@ -465,6 +462,9 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         free(daemon);
         return EXIT_FAILURE;
     }
+    char doubt[PRIVILEGES_DOUBT_MAX];
+    if (privileges_doubt(daemon->settings, doubt))
+        log_warning("configuration: %s", doubt);
     bool started = start(daemon);
     if (started) {
         log_info("bywayd %s serves with %u workers", BYWAY_VERSION, daemon->worker_count);
