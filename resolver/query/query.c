@@ -41,8 +41,10 @@ static bool after_domestic_failed(const struct query *query)
 
 static uint32_t max_ttl(const struct query *query, const struct side *side, const struct kind *kind)
 {
-    bool denied = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
-    return denied && query->setup->max_ttl > DENIED_TTL ? DENIED_TTL : query->setup->max_ttl;
+    bool found    = kind->outcome == OUTCOME_ANSWER;
+    bool denied   = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
+    uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
+    return denied && most > DENIED_TTL ? DENIED_TTL : most;
 }
 
 static void note_domestic(struct query *query, struct desk *desk, const struct exchange *exchange, msec_t now)

@@ -200,6 +200,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
                                                                        : SETUP_LEARN_NOTHING;
     setup->min_ttl          = settings->min_ttl;
     setup->max_ttl          = settings->max_ttl;
+    setup->negative_max_ttl =
+        settings->negative_max_ttl < settings->max_ttl ? settings->negative_max_ttl : settings->max_ttl;
     setup->recheck_share    = settings->recheck_share;
     setup->pass_list_errors = settings->pass_list_errors;
     setup->client_qps       = settings->client_qps;

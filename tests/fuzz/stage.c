@@ -261,7 +261,8 @@ static void make_setup(struct stage *stage)
                                                         .fall_on_servfail = true,
                                                         .fall_on_refused  = true,
                                                         .deadline         = 4500,
-                                                        .max_ttl          = 86400};
+                                                        .max_ttl          = 86400,
+                                                        .negative_max_ttl = 3600};
     CHECK(stage->setup.policy != NULL);
 }
 

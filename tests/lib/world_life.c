@@ -147,6 +147,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
+    setup->negative_max_ttl = 3600;
     setup->pass_list_errors = options->pass_list_errors;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));

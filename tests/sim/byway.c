@@ -288,6 +288,7 @@ static struct setup *make_setup(struct byway *byway)
                                            .deadline         = 4500,
                                            .learning         = SETUP_LEARN,
                                            .max_ttl          = 86400,
+                                           .negative_max_ttl = 3600,
                                            .recheck_share    = 100,
                                            .group_count      = 2};
     setup->groups         = calloc(2, sizeof(*setup->groups));
