@@ -24,7 +24,6 @@ enum {
     LIMIT_WORKERS            = 64,       /* threads that serve queries */
     LIMIT_CONFIRMATIONS      = 256,      /* suspicions studied at once by the keeper */
     LIMIT_CHECKS             = 64,       /* the same of each other kind of study */
-    LIMIT_EXCHANGES          = 8,        /* packets one confirmation may cost */
     LIMIT_OBSERVATIONS       = 1024,     /* slots of the ring from one worker to the keeper; a power of two */
     LIMIT_CONTROL_CLIENTS    = 64,       /* connections on the control socket */
     LIMIT_CONTROL_LINE       = 16 << 20, /* bytes in one control request: an import of 100,000 zones */

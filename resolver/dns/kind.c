@@ -230,3 +230,21 @@ enum bogus kind_bogus(const struct kind *kind)
         return BOGUS_NOT;
     }
 }
+
+bool kind_has_proof(const struct message *reply)
+{
+    struct record record = {0};
+    while (message_next(reply, &record))
+        if (record.section == SECTION_AUTHORITY && (record.type == TYPE_NSEC || record.type == TYPE_NSEC3))
+            return true;
+    return false;
+}
+
+uint32_t kind_lifetime(const struct kind *kind, const struct message *reply)
+{
+    struct record record = {0};
+    uint32_t      least  = kind->outcome != OUTCOME_ANSWER && kind->has_soa ? kind->negative_ttl : UINT32_MAX;
+    while (message_next(reply, &record) && record.section == SECTION_ANSWER)
+        least = record.ttl < least ? record.ttl : least;
+    return least == UINT32_MAX ? 0 : least;
+}

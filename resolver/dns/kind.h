@@ -47,4 +47,9 @@ enum bogus kind_bogus(const struct kind *kind);
  * to do with the question are MALFORMED, and so is an answer with an address of a wrong length. */
 void kind_judge(const struct message *reply, struct kind *ret);
 
+/* True if the reply brings NSEC or NSEC3 records: a denial that a cache may have made of those (RFC 8198). */
+bool kind_has_proof(const struct message *reply);
+/* How long a cache may keep that reply, s: the least TTL of its answer, or its negative TTL. 0: it has neither. */
+uint32_t kind_lifetime(const struct kind *kind, const struct message *reply);
+
 #endif

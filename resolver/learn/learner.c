@@ -301,6 +301,8 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
     zone->condition = next;
+    if (evidence != EVIDENCE_POSTPONED)
+        zone->waited_out = false;
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
     tell_kin(learner, zone, from, evidence, now);
@@ -342,10 +344,28 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
     return apply(learner, zone, evidence, reason, now) ? zone : NULL;
 }
 
-void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+bool learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
                         msec_t now)
 {
-    apply(learner, zone, evidence, reason, now);
+    return apply(learner, zone, evidence, reason, now);
+}
+
+void learner_hurry(struct learner *learner, struct zone *zone, msec_t now)
+{
+    msec_t soonest = msec_max(now, zone->condition.last_failure + learner->limits.zone.recheck_first);
+    if (zone->condition.state != ZONE_BLOCKED || zone->condition.next <= soonest)
+        return;
+    zone->condition.next = soonest;
+    set_timers(learner, zone);
+}
+
+void learner_wait_out(struct learner *learner, struct zone *zone, msec_t until)
+{
+    if (zone->condition.state != ZONE_RECOVERING)
+        return;
+    zone->waited_out     = true;
+    zone->condition.next = msec_min(until, zone->condition.next + learner->limits.zone.recheck_max);
+    set_timers(learner, zone);
 }
 
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now)
@@ -524,19 +544,19 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
 
 struct dropping {
     struct learner *learner;
-    msec_t          now;
+    msec_t          since, now;
 };
 
 static void drop_if_suspect(void *context, struct zone *zone)
 {
     struct dropping *dropping = context;
-    if (zone->condition.state == ZONE_SUSPECT)
+    if (zone->condition.state == ZONE_SUSPECT && zone->condition.last_failure >= dropping->since)
         forget(dropping->learner, zone, WHY_OUTAGE, dropping->now);
 }
 
-void learner_drop_suspicions(struct learner *learner, msec_t now)
+void learner_drop_suspicions(struct learner *learner, msec_t since, msec_t now)
 {
-    struct dropping dropping = {.learner = learner, .now = now};
+    struct dropping dropping = {.learner = learner, .since = since, .now = now};
     if (learner->counts.states[ZONE_SUSPECT] > 0)
         table_each(learner->table, drop_if_suspect, &dropping);
 }

@@ -48,10 +48,11 @@ struct zone { /* a million of them must fit: mind the padding */
     struct list            kin; /* if `set`: in its members */
     enum zone_source       source : 8;
     enum pin               pin : 8;
-    bool                   proved; /* clear, and answered by domestic though a zone above it is blocked */
-    bool                   stored; /* the journal has it */
-    uint16_t               batch;  /* number; 0: none (batch.h) */
-    uint16_t               domain; /* the learner's number of its registrable domain; 0: none */
+    bool                   proved;     /* clear, and answered by domestic though a zone above it is blocked */
+    bool                   stored;     /* the journal has it */
+    bool                   waited_out; /* recovering: what a cache had of its question is gone */
+    uint16_t               batch;      /* number; 0: none (batch.h) */
+    uint16_t               domain;     /* the learner's number of its registrable domain; 0: none */
 
     /* never changed; apart from the bit fields above, which the writer writes: neighbours among these are one memory
      * location */

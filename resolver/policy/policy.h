@@ -59,11 +59,6 @@ bool policy_at_or_below(const struct policy *policy, struct view name);
  */
 const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bool automatic);
 
-/* True if a rule other than VIA_AUTO and VIA_LOCAL stands at `zone` or anywhere below it: what is learned of `zone`
- * must not reach there. VIA_LOCAL needs no fence, because no verdict is looked up for such a name; if it were one, a
- * network's reverse zone would be learned in pieces wherever a few of its addresses are special. */
-bool policy_fence_below(const struct policy *policy, struct view zone);
-
 /* True once in an hour, whichever thread asks: a complaint about this list is due. */
 bool blocklist_complain(struct blocklist *list, msec_t now);
 

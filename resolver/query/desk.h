@@ -17,6 +17,7 @@ struct desk {
     struct rng      rng;
     struct counters counters;
     msec_t          last_sample[LIMIT_GROUPS]; /* when OBSERVED_SAMPLE was last told of it */
+    msec_t          last_below;                /* when OBSERVED_CUT was last told without a zone */
     uint8_t         packed[STORED_MAX];
     uint8_t         out[LIMIT_TCP_MESSAGE];
 };

@@ -6,8 +6,25 @@
 #include "query/asking.h"
 
 enum {
-    MARK_AGAIN = 60000, /* ms; GOOD_LIFE is a day */
+    MARK_AGAIN  = 60000, /* ms; GOOD_LIFE is a day */
+    BELOW_EVERY = 100,   /* ms; the keeper knows which names it has looked at, and has a second for each */
 };
+
+/* Places in its group of those that failed, or were silent so far: a bit mask. */
+static uint8_t failed_of(const struct query *query, uint8_t group)
+{
+    unsigned failed = 0;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_UNUSED || exchange->copy || query->sides[exchange->part].group != group ||
+            (exchange->state == EXCHANGE_DONE && outcome_usable(exchange->outcome)))
+            continue;
+        for (unsigned place = 0; place < query->setup->groups[group].count; place++)
+            if (query->setup->groups[group].servers[place] == exchange->server)
+                failed |= 1u << place;
+    }
+    return (uint8_t) failed;
+}
 
 void evidence_tell(const struct query *query, struct desk *desk, enum observed what, enum zone_reason reason,
                    const struct kind *kind)
@@ -18,6 +35,7 @@ void evidence_tell(const struct query *query, struct desk *desk, enum observed w
         .type   = query->inquiry.type,
         .class  = query->inquiry.class,
         .epoch  = query->epoch,
+        .failed = {failed_of(query, SETUP_DOMESTIC), failed_of(query, SETUP_EXTERNAL)},
         .name   = query->inquiry.name,
     };
     if (kind && kind->has_soa)
@@ -143,9 +161,14 @@ bool evidence_awaited(const struct query *query)
     return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && evidence_wanted(query);
 }
 
-void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind)
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
-    if (query->route.reason == ROUTE_BLOCKED && !query->list_error && kind->has_soa && !kind->has_alias &&
-        name_labels(name_view(&kind->zone)) > query->route.labels)
-        evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
+    bool shown = kind->has_soa && name_labels(name_view(&kind->zone)) > query->route.labels;
+    if (query->route.reason != ROUTE_BLOCKED || query->list_error || kind->has_alias ||
+        name_labels(name_view(&query->inquiry.name)) <= query->route.labels ||
+        (!shown && (kind->has_soa || now - desk->last_below < BELOW_EVERY)))
+        return;
+    if (!shown)
+        desk->last_below = now;
+    evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
 }

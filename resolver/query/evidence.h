@@ -25,7 +25,7 @@ void evidence_sample(const struct query *query, struct desk *desk, const struct 
 /* True if what domestic still has to say about the question is evidence. */
 bool evidence_awaited(const struct query *query);
 
-/* External answered first, because a zone is blocked: what it showed of a zone below that one. */
-void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind);
+/* External answered first, because a zone is blocked: a name below that one may be in another zone, which is not. */
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
 
 #endif

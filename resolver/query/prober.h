@@ -16,7 +16,11 @@ enum { /* ms */
     RECHECKS_AT_ONCE = 16,
     CUT_AGAIN        = 600 * 1000, /* so long a zone below a blocked one that failed too is not asked about again */
     CUTS_KEPT        = 4096,       /* of these that are remembered; one that is not is asked about sooner */
+    FINE_LIFE        = 600 * 1000, /* so long a name that fails brings no suspicion on a zone that was seen fine */
+    FINE_KEPT        = 4096,
+    GOOD_LATELY      = 120 * 1000, /* domestic has answered for the domain: what fails now is likelier an upstream */
 };
+#define RECHECK_WEIGHT 0.1 /* see TRIAL_WEIGHT */
 
 struct prober_hooks {
     void *context;

@@ -41,8 +41,10 @@ static bool after_domestic_failed(const struct query *query)
 
 static uint32_t max_ttl(const struct query *query, const struct side *side, const struct kind *kind)
 {
-    bool denied = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
-    return denied && query->setup->max_ttl > DENIED_TTL ? DENIED_TTL : query->setup->max_ttl;
+    bool found    = kind->outcome == OUTCOME_ANSWER;
+    bool denied   = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
+    uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
+    return denied && most > DENIED_TTL ? DENIED_TTL : most;
 }
 
 static void note_domestic(struct query *query, struct desk *desk, const struct exchange *exchange, msec_t now)
@@ -52,13 +54,15 @@ static void note_domestic(struct query *query, struct desk *desk, const struct e
         evidence_domestic_fine(query, desk, false, now);
 }
 
-static void note_external(struct query *query, struct desk *desk, const struct kind *kind)
+static void note_external(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
     bool second = query->answered_by == &query->sides[1];
     if (second && evidence_wanted(query) && evidence_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
         evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
     else if (!second)
-        evidence_external_first(query, desk, kind);
+        evidence_external_first(query, desk, kind, now);
+    if (!second && query->route.recheck)
+        evidence_tell(query, desk, OBSERVED_USED, REASON_NONE, NULL);
 }
 
 /* Those of its group that have let it answer first. */
@@ -105,7 +109,7 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
     if (side->group == SETUP_DOMESTIC)
         note_domestic(query, desk, exchange, now);
     else if (side->group == SETUP_EXTERNAL)
-        note_external(query, desk, kind);
+        note_external(query, desk, kind, now);
     return true;
 }
 
@@ -266,13 +270,13 @@ static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
     }
 }
 
-/* It has no datagram left: somebody may ask the same anew. */
+/* It has no datagram left: when it has been silent for a while, somebody may ask the same anew. */
 static void run_spent(struct query *query, struct desk *desk, msec_t now)
 {
-    if (desk->shared.claims)
-        claims_spend(desk->shared.claims, &query->claim);
     if (now < query->look_at)
         return;
+    if (desk->shared.claims && asking_is_still(query, now))
+        claims_spend(desk->shared.claims, &query->claim);
     take_from_cache(query, desk, now);
     query->look_at = now + CLAIM_LOOK_MAX;
 }
@@ -299,6 +303,7 @@ static void begin_asking(struct query *query, struct desk *desk, msec_t now)
 {
     query->state   = QUERY_ASKING;
     query->started = now;
+    query->most    = query->anew || query->claim.over ? QUERY_ANEW : LIMIT_UDP_SENDS;
     query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
     if (query->route.would)
         COUNT(desk->counters.would_reroute);
@@ -354,6 +359,7 @@ static void run(struct query *query, struct desk *desk, msec_t now)
 void query_start(struct query *query, struct desk *desk, bool anew, msec_t now)
 {
     query->started = now;
+    query->anew    = anew;
     enter_epoch(query, desk);
     if (take_claim(query, desk, anew, now)) {
         begin_asking(query, desk, now);
@@ -392,7 +398,7 @@ void query_on_packet(struct query *query, struct desk *desk, struct exchange *ex
     switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &kind)) {
     case EXCHANGE_IGNORE:
         COUNT(desk->counters.upstream_ignored);
-        return;
+        break;
     case EXCHANGE_AGAIN:
         asking_again(query, desk, exchange, now);
         break;

@@ -23,11 +23,11 @@ static struct route external_first(enum route_reason reason)
         .reason = reason, .first = SETUP_EXTERNAL, .second = SETUP_DOMESTIC, .patience = PATIENCE_EXTERNAL};
 }
 
-static void count_use(const struct verdict *verdict, bool external, msec_t now)
+/* Returns how often it was used before, to go external. */
+static uint64_t count_use(const struct verdict *verdict, bool external, msec_t now)
 {
     atomic_store_explicit(&verdict->zone->last_used, now, memory_order_relaxed);
-    if (external)
-        atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed);
+    return external ? atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed) : 0;
 }
 
 /* fallback.on may have been narrowed since the zone was learned. */
@@ -72,7 +72,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
             external.listed       = true;
             external.zone         = (uint8_t) verdict->zone->hash;
             external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
-            count_use(verdict, true, now);
+            external.recheck      = count_use(verdict, true, now) % USES_EACH == USES_EACH - 1;
             return external;
         }
         route.would = setup->learning == SETUP_OBSERVE;

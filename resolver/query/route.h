@@ -18,6 +18,10 @@ enum {                           /* patience, ms */
     SECOND_MAX = 2000, /* … longest, between these two; and half of the deadline at most */
 };
 
+enum {
+    USES_EACH = 32, /* a zone in use shall not be held for a day behind the end of its block */
+};
+
 /* ROUTE(symbol, word): why this way. */
 #define ROUTES(X)                                                                                                      \
     X(FENCE, "fence")                                                                                                  \
@@ -45,6 +49,7 @@ struct route {
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
     bool              or_empty;  /* the rule's: where nobody answers, byway does */
     bool              would;     /* learning.mode observe: it would have been external */
+    bool              recheck;   /* one of USES_EACH questions that go external for the zone */
     struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */
 };
 

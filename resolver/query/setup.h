@@ -42,6 +42,7 @@ struct setup {
     msec_t              deadline; /* ms */
     enum setup_learning learning;
     uint32_t            min_ttl, max_ttl; /* s */
+    uint32_t            negative_max_ttl; /* s, of NXDOMAIN and NODATA; at most max_ttl, whatever min_ttl says */
     bool                pass_list_errors; /* else they become SERVFAIL */
     uint32_t            recheck_share;    /* of the questions that domestic is asked, hundredths of a percent */
 };

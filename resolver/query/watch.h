@@ -10,7 +10,7 @@
 #include "query/study.h"
 
 enum {                           /* ms */
-    CONTROL_EVERY = 5000,        /* at most one control question to a server in that time */
+    CONTROL_EVERY = 1000,        /* at most one control question to a server in that time */
     HEALTH_LOOK   = 100,         /* how often the servers' health is looked at: workers only set a flag */
     ECHO_FIRST    = 60 * 1000,   /* from one echo to the next, doubling: who is in the circle may start after us, … */
     ECHO_LAST     = 3600 * 1000, /* … or have its configuration changed, as happens seldom */
@@ -36,6 +36,8 @@ struct watches {
     struct list         *studies; /* under way */
     struct prober_stats *stats;
     void (*changed)(void *owner, const struct server *server, bool up, msec_t now); /* declared down, or came up */
+    /* No domestic upstream answers its control question now; `since`: when the first of those was sent. */
+    void (*troubled)(void *owner, msec_t since, msec_t now);
     /* server->loops; once for each echo that came back. */
     void (*looped)(void *owner, const struct server *server);
     void         *owner;
@@ -60,15 +62,21 @@ void watches_close(struct watches *watches);
 void watches_look(struct watches *watches, msec_t now);
 /* A client has asked for `name`, below setup->echo. */
 void watches_heard(struct watches *watches, struct view name);
-/* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
+/* Looks at the trials, and asks the control questions that they want. Studies may end in it. */
 void watches_tend(struct watches *watches, msec_t now);
+
+/* What it failed was no zone's doing: `failed` questions that it should have answered. */
+void watches_note_trouble(struct watches *watches, const struct server *server, unsigned failed, msec_t now);
+/* What share of what it should answer it fails just now. */
+double watches_share(struct watches *watches, const struct server *server, msec_t now);
+/* True if every domestic upstream is in trouble: what fails there now says nothing of zones. */
+bool watches_in_trouble(struct watches *watches, msec_t now);
 
 struct control_told {
     msec_t       sent;
     enum outcome outcome;
 };
-/* What became of the newest control question to `server` that was asked at or after `since`. False: there was none, or
- * it is under way. */
+/* What became of the last control question to `server` that has ended. False: it was asked before `since`. */
 bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret);
 
 /* That group has answered that question: its upstreams may be probed with it. */

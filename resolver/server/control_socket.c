@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "server/commands.h"
 #include "server/privileges.h"
+#include "server/refusal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +27,8 @@ bool control_socket_open(const struct settings *settings, int *ret_fd, char ret_
         warn_of_group(settings, -given);
     if (*ret_fd >= 0)
         return true;
-    snprintf(ret_error, ERROR_TEXT_MAX, "control.socket: cannot listen on %s: %s", settings->control_socket,
-             strerror(-*ret_fd));
+    char text[REFUSAL_MAX];
+    snprintf(ret_error, ERROR_TEXT_MAX, "%s", refusal_of_control(settings->control_socket, -*ret_fd, text));
     return false;
 }
 

@@ -217,6 +217,13 @@ static void open_standard_streams(void)
         close(fd);
 }
 
+static void say_doubt(const struct settings *settings)
+{
+    char doubt[PRIVILEGES_DOUBT_MAX];
+    if (privileges_doubt(settings, doubt))
+        log_warning("configuration: %s", doubt);
+}
+
 int daemon_run(const char *config_path, const struct settings_sources *sources)
 {
     hold_signals(SIG_BLOCK);
@@ -230,6 +237,7 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
     }
     bool started = false;
     if (descriptor_store_open(&daemon->passed) && prepare(daemon, config_path, sources)) {
+        say_doubt(daemon->settings);
         started = start(daemon);
         if (started)
             serve(daemon);

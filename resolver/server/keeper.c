@@ -64,12 +64,12 @@ static bool is_kept(const struct zone *zone)
            zone->condition.state == ZONE_BROKEN;
 }
 
-static void tell_change(const struct zone *zone, enum zone_state from, const char *why)
+static void tell_change(const struct zone *zone, enum zone_state from, const char *why, bool in_detail)
 {
     char           name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX] = "";
     enum log_level level =
         from == ZONE_SUSPECT && zone->condition.state == ZONE_CLEAR ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-    if (zone->condition.state == ZONE_SUSPECT)
+    if (zone->condition.state == ZONE_SUSPECT || in_detail)
         level = LOG_LEVEL_DEBUG;
     if (zone->scope == SCOPE_TYPE)
         type_format(zone->type, type);
@@ -84,7 +84,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (daemon->loading)
         return;
     if (from != zone->condition.state)
-        tell_change(zone, from, why);
+        tell_change(zone, from, why, daemon->importing);
     bool keep = !removed && is_kept(zone);
     if (keep || zone->stored)
         write_record(daemon, zone, !keep, store_append);

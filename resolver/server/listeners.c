@@ -10,10 +10,10 @@
 #include "net/tcp_listen.h"
 #include "net/udp_listen.h"
 #include "server/neighbours.h"
+#include "server/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool lists(const struct settings *settings, const struct address *address)
@@ -62,12 +62,12 @@ static void say_taken(const struct address *address, int type, char ret_error[ER
 
 static void say_why_not(const struct address *address, int type, int error, char ret_error[ERROR_TEXT_MAX])
 {
-    char text[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_TEXT_MAX], why[REFUSAL_MAX];
     if (error == EADDRINUSE)
         say_taken(address, type, ret_error);
     else
         snprintf(ret_error, ERROR_TEXT_MAX, "listen: cannot bind %s (%s): %s", address_format(address, text),
-                 type_text(type), strerror(error));
+                 type_text(type), refusal_of_address(address, error, why));
 }
 
 /* How the first of the workers' sockets at a new address is bound. -EADDRINUSE: another process is there. */

@@ -83,15 +83,18 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
     LIST_EACH (item, next, &registry->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
         if (address_equal(&entry->server->address, &upstream->address) && entry->server->tcp_only == tcp_only &&
-            entry->server->trusted == upstream->trusted)
+            entry->server->trusted == upstream->trusted && entry->server->mix_case == upstream->mix_case)
             return entry;
     }
     struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
         return NULL;
-    const struct server_options options = {
-        .address = upstream->address, .tcp_only = tcp_only, .trusted = upstream->trusted, .key = registry->key};
-    entry->server = server_create(&options);
+    const struct server_options options = {.address  = upstream->address,
+                                           .tcp_only = tcp_only,
+                                           .trusted  = upstream->trusted,
+                                           .mix_case = upstream->mix_case,
+                                           .key      = registry->key};
+    entry->server                       = server_create(&options);
     if (!entry->server) {
         free(entry);
         return NULL;
@@ -200,6 +203,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
                                                                        : SETUP_LEARN_NOTHING;
     setup->min_ttl          = settings->min_ttl;
     setup->max_ttl          = settings->max_ttl;
+    setup->negative_max_ttl =
+        settings->negative_max_ttl < settings->max_ttl ? settings->negative_max_ttl : settings->max_ttl;
     setup->recheck_share    = settings->recheck_share;
     setup->pass_list_errors = settings->pass_list_errors;
     setup->client_qps       = settings->client_qps;

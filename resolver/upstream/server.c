@@ -67,11 +67,13 @@ void server_on_reply(struct server *server, enum transport transport, enum outco
     if (!heals(server, weak))
         return;
     SET(server->last_answer, now);
+    if (GET(server->silences) != 0)
+        SET(server->silences, 0);
     if (GET(server->health) != HEALTH_UP)
         SET(server->health, HEALTH_UP);
 }
 
-static void suspect(struct server *server)
+void server_suspect(struct server *server)
 {
     int up = HEALTH_UP;
     atomic_compare_exchange_strong_explicit(&server->health, &up, HEALTH_SUSPECT, memory_order_relaxed,
@@ -85,8 +87,8 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
         SET(server->tcp_failed, now);
         return;
     }
-    if (GET(server->last_answer) < sent_at)
-        suspect(server);
+    if (GET(server->last_answer) < sent_at && COUNT(server->silences) + 1 >= SERVER_SILENCES)
+        server_suspect(server);
 }
 
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome)
@@ -101,13 +103,12 @@ void server_on_unreachable(struct server *server, enum transport transport, msec
     if (transport == TRANSPORT_TCP && !server->tcp_only)
         SET(server->tcp_failed, now);
     else
-        suspect(server);
+        server_suspect(server);
 }
-
-void server_on_hint(struct server *server) { COUNT(server->hints); }
 
 void server_on_outdone(struct server *server)
 {
+    COUNT(server->beaten);
     if (GET(server->outdone) < SERVER_OUTDONE)
         COUNT(server->outdone);
 }
@@ -140,6 +141,13 @@ static bool take_turn(_Atomic int64_t *last, msec_t every, msec_t now)
     int64_t before = atomic_load_explicit(last, memory_order_relaxed);
     return (before == 0 || now - before >= every) &&
            atomic_compare_exchange_strong_explicit(last, &before, now, memory_order_relaxed, memory_order_relaxed);
+}
+
+void server_on_hint(struct server *server, msec_t now)
+{
+    COUNT(server->hints);
+    if (take_turn(&server->hinted, SERVER_HINT_EVERY, now))
+        server_suspect(server);
 }
 
 bool server_take_copy(struct server *server, msec_t now)

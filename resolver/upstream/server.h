@@ -5,11 +5,11 @@
  *
  * Two things are told apart.
  *
- * Is it there? A blocked zone is silence too, so the failures of zones take nobody down: they make a server SUSPECT,
- * and probes decide. Probes go in turn to a name that the server's group answered lately, and to the root. It is DOWN
- * when SERVER_PROBES_TO_DOWN of them failed in a row; or that many different names, though the root was answered: some
- * answer that and nothing else. Any reply to a question but the root's heals it fully; the root's does where no name
- * failed.
+ * Is it there? A blocked zone is silence too, so the failures of zones take nobody down: two questions in a row without
+ * an answer make a server SUSPECT, and probes decide. Probes go in turn to a name that the server's group answered
+ * lately, and to the root. It is DOWN when SERVER_PROBES_TO_DOWN of them failed in a row; or that many different names,
+ * though the root was answered: some answer that and nothing else. Any reply to a question but the root's heals it
+ * fully; the root's does where no name failed.
  *
  * Is it as good as the others of its group? A server that failed, or was silent, for its last SERVER_OUTDONE questions
  * while another of its group answered them is *outdone*: it is asked last. One answer ends that.
@@ -36,9 +36,11 @@ enum {
     SERVER_PROBES_TO_DOWN = 3,      /* failed in a row; two lost datagrams are no outage */
     SERVER_PROBE_FIRST    = 1000,   /* ms between probes of a server that is down, doubling … */
     SERVER_PROBE_MAX      = 4000,   /* … to this: back within 5 s of its return */
+    SERVER_SILENCES       = 2,      /* questions without an answer since: one may be a zone's, or a slow recursion */
     SERVER_OUTDONE        = 3,      /* questions in a row; one or two may be odd names */
     SERVER_COPY_EVERY     = 2000,   /* ms between copies to a server that is down or outdone */
     SERVER_LADDER_EVERY   = 1000,   /* ms between silent questions that are asked in every form */
+    SERVER_HINT_EVERY     = 5000,   /* ms between probes because of ICMP */
     SERVER_TCP_RETRY      = 10000,  /* ms after a TCP failure during which another upstream is asked as well */
     SERVER_CASE_LOST      = 3,      /* replies in another letter case, in a row, until case is no longer mixed … */
     SERVER_CASE_RETRY     = 600000, /* … for so many ms */
@@ -58,15 +60,17 @@ struct server {
     struct rtt       rtt[TRANSPORT_COUNT];
     struct forms     forms;
     _Atomic int      health;                    /* enum health */
+    _Atomic unsigned silences;                  /* questions since it answered last */
     _Atomic unsigned outdone;                   /* questions in a row */
     _Atomic int64_t  last_answer, last_failure; /* msec_t of the caller's clock; 0: never */
     _Atomic int64_t  tcp_failed;                /* msec_t; 0: never */
     _Atomic int64_t  edns_seen;                 /* msec_t of the last reply with OPT; 0: never */
-    _Atomic int64_t  copied, laddered;          /* msec_t of the last copy, of the last silent one in every form */
+    _Atomic int64_t  copied, laddered, hinted;  /* msec_t of the last copy, silent one in every form, probe for ICMP */
     _Atomic unsigned case_lost;                 /* replies in another case in a row */
     _Atomic int64_t  case_off;                  /* msec_t since when case is not mixed; 0: it is */
 
     _Atomic uint64_t sent, tcp_sent, ignored, hints; /* hints: of ICMP */
+    _Atomic uint64_t beaten; /* questions that it failed, or was silent to, and another of its group answered */
     _Atomic uint64_t outcomes[TRANSPORT_COUNT][OUTCOME_COUNT];
 
     _Atomic unsigned names_failed; /* PROBE_NAME, in a row; written by the thread that probes */
@@ -106,8 +110,8 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome);
 /* The system would not send it, or a TCP connection was refused or broke twice. */
 void server_on_unreachable(struct server *server, enum transport transport, msec_t now);
-/* ICMP says that nobody is there, which anybody can forge: counted, no more. */
-void server_on_hint(struct server *server);
+/* ICMP says that nobody is there, which anybody can forge: now and then a probe looks. */
+void server_on_hint(struct server *server, msec_t now);
 /* It failed, or was silent, where another server of its group has answered the same question. */
 void server_on_outdone(struct server *server);
 /* A reply had OPT. */
@@ -125,6 +129,8 @@ bool server_wants_probe(const struct server *server, msec_t now);
 /* The probe was answered validly (server_on_reply() was called too) or not. `last`: there is no other name to ask about
  * in this row, so that the root's answer must do. Returns true if the server went down or came up by it. */
 bool server_on_probe(struct server *server, enum probe probe, bool last, bool answered, msec_t now);
+/* It may not be there: a probe decides. */
+void server_suspect(struct server *server);
 /* A reply to somebody else has healed it since it was last asked here. True: it had been down. */
 bool server_note_life(struct server *server);
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "fuzz.h"
 #include "policy/local.h"
+#include "query/attribution.h"
 
 #include <string.h>
 
@@ -114,7 +115,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (zone->scope != SCOPE_ZONE || zone->condition.state == ZONE_CLEAR)
         return;
     CHECK(suffix_learnable(stage->shared.suffix, zone_name(zone)));
-    CHECK(!policy_fence_below(stage->setup.policy, zone_name(zone)));
+    CHECK(is_open(stage->setup.policy, zone_name(zone)));
 }
 
 /* ---- events ---- */
@@ -260,7 +261,8 @@ static void make_setup(struct stage *stage)
                                                         .fall_on_servfail = true,
                                                         .fall_on_refused  = true,
                                                         .deadline         = 4500,
-                                                        .max_ttl          = 86400};
+                                                        .max_ttl          = 86400,
+                                                        .negative_max_ttl = 3600};
     CHECK(stage->setup.policy != NULL);
 }
 

@@ -4,7 +4,9 @@
 #include "base/bytes.h"
 #include "dns/text.h"
 #include "lib/world_inside.h"
+
 #include "policy/local.h"
+#include "query/attribution.h"
 #include "query/query.h"
 
 #include <setjmp.h>
@@ -145,6 +147,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
+    setup->negative_max_ttl = 3600;
     setup->pass_list_errors = options->pass_list_errors;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
@@ -193,8 +196,8 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         return;
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
         fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
-    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && policy_fence_below(world->setup->policy, zone_name(zone)))
-        fail_msg("%s has a fence at or below it and was learned: %s", name_format(zone_name(zone), text), why);
+    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !is_open(world->setup->policy, zone_name(zone)))
+        fail_msg("%s is fenced and was learned: %s", name_format(zone_name(zone), text), why);
 }
 
 static void on_probed(void *context, void *cookie, const struct study *study)

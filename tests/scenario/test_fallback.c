@@ -190,7 +190,7 @@ static void silence_and_a_failure_together(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         if (rows[i].ill)
-            server_on_silence(world_server(world, rows[i].silent), TRANSPORT_UDP, 1, 2);
+            server_suspect(world_server(world, rows[i].silent));
         world_say(world, rows[i].silent, ".", (struct manner){.way = SILENT});
         world_say(world, rows[i].failing, "odd.example", (struct manner){.way = SERVFAILS});
         const struct ask *ask = world_ask(world, "odd.example", TYPE_MX);

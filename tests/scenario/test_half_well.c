@@ -147,6 +147,7 @@ static void nothing_is_down_for_good(void **state)
     world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT, .type = TYPE_NS});
     world_say(world, DOMESTIC, "blocked.example", (struct manner){.way = SILENT});
     world_resolve(world, "blocked.example", TYPE_MX);
+    world_resolve(world, "mail.blocked.example", TYPE_A);
     world_run(world, 20000);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
     unsigned abroad = 0;

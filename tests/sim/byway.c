@@ -288,6 +288,7 @@ static struct setup *make_setup(struct byway *byway)
                                            .deadline         = 4500,
                                            .learning         = SETUP_LEARN,
                                            .max_ttl          = 86400,
+                                           .negative_max_ttl = 3600,
                                            .recheck_share    = 100,
                                            .group_count      = 2};
     setup->groups         = calloc(2, sizeof(*setup->groups));
@@ -411,8 +412,8 @@ static void close_byway(struct sim *sim, void *self)
     for (uint32_t zone = 0; zone < truth_zones(sim->truth); zone++)
         if (byway->held[zone].listed)
             end_hold(byway, zone, false);
-    /* the name below the apex and the question, at both upstreams, at most */
-    sim->score.recheck_packets = 4 * prober_read_stats(byway->prober)->rechecks;
+    /* apex and question of one that recovers, at most */
+    sim->score.recheck_packets = 2 * prober_read_stats(byway->prober)->rechecks;
     prober_destroy(byway->prober);
     engine_destroy(byway->engine);
     learner_destroy(byway->learner);

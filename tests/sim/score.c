@@ -218,7 +218,7 @@ bool score_check(const struct sim *sim)
     const struct score *s  = &sim->score;
     bool                ok = target(s->lookups > 0 && s->learned > 0 && s->blocked_third > 0, "something happens");
     ok &= target(s->avoidable == 0, "no avoidable failure with external up");
-    ok &= target(percent(s->healthy_external, s->healthy) <= 0.1, "healthy lookups sent external: 0.1 % at most");
+    ok &= target(percent(s->healthy_external, s->healthy) <= 0.05, "healthy lookups sent external: 0.05 % at most");
     ok &= target(s->false_hours <= 0.00002 * s->blocked_hours, "hours of zones never blocked: 0.002 % at most");
     ok &= target(percent(s->blocked_third_waited, s->blocked_third) <= 1,
                  "straight to external from the third lookup on");

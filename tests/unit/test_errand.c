@@ -160,7 +160,7 @@ static void silence_is_asked_in_every_form_and_ends_with_its_life(void **state)
     assert_int_equal(world->done, 1);
     assert_int_equal(world->sent, 4);
     assert_int_equal(world->errand.exchange.outcome, OUTCOME_TIMEOUT);
-    assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
+    assert_int_equal(atomic_load(&world->server->silences), 1);
 }
 
 static void without_resend_it_is_asked_once(void **state)

@@ -28,8 +28,10 @@ enum fact {
     REPLY, /* of a question sent over UDP */
     REPLY_TCP,
     REFUSING, /* a reply that is a failure */
-    SILENCE,  /* of a question sent at `at`; told one second later */
+    SILENCE,
+    SILENCES, /* of a question sent at `at`; told one second later */
     SILENCE_TCP,
+    SILENCES_TCP,
     NO_ROUTE,
     BROKEN_TCP,
     PROBE_BAD,  /* by the root */
@@ -46,6 +48,11 @@ struct line {
     bool        told;   /* the probe took it down or brought it back */
 };
 
+static void silence(struct server *server, bool tcp, msec_t at)
+{
+    server_on_silence(server, tcp ? TRANSPORT_TCP : TRANSPORT_UDP, at, at + 1000);
+}
+
 static bool play(struct server *server, const struct line *line)
 {
     switch (line->fact) {
@@ -58,9 +65,14 @@ static bool play(struct server *server, const struct line *line)
     case REFUSING:
         server_on_reply(server, TRANSPORT_UDP, OUTCOME_SERVFAIL, 10, false, line->at);
         return false;
+    case SILENCES: /* two questions at once */
+    case SILENCES_TCP:
+        silence(server, line->fact == SILENCES_TCP, line->at);
+        silence(server, line->fact == SILENCES_TCP, line->at);
+        return false;
     case SILENCE:
     case SILENCE_TCP:
-        server_on_silence(server, line->fact == SILENCE ? TRANSPORT_UDP : TRANSPORT_TCP, line->at, line->at + 1000);
+        silence(server, line->fact == SILENCE_TCP, line->at);
         return false;
     case NO_ROUTE:
     case BROKEN_TCP:
@@ -91,10 +103,12 @@ static const struct {
     {false, {{REPLY, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
     {false, {{REFUSING, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
     {false, {{REPLY, 1000, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
-    /* nothing was heard since: suspect, however often, never down */
-    {false, {{REPLY, 999, HEALTH_UP}, {SILENCE, 1000, HEALTH_SUSPECT}}},
+    /* nothing was heard since the last question but one: suspect, however often, never down */
+    {false, {{REPLY, 999, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}, {SILENCE, 1001, HEALTH_SUSPECT}}},
+    {false, {{SILENCE, 1000, HEALTH_UP}, {REPLY, 1001, HEALTH_UP}, {SILENCE, 1002, HEALTH_UP}}},
+    {false, {{SILENCE, 1000, HEALTH_UP}, {REFUSING, 1001, HEALTH_UP}, {SILENCE, 1002, HEALTH_UP}}},
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCE, 1000, HEALTH_UP},
       {SILENCE, 1001, HEALTH_SUSPECT},
       {SILENCE, 1002, HEALTH_SUSPECT},
       {SILENCE, 1003, HEALTH_SUSPECT},
@@ -103,7 +117,7 @@ static const struct {
     {false, {{NO_ROUTE, 1000, HEALTH_SUSPECT}, {REPLY, 1001, HEALTH_UP}}},
     /* three failed probes take it down, told once; one reply, even a failing one, heals it */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_BAD, 3700, HEALTH_DOWN, true},
@@ -118,36 +132,36 @@ static const struct {
       {REFUSING, 1300, HEALTH_UP}}},
     /* a good probe after two bad ones is no news */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_GOOD, 3700, HEALTH_UP},
-      {SILENCE, 4000, HEALTH_SUSPECT},
+      {SILENCES, 4000, HEALTH_SUSPECT},
       {PROBE_BAD, 5500, HEALTH_SUSPECT},
       {PROBE_BAD, 6100, HEALTH_SUSPECT},
       {PROBE_BAD, 6700, HEALTH_DOWN, true}}},
     /* a client's answer between the probes begins the row anew */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {REPLY, 3200, HEALTH_UP},
-      {SILENCE, 3300, HEALTH_SUSPECT},
+      {SILENCES, 3300, HEALTH_SUSPECT},
       {PROBE_BAD, 4400, HEALTH_SUSPECT},
       {PROBE_BAD, 5000, HEALTH_SUSPECT},
       {PROBE_BAD, 5600, HEALTH_DOWN, true}}},
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_BAD, 3700, HEALTH_DOWN, true},
       {REPLY, 3800, HEALTH_UP},
-      {SILENCE, 3900, HEALTH_SUSPECT},
+      {SILENCES, 3900, HEALTH_SUSPECT},
       {PROBE_BAD, 5000, HEALTH_SUSPECT}}},
-    {false, {{SILENCE, 1000, HEALTH_SUSPECT}, {REPLY, 2400, HEALTH_UP}, {PROBE_BAD, 2500, HEALTH_UP}}},
+    {false, {{SILENCES, 1000, HEALTH_SUSPECT}, {REPLY, 2400, HEALTH_UP}, {PROBE_BAD, 2500, HEALTH_UP}}},
     /* names and the root in turn: three in a row, of whatever kind */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {NAME_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {NAME_BAD, 3700, HEALTH_DOWN, true},
@@ -155,15 +169,15 @@ static const struct {
       {PROBE_GOOD, 4800, HEALTH_UP, true}}},
     /* some drop the root's and answer the rest: that is life */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_GOOD, 3100, HEALTH_UP},
-      {SILENCE, 4000, HEALTH_SUSPECT},
+      {SILENCES, 4000, HEALTH_SUSPECT},
       {PROBE_BAD, 5500, HEALTH_SUSPECT},
       {PROBE_GOOD, 6100, HEALTH_UP}}},
     /* some answer the root's and nothing else: three names in a row take it down, the root's does not bring it back */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {NAME_BAD, 2500, HEALTH_SUSPECT},
       {ROOT_GOOD, 2600, HEALTH_SUSPECT},
       {NAME_BAD, 3200, HEALTH_SUSPECT},
@@ -173,15 +187,15 @@ static const struct {
       {REPLY, 5100, HEALTH_UP}}},
     /* a name or two may be blocked by now: where no other is left the root's answer must do */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {NAME_BAD, 2500, HEALTH_SUSPECT},
       {ROOT_GOOD, 2600, HEALTH_SUSPECT},
       {NAME_BAD, 3200, HEALTH_SUSPECT},
       {ROOT_GOOD_LAST, 3300, HEALTH_UP}}},
-    {false, {{SILENCE, 1000, HEALTH_SUSPECT}, {ROOT_GOOD, 1100, HEALTH_UP}}},
+    {false, {{SILENCES, 1000, HEALTH_SUSPECT}, {ROOT_GOOD, 1100, HEALTH_UP}}},
     /* TCP that fails says nothing about UDP, unless there is no UDP */
     {false, {{SILENCE_TCP, 1000, HEALTH_UP}, {BROKEN_TCP, 1000, HEALTH_UP}}},
-    {true, {{SILENCE_TCP, 1000, HEALTH_SUSPECT}, {REPLY_TCP, 3000, HEALTH_UP}}},
+    {true, {{SILENCES_TCP, 1000, HEALTH_SUSPECT}, {REPLY_TCP, 3000, HEALTH_UP}}},
     {true, {{BROKEN_TCP, 1000, HEALTH_SUSPECT}}},
 };
 
@@ -209,6 +223,8 @@ static void a_healthy_server_is_not_probed(void **state)
     struct server *server = udp_server();
     assert_false(server_wants_probe(server, 1000));
     server_on_silence(server, TRANSPORT_UDP, 1000, 2000);
+    assert_false(server_wants_probe(server, 2000));
+    server_on_silence(server, TRANSPORT_UDP, 1001, 2000);
     assert_true(server_wants_probe(server, 2000));
     server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, -1, false, 2001);
     assert_false(server_wants_probe(server, 2001));
@@ -231,8 +247,8 @@ static void probes_of_a_dead_server_become_rarer(void **state)
     }
     server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, now);
     server_on_probe(server, PROBE_NAME, false, true, now);
-    server_on_silence(server, TRANSPORT_UDP, now + 1, now + 1001);
-    assert_true(server_wants_probe(server, now + 1001));
+    server_suspect(server);
+    assert_true(server_wants_probe(server, now));
     server_destroy(server);
 }
 
