@@ -29,6 +29,8 @@ static void choose_witnesses(struct study *study, bool external, unsigned most, 
 /* When the client's query was sent is not known: silence has lasted for a while when it is noticed. */
 static msec_t first_round(const struct study *study)
 {
+    if (study->kind == STUDY_BROKEN)
+        return study->started + TRIAL_LATER;
     return study->started + (study->reason == REASON_TIMEOUT ? TRIAL_SPREAD / 2 : TRIAL_SPREAD);
 }
 
@@ -36,7 +38,7 @@ static void begin_rounds(struct study *study, msec_t now)
 {
     study->step  = STUDY_ASK;
     study->next  = first_round(study);
-    study->began = study->next - TRIAL_SPREAD;
+    study->began = study->next - (study->kind == STUDY_BROKEN ? TRIAL_LATER : TRIAL_SPREAD);
     choose_witnesses(study, false, study->kind == STUDY_BROKEN ? 1 : TRIAL_WITNESSES, now);
     if (study->kind == STUDY_BROKEN)
         choose_witnesses(study, true, 1, now);
