@@ -23,13 +23,15 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    EXIT_USAGE = 2
+    EXIT_USAGE  = 2,
+    LARGE_BLOCK = 128 << 10, /* bytes from which on a block is the kernel's: glibc's own figure before it adapts */
 };
 
 #define DEFAULT_CONFIG "/etc/byway/byway.json"
@@ -70,6 +72,15 @@ static const char *find_presets(char *buffer, size_t cap)
     return BYWAY_DATADIR "/presets";
 }
 
+/* One heap for all threads: with one for each, as glibc has it, every one keeps what it held at its worst, and no other
+ * thread can use it. A threshold that is set stays: glibc's would rise with what was freed, and the heap give back less
+ * and less. */
+static void share_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+}
+
 int main(int argc, char **argv)
 {
     enum {
@@ -88,6 +99,7 @@ int main(int argc, char **argv)
     bool        checks = false;
     char        presets[4096 + 32];
     int         option;
+    share_heap();
     json_set_alloc_funcs(supply_take, supply_give);
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
