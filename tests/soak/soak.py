@@ -207,7 +207,7 @@ class Soak:
                 ("zones.list", {}), ("zones.list", {"state": "blocked"}), ("zones.show", {"zone": zone}),
                 ("zones.pin", {"zone": pinned, "via": dice.choice(["domestic", "external"]), "for": "20s",
                                "note": "x" * 200}),
-                ("zones.pin", {"zone": zone, "via": "external"}), ("zones.unpin", {"zone": zone}),
+                ("zones.pin", {"zone": zone, "via": "external", "for": "1m"}), ("zones.unpin", {"zone": zone}),
                 ("zones.unpin", {"zone": pinned}), ("zones.forget", {"zone": zone}), ("zones.export", {}),
                 ("zones.import", {"zones": [{"zone": f"i{dice.randrange(3000)}.test", "state": "blocked",
                                              "reason": "timeout"}
