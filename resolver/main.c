@@ -17,13 +17,17 @@
  * reads the configuration; ctl/ is bywayctl.
  */
 /* clang-format on */
-#include "base/log.h"
+#include "base/printable.h"
 #include "base/supply.h"
 #include "server/daemon.h"
+#include "server/privileges.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <limits.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +46,26 @@ static const char usage[] = "usage: bywayd [-c FILE] [--check]\n"
                             "  -c FILE    the configuration; " DEFAULT_CONFIG " without it\n"
                             "  --check    read the configuration, print what is wrong with it, open nothing\n";
 
+/* One line to standard error, whatever bytes it is made of. */
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
+{
+    char    text[1024], safe[4 * sizeof(text)];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof(text), format, values);
+    va_end(values);
+    fprintf(stderr, "bywayd: %s\n", printable_copy(text, safe, sizeof(safe)));
+}
+
+/* A full disk or a closed pipe is found out only when the text leaves. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    complain("cannot write: %s", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 static void print_report(void *context, const char *text)
 {
     (void) context;
@@ -50,12 +74,15 @@ static void print_report(void *context, const char *text)
 
 static int check(const char *path, const struct settings_sources *sources)
 {
+    char             safe[4 * PATH_MAX], doubt[PRIVILEGES_DOUBT_MAX];
     struct settings *settings = settings_read(path, sources, print_report, NULL);
     if (!settings)
         return EXIT_FAILURE;
-    printf("%s: usable\n", path);
+    if (privileges_doubt(settings, doubt))
+        fprintf(stderr, "warning: %s\n", doubt);
     settings_destroy(settings);
-    return EXIT_SUCCESS;
+    printf("%s: usable\n", printable_copy(path, safe, sizeof(safe)));
+    return printed();
 }
 
 /* A build in its source tree uses the presets that lie beside it; an installed one those of its package. */
@@ -72,6 +99,70 @@ static const char *find_presets(char *buffer, size_t cap)
     return BYWAY_DATADIR "/presets";
 }
 
+enum {
+    OPTION_CHECK = 256,
+    OPTION_HELP,
+    OPTION_VERSION
+};
+
+struct options {
+    const char *config;
+    bool        check, help, version;
+};
+
+/* What getopt_long() did not understand: it would print the word as it came. */
+static void complain_of(char **argv, int option)
+{
+    if (option == ':')
+        complain("%s needs a value", argv[optind - 1]);
+    else if (optopt >= OPTION_CHECK)
+        complain("\"%s\" takes no value", argv[optind - 1]);
+    else if (optopt != 0)
+        complain("unknown option \"-%c\"", optopt);
+    else
+        complain("unknown option \"%s\"", argv[optind - 1]);
+}
+
+/* False: complained. */
+static bool options_read(int argc, char **argv, struct options *ret)
+{
+    static const struct option known[] = {
+        {"check", no_argument, NULL, OPTION_CHECK},
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    *ret   = (struct options){.config = DEFAULT_CONFIG};
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":c:h", known, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            ret->config = optarg;
+            break;
+        case OPTION_CHECK:
+            ret->check = true;
+            break;
+        case 'h':
+        case OPTION_HELP:
+            ret->help = true;
+            break;
+        case OPTION_VERSION:
+            ret->version = true;
+            break;
+        default:
+            complain_of(argv, option);
+            return false;
+        }
+    }
+    if (optind < argc)
+        complain("unexpected argument: \"%s\"", argv[optind]);
+    else if (ret->config[0] == '\0')
+        complain("the path of the configuration is empty");
+    return optind == argc && ret->config[0] != '\0';
+}
+
 /* One heap for all threads: with one for each, as glibc has it, every one keeps what it held at its worst, and no other
  * thread can use it. A threshold that is set stays: glibc's would rise with what was freed, and the heap give back less
  * and less. */
@@ -83,47 +174,19 @@ static void share_heap(void)
 
 int main(int argc, char **argv)
 {
-    enum {
-        OPTION_CHECK = 256,
-        OPTION_HELP,
-        OPTION_VERSION
-    };
-    static const struct option options[] = {
-        {"check", no_argument, NULL, OPTION_CHECK},
-        {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {NULL, 0, NULL, 0},
-    };
-    const char *config = DEFAULT_CONFIG;
-    bool        checks = false;
-    char        presets[4096 + 32];
-    int         option;
+    struct options options;
+    char           presets[4096 + 32];
     share_heap();
     json_set_alloc_funcs(supply_take, supply_give);
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            config = optarg;
-            break;
-        case OPTION_CHECK:
-            checks = true;
-            break;
-        case 'h':
-        case OPTION_HELP:
-            return fputs(usage, stdout) < 0;
-        case OPTION_VERSION:
-            return printf("bywayd %s\n", BYWAY_VERSION) < 0;
-        default:
-            fputs(usage, stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "bywayd: unexpected argument: %s\n%s", argv[optind], usage);
+    if (!options_read(argc, argv, &options)) {
+        fputs(usage, stderr);
         return EXIT_USAGE;
+    }
+    if (options.help || options.version) {
+        fputs(options.help ? usage : "bywayd " BYWAY_VERSION "\n", stdout);
+        return printed();
     }
     const struct settings_sources sources = {.resolv_conf = "/etc/resolv.conf",
                                              .presets     = find_presets(presets, sizeof(presets))};
-    return checks ? check(config, &sources) : daemon_run(config, &sources);
+    return options.check ? check(options.config, &sources) : daemon_run(options.config, &sources);
 }

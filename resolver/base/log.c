@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 
+#include "base/printable.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -71,58 +72,25 @@ static void line_close(struct line *line, const char *closing)
     line->len += len;
 }
 
-/* Length of the printable UTF-8 sequence at `p`: RFC 3629's table, without the C1 controls, which terminals obey.
- * 0: none. */
-static size_t utf8_length(const unsigned char *p)
-{
-    unsigned low = 0x80, high = 0xbf;
-    size_t   len;
-
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] < 0x7f;
-    if (p[0] >= 0xc2 && p[0] <= 0xdf)
-        len = 2;
-    else if ((p[0] & 0xf0) == 0xe0)
-        len = 3;
-    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-        len = 4;
-    else
-        return 0;
-    if (p[0] == 0xc2 || p[0] == 0xe0)
-        low = 0xa0;
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xed)
-        high = 0x9f;
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return len;
-}
-
 /* Adds `message` so that whatever a peer put into it stays on one line and inside the JSON string.
  * False: it was cut. */
 static bool line_add_message(struct line *line, const char *message, bool json)
 {
-    const unsigned char *p = (const unsigned char *) message;
+    const char *p = message;
 
     while (*p != '\0') {
-        size_t len = utf8_length(p);
+        size_t len = printable_length(p);
         char   escaped[8];
         bool   fits;
 
         if (len == 0)
-            fits =
-                line_add(line, escaped, (size_t) snprintf(escaped, sizeof(escaped), "%s\\x%02x", json ? "\\" : "", *p));
+            fits = line_add(
+                line, escaped,
+                (size_t) snprintf(escaped, sizeof(escaped), "%s\\x%02x", json ? "\\" : "", (unsigned char) *p));
         else if (json && (*p == '"' || *p == '\\'))
-            fits = line_add(line, (char[]){'\\', (char) *p}, 2);
+            fits = line_add(line, (char[]){'\\', *p}, 2);
         else
-            fits = line_add(line, (const char *) p, len);
+            fits = line_add(line, p, len);
         if (!fits)
             return false;
         p += len > 0 ? len : 1;

@@ -4,7 +4,7 @@
  *
  * Text format:  "<level> message" with the sd-daemon "<N>" prefix when standard error is the journal.
  * JSON format:  {"time":"…Z","level":"warning","message":"…"}
- * Bytes that are not printable ASCII or valid UTF-8 are written as \xHH.
+ * Bytes that are not printable (printable.h) are written as \xHH.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

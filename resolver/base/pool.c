@@ -30,7 +30,7 @@ void pool_init(struct pool *pool, size_t size)
 {
     size_t align = alignof(max_align_t);
     *pool        = (struct pool){.size = (size + align - 1) / align * align};
-    assert(size >= sizeof(struct free_piece) && size <= BLOCK / 100);
+    assert(size >= sizeof(struct free_piece) && size <= BLOCK / 64);
     list_init(&pool->roomy);
 }
 

@@ -13,7 +13,7 @@ struct pool {
     void       *spare; /* a block with none taken; NULL: none */
 };
 
-/* `size`: at most a hundredth of a block, 128 KiB. */
+/* `size`: at most 2 KiB, a 64th of a block. */
 void pool_init(struct pool *pool, size_t size);
 /* Nothing is taken. */
 void pool_fini(struct pool *pool);

@@ -59,7 +59,7 @@ static bool entry_useless(const void *context, const struct entry *entry)
 
 static bool failure_holds(struct cache *cache, const struct entry *failure, msec_t now)
 {
-    bool forgiven = failure->ede == EDE_NETWORK_ERROR &&
+    bool forgiven = failure_traits(failure->cause).forgiven &&
                     failure->stored <= atomic_load_explicit(&cache->forgiven, memory_order_relaxed);
     return now < entry_end(failure) && !forgiven;
 }
@@ -148,11 +148,16 @@ static void place_look(const struct place *place, struct entry **ret_answer, str
             *(entry->failure ? ret_failure : ret_answer) = entry;
 }
 
-/* Serves from `entry`, which is not useless, if it may be served now. CACHE_MISS: it may not. */
+static bool was_waited_for(const struct entry *entry, const struct cache_read *read)
+{
+    return read->since > 0 && entry->stored >= read->since;
+}
+
+/* Serves from `entry`, which is of use, if it may be served now. CACHE_MISS: it may not. */
 static enum cache_answer entry_serve(struct entry *entry, const struct asked *asked, const struct cache_read *read,
                                      uint8_t *out, size_t cap, struct cache_hit *ret)
 {
-    bool stale = read->now >= entry_end(entry);
+    bool stale = read->now >= entry_end(entry) && !was_waited_for(entry, read);
     if (stale && !read->allow_stale)
         return CACHE_MISS;
 
@@ -167,7 +172,7 @@ static enum cache_answer entry_serve(struct entry *entry, const struct asked *as
     size_t        len    = answer_write(asked, &stored, (uint32_t) age, stale, ede, out, cap);
     if (len == 0)
         return CACHE_MISS;
-    *ret = (struct cache_hit){.len = len, .origin = entry->origin, .ede = ede};
+    *ret = (struct cache_hit){.len = len, .origin = entry->origin, .failure = FAILURE_NONE};
     return stale ? CACHE_STALE : CACHE_FRESH;
 }
 
@@ -186,11 +191,11 @@ enum cache_answer cache_get(struct cache *cache, const struct asked *asked, cons
     struct entry     *entry, *failure;
     shard_enter(place.shard, read->reader);
     place_look(&place, &entry, &failure);
-    if (entry != NULL && !entry_useless(&moment, entry) &&
+    if (entry != NULL && (!entry_useless(&moment, entry) || was_waited_for(entry, read)) &&
         (answer = entry_serve(entry, asked, read, out, cap, ret)) != CACHE_MISS) {
         entry_mark(entry);
     } else if (failure != NULL && failure_holds(cache, failure, read->now)) {
-        *ret = (struct cache_hit){.ede = failure->ede};
+        *ret = (struct cache_hit){.failure = failure->cause};
         entry_mark(failure);
         answer = CACHE_FAILURE;
     }
@@ -223,7 +228,7 @@ static struct entry *entry_from_answer(const struct place *place, const struct c
     entry->ttl               = from->ttl;
     entry->message_len       = (uint32_t) message.len;
     entry->ttls_len          = (uint32_t) ttls.len;
-    entry->ede               = EDE_NONE;
+    entry->cause             = FAILURE_NONE;
     entry->name_len          = (uint8_t) place->key->name.len;
     entry->origin            = from->origin;
     entry->dnssec_ok         = place->key->dnssec_ok;
@@ -281,18 +286,21 @@ static struct entry *entry_from_failure(const struct place *place)
 }
 
 /* s that it holds; `before`: of the one that it follows, 0: of none. */
-static uint32_t failure_ttl(int ede, uint32_t before)
+static uint32_t failure_ttl(enum failure_hold hold, uint32_t before)
 {
-    if (ede == EDE_OVER_QUOTA)
+    if (hold == HOLD_OURS)
         return FAILURE_OURS;
-    if (ede == EDE_NETWORK_ERROR || before < FAILURE_FIRST)
+    if (hold == HOLD_SILENCE || before < FAILURE_FIRST)
         return FAILURE_FIRST;
     return before * 2 < FAILURE_LONGEST ? before * 2 : FAILURE_LONGEST;
 }
 
 /* Several threads may report one failure: while it still holds, it neither grows nor begins anew. */
-void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now)
+void cache_put_failure(struct cache *cache, const struct cache_key *key, enum failure cause, msec_t now)
 {
+    enum failure_hold hold = failure_traits(cause).hold;
+    if (hold == HOLD_NOT)
+        return;
     struct place  place  = cache_place(cache, key);
     struct moment moment = moment_of(cache, now);
     struct entry *answer, *failure, *fresh = NULL;
@@ -308,9 +316,9 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede
     } else if (entry_useless(&moment, failure)) {
         failure->ttl = 0;
     }
-    failure->ttl    = failure_ttl(ede, failure->ttl);
+    failure->ttl    = failure_ttl(hold, failure->ttl);
     failure->stored = now;
-    failure->ede    = ede;
+    failure->cause  = (uint8_t) cause;
     if (fresh != NULL)
         shard_insert(place.shard, fresh, entry_useless, &moment);
     fresh = NULL;

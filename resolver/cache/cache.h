@@ -9,6 +9,7 @@
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
 
+#include "cache/failure.h"
 #include "dns/edit.h"
 
 struct cache;
@@ -38,9 +39,9 @@ enum cache_answer {
 };
 
 struct cache_hit {
-    size_t  len;    /* bytes written to `out` */
-    uint8_t origin; /* as stored */
-    int     ede;    /* CACHE_FAILURE: the code stored with it */
+    size_t       len;     /* bytes written to `out` */
+    uint8_t      origin;  /* as stored */
+    enum failure failure; /* CACHE_FAILURE: why */
 };
 
 /* Answers `asked` (its CD flag and dnssec_ok are part of the key) straight into `out`. An answer whose origin is
@@ -48,6 +49,7 @@ struct cache_hit {
  * one lock for the copy, which no other thread takes to read unless it has the same `reader` (shard.h). */
 struct cache_read {
     msec_t   now;
+    msec_t   since;  /* what was stored then or later is fresh, whatever its TTL: the reader has waited for it; 0: no */
     unsigned reader; /* number of the thread, from 0 */
     bool     allow_stale;
     uint8_t  external_origin;
@@ -66,12 +68,10 @@ struct cache_entry {
  * question is not the key's: nothing is stored and nothing dropped, false. */
 bool cache_put(struct cache *cache, const struct cache_key *key, const struct cache_entry *entry, msec_t now);
 
-/* Notes a failure for 5 s, doubling up to 5 min while failures follow each other within 5 min (RFC 9520, 3.2). While
- * one still holds, another is ignored: threads may report the same. `ede`: for later answers; EDE_NETWORK_ERROR says
- * that upstreams were silent, which is no fault of the name's, and holds for 5 s each time; EDE_OVER_QUOTA that they
- * were not asked, and holds for 1 s each time. */
-void cache_put_failure(struct cache *cache, const struct cache_key *key, int ede, msec_t now);
-/* An upstream that was silent answers again: failures with EDE_NETWORK_ERROR that were noted until now hold no longer.
+/* Notes a failure for as long as its kind holds (failure.h); HOLD_NOT: not at all. While one still holds, another is
+ * ignored: threads may report the same. */
+void cache_put_failure(struct cache *cache, const struct cache_key *key, enum failure failure, msec_t now);
+/* An upstream that was silent answers again: failures that are forgiven then, and were noted until now, hold no longer.
  * Any thread; costs no walk. */
 void cache_forgive(struct cache *cache, msec_t now);
 

@@ -28,7 +28,7 @@ struct entry {
     uint32_t      ttl; /* s; failure: how long it holds */
     uint32_t      message_len;
     uint32_t      ttls_len;
-    int           ede; /* failure: the code stored with it */
+    uint8_t       cause; /* failure: an enum failure */
     uint8_t       name_len;
     uint8_t       origin;
     bool          dnssec_ok, checking_disabled;

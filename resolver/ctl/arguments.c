@@ -3,7 +3,9 @@
  */
 #include "ctl/arguments.h"
 #include "base/limits.h"
+#include "base/spelling.h"
 #include "base/units.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 
 #include <stdarg.h>
@@ -60,29 +62,28 @@ static bool is_choice(const char *choices, const char *word)
     }
 }
 
-static bool is_ascii(const char *word)
+/* What can match nothing goes out as it was typed, since it may be there all the same: the daemon knows. */
+static json_t *name_value(const char *word, char why[ARGUMENTS_WHY_MAX])
 {
-    while (*word && (unsigned char) *word < 0x80)
-        word++;
-    return *word == 0;
+    struct name name;
+    char        text[NAME_TEXT_MAX];
+
+    if (name_read(word, &name, why))
+        return json_string(name_format(name_view(&name), text));
+    return name_parse(word, &name) ? json_string(word) : NULL;
 }
 
 /* Names and types go out in their one plain form, whatever was typed. */
 static json_t *value_read(const struct argument *argument, const char *word, char why[ARGUMENTS_WHY_MAX])
 {
-    struct name name;
-    char        text[NAME_TEXT_MAX];
-    uint16_t    type;
-    msec_t      duration;
-    json_t     *value = NULL;
+    char     text[TYPE_TEXT_MAX];
+    uint16_t type;
+    msec_t   duration;
+    json_t  *value = NULL;
 
     switch (argument->kind) {
     case ARGUMENT_NAME:
-        if (!is_ascii(word))
-            return wrong(why, "not a domain name: \"%s\" (write it in its xn-- form)", word);
-        if (!name_parse(word, &name))
-            return wrong(why, "not a domain name: \"%s\"", word);
-        return json_string(name_format(name_view(&name), text));
+        return name_value(word, why);
     case ARGUMENT_TYPE:
         if (!type_parse(word, &type))
             return wrong(why, "not a record type: \"%s\"", word);
@@ -133,6 +134,18 @@ static const struct argument *argument_find(const struct arguments *arguments, c
     return NULL;
 }
 
+static json_t *unexpected(const struct arguments *arguments, const char *word, char why[ARGUMENTS_WHY_MAX])
+{
+    const char *meant = NULL;
+    size_t      best  = SIZE_MAX;
+
+    for (size_t i = 0; word[0] == '-' && i < arguments_count(arguments); i++)
+        if (arguments->list[i].flag && spelling_is_nearer(word, arguments->list[i].flag, &best))
+            meant = arguments->list[i].flag;
+    return meant ? wrong(why, "unexpected \"%s\" (did you mean \"%s\"?)", word, meant)
+                 : wrong(why, "unexpected \"%s\"", word);
+}
+
 /* False: `why` is set. */
 static bool all_given(const struct arguments *arguments, const json_t *params, char why[ARGUMENTS_WHY_MAX])
 {
@@ -157,7 +170,7 @@ json_t *arguments_read(const struct arguments *arguments, int count, char *const
         const struct argument *argument = argument_find(arguments, words[i], position, &value);
 
         if (!argument) {
-            wrong(why, "unexpected \"%s\"", words[i]);
+            unexpected(arguments, words[i], why);
             goto fail;
         }
         if (json_object_get(params, argument->key)) {

@@ -5,6 +5,7 @@
 #define CTL_ARGUMENTS_H
 
 #include "base/types.h"
+#include "dns/slip.h"
 
 #include <jansson.h>
 
@@ -29,7 +30,7 @@ struct argument {
 
 enum {
     ARGUMENTS_MAX     = 4,
-    ARGUMENTS_WHY_MAX = 256,
+    ARGUMENTS_WHY_MAX = SLIP_WHY_MAX,
     SYNOPSIS_MAX      = 160
 };
 

@@ -4,17 +4,21 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum {
-    READ_CHUNK = 256 << 10
+    READ_CHUNK    = 256 << 10,
+    USER_TEXT_MAX = 64
 };
 
 __attribute__((format(printf, 2, 3))) static enum client_result failed(struct client *client, const char *format, ...)
@@ -27,12 +31,64 @@ __attribute__((format(printf, 2, 3))) static enum client_result failed(struct cl
     return CLIENT_FAILED;
 }
 
+static enum client_result absent(struct client *client, const char *path, const char *why)
+{
+    failed(client, "no daemon listens at %s: %s", path, why);
+    return CLIENT_ABSENT;
+}
+
+static const char *user_name(uid_t uid, char text[USER_TEXT_MAX])
+{
+    const struct passwd *user = getpwuid(uid);
+
+    if (user)
+        snprintf(text, USER_TEXT_MAX, "%s", user->pw_name);
+    else
+        snprintf(text, USER_TEXT_MAX, "%u", (unsigned) uid);
+    return text;
+}
+
+/* Who asks, and who might: the socket's mode is 0660. */
+static enum client_result denied(struct client *client, const char *path)
+{
+    struct stat facts;
+    char        name[USER_TEXT_MAX], owner[USER_TEXT_MAX];
+
+    user_name(geteuid(), name);
+    if (stat(path, &facts) != 0)
+        return failed(client, "cannot connect to %s: a directory above it is closed to the user %s", path, name);
+    const struct group *group = getgrgid(facts.st_gid);
+    return failed(client, "cannot connect to %s: the user %s may not, only root, the user %s and the group %s may",
+                  path, name, user_name(facts.st_uid, owner), group ? group->gr_name : "that it has");
+}
+
+static enum client_result explain(struct client *client, const char *path, int error)
+{
+    struct stat facts;
+
+    if (error == EAGAIN)
+        return failed(client, "the daemon at %s takes no connection within %u s: is it stopped?", path,
+                      client->patience_s);
+    if (error == EACCES || error == EPERM)
+        return denied(client, path);
+    if (error == ENOENT || error == ENOTDIR)
+        return absent(client, path, "there is no such socket");
+    if (error == ECONNREFUSED && stat(path, &facts) == 0)
+        return absent(client, path,
+                      S_ISSOCK(facts.st_mode)  ? "nobody has the socket open"
+                      : S_ISDIR(facts.st_mode) ? "it is a directory"
+                                               : "it is no socket");
+    if (error == ECONNREFUSED || error == EPROTOTYPE || error == ELOOP)
+        return absent(client, path, strerror(error));
+    return failed(client, "cannot connect to %s: %s", path, strerror(error));
+}
+
 enum client_result client_open(struct client *client, const char *path, unsigned patience_s)
 {
     struct sockaddr_un address  = {.sun_family = AF_UNIX};
     struct timeval     patience = {.tv_sec = patience_s};
 
-    *client = (struct client){.fd = -1};
+    *client = (struct client){.fd = -1, .patience_s = patience_s};
     if (strlen(path) >= sizeof(address.sun_path))
         return failed(client, "%s: too long for a socket's path", path);
     memcpy(address.sun_path, path, strlen(path) + 1);
@@ -41,15 +97,9 @@ enum client_result client_open(struct client *client, const char *path, unsigned
         return failed(client, "no socket: %s", strerror(errno));
     setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-
     if (connect(client->fd, (const struct sockaddr *) &address, sizeof(address)) == 0)
         return CLIENT_DONE;
-    int error = errno;
-    if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR) {
-        failed(client, "no daemon listens at %s", path);
-        return CLIENT_ABSENT;
-    }
-    return failed(client, "cannot connect to %s: %s", path, strerror(error));
+    return explain(client, path, errno);
 }
 
 /* What cannot be sent is no error yet: the daemon may have said why it hung up. */
@@ -78,7 +128,8 @@ static enum client_result client_read_line(struct client *client, struct view *r
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)
-            return failed(client, "the daemon does not answer");
+            return failed(client, "the daemon does not answer within %u s: is it stopped, or busy?",
+                          client->patience_s);
         if (count < 0)
             return failed(client, "lost the daemon: %s", strerror(errno));
         if (count == 0)

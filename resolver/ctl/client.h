@@ -14,7 +14,8 @@ enum {
 
 struct client {
     int          fd;
-    json_int_t   id; /* of the latest request */
+    unsigned     patience_s; /* how long the daemon may be silent */
+    json_int_t   id;         /* of the latest request */
     struct lines input;
     int          code;                /* the daemon's error code; 0: the failure is on this side of the socket */
     char         why[CLIENT_WHY_MAX]; /* what failed, in words */

@@ -3,7 +3,13 @@
  */
 #include "ctl/commands.h"
 
+#include "base/spelling.h"
+
 #include <string.h>
+
+enum {
+    NEAR_MAX = 64 /* bytes of words that may be a command's */
+};
 
 static const struct command commands[] = {
 #define COMMAND(words, method, printer, help, ...) {words, method, print_##printer, help, __VA_ARGS__},
@@ -41,16 +47,83 @@ const struct command *command_find(int count, char *const *words, int *ret_used)
     return best;
 }
 
-void commands_usage(FILE *to, const char *program, const char *start)
+/* Whether `command` is `start`, or begins with it. */
+static bool is_below(const char *command, const char *start)
 {
-    char   synopsis[SYNOPSIS_MAX];
     size_t len = strlen(start);
 
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        const char *words = commands[i].words;
-        if (strncmp(words, start, len) == 0 && (words[len] == ' ' || words[len] == 0))
-            fprintf(to, "usage: %s %s%s\n", program, words, arguments_synopsis(&commands[i].arguments, synopsis));
+    return strncmp(command, start, len) == 0 && (command[len] == ' ' || command[len] == 0);
+}
+
+/* As many of the given words as `command` has, with a blank between. */
+static void join(const char *command, int count, char *const *words, char text[NEAR_MAX])
+{
+    size_t len = 0;
+
+    text[0] = 0;
+    for (int i = 0; i < count && command && len < NEAR_MAX; i++) {
+        len += (size_t) snprintf(text + len, NEAR_MAX - len, "%s%s", i > 0 ? " " : "", words[i]);
+        command = strchr(command + 1, ' ');
     }
+}
+
+const char *command_nearest(const char *start, int count, char *const *words)
+{
+    const char *nearest = NULL;
+    size_t      best = SIZE_MAX, known = strlen(start);
+    char        given[NEAR_MAX];
+
+    for (int pass = 0; pass < 2; pass++) { /* of those as near, one of two words: it explains both */
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+            const char *candidate = commands[i].words;
+            if ((strchr(candidate, ' ') == NULL) != pass ||
+                (*start && (strcmp(candidate, start) == 0 || !is_below(candidate, start))))
+                continue;
+            join(candidate, count, words, given);
+            if (strlen(given) >= known && spelling_is_nearer(given + known, candidate + known, &best))
+                nearest = candidate;
+        }
+    }
+    return nearest;
+}
+
+bool commands_have_option(const char *flag)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        const struct argument *list = commands[i].arguments.list;
+        for (size_t j = 0; j < ARGUMENTS_MAX && list[j].key; j++)
+            if (list[j].flag && list[j].kind != ARGUMENT_FLAG && strcmp(list[j].flag, flag) == 0)
+                return true;
+    }
+    return false;
+}
+
+void command_usage(FILE *to, const char *program, const struct command *command)
+{
+    char synopsis[SYNOPSIS_MAX];
+
+    fprintf(to, "usage: %s %s%s\n", program, command->words, arguments_synopsis(&command->arguments, synopsis));
+}
+
+void commands_usage(FILE *to, const char *program, const char *start)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (is_below(commands[i].words, start))
+            command_usage(to, program, &commands[i]);
+}
+
+bool commands_describe(FILE *to, const char *program, const char *start)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (!is_below(commands[i].words, start))
+            continue;
+        found = true;
+        command_usage(to, program, &commands[i]);
+        fprintf(to, "      %s\n", commands[i].help);
+    }
+    return found;
 }
 
 void commands_help(FILE *to)

@@ -18,8 +18,19 @@ struct command {
 /* The command that the first words name, the longest match; *ret_used: how many words. NULL: none. */
 const struct command *command_find(int count, char *const *words, int *ret_used);
 
+/* The words of the command below `start` ("zones"; "": any) that the first words were meant to be; NULL: none is
+ * near. */
+const char *command_nearest(const char *start, int count, char *const *words);
+
+/* Whether some command has an option of this name ("--for") that takes the next word for its value. */
+bool commands_have_option(const char *flag);
+
+/* How to use this command, one line. */
+void command_usage(FILE *to, const char *program, const struct command *command);
 /* How to use each command that is `start` or begins with it, one a line. */
 void commands_usage(FILE *to, const char *program, const char *start);
+/* The same with their help; false: there is no such command. */
+bool commands_describe(FILE *to, const char *program, const char *start);
 /* The table of commands with their help. */
 void commands_help(FILE *to);
 

@@ -3,33 +3,83 @@
  */
 #include "ctl/import.h"
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     PIECE = 1000 /* zones a request: 300 kB or so */
 };
 
+static const char *name_of(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
+
+__attribute__((format(printf, 3, 4))) static json_t *wrong(struct client *client, const char *path, const char *format,
+                                                           ...)
+{
+    char    why[256];
+    va_list values;
+
+    va_start(values, format);
+    vsnprintf(why, sizeof(why), format, values);
+    va_end(values);
+    snprintf(client->why, sizeof(client->why), "%s: %s", name_of(path), why);
+    return NULL;
+}
+
+/* The file as JSON, the caller's; NULL: told. */
+static json_t *file_read(struct client *client, const char *path)
+{
+    bool         stdio = strcmp(path, "-") == 0;
+    FILE        *from  = stdio ? stdin : fopen(path, "re");
+    json_t      *file  = NULL;
+    struct stat  facts;
+    json_error_t error;
+
+    if (!from)
+        return wrong(client, path, "%s", strerror(errno));
+    if (fstat(fileno(from), &facts) == 0 && S_ISDIR(facts.st_mode))
+        wrong(client, path, "a directory, where a file is expected");
+    else if (!(file = json_loadf(from, JSON_REJECT_DUPLICATES, &error)) && error.position <= 0)
+        wrong(client, path, "empty, where an export is expected");
+    else if (!file)
+        snprintf(client->why, sizeof(client->why), "%s:%d:%d: %s", name_of(path), error.line,
+                 error.column > 0 ? error.column : 1, error.text);
+    if (!stdio)
+        fclose(from);
+    return file;
+}
+
+/* NULL, or what `file` lacks to be an export. */
+static const char *unfit(const json_t *file)
+{
+    const json_t *version = json_object_get(file, "version"), *zones = json_object_get(file, "zones");
+
+    if (json_is_array(file))
+        return NULL;
+    if (!version && !zones)
+        return "no export: it has neither \"version\" nor \"zones\"";
+    if (!version)
+        return "no export: \"version\" is missing";
+    if (!json_is_integer(version) || json_integer_value(version) != 1)
+        return "no export that this version knows: \"version\" must be 1";
+    if (!zones)
+        return "no export: \"zones\" is missing";
+    return json_is_array(zones) ? NULL : "no export: \"zones\" must be an array";
+}
+
 /* The array of zones, the caller's; NULL: `client->why` says it. */
 static json_t *import_read(struct client *client, const char *path)
 {
-    json_error_t error;
-    json_t      *zones   = NULL;
-    bool         stdio   = strcmp(path, "-") == 0;
-    json_t      *file    = stdio ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
-                                 : json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    json_t      *version = json_object_get(file, "version");
+    json_t     *file  = file_read(client, path);
+    const char *why   = file ? unfit(file) : NULL;
+    json_t     *zones = NULL;
 
-    if (!file) {
-        snprintf(client->why, sizeof(client->why), "%s:%d:%d: %s", path, error.line, error.column, error.text);
-        return NULL;
-    }
-    zones = json_is_array(file) ? file : json_object_get(file, "zones");
-    if (json_is_object(file) && (!json_is_integer(version) || json_integer_value(version) != 1))
-        snprintf(client->why, sizeof(client->why), "%s: not an export of version 1", path), zones = NULL;
-    else if (!json_is_array(zones))
-        snprintf(client->why, sizeof(client->why), "%s: \"zones\" must be an array", path), zones = NULL;
-    json_incref(zones);
+    if (why)
+        wrong(client, path, "%s", why);
+    else if (file)
+        zones = json_incref(json_is_array(file) ? file : json_object_get(file, "zones"));
     json_decref(file);
     return zones;
 }

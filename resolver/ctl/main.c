@@ -2,17 +2,21 @@
  * main.c: bywayctl. Reads the command line by the table of commands, asks the daemon one thing, prints what it said.
  *
  * commands.def  what there is         arguments  words → parameters      client  the socket
+ * options       bywayctl's own, anywhere on the line
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
  * order         zones as they are shown
  * import        the one command that is more than a call
  */
+#include "base/printable.h"
 #include "control/errors.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/import.h"
+#include "ctl/options.h"
 #include "ctl/order.h"
 #include "ctl/safe.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,73 +31,45 @@ enum {
     EXIT_ABSENT
 };
 
-enum {
-    PATIENCE_S = 60
-}; /* a probe takes some 10 s */
-
-struct options {
-    const char *socket;
-    bool        json, help, version;
-    int         used; /* words of the command line before the command */
-};
-
 /* One line to standard error, whatever bytes it is made of. */
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
 {
-    char   *text = NULL;
+    char   *text = NULL, *safe;
     va_list arguments;
 
     va_start(arguments, format);
     if (vasprintf(&text, format, arguments) < 0)
         abort();
     va_end(arguments);
-    fputs("bywayctl: ", stderr);
-    safe_print(stderr, text);
-    fputc('\n', stderr);
+    safe = malloc(4 * strlen(text) + 1);
+    if (!safe)
+        abort();
+    fprintf(stderr, "bywayctl: %s\n", printable_copy(text, safe, 4 * strlen(text) + 1));
+    free(safe);
     free(text);
+}
+
+/* A full disk is found out only when the text leaves. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_DONE;
+    complain("cannot write the answer: %m");
+    return EXIT_FAILED;
 }
 
 static void print_help(void)
 {
     printf("usage: bywayctl [-s SOCKET] [--json] COMMAND ...\n"
-           "Talks to a running bywayd.\n\n"
+           "Talks to a running bywayd. Options may stand anywhere.\n\n"
            "  -s, --socket SOCKET   where it listens (default: %s)\n"
            "  --json                print its answer as JSON\n"
-           "  -h, --help            this text\n"
+           "  -h, --help            this text; with a command: how to use it\n"
            "  -V, --version         the version of this program\n\n"
            "commands:\n",
            SOCKET_DEFAULT);
     commands_help(stdout);
     printf("\nexit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon there\n");
-}
-
-/* Reads what comes before the command. False: complained. */
-static bool options_read(int count, char *const *words, struct options *ret)
-{
-    *ret = (struct options){.socket = SOCKET_DEFAULT};
-    for (; ret->used < count && words[ret->used][0] == '-'; ret->used++) {
-        const char *word = words[ret->used];
-
-        if (strcmp(word, "--json") == 0) {
-            ret->json = true;
-        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-            ret->help = true;
-        } else if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-            ret->version = true;
-        } else if (strncmp(word, "--socket=", 9) == 0) {
-            ret->socket = word + 9;
-        } else if (strcmp(word, "-s") == 0 || strcmp(word, "--socket") == 0) {
-            if (++ret->used == count) {
-                complain("%s needs a value", word);
-                return false;
-            }
-            ret->socket = words[ret->used];
-        } else {
-            complain("unknown option \"%s\" (see bywayctl --help)", word);
-            return false;
-        }
-    }
-    return true;
 }
 
 static int complain_of_client(const struct client *client, const char *words, enum client_result result)
@@ -116,82 +92,136 @@ static bool sort_answer(const struct command *command, json_t *answer)
     return true;
 }
 
+/* How long the daemon may be silent. A probe waits for upstreams, a reload and an import may have much to read. */
+static unsigned patience_of(const struct command *command)
+{
+    static const char *const slow[] = {"zones.probe", "zones.import", "reload"};
+
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++)
+        if (strcmp(command->method, slow[i]) == 0)
+            return 30;
+    return 10;
+}
+
+/* Of an import: what was refused, in one line; the table has more of it. */
+static int judge_import(const struct command *command, json_t *answer)
+{
+    json_int_t  refused = json_integer_value(json_object_get(answer, "refused"));
+    json_t     *first   = json_array_get(json_object_get(answer, "refusals"), 0);
+    const char *zone    = json_string_value(json_object_get(first, "zone"));
+    const char *why     = json_string_value(json_object_get(first, "why"));
+
+    if (refused == 0)
+        return EXIT_DONE;
+    complain("%s: zones refused: %lld, the first: %s: %s", command->words, (long long) refused, zone ? zone : "-",
+             why ? why : "-");
+    return EXIT_FAILED;
+}
+
 /* Takes `params`. */
 static int command_run(const struct options *options, const struct command *command, json_t *params)
 {
     struct client      client;
     json_t            *answer = NULL;
+    const char        *path   = options->socket ? options->socket : SOCKET_DEFAULT;
     const char        *file   = json_string_value(json_object_get(params, "file"));
-    enum client_result result = client_open(&client, options->socket, PATIENCE_S);
+    enum client_result result = client_open(&client, path, patience_of(command));
 
     if (result == CLIENT_DONE)
         result = file ? import_run(&client, file, &answer)
                       : client_call(&client, command->method, json_incref(params), &answer);
     client_close(&client);
-    json_decref(params);
-    if (result != CLIENT_DONE)
+    if (result != CLIENT_DONE) {
+        json_decref(params);
         return complain_of_client(&client, command->words, result);
+    }
 
+    int status = EXIT_FAILED;
     if (!sort_answer(command, answer)) {
         complain("%s: out of memory", command->words);
-        json_decref(answer);
-        return EXIT_FAILED;
+        goto out;
     }
     if (options->json)
         safe_print_json(stdout, answer, JSON_COMPACT);
     else
         command->print(stdout, answer, (wall_t) time(NULL));
-    json_int_t refused = file ? json_integer_value(json_object_get(answer, "refused")) : 0;
+    status = printed();
+    if (status == EXIT_DONE && file)
+        status = judge_import(command, answer);
+out:
     json_decref(answer);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        complain("cannot write the answer: %m");
-        return EXIT_FAILED;
-    }
-    if (refused > 0) {
-        complain("%s: zones refused: %lld", command->words, (long long) refused);
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+    json_decref(params);
+    return status;
+}
+
+static int complain_of_command(int count, char *const *words)
+{
+    const char *nearest = command_nearest("", count, words);
+
+    if (nearest)
+        complain("unknown command \"%s\" (did you mean \"%s\"?)", words[0], nearest);
+    else
+        complain("unknown command \"%s\" (see bywayctl --help)", words[0]);
+    commands_usage(stderr, "bywayctl", nearest ? nearest : words[0]);
+    return EXIT_USAGE;
+}
+
+static int help(int count, char *const *words)
+{
+    int                   used    = 0;
+    const struct command *command = command_find(count, words, &used);
+
+    if (count == 0)
+        print_help();
+    else if (!commands_describe(stdout, "bywayctl", command ? command->words : words[0]))
+        return complain_of_command(count, words);
+    return printed();
+}
+
+/* A word that stands where no argument does may be a slip for a command of two words. */
+static int complain_of_arguments(const struct command *command, int used, const char *why, int count,
+                                 char *const *words)
+{
+    const char *nearest = command_nearest(command->words, count, words);
+
+    if (nearest)
+        complain("%s: %s (did you mean \"%s\"?)", command->words, why, nearest);
+    else
+        complain("%s: %s", command->words, why);
+    if (count > used && words[used][0] != '-')
+        commands_usage(stderr, "bywayctl", command->words);
+    else
+        command_usage(stderr, "bywayctl", command);
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
     struct options options;
-    char           why[ARGUMENTS_WHY_MAX];
-    int            used = 0;
+    char           complaint[OPTIONS_WHY_MAX], why[ARGUMENTS_WHY_MAX];
+    int            count = argc - 1, used = 0;
+    char         **words = argv + 1;
 
-    if (!options_read(argc - 1, argv + 1, &options))
+    signal(SIGPIPE, SIG_DFL); /* who stops reading is told nothing, whatever was inherited */
+    if (!options_take(&count, words, &options, complaint)) {
+        complain("%s", complaint);
         return EXIT_USAGE;
-    if (options.help) {
-        print_help();
-        return EXIT_DONE;
     }
+    if (options.help)
+        return help(count, words);
     if (options.version) {
         puts("bywayctl " BYWAY_VERSION);
-        return EXIT_DONE;
+        return printed();
     }
-
-    int          count = argc - 1 - options.used;
-    char *const *words = argv + 1 + options.used;
     if (count == 0) {
         complain("no command given (see bywayctl --help)");
         return EXIT_USAGE;
     }
     const struct command *command = command_find(count, words, &used);
-    if (!command) {
-        complain("unknown command \"%s\" (see bywayctl --help)", words[0]);
-        commands_usage(stderr, "bywayctl", words[0]);
-        return EXIT_USAGE;
-    }
-    if (count > used && (strcmp(words[used], "--help") == 0 || strcmp(words[used], "-h") == 0)) {
-        commands_usage(stdout, "bywayctl", command->words);
-        return EXIT_DONE;
-    }
+    if (!command)
+        return complain_of_command(count, words);
     json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
-    if (!params) {
-        complain("%s: %s", command->words, why);
-        commands_usage(stderr, "bywayctl", command->words);
-        return EXIT_USAGE;
-    }
+    if (!params)
+        return complain_of_arguments(command, used, why, count, words);
     return command_run(&options, command, params);
 }

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    REFUSALS_SHOWN = 10 /* of an import: --json has more */
+};
+
 static const char *text_of(json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -275,8 +279,15 @@ void print_imported(FILE *to, json_t *result, wall_t now)
     (void) now;
     say(to, "imported: %lld, skipped: %lld, refused: %lld", (long long) number_of(result, "imported"),
         (long long) number_of(result, "skipped"), (long long) number_of(result, "refused"));
-    if (json_array_size(refusals) > 0)
-        print_rows(to, refusals, "REFUSED WHY", refusal);
+    json_t    *first = json_array();
+    json_int_t more  = number_of(result, "refused") - REFUSALS_SHOWN;
+    for (size_t i = 0; i < REFUSALS_SHOWN && i < json_array_size(refusals); i++)
+        json_array_append(first, json_array_get(refusals, i));
+    if (json_array_size(first) > 0)
+        print_rows(to, first, "REFUSED WHY", refusal);
+    if (more > 0)
+        say(to, "and %lld more", (long long) more);
+    json_decref(first);
     print_not_stored(to, result);
 }
 

@@ -4,6 +4,7 @@
 #include "dns/compose.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "dns/opt.h"
 
 #include <assert.h>
@@ -32,7 +33,8 @@ size_t query_write(const struct query_form *form, uint8_t *out)
 
     header_write(form->id, FLAG_RD | FLAG_AD | (form->checking_disabled ? FLAG_CD : 0), true, form->edns, out);
     len += question_write(form->name, form->type, form->class, out + len);
-    const struct opt opt = {.dnssec_ok = form->dnssec_ok,
+    const struct opt opt = {.size      = form->size,
+                            .dnssec_ok = form->dnssec_ok,
                             .ede       = EDE_NONE,
                             .keepalive = {form->keepalive ? KEEPALIVE_ASKED : KEEPALIVE_NONE, 0}};
     if (form->edns)
@@ -42,7 +44,12 @@ size_t query_write(const struct query_form *form, uint8_t *out)
 
 static size_t asked_opt_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
 {
-    return opt_write(&(struct opt){asked->dnssec_ok, rcode, ede, asked->keepalive}, out);
+    return opt_write(&(struct opt){.size      = LIMIT_UDP_PAYLOAD,
+                                   .dnssec_ok = asked->dnssec_ok,
+                                   .rcode     = rcode,
+                                   .ede       = ede,
+                                   .keepalive = asked->keepalive},
+                     out);
 }
 
 size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
@@ -78,6 +85,16 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
     return len;
 }
 
+size_t any_declined_write(const struct asked *asked, uint8_t *out)
+{
+    static const uint8_t    data[] = "\7RFC8482"; /* CPU; the NUL that ends it is the empty OS */
+    const struct own_record record = {SECTION_ANSWER, MESSAGE_HEADER, TYPE_HINFO, ANY_TTL, {data, sizeof(data)}};
+    size_t                  len    = own_answer_write(asked, RCODE_NOERROR, &record, out);
+
+    put_u16(out + 2, (uint16_t) (get_u16(out + 2) & ~FLAG_AA));
+    return len;
+}
+
 size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out)
 {
     const struct question *question = &query->question;
@@ -90,7 +107,10 @@ size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out
     if (query->has_question)
         len += question_write(question->name, question->type, question->class, out + len);
     if (query->edns.present)
-        len += opt_write(&(struct opt){.dnssec_ok = query->edns.dnssec_ok, .rcode = rcode, .ede = EDE_NONE}, out + len);
+        len += opt_write(
+            &(struct opt){
+                .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->edns.dnssec_ok, .rcode = rcode, .ede = EDE_NONE},
+            out + len);
     return len;
 }
 

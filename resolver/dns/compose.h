@@ -7,10 +7,11 @@
 #include "dns/edit.h"
 
 struct query_form {
-    struct view name; /* written as it is: the caller has mixed its case */
+    struct view name; /* written as it is */
     uint16_t    id;
     uint16_t    type, class;
-    bool        edns;      /* OPT with 1232 bytes */
+    bool        edns;
+    uint16_t    size;      /* only with edns: bytes that a reply over UDP may have */
     bool        dnssec_ok; /* only with edns */
     bool        keepalive; /* only with edns: asks how long a TCP connection is kept (RFC 7828); the one option ever */
     bool        checking_disabled;
@@ -46,6 +47,10 @@ static inline uint16_t name_pointer(size_t at) { return (uint16_t) (0xc000 | at)
 /* An authoritative answer with that one record. Returns its length. `out` holds at least 512, `data` at most 100 bytes,
  * so that it fits any client. */
 size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, uint8_t *out);
+
+/* What stands for the records of ANY where upstreams decline it: one HINFO (RFC 8482, 4.2). Returns its length; `out`
+ * holds at least 512. */
+size_t any_declined_write(const struct asked *asked, uint8_t *out);
 
 /* The answer to a query that message_receive() did not accept: header with the id, opcode and RD echoed, the question
  * where it could be read. */

@@ -106,13 +106,14 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
     size_t   opt_min      = asked->edns ? OPT_LEN : 0;
     bool     fits, any;
 
-    struct opt opt = {.dnssec_ok = asked->dnssec_ok, .ede = ede, .keepalive = asked->keepalive};
+    struct opt opt = {
+        .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = asked->dnssec_ok, .ede = ede, .keepalive = asked->keepalive};
 
     assert(len >= question_end);
     /* An option that alone would cost the records is left out. */
     fits = len + opt_min <= limit;
     if (fits && asked->edns && len + opt_len(&opt) > limit)
-        opt = (struct opt){.dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE};
+        opt = (struct opt){.size = LIMIT_UDP_PAYLOAD, .dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE};
     /* Whoever sent DO may validate, and no signature covers that HINFO. */
     any = !fits && asked->limit < LIMIT_TCP_MESSAGE && asked->type == TYPE_ANY && !asked->dnssec_ok &&
           (flags & FLAG_RCODE) == RCODE_NOERROR;

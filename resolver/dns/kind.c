@@ -104,6 +104,23 @@ static void find_chain_end(const struct message *reply, struct kind *ret)
         ret->has_alias = true;
 }
 
+/* RFC 1035, 3.4.1 and RFC 3596, 2.2. */
+static bool is_bad_address(const struct record *record)
+{
+    return record->class == CLASS_IN &&
+           ((record->type == TYPE_A && record->data.len != 4) || (record->type == TYPE_AAAA && record->data.len != 16));
+}
+
+static bool has_bad_address(const struct message *reply)
+{
+    struct record record = {0};
+
+    while (message_next(reply, &record) && record.section == SECTION_ANSWER)
+        if (is_bad_address(&record))
+            return true;
+    return false;
+}
+
 /* `at_question`: *name is the question's, where most owners are a pointer to it. */
 static bool has_answer(const struct message *reply, const struct name *name, bool at_question)
 {
@@ -160,6 +177,8 @@ static enum outcome judge_records(const struct message *reply, struct kind *ret)
 
     find_chain_end(reply, ret);
     has_ns = find_soa(reply, ret);
+    if (has_bad_address(reply))
+        return OUTCOME_MALFORMED;
     if (reply->rcode == RCODE_NXDOMAIN)
         return OUTCOME_NXDOMAIN;
     if (reply->rcode == RCODE_YXDOMAIN || has_answer(reply, &ret->alias, !ret->has_alias))
@@ -171,15 +190,15 @@ static enum outcome judge_records(const struct message *reply, struct kind *ret)
 
 void kind_judge(const struct message *reply, struct kind *ret)
 {
-    bool refuses_edns = reply->rcode == RCODE_FORMERR || reply->rcode == RCODE_NOTIMP || reply->rcode == RCODE_BADVERS;
-    bool bad_version  = reply->rcode == RCODE_BADVERS || reply->edns.version > 0;
+    bool refuses     = reply->rcode == RCODE_NOTIMP || reply->rcode == RCODE_BADVERS;
+    bool bad_version = reply->rcode == RCODE_BADVERS || reply->edns.version > 0;
 
     memset(ret, 0, offsetof(struct kind, alias));
     ret->negative_ttl = 0;
     ret->alias.len = ret->zone.len = 0;
     ret->ede                       = reply->edns.ede;
     ret->truncated                 = (reply->flags & FLAG_TC) != 0;
-    ret->edns_refused              = refuses_edns && (!reply->edns.present || bad_version);
+    ret->edns_refused = reply->rcode == RCODE_FORMERR || (refuses && (!reply->edns.present || bad_version));
 
     if ((reply->flags & FLAG_QR) == 0 || (reply->flags & FLAG_OPCODE) != 0)
         ret->outcome = OUTCOME_MALFORMED;
@@ -210,4 +229,22 @@ enum bogus kind_bogus(const struct kind *kind)
     default:
         return BOGUS_NOT;
     }
+}
+
+bool kind_has_proof(const struct message *reply)
+{
+    struct record record = {0};
+    while (message_next(reply, &record))
+        if (record.section == SECTION_AUTHORITY && (record.type == TYPE_NSEC || record.type == TYPE_NSEC3))
+            return true;
+    return false;
+}
+
+uint32_t kind_lifetime(const struct kind *kind, const struct message *reply)
+{
+    struct record record = {0};
+    uint32_t      least  = kind->outcome != OUTCOME_ANSWER && kind->has_soa ? kind->negative_ttl : UINT32_MAX;
+    while (message_next(reply, &record) && record.section == SECTION_ANSWER)
+        least = record.ttl < least ? record.ttl : least;
+    return least == UINT32_MAX ? 0 : least;
 }

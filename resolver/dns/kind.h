@@ -20,7 +20,7 @@ static inline bool outcome_usable(enum outcome outcome) { return outcome <= OUTC
 struct kind {
     enum outcome outcome;   /* ANSWER, NXDOMAIN, NODATA, SERVFAIL, REFUSED or MALFORMED */
     bool         truncated; /* TC: never final, ask over TCP */
-    bool edns_refused; /* FORMERR, NOTIMP or BADVERS in a reply without OPT or with a version: ask again without EDNS */
+    bool edns_refused; /* FORMERR, or NOTIMP or BADVERS without OPT or with a version: ask again with less of EDNS */
     bool has_alias;    /* the answer follows a CNAME or DNAME from the question's name */
     bool has_soa;      /* `zone` and `negative_ttl` are set */
     int  ede;
@@ -44,7 +44,12 @@ enum bogus kind_bogus(const struct kind *kind);
  * CNAME and DNAME in the answer section, in any order, 32 steps at most: NXDOMAIN by rcode; ANSWER if a record of the
  * asked type (any for ANY) stands at the end; else NODATA if there is an SOA, or an empty answer, or a chain; a
  * referral (NS without SOA, empty answer, no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer; records that have nothing
- * to do with the question are MALFORMED. */
+ * to do with the question are MALFORMED, and so is an answer with an address of a wrong length. */
 void kind_judge(const struct message *reply, struct kind *ret);
+
+/* True if the reply brings NSEC or NSEC3 records: a denial that a cache may have made of those (RFC 8198). */
+bool kind_has_proof(const struct message *reply);
+/* How long a cache may keep that reply, s: the least TTL of its answer, or its negative TTL. 0: it has neither. */
+uint32_t kind_lifetime(const struct kind *kind, const struct message *reply);
 
 #endif

@@ -1,12 +1,10 @@
 /*
- * opt.h: the OPT record (RFC 6891) that byway puts into its messages; it advertises 1232 bytes. For edit.c and
- * compose.c.
+ * opt.h: the OPT record (RFC 6891) that byway puts into its messages. For edit.c and compose.c.
  */
 #ifndef DNS_OPT_H
 #define DNS_OPT_H
 
 #include "base/bytes.h"
-#include "base/limits.h"
 #include "dns/message.h"
 
 #include <string.h>
@@ -20,6 +18,7 @@ enum {
 };
 
 struct opt {
+    uint16_t         size; /* bytes of a message over UDP that its sender can take */
     bool             dnssec_ok;
     unsigned         rcode; /* all 12 bits; its upper ones are written */
     int              ede;
@@ -81,7 +80,7 @@ static inline size_t opt_write(const struct opt *opt, uint8_t *out)
     size_t len = opt_len(opt);
     out[0]     = 0;
     put_u16(out + 1, TYPE_OPT);
-    put_u16(out + 3, LIMIT_UDP_PAYLOAD);
+    put_u16(out + 3, opt->size);
     put_u32(out + 5, (uint32_t) (opt->rcode >> 4) << 24 | (opt->dnssec_ok ? 0x8000 : 0));
     put_u16(out + 9, (uint16_t) (len - OPT_LEN));
     opt_write_keepalive(&opt->keepalive, out + OPT_LEN);

@@ -301,6 +301,8 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
     enum zone_state from = zone->condition.state;
     count(learner, zone, (size_t) -1);
     zone->condition = next;
+    if (evidence != EVIDENCE_POSTPONED)
+        zone->waited_out = false;
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
     tell_kin(learner, zone, from, evidence, now);
@@ -342,10 +344,28 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
     return apply(learner, zone, evidence, reason, now) ? zone : NULL;
 }
 
-void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+bool learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
                         msec_t now)
 {
-    apply(learner, zone, evidence, reason, now);
+    return apply(learner, zone, evidence, reason, now);
+}
+
+void learner_hurry(struct learner *learner, struct zone *zone, msec_t now)
+{
+    msec_t soonest = msec_max(now, zone->condition.last_failure + learner->limits.zone.recheck_first);
+    if (zone->condition.state != ZONE_BLOCKED || zone->condition.next <= soonest)
+        return;
+    zone->condition.next = soonest;
+    set_timers(learner, zone);
+}
+
+void learner_wait_out(struct learner *learner, struct zone *zone, msec_t until)
+{
+    if (zone->condition.state != ZONE_RECOVERING)
+        return;
+    zone->waited_out     = true;
+    zone->condition.next = msec_min(until, zone->condition.next + learner->limits.zone.recheck_max);
+    set_timers(learner, zone);
 }
 
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now)
@@ -425,7 +445,7 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     zone->pin       = pin;
     zone->pin_until = until;
     settle(learner, zone, zone->condition.state, WHY_PINNED, now);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return zone;
 }
 
@@ -436,7 +456,7 @@ static void unpin(struct learner *learner, struct zone *zone, enum zone_why why,
     zone->pin_until = MSEC_NEVER;
     set_note(zone, NULL);
     settle(learner, zone, zone->condition.state, why, now);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
 }
 
 bool learner_unpin(struct learner *learner, struct view name, msec_t now)
@@ -476,7 +496,7 @@ size_t learner_forget(struct learner *learner, struct view name, msec_t now)
     struct forgetting forgetting = {.learner = learner, .now = now};
     good_unmark(learner->former, name);
     table_each_of(learner->table, name, forget_one, &forgetting);
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return forgetting.count;
 }
 
@@ -518,25 +538,25 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
         zone->pin_until = pin_until;
     }
     atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
-    table_turn_over(learner->table);
+    epoch_turn(table_epoch(learner->table));
     return settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }
 
 struct dropping {
     struct learner *learner;
-    msec_t          now;
+    msec_t          since, now;
 };
 
 static void drop_if_suspect(void *context, struct zone *zone)
 {
     struct dropping *dropping = context;
-    if (zone->condition.state == ZONE_SUSPECT)
+    if (zone->condition.state == ZONE_SUSPECT && zone->condition.last_failure >= dropping->since)
         forget(dropping->learner, zone, WHY_OUTAGE, dropping->now);
 }
 
-void learner_drop_suspicions(struct learner *learner, msec_t now)
+void learner_drop_suspicions(struct learner *learner, msec_t since, msec_t now)
 {
-    struct dropping dropping = {.learner = learner, .now = now};
+    struct dropping dropping = {.learner = learner, .since = since, .now = now};
     if (learner->counts.states[ZONE_SUSPECT] > 0)
         table_each(learner->table, drop_if_suspect, &dropping);
 }

@@ -57,9 +57,15 @@ struct zone_id {
  * if it is (still) listed, else NULL: it is clear, a cap forbids it, or no memory. */
 struct zone *learner_apply(struct learner *learner, const struct zone_id *id, enum evidence evidence,
                            enum zone_reason reason, struct view asked, uint16_t asked_type, msec_t now);
-/* The same for a zone in hand; it may be gone after this. */
-void learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
+/* The same for a zone in hand. False: it is not listed any more. */
+bool learner_apply_zone(struct learner *learner, struct zone *zone, enum evidence evidence, enum zone_reason reason,
                         msec_t now);
+
+/* A blocked zone is rechecked now, or recheck_first after its last failure. */
+void learner_hurry(struct learner *learner, struct zone *zone, msec_t now);
+/* A recovering zone is rechecked then, if recheck_max allows: until then its question may be answered from a cache.
+ * Sets zone->waited_out until the next evidence. */
+void learner_wait_out(struct learner *learner, struct zone *zone, msec_t until);
 
 /* True if the zone was found blocked, and recovered, within FORMER_LIFE. */
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now);
@@ -93,8 +99,9 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
                              enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
                              struct view asked, uint16_t asked_type, msec_t last_used, msec_t now);
 
-/* Domestic is down: what looked like a failing zone was its silence. Every suspicion is dropped. */
-void learner_drop_suspicions(struct learner *learner, msec_t now);
+/* Domestic is down, or in trouble: what looked like a failing zone was its own doing. Every suspicion that failed at
+ * `since` or later for the last time is dropped. */
+void learner_drop_suspicions(struct learner *learner, msec_t since, msec_t now);
 
 /* When the next pin or suspicion ends, and ending those that are over. Not to be kept waiting by rechecks. */
 msec_t learner_next_end(const struct learner *learner);

@@ -38,7 +38,7 @@ struct table {
     struct hash_key        key;
     size_t                 count;
     struct zone           *retired;
-    _Atomic uint64_t       turn;
+    struct epoch           epoch;
     _Atomic uint32_t       depths[4]; /* bit n: some entry has or had n labels, so that a lookup skips the rest */
     _Atomic(struct zone *) buckets[];
 };
@@ -215,9 +215,7 @@ struct zone *table_add(struct table *table, struct view name, enum zone_scope sc
     return zone;
 }
 
-uint64_t table_turn(const struct table *table) { return atomic_load(&table->turn); }
-
-void table_turn_over(struct table *table) { atomic_fetch_add(&table->turn, 1); }
+struct epoch *table_epoch(struct table *table) { return &table->epoch; }
 
 void table_publish(struct zone *zone)
 {

@@ -8,6 +8,7 @@
 #ifndef LEARN_TABLE_H
 #define LEARN_TABLE_H
 
+#include "base/epoch.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/timers.h"
@@ -47,10 +48,11 @@ struct zone { /* a million of them must fit: mind the padding */
     struct list            kin; /* if `set`: in its members */
     enum zone_source       source : 8;
     enum pin               pin : 8;
-    bool                   proved; /* clear, and answered by domestic though a zone above it is blocked */
-    bool                   stored; /* the journal has it */
-    uint16_t               batch;  /* number; 0: none (batch.h) */
-    uint16_t               domain; /* the learner's number of its registrable domain; 0: none */
+    bool                   proved;     /* clear, and answered by domestic though a zone above it is blocked */
+    bool                   stored;     /* the journal has it */
+    bool                   waited_out; /* recovering: what a cache had of its question is gone */
+    uint16_t               batch;      /* number; 0: none (batch.h) */
+    uint16_t               domain;     /* the learner's number of its registrable domain; 0: none */
 
     /* never changed; apart from the bit fields above, which the writer writes: neighbours among these are one memory
      * location */
@@ -95,10 +97,8 @@ struct zone *table_get(const struct table *table, struct view name, enum zone_sc
  * no memory. */
 struct zone *table_add(struct table *table, struct view name, enum zone_scope scope, uint16_t type, struct view asked,
                        uint16_t asked_type);
-/* Counts what makes every earlier question one that was asked in vain: a pin, unpin, forget or import, and the return
- * of an upstream that was down. Any thread reads it, the writer moves it on. */
-uint64_t table_turn(const struct table *table);
-void     table_turn_over(struct table *table);
+/* Of all that is looked up in this table, and of the setup in force. */
+struct epoch *table_epoch(struct table *table);
 /* Publishes condition and pin. */
 void table_publish(struct zone *zone);
 /* Readers no longer find it; the writer may use it until table_reclaim(). */

@@ -93,7 +93,7 @@ static void next_listed(struct condition *zone, enum evidence evidence, enum zon
         break;
     case EVIDENCE_FINE: /* [8] */
         if (zone->state == ZONE_BLOCKED)
-            zone->next = msec_min(zone->next, now);
+            zone->next = msec_min(zone->next, msec_max(now, zone->last_failure + limits->recheck_first));
         break;
     default: /* [9] */
         break;

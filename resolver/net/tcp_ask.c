@@ -1,355 +1,409 @@
 /*
- * Questions to upstreams over kept TCP connections.
- *
- * Happy path: tcp_ask_open puts the question on an open connection to that server or opens one; on_ready connects,
- * sends, reads; read_messages finds each message's ticket by id; on_sweep closes what was idle for its time.
- * Failure modes:
- *   - the server closes the connection, or only its own side of it, or resets it, or speaks nonsense: each ticket that
- *     was not answered moves at once to a fresh connection, and once more each time that one breaks after an answer
- *     (servers of old answer one question and close). They spread over several, for one of the questions may be what
- *     breaks the connection. If a fresh one breaks without any answer its tickets are told;
- *   - no connection comes about: its tickets are told;
- *   - the server falls silent (a middlebox forgot the connection), answers other ids, or never ends a message: a
- *     connection without an answer for DOUBT_MS after a question takes no more questions until one comes, and closes
- *     once nobody waits on it; and TCP itself gives up on unacknowledged bytes after UNACKED_MS;
- *   - a ticket is released before its reply: its id stays taken on the connection until the reply comes, so that a late
- *     one is never taken for the reply to another question.
+ * tcp_ask.c: see tcp_ask.h; numbers in brackets are its points. Which question goes on which connection; what a
+ * connection is, tcp_link.h says.
  *
  * Must not know: DNS beyond the id and the two length bytes. Called by server/.
  */
 #include "net/tcp_ask.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
-#include "base/list.h"
-#include "dns/frame.h"
-#include "net/output.h"
-#include "net/socket.h"
+#include "net/tcp_pool.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-    IDLE_MS        = 10000,    /* RFC 7766 wants seconds; servers that are less patient close it themselves */
     IDLE_MAX_MS    = 30000,    /* however patient the server is: what stands between may forget the connection */
     IDLE_MARGIN_MS = 2000,     /* before the server's time is over: SWEEP_MS, and a question on its way */
     SWEEP_MS       = 1000,     /* at most this late */
-    QUESTIONS      = 1000,     /* on one connection, the forgotten ones included */
-    BUCKETS        = 64,       /* a power of two; tickets of a connection by the low bits of their id */
-    DOUBT_MS       = 1000,     /* slower than any working server's first sign of life on an open connection */
-    UNACKED_MS     = 5000,     /* longer than anybody waits for the reply */
+    AGAIN_MS       = 100,      /* until a question that stalls, and found no connection, is looked at once more */
+    QUEUE          = 1000,     /* questions that wait for a connection to one server */
     READ           = 64 << 10, /* bytes read in a wakeup */
+    PLACES         = 2,        /* connections that one question is on at once */
 };
 
 struct tcp_ticket {
-    struct list        link;       /* in its connection's bucket, or among the broken */
-    struct connection *connection; /* NULL: broken, only to be released */
-    void              *owner;
-    bool               replied, retried;
-    bool               released; /* keeps the id taken until the reply comes */
-    size_t             len;
-    uint8_t            question[];
+    struct list      link;         /* in its upstream's queue */
+    struct list      replied_link; /* in its link's list of those that it has answered */
+    struct upstream *upstream;     /* NULL: it is broken or answered, and only to be released */
+    struct tcp_sent *places[PLACES];
+    struct tcp_link *replied_on; /* NULL: there was none, or it is gone */
+    void            *owner;
+    bool             retried;
+    unsigned         stall; /* ms */
+    size_t           len;
+    uint8_t          question[];
 };
-
-enum connection_state {
-    CONNECTING,
-    OPEN,
-    CLOSED, /* waits for libuv */
-};
-
-struct connection {
-    struct list           link;
-    struct tcp_ask       *ask;
-    uv_poll_t             poll;
-    int                   fd;
-    enum connection_state state;
-    struct address        server;
-    struct frames         in;
-    struct output         out;
-    struct list           buckets[BUCKETS];
-    unsigned              questions; /* in the buckets */
-    unsigned              waiting;   /* of these, not released */
-    uint64_t              answers;   /* to questions of ours */
-    uint64_t              asked;     /* uv_now() of the first question since the last answer; 0: none */
-    uint64_t              idle_since;
-    unsigned              idle_ms; /* 0: no more questions, and closed when nobody waits */
-    int                   events;  /* watched */
+struct upstream { /* one address */
+    struct list     link;
+    struct tcp_ask *ask;
+    struct tcp_pool pool;  /* its links' owner */
+    struct list     queue; /* tickets that wait for a connection [5] */
+    unsigned        queue_count;
 };
 
 struct tcp_ask {
     uv_loop_t *loop;
     tcp_ask_fn handle;
     void (*begin)(void *context);
-    void                *context;
-    struct tcp_ask_stats stats;
-    uv_timer_t           sweep;
-    unsigned             handles; /* not yet closed */
-    unsigned             tickets; /* not released */
-    struct list          connections;
-    uint8_t              input[READ];
+    void                 *context;
+    struct tcp_ask_stats  stats;
+    struct tcp_link_hooks hooks;
+    uv_timer_t            sweep, stalls;
+    uint64_t              stalls_due; /* when `stalls` fires; 0: it does not run */
+    unsigned              handles;    /* not yet closed */
+    unsigned              tickets;    /* not released */
+    struct list           upstreams;
+    uint8_t               input[READ];
 };
 
 static uint16_t id_of(const struct tcp_ticket *ticket) { return get_u16(ticket->question); }
 
-static struct list *bucket_of(struct connection *connection, uint16_t id)
+static struct upstream *upstream_of(const struct tcp_link *link)
 {
-    return &connection->buckets[id & (BUCKETS - 1)];
+    return CONTAINER_OF((struct tcp_pool *) link->owner, struct upstream, pool);
 }
 
-static struct tcp_ticket *find_ticket(struct connection *connection, uint16_t id)
-{
-    LIST_EACH (link, next, bucket_of(connection, id)) {
-        struct tcp_ticket *ticket = CONTAINER_OF(link, struct tcp_ticket, link);
-        if (id_of(ticket) == id)
-            return ticket;
-    }
-    return NULL;
-}
+static struct view question_of(const struct tcp_ticket *ticket) { return (struct view){ticket->question, ticket->len}; }
 
-static bool is_doubtful(const struct connection *connection)
-{
-    return connection->asked > 0 && uv_now(connection->ask->loop) - connection->asked >= DOUBT_MS;
-}
+/* ---- timers ---- */
 
-static void detach(struct tcp_ticket *ticket)
-{
-    struct connection *connection = ticket->connection;
-    list_remove(&ticket->link);
-    ticket->connection = NULL;
-    connection->questions--;
-    if (ticket->released)
-        return;
-    if (--connection->waiting == 0)
-        connection->idle_since = uv_now(connection->ask->loop);
-}
-
-/* ---- opening and closing ---- */
-
-static void drop_handle(struct tcp_ask *ask)
-{
-    if (--ask->handles == 0)
-        free(ask);
-}
-
-static void on_connection_closed(uv_handle_t *handle)
-{
-    struct connection *connection = handle->data;
-    drop_handle(connection->ask);
-    frames_fini(&connection->in);
-    output_fini(&connection->out);
-    free(connection);
-}
-
-/* Closes; the tickets that somebody holds are moved to `ret_lost`, the others freed. */
-static void shut(struct connection *connection, struct list *ret_lost)
-{
-    list_init(ret_lost);
-    if (connection->state == CLOSED)
-        return;
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        LIST_EACH (link, next, &connection->buckets[i]) {
-            struct tcp_ticket *ticket = CONTAINER_OF(link, struct tcp_ticket, link);
-            detach(ticket);
-            if (ticket->released)
-                free(ticket);
-            else
-                list_append(ret_lost, &ticket->link);
-        }
-    }
-    connection->state = CLOSED;
-    list_remove(&connection->link);
-    connection->ask->stats.connections--;
-    uv_close((uv_handle_t *) &connection->poll, on_connection_closed);
-    close(connection->fd);
-}
-
-static void shut_idle(struct connection *connection)
-{
-    struct list lost;
-    assert(connection->waiting == 0);
-    shut(connection, &lost);
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events);
 static void on_sweep(uv_timer_t *timer);
+static void on_stalls(uv_timer_t *timer);
 
-static void watch(struct connection *connection)
+static void look_at_stalls(struct tcp_ask *ask, uint64_t due)
 {
-    int events = UV_READABLE | (output_waiting(&connection->out) > 0 ? UV_WRITABLE : 0);
-    if (connection->state == CONNECTING)
-        events = UV_WRITABLE;
-    if (events == connection->events)
+    if (ask->stalls_due != 0 && ask->stalls_due <= due)
         return;
-    int error = uv_poll_start(&connection->poll, events, on_ready);
-    assert(error == 0);
-    (void) error;
-    connection->events = events;
+    uint64_t now    = uv_now(ask->loop);
+    ask->stalls_due = due;
+    uv_timer_start(&ask->stalls, on_stalls, due > now ? due - now : 0, 0);
 }
 
-static int dial(const struct address *server)
-{
-    int fd = socket_open(server, SOCK_STREAM);
-    if (fd < 0)
-        return fd;
-    int error = socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (error == 0)
-        error = socket_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
-    if (error == 0 && connect(fd, &server->any, server->len) < 0 && errno != EINPROGRESS)
-        error = -errno;
-    if (error == 0)
-        return fd;
-    close(fd);
-    return error;
-}
+/* ---- upstreams ---- */
 
-static unsigned connections_to(const struct tcp_ask *ask, const struct address *server)
+static struct upstream *get_upstream(struct tcp_ask *ask, const struct address *address)
 {
-    unsigned count = 0;
-    LIST_EACH (link, next, &ask->connections)
-        count += address_equal(&CONTAINER_OF(link, struct connection, link)->server, server);
-    return count;
-}
-
-static int open_connection(struct tcp_ask *ask, const struct address *server, struct connection **ret)
-{
-    if (connections_to(ask, server) >= LIMIT_TCP_UPSTREAM)
-        return -EBUSY;
-    int fd = dial(server);
-    if (fd < 0)
-        return fd;
-    struct connection *connection = calloc(1, sizeof(*connection));
-    int                error      = connection ? uv_poll_init(ask->loop, &connection->poll, fd) : -ENOMEM;
-    if (error < 0) {
-        free(connection);
-        close(fd);
-        return error;
+    LIST_EACH (item, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
+        if (address_equal(&upstream->pool.address, address))
+            return upstream;
     }
-    connection->poll.data = connection;
-    connection->ask       = ask;
-    connection->fd        = fd;
-    connection->server    = *server;
-    frames_init(&connection->in);
-    for (unsigned i = 0; i < BUCKETS; i++)
-        list_init(&connection->buckets[i]);
-    list_append(&ask->connections, &connection->link);
-    connection->idle_since = uv_now(ask->loop);
-    connection->idle_ms    = IDLE_MS;
-    ask->handles++;
-    ask->stats.opened++;
-    ask->stats.connections++;
-    watch(connection);
+    struct upstream *upstream = calloc(1, sizeof(*upstream));
+    if (!upstream)
+        return NULL;
+    upstream->ask = ask;
+    tcp_pool_init(&upstream->pool, ask->loop, address, &ask->hooks);
+    list_init(&upstream->queue);
+    list_append(&ask->upstreams, &upstream->link);
     if (!uv_is_active((uv_handle_t *) &ask->sweep))
         uv_timer_start(&ask->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    *ret = connection;
+    return upstream;
+}
+
+/* The other of the two; NULL: there is none. */
+static struct tcp_sent *other_place(const struct tcp_ticket *ticket, const struct tcp_sent *sent)
+{
+    return ticket->places[ticket->places[0] == sent];
+}
+
+static void clear_place(struct tcp_ticket *ticket, const struct tcp_sent *sent)
+{
+    ticket->places[ticket->places[0] != sent] = NULL;
+}
+
+static void drop_place(struct tcp_ticket *ticket, struct tcp_sent *sent)
+{
+    clear_place(ticket, sent);
+    tcp_link_forget(sent);
+}
+
+static int put(struct tcp_link *link, struct tcp_ticket *ticket)
+{
+    struct tcp_ask  *ask  = ticket->upstream->ask;
+    struct tcp_sent *sent = tcp_link_send(link, question_of(ticket), ticket);
+    if (!sent)
+        return -ENOMEM;
+    ticket->places[ticket->places[0] != NULL] = sent;
+    ask->stats.sent++;
+    look_at_stalls(ask, uv_now(ask->loop) + ticket->stall);
     return 0;
+}
+
+static int enqueue(struct upstream *upstream, struct tcp_ticket *ticket) /* [5] */
+{
+    if (!tcp_pool_is_short(&upstream->pool) || upstream->queue_count >= QUEUE)
+        return -EBUSY;
+    list_append(&upstream->queue, &ticket->link);
+    upstream->queue_count++;
+    return 0;
+}
+
+static int place(struct tcp_ticket *ticket, enum tcp_want want)
+{
+    struct upstream *upstream = ticket->upstream;
+    struct tcp_link *link;
+    int              error = tcp_pool_get(&upstream->pool, id_of(ticket), want, 0, &link);
+    if (error == -EBUSY && enqueue(upstream, ticket) == 0)
+        return 0;
+    if (error < 0 && !(link = tcp_pool_find_any(&upstream->pool, id_of(ticket))))
+        return error;
+    return put(link, ticket);
+}
+
+static void leave_queue(struct tcp_ticket *ticket)
+{
+    if (list_empty(&ticket->link))
+        return;
+    list_remove(&ticket->link);
+    ticket->upstream->queue_count--;
+}
+
+static void tell_broken(struct tcp_ticket *ticket)
+{
+    struct tcp_ask *ask = ticket->upstream->ask;
+    ticket->upstream    = NULL;
+    ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
+}
+
+static void serve_queue(struct upstream *upstream)
+{
+    while (!list_empty(&upstream->queue)) {
+        struct tcp_ticket *ticket = CONTAINER_OF(upstream->queue.next, struct tcp_ticket, link);
+        struct tcp_link   *link;
+        int                error = tcp_pool_get(&upstream->pool, id_of(ticket), TCP_WANT_ANY, 0, &link);
+        if (error == -EBUSY && upstream->pool.link_count > 0)
+            return;
+        leave_queue(ticket);
+        if (error < 0 || put(link, ticket) < 0)
+            tell_broken(ticket);
+    }
+}
+
+/* ---- closing ---- */
+
+static void forget_link(struct upstream *upstream, struct tcp_link *link)
+{
+    LIST_EACH (item, next, &link->replied) {
+        CONTAINER_OF(item, struct tcp_ticket, replied_link)->replied_on = NULL;
+        list_remove(item);
+    }
+    upstream->ask->stats.stray += link->strays;
+    upstream->ask->stats.connections--;
+    tcp_pool_drop(&upstream->pool);
+}
+
+static void close_link(struct tcp_link *link)
+{
+    struct upstream *upstream = upstream_of(link);
+    forget_link(upstream, link);
+    tcp_link_close(link);
+    serve_queue(upstream);
+}
+
+/* Nobody waits on it, or is about to say how long it is kept, and nothing more is to be asked through it. */
+static void close_if_done(struct tcp_link *link)
+{
+    struct upstream *upstream = upstream_of(link);
+    if (link->waiting == 0 && list_empty(&link->replied) && link->state != TCP_LINK_CLOSED &&
+        tcp_pool_is_done(&upstream->pool, link))
+        close_link(link);
 }
 
 static void on_sweep(uv_timer_t *timer)
 {
     struct tcp_ask *ask = timer->data;
     uint64_t        now = uv_now(ask->loop);
-    LIST_EACH (link, next, &ask->connections) {
-        struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (connection->waiting == 0 &&
-            (is_doubtful(connection) || now - connection->idle_since >= connection->idle_ms))
-            shut_idle(connection);
+    LIST_EACH (item, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
+        LIST_EACH (item2, next2, &upstream->pool.links) {
+            struct tcp_link *link = CONTAINER_OF(item2, struct tcp_link, link);
+            if (link->waiting == 0 && now - link->idle_since >= link->idle_ms)
+                close_link(link);
+            else
+                close_if_done(link);
+        }
+        if (upstream->pool.link_count == 0 && upstream->queue_count == 0 && !tcp_pool_is_remembered(&upstream->pool)) {
+            list_remove(&upstream->link);
+            free(upstream);
+        }
     }
-    if (list_empty(&ask->connections))
+    if (list_empty(&ask->upstreams))
         uv_timer_stop(&ask->sweep);
 }
 
-/* ---- asking ---- */
+/* ---- questions that stall, connections that are silent ---- */
 
-static bool may_carry(struct connection *connection, const struct address *server, uint16_t id)
+/* Asks it through another connection, too, that lives (`since`: see tcp_pool_get()); `worst`: the place that is given
+ * up for it, if there are two. False: there is no such connection now. */
+static bool ask_elsewhere(struct tcp_ticket *ticket, struct tcp_sent *worst, enum tcp_want want,
+                          uint64_t since) /* [2] */
 {
-    return connection->idle_ms > 0 && connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
-           !is_doubtful(connection) && !find_ticket(connection, id);
+    struct tcp_link *link;
+    if (tcp_pool_get(&ticket->upstream->pool, id_of(ticket), want, since, &link) < 0)
+        return false;
+    if (ticket->places[0] && ticket->places[1])
+        drop_place(ticket, worst);
+    ticket->upstream->ask->stats.stalled++;
+    return put(link, ticket) == 0;
 }
 
-static struct connection *find_connection(struct tcp_ask *ask, const struct address *server, uint16_t id)
+static void give_up(struct tcp_link *link) /* [3] */
 {
-    LIST_EACH (link, next, &ask->connections) {
-        struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (may_carry(connection, server, id))
-            return connection;
+    link->given_up = true;
+    LIST_EACH (item, next, &link->order) {
+        struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
+        struct tcp_ticket *ticket = sent->owner;
+        if (!ask_elsewhere(ticket, sent, TCP_WANT_LIVE, link->silent) && !other_place(ticket, sent) &&
+            enqueue(upstream_of(link), ticket) == 0)
+            drop_place(ticket, sent);
     }
-    return NULL;
 }
 
-/* Who answered before may be about to break as the last one did. */
-static bool is_fresher(const struct connection *one, const struct connection *other)
+/* Deals with what stalls on the link; returns when to look again, UINT64_MAX: when something was asked. */
+static uint64_t look_at(struct tcp_link *link, uint64_t now)
 {
-    if ((one->answers == 0) != (other->answers == 0))
-        return one->answers == 0;
-    return one->questions < other->questions;
-}
-
-/* For a question that was lost with its connection; NULL: a new one. */
-static struct connection *find_fresh(struct tcp_ask *ask, const struct address *server, uint16_t id)
-{
-    struct connection *best = NULL;
-    if (connections_to(ask, server) < LIMIT_TCP_UPSTREAM)
-        return NULL;
-    LIST_EACH (link, next, &ask->connections) {
-        struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (may_carry(connection, server, id) && (!best || is_fresher(connection, best)))
-            best = connection;
+    if (link->silent && !link->given_up) {
+        if (now - link->silent < TCP_ASK_GRACE)
+            return link->silent + TCP_ASK_GRACE;
+        give_up(link);
     }
-    return best;
-}
-
-/* Better than none, whatever its server has said and however long it has been silent. */
-static struct connection *find_any(struct tcp_ask *ask, const struct address *server, uint16_t id)
-{
-    LIST_EACH (link, next, &ask->connections) {
-        struct connection *connection = CONTAINER_OF(link, struct connection, link);
-        if (connection->questions < QUESTIONS && address_equal(&connection->server, server) &&
-            !find_ticket(connection, id))
-            return connection;
+    LIST_EACH (item, next, &link->order) {
+        struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
+        struct tcp_ticket *ticket = sent->owner;
+        struct tcp_sent   *other  = other_place(ticket, sent);
+        if (other && other->at >= sent->at) /* that one's turn */
+            continue;
+        if (now - sent->at < ticket->stall)
+            return sent->at + ticket->stall;
+        if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_LIVE : TCP_WANT_SECOND, sent->at))
+            return now + AGAIN_MS;
     }
-    return NULL;
+    return UINT64_MAX;
 }
 
-/* What goes wrong with sending shows in on_ready. */
-static int place(struct tcp_ask *ask, const struct address *server, struct tcp_ticket *ticket)
+static void on_stalls(uv_timer_t *timer)
 {
-    uint16_t           id         = id_of(ticket);
-    struct connection *connection = ticket->retried ? find_fresh(ask, server, id) : find_connection(ask, server, id);
-    if (!connection) {
-        int error = open_connection(ask, server, &connection);
-        if (error < 0 && !(connection = find_any(ask, server, id)))
-            return error;
+    struct tcp_ask *ask = timer->data;
+    uint64_t        due = UINT64_MAX;
+    if (ask->begin)
+        ask->begin(ask->context);
+    ask->stalls_due = 0;
+    LIST_EACH (item, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
+        LIST_EACH (item2, next2, &upstream->pool.links) {
+            uint64_t next_look = look_at(CONTAINER_OF(item2, struct tcp_link, link), uv_now(ask->loop));
+            due                = next_look < due ? next_look : due;
+        }
     }
-    if (!output_frame(&connection->out, (struct view){ticket->question, ticket->len}))
-        return -ENOMEM;
-    ticket->connection = connection;
-    list_append(bucket_of(connection, id), &ticket->link);
-    connection->questions++;
-    connection->waiting++;
-    if (connection->asked == 0)
-        connection->asked = uv_now(ask->loop);
-    ask->stats.sent++;
-    if (connection->state == OPEN)
-        (void) output_flush(&connection->out, connection->fd);
-    watch(connection);
-    return 0;
+    if (due != UINT64_MAX)
+        look_at_stalls(ask, due);
 }
 
-int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
+/* ---- what comes back ---- */
+
+/* Another connection has answered what this one has not, which was asked before, nor anything else of late. */
+static void note_silence(struct tcp_sent *other, const struct tcp_sent *sent)
+{
+    struct tcp_link *link  = other->on;
+    uint64_t         now   = uv_now(link->loop);
+    uint64_t         since = link->asked > other->at ? link->asked : other->at;
+    if (other->at > sent->at || link->silent || link->asked == 0 || now - since < TCP_ASK_STALL / 2)
+        return;
+    link->silent = now;
+    tcp_pool_note_few(link->owner, link);
+    look_at_stalls(upstream_of(link)->ask, now + TCP_ASK_GRACE);
+}
+
+static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *sent, struct view message)
+{
+    struct tcp_ask    *ask    = context;
+    struct tcp_ticket *ticket = sent->owner;
+    struct tcp_sent   *other  = other_place(ticket, sent);
+    link->given_up            = false;
+    if (other) {
+        note_silence(other, sent);
+        tcp_link_forget(other);
+    }
+    memset(ticket->places, 0, sizeof(ticket->places));
+    ticket->upstream   = NULL;
+    ticket->replied_on = link;
+    list_append(&link->replied, &ticket->replied_link);
+    ask->stats.received++;
+    ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
+    close_if_done(link);
+}
+
+/* `connected`: it was open, so that its server is there and only this connection has come to its end. */
+static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1] */
+{
+    struct tcp_ask  *ask      = context;
+    struct upstream *upstream = upstream_of(link);
+    bool             answered = link->answers > 0;
+    forget_link(upstream, link);
+    if (link->waiting > 0) {
+        ask->stats.broken++;
+        tcp_pool_note_few(&upstream->pool, link);
+    }
+    while (!list_empty(&link->order)) {
+        struct tcp_sent   *sent   = CONTAINER_OF(link->order.next, struct tcp_sent, order);
+        struct tcp_ticket *ticket = sent->owner;
+        drop_place(ticket, sent);
+        if (ticket->places[0] || ticket->places[1])
+            continue;
+        bool again      = connected && (!ticket->retried || answered);
+        ticket->retried = true;
+        if (!again || place(ticket, TCP_WANT_FRESH) < 0)
+            tell_broken(ticket);
+    }
+    serve_queue(upstream);
+}
+
+static void begin_turn(void *context)
+{
+    struct tcp_ask *ask = context;
+    if (ask->begin)
+        ask->begin(ask->context);
+}
+
+static void on_opened(void *context)
+{
+    struct tcp_ask *ask = context;
+    ask->handles++;
+    ask->stats.opened++;
+    ask->stats.connections++;
+}
+
+static void drop_handle(void *context)
+{
+    struct tcp_ask *ask = context;
+    if (--ask->handles > 0)
+        return;
+    LIST_EACH (item, next, &ask->upstreams)
+        free(CONTAINER_OF(item, struct upstream, link));
+    free(ask);
+}
+
+/* ---- public ---- */
+
+int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
                  struct tcp_ticket **ret)
 {
     assert(question.len >= 2);
-    struct tcp_ticket *ticket = calloc(1, sizeof(*ticket) + question.len);
+    struct upstream   *upstream = get_upstream(ask, server);
+    struct tcp_ticket *ticket   = upstream ? calloc(1, sizeof(*ticket) + question.len) : NULL;
     if (!ticket)
         return -ENOMEM;
-    ticket->owner = owner;
-    ticket->len   = question.len;
+    ticket->upstream = upstream;
+    ticket->owner    = owner;
+    ticket->stall    = 2 * rtt > TCP_ASK_STALL ? 2 * rtt : TCP_ASK_STALL;
+    ticket->len      = question.len;
+    list_init(&ticket->link);
+    list_init(&ticket->replied_link);
     memcpy(ticket->question, question.data, question.len);
-    int error = place(ask, server, ticket);
+    int error = place(ticket, TCP_WANT_ANY);
     if (error < 0) {
         free(ticket);
         return error;
@@ -361,127 +415,33 @@ int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view 
 
 void tcp_ask_keep(struct tcp_ticket *ticket, int ms)
 {
-    struct connection *connection = ticket->connection;
-    if (!connection || !ticket->replied)
+    struct tcp_link *link = ticket->replied_on;
+    if (!link)
         return;
     if (ms <= IDLE_MARGIN_MS)
-        connection->idle_ms = 0;
+        link->idle_ms = 0;
     else
-        connection->idle_ms = ms < IDLE_MAX_MS + IDLE_MARGIN_MS ? (unsigned) ms - IDLE_MARGIN_MS : IDLE_MAX_MS;
+        link->idle_ms = ms < IDLE_MAX_MS + IDLE_MARGIN_MS ? (unsigned) ms - IDLE_MARGIN_MS : IDLE_MAX_MS;
 }
 
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
 {
-    struct connection *connection = ticket->connection;
+    struct tcp_link *links[PLACES + 1] = {ticket->replied_on};
     ask->tickets--;
-    if (!connection) {
-        list_remove(&ticket->link);
-        free(ticket);
-        return;
+    if (ticket->upstream)
+        leave_queue(ticket);
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (!ticket->places[i])
+            continue;
+        links[i + 1] = ticket->places[i]->on;
+        tcp_link_forget(ticket->places[i]);
     }
-    if (ticket->replied) {
-        detach(ticket);
-        free(ticket);
-    } else {
-        ticket->released = true;
-        if (--connection->waiting == 0)
-            connection->idle_since = uv_now(ask->loop);
-    }
-    if (connection->waiting == 0 && (connection->idle_ms == 0 || is_doubtful(connection)))
-        shut_idle(connection);
+    list_remove(&ticket->replied_link);
+    free(ticket);
+    for (unsigned i = 0; i < PLACES + 1; i++)
+        if (links[i])
+            close_if_done(links[i]);
 }
-
-/* ---- what comes back ---- */
-
-/* `connected`: it was open, so that its server is there and only this connection has come to its end. */
-static void break_connection(struct connection *connection, bool connected)
-{
-    struct tcp_ask *ask      = connection->ask;
-    bool            answered = connection->answers > 0;
-    struct address  server   = connection->server;
-    struct list     lost;
-    if (connection->waiting > 0)
-        ask->stats.broken++;
-    shut(connection, &lost);
-    while (!list_empty(&lost)) {
-        struct tcp_ticket *ticket = CONTAINER_OF(lost.next, struct tcp_ticket, link);
-        list_remove(&ticket->link);
-        bool again      = connected && !ticket->replied && (!ticket->retried || answered);
-        ticket->retried = true;
-        if (!again || place(ask, &server, ticket) < 0)
-            ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
-    }
-}
-
-static void on_message(struct connection *connection, struct view message)
-{
-    struct tcp_ask    *ask    = connection->ask;
-    struct tcp_ticket *ticket = find_ticket(connection, get_u16(message.data));
-    if (!ticket) {
-        ask->stats.stray++;
-        return;
-    }
-    connection->answers++;
-    connection->asked = 0;
-    if (ticket->released) {
-        detach(ticket);
-        free(ticket);
-    } else {
-        ask->stats.received++;
-        ticket->replied = true;
-        ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
-    }
-}
-
-/* False: nonsense on the stream. */
-static bool read_messages(struct connection *connection)
-{
-    size_t      offset = 0;
-    struct view message;
-    while (connection->state == OPEN && frames_next(&connection->in, &offset, &message)) {
-        if (message.len < 2)
-            return false;
-        on_message(connection, message);
-    }
-    frames_drop(&connection->in, offset);
-    return true;
-}
-
-/* False: the connection is broken. True: it is fine, or closed already. */
-static bool read_some(struct connection *connection)
-{
-    uint8_t *input = connection->ask->input;
-    ssize_t  len   = recv(connection->fd, input, READ, 0);
-    if (len < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return len > 0 && frames_feed(&connection->in, (struct view){input, (size_t) len}) && read_messages(connection);
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events)
-{
-    struct connection *connection = poll->data;
-    struct tcp_ask    *ask        = connection->ask;
-    if (ask->begin)
-        ask->begin(ask->context);
-    bool fine = status == 0;
-    if (connection->state == CONNECTING)
-        fine = fine && socket_error(connection->fd) == 0;
-    bool connected    = fine || connection->state == OPEN;
-    connection->state = OPEN;
-    if (fine && (events & UV_WRITABLE))
-        fine = output_flush(&connection->out, connection->fd) >= 0;
-    /* Replies that came before a reset still count. */
-    if (connected && (!fine || (events & UV_READABLE)))
-        fine = read_some(connection) && fine;
-    if (connection->state == CLOSED)
-        return;
-    if (!fine)
-        break_connection(connection, connected);
-    else
-        watch(connection);
-}
-
-/* ---- the whole ---- */
 
 struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context)
 {
@@ -492,10 +452,19 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
     ask->handle  = handle;
     ask->begin   = begin;
     ask->context = context;
-    list_init(&ask->connections);
+    ask->hooks   = (struct tcp_link_hooks){.context    = ask,
+                                           .buffer     = ask->input,
+                                           .buffer_len = READ,
+                                           .begin      = begin_turn,
+                                           .replied    = on_replied,
+                                           .ended      = on_ended,
+                                           .opened     = on_opened,
+                                           .freed      = drop_handle};
+    list_init(&ask->upstreams);
     uv_timer_init(loop, &ask->sweep);
-    ask->sweep.data = ask;
-    ask->handles    = 1;
+    uv_timer_init(loop, &ask->stalls);
+    ask->sweep.data = ask->stalls.data = ask;
+    ask->handles                       = 2;
     return ask;
 }
 
@@ -504,9 +473,13 @@ static void on_own_closed(uv_handle_t *handle) { drop_handle(handle->data); }
 void tcp_ask_close(struct tcp_ask *ask)
 {
     assert(ask->tickets == 0);
-    LIST_EACH (link, next, &ask->connections)
-        shut_idle(CONTAINER_OF(link, struct connection, link));
+    LIST_EACH (item, next, &ask->upstreams) {
+        struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
+        LIST_EACH (item2, next2, &upstream->pool.links)
+            close_link(CONTAINER_OF(item2, struct tcp_link, link));
+    }
     uv_close((uv_handle_t *) &ask->sweep, on_own_closed);
+    uv_close((uv_handle_t *) &ask->stalls, on_own_closed);
 }
 
 const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask) { return &ask->stats; }

@@ -3,10 +3,32 @@
  * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
  *
  * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
- * questions, or what the server says instead (tcp_ask_keep()). When it breaks, what waits on it is sent once more at
- * once on fresh ones, of which there are at most LIMIT_TCP_UPSTREAM to an address. When none comes about, or one breaks
- * without an answer to anything, its tickets get TCP_BROKEN. How long to wait, for the connection too, is the caller's
- * business: it releases the ticket.
+ * questions, or what the server says instead (tcp_ask_keep()). How long to wait for a reply is the caller's business:
+ * it releases the ticket.
+ *
+ * CONSTANTS
+ *   TCP_ASK_STALL     600 ms  longer than a recursion mostly takes; twice the round trip where that is longer
+ *   TCP_ASK_EXTRA     1 s     connections for questions that stall come one in that time: external's cold recursions,
+ *                             which take that long, must not burn connections
+ *   TCP_ASK_QUIET     1 s     a connection without an answer for so long takes no new question, if it may be helped
+ *   TCP_ASK_GRACE     50 ms   from another one's answer to what a connection has not answered, until it is given up
+ *   TCP_ASK_FEW       32      answers; a server that ends its connections sooner ends them by count, not for idleness
+ *   TCP_ASK_FEW_LIFE  10 s    how long that count is believed at first, four times as long each time it proves true
+ *                             again, at most …
+ *   TCP_ASK_FEW_MAX   10 min  … so long
+ *
+ * WHAT BREAKS, AND WHAT IS DONE
+ *   1. A connection ends (closed, reset) with questions open: they move at once to fresh ones, spread over several, for
+ *      one of them may be what breaks it. A question is given up when a connection that answered nothing breaks under
+ *      it for the second time.
+ *   2. A question stalls: it is asked on a second connection, too. The first answer wins.
+ *   3. The second connection answers what the first has not: the first is silent and takes no more questions. If it has
+ *      still not answered anything when the grace is over, all that waits on it is asked elsewhere at once. Any answer
+ *      restores it.
+ *   4. A connection that was ended, or fell silent, behind few answers: that many questions each from then on, so that
+ *      no question need find it out anew; and more connections at once, since each is soon used up.
+ *   5. There is no connection that may carry the question, and no further one may be opened: any that there is does,
+ *      or, where connections are used up by few questions, it waits for one.
  */
 #ifndef NET_TCP_ASK_H
 #define NET_TCP_ASK_H
@@ -18,22 +40,32 @@
 struct tcp_ask;
 struct tcp_ticket;
 
+enum { /* see above; ms */
+    TCP_ASK_STALL    = 600,
+    TCP_ASK_EXTRA    = 1000,
+    TCP_ASK_QUIET    = 1000,
+    TCP_ASK_GRACE    = 50,
+    TCP_ASK_FEW      = 32,
+    TCP_ASK_FEW_LIFE = 10000,
+    TCP_ASK_FEW_MAX  = 600000,
+};
+
 enum tcp_event {
-    TCP_REPLY,  /* a message with this ticket's id */
-    TCP_BROKEN, /* refused, or reset, closed or nonsense a second time; `message` is empty */
+    TCP_REPLY,  /* a message with this ticket's id: the last event of the ticket */
+    TCP_BROKEN, /* refused, or reset or closed a second time; `message` is empty */
 };
 typedef void (*tcp_ask_fn)(void *context, void *owner, enum tcp_event event, struct view message);
 
 struct tcp_ask_stats {
-    uint64_t connections, opened, sent, received, stray, broken;
+    uint64_t connections, opened, sent, received, stray, broken, stalled;
 };
 
 struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
- * Events come later, never from inside this call. Where no further connection can be opened, any that there is carries
- * it. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server, and on all of them that
- * id, or 1000 others. */
-int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner,
+ * `rtt`: ms that the server takes to answer over TCP, 0 if that is not known. Events come later, never from inside this
+ * call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server, and on all of them
+ * that id, or 1000 others. */
+int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
                  struct tcp_ticket **ret);
 /* What the reply says of how long the server keeps the connection without a question (RFC 7828), ms; 0: it wants it
  * closed, and gets no more questions. It holds until the server says otherwise. To be called before the ticket is

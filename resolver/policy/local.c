@@ -156,7 +156,7 @@ static struct view data_of(uint16_t type, size_t zone_at, uint8_t out[64])
 
 size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, uint8_t *out)
 {
-    enum local        kind    = rule->group;
+    enum local        kind    = rule->or_empty ? LOCAL_EMPTY : (enum local) rule->group;
     bool              top     = asked->name.len == rule->zone.len;
     size_t            zone_at = MESSAGE_HEADER + (size_t) (asked->name.len - rule->zone.len);
     uint16_t          type    = type_there(kind, top, asked->type);

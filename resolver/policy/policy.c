@@ -1,6 +1,6 @@
 /*
  * policy.c: the operator's word as a tree of labels, read from the root downwards. Knows nothing of upstreams or
- * of what is learned. Workers call policy_find() for every query, the learner policy_fence_below() for every zone.
+ * of what is learned. Workers call policy_find() for every query.
  *
  * A node is a zone or a step on the way to one. All edges (node, label) -> child stand in one hash table, so a lookup
  * costs one probe a label and ends at the first label that no rule has. The chains' length is up to the operator's
@@ -27,7 +27,6 @@ struct node {
     struct blocklist *blocklist; /* the preset's zone that stands here; later, at or above */
     uint32_t          parent;
     uint32_t          next; /* in the same bucket */
-    bool              fence_below;
 };
 
 struct policy {
@@ -108,19 +107,6 @@ static void policy_add(struct policy *policy, struct rule *rule)
     }
 }
 
-/* A node is always added after its parent, so walking backwards meets children first. The fence is read from the
- * rule that won: a preset's fence that the operator opened is none. */
-static void policy_mark_fences(struct policy *policy)
-{
-    for (uint32_t at = policy->node_count; at-- > 0;) {
-        struct node *node = &policy->nodes[at];
-        if (node->rule != NULL && node->rule->via != VIA_AUTO && node->rule->via != VIA_LOCAL)
-            node->fence_below = true;
-        if (node->fence_below)
-            policy->nodes[node->parent].fence_below = true;
-    }
-}
-
 /* A node is always added after its parent, which is marked first. The closest rule to a name is never above the closest
  * preset zone, since a rule stands there too; so what is marked at the rule holds for the name. */
 static void policy_mark_blocklists(struct policy *policy)
@@ -167,7 +153,6 @@ struct policy *policy_create(const struct rule *rules, size_t count)
         policy->rules[i] = rules[i];
         policy_add(policy, &policy->rules[i]);
     }
-    policy_mark_fences(policy);
     policy_mark_blocklists(policy);
     return policy;
 }
@@ -211,8 +196,9 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
 
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type)
 {
-    const struct rule *rule = policy_find(policy, name);
-    if (type == TYPE_DS && rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY && rule->zone.len == name.len)
+    const struct rule *rule  = policy_find(policy, name);
+    bool               empty = rule->or_empty || (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY);
+    if (type == TYPE_DS && empty && rule->zone.len == name.len)
         rule = policy_find(policy, name_parent(name));
     return rule;
 }
@@ -239,13 +225,6 @@ const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bo
             return zone;
     }
     return NULL;
-}
-
-bool policy_fence_below(const struct policy *policy, struct view zone)
-{
-    const struct rule *rule;
-    uint32_t           at = policy_walk(policy, zone, &rule);
-    return at != NODE_NONE && policy->nodes[at].fence_below;
 }
 
 bool blocklist_complain(struct blocklist *list, msec_t now)

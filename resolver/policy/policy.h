@@ -29,6 +29,7 @@ struct rule {
     struct name       zone; /* lower case */
     enum via          via;
     uint8_t           group;     /* VIA_GROUP: index into the settings' groups; VIA_LOCAL: an enum local */
+    bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
     bool              preset;    /* it comes from a preset, or is VIA_LOCAL: `zones` is above it */
     struct blocklist *blocklist; /* in a policy: the closest preset zone at or above this one; NULL: there is none.
                                     Borrowed from the policy */
@@ -45,8 +46,9 @@ void           policy_destroy(struct policy *policy);
  * rule for the root. Borrowed from the policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
-/* The same for a question. It differs for DS at the top of a local zone: that record is the parent's, and only the
- * parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4). */
+/* The same for a question. It differs for DS at the top of a zone that byway can answer itself: that record is the
+ * parent's, and only the parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4).
+ */
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type);
 
 /* True if a rule stands at `name` or anywhere below it. */
@@ -56,11 +58,6 @@ bool policy_at_or_below(const struct policy *policy, struct view name);
  * `automatic`: VIA_AUTO leads there too. NULL: there is none, and so nobody asks that group. Borrowed from the policy.
  */
 const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bool automatic);
-
-/* True if a rule other than VIA_AUTO and VIA_LOCAL stands at `zone` or anywhere below it: what is learned of `zone`
- * must not reach there. VIA_LOCAL needs no fence, because no verdict is looked up for such a name; if it were one, a
- * network's reverse zone would be learned in pieces wherever a few of its addresses are special. */
-bool policy_fence_below(const struct policy *policy, struct view zone);
 
 /* True once in an hour, whichever thread asks: a complaint about this list is due. */
 bool blocklist_complain(struct blocklist *list, msec_t now);

@@ -3,6 +3,7 @@
  */
 #include "query/answering.h"
 
+#include "policy/local.h"
 #include "query/asking.h"
 #include "query/evidence.h"
 
@@ -13,6 +14,8 @@ void answering_give(struct query *query, struct desk *desk, struct asker *asker,
     list_append(&query->answered, &asker->link);
     query->asker_count--;
 }
+
+/* ---- why there is no answer ---- */
 
 static bool side_replied(const struct query *query, const struct side *side)
 {
@@ -25,48 +28,112 @@ static bool side_replied(const struct query *query, const struct side *side)
     return false;
 }
 
-/* A network that is silent, on either side, is another trouble than a zone that fails. Our own limit is a third: 22 and
- * 23 would blame others for it, and 14 (not ready) is for a server that cannot answer anything yet. */
-static int failure_ede(const struct query *query)
+static bool a_side_is_silent(const struct query *query)
 {
-    if (query->displaced)
-        return EDE_OTHER;
-    if (query->bogus_final)
-        return EDE_BOGUS;
-    if (query->list_error)
-        return EDE_BLOCKLIST;
-    if (query->over_quota)
-        return EDE_OVER_QUOTA;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < ARRAY_LEN(query->sides); i++)
         if (query->sides[i].begun && !side_replied(query, &query->sides[i]))
-            return EDE_NETWORK_ERROR;
-    return EDE_NO_REACHABLE_AUTHORITY;
+            return true;
+    return false;
+}
+
+/* A network that is silent, on either side, is another trouble than a zone that fails. Our own limit is a third. */
+static enum failure failure_of(const struct query *query)
+{
+    const bool is[FAILURE_COUNT] = {
+        [FAILURE_OVERLOAD] = query->displaced,    [FAILURE_BOGUS] = query->bogus_final,
+        [FAILURE_BLOCKLIST] = query->list_error,  [FAILURE_UNSURE] = query->unsure,
+        [FAILURE_OVER_QUOTA] = query->over_quota, [FAILURE_NETWORK] = a_side_is_silent(query),
+    };
+    unsigned first = 0;
+    while (first < FAILURE_ZONE && !is[first])
+        first++;
+    return (enum failure) first;
+}
+
+/* ---- what is given in its place ---- */
+
+static enum cache_answer read_cache(struct query *query, struct desk *desk, const struct asker *asker, msec_t now,
+                                    struct cache_hit *ret)
+{
+    const struct cache_read read = desk_read(desk, now, !query->bogus_final);
+    enum cache_answer found = cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), ret);
+    if (found != CACHE_FRESH && found != CACHE_STALE)
+        return found;
+    return route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, ret->origin) ? found
+                                                                                                        : CACHE_MISS;
+}
+
+/* Fresh it may be, too: another question for the same has brought it. */
+static bool give_cached(struct query *query, struct desk *desk, struct asker *asker, enum cache_answer found,
+                        const struct cache_hit *hit)
+{
+    if (found == CACHE_STALE)
+        COUNT(desk->counters.cache_stale);
+    else if (found == CACHE_FRESH)
+        COUNT(desk->counters.answered);
+    else
+        return false;
+    answering_give(query, desk, asker, (struct view){desk->out, hit->len});
+    return true;
+}
+
+/* Byway's own answer for a zone that is nobody's where domestic has none. */
+static bool give_empty_zone(struct query *query, struct desk *desk, struct asker *asker)
+{
+    const struct policy *policy = desk->setup->policy;
+    const struct rule   *rule   = policy_find_for(policy, name_view(&query->inquiry.name), query->inquiry.type);
+    if (!rule->or_empty)
+        return false;
+    COUNT(desk->counters.local);
+    size_t len =
+        local_answer(&asker->asked, rule, policy_at_or_below(policy, name_view(&query->inquiry.name)), desk->out);
+    answering_give(query, desk, asker, (struct view){desk->out, len});
+    return true;
+}
+
+bool answering_give_stale(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
+{
+    struct cache_hit  hit;
+    enum cache_answer found = read_cache(query, desk, asker, now, &hit);
+    return give_cached(query, desk, asker, found, &hit);
+}
+
+/* Upstreams may decline ANY, and do (RFC 8482): so may we, and mail software that asks it goes on. */
+static bool is_declined_any(const struct query *query)
+{
+    bool declined = false;
+    for (size_t i = 0; i < QUERY_EXCHANGES && query->inquiry.type == TYPE_ANY; i++)
+        declined |= query->exchanges[i].state == EXCHANGE_DONE && query->exchanges[i].outcome == OUTCOME_REFUSED;
+    return declined;
+}
+
+static void give_servfail(struct query *query, struct desk *desk, struct asker *asker, enum failure failure)
+{
+    if (failure == FAILURE_OVERLOAD)
+        COUNT(desk->counters.overload);
+    else
+        COUNT(desk->counters.servfail);
+    size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_traits(failure).ede, desk->out);
+    answering_give(query, desk, asker, (struct view){desk->out, len});
 }
 
 void answering_give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
 {
-    const struct cache_read read = desk_read(desk, now, true);
-    struct cache_hit        hit;
-    enum cache_answer       found = CACHE_MISS;
-    if (!query->bogus_final)
-        found = cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
-    if ((found == CACHE_STALE || found == CACHE_FRESH) &&
-        route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
-        if (found == CACHE_STALE)
-            COUNT(desk->counters.cache_stale);
-        else
-            COUNT(desk->counters.answered);
-        answering_give(query, desk, asker, (struct view){desk->out, hit.len});
+    struct cache_hit  hit   = {.failure = FAILURE_NONE};
+    enum cache_answer found = read_cache(query, desk, asker, now, &hit);
+    if (give_cached(query, desk, asker, found, &hit) || give_empty_zone(query, desk, asker))
+        return;
+    if (is_declined_any(query) && !query->displaced) {
+        COUNT(desk->counters.answered);
+        size_t len = any_declined_write(&asker->asked, desk->out);
+        answering_give(query, desk, asker, (struct view){desk->out, len});
         return;
     }
-    if (query->displaced)
-        COUNT(desk->counters.overload);
-    else
-        COUNT(desk->counters.servfail);
-    bool   told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
-    size_t len  = failure_write(&asker->asked, RCODE_SERVFAIL, told ? hit.ede : failure_ede(query), desk->out);
-    answering_give(query, desk, asker, (struct view){desk->out, len});
+    bool told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
+    give_servfail(query, desk, asker, told ? hit.failure : failure_of(query));
 }
+
+/* ---- what is kept ---- */
 
 static struct cache_key key_of(const struct inquiry *inquiry)
 {
@@ -77,27 +144,29 @@ static struct cache_key key_of(const struct inquiry *inquiry)
                               .checking_disabled = inquiry->checking_disabled};
 }
 
-/* To be called after something was put into the cache: whoever changes the terms flushes the cache afterwards, so that
- * one of the two finds it. */
-static void keep_terms(const struct query *query, struct desk *desk)
+/* To be called after something was put into the cache: see base/epoch.h. */
+static void drop_if_outdated(const struct query *query, struct desk *desk)
 {
-    if (!terms_equal(query->terms, desk_terms(desk)))
+    if (!desk_epoch_holds(desk, query->epoch))
         cache_flush_name(desk->shared.cache, name_view(&query->inquiry.name));
 }
 
-/* Nobody had an answer in time. Once for each query: a later good answer replaces the cached failure. */
+/* For an empty zone of byway's own nothing is kept: domestic may know better the next moment. */
+static bool is_remembered(const struct query *query) { return !query->route.or_empty && !is_declined_any(query); }
+
 void answering_tell_failure(struct query *query, struct desk *desk, msec_t now)
 {
     if (query->failure_told)
         return;
     query->failure_told = true;
-    if (terms_equal(query->terms, desk_terms(desk))) { /* else a stale answer would be dropped with the failure */
+    /* in a later epoch a stale answer would be dropped with the failure */
+    if (desk_epoch_holds(desk, query->epoch) && is_remembered(query)) {
         const struct cache_key key = key_of(&query->inquiry);
-        cache_put_failure(desk->shared.cache, &key, failure_ede(query), now);
-        keep_terms(query, desk);
+        cache_put_failure(desk->shared.cache, &key, failure_of(query), now);
+        drop_if_outdated(query, desk);
     }
     COUNT(desk->counters.failed);
-    if (evidence_wanted(query) && !query->bogus_final && query->sides[1].begun)
+    if (evidence_wanted(query) && !query->bogus_final && !query->unsure && query->sides[1].begun)
         evidence_tell(query, desk, OBSERVED_BOTH_FAILED, evidence_reason(query), NULL);
 }
 
@@ -105,10 +174,12 @@ void answering_store(struct query *query, struct desk *desk, const struct kind *
                      size_t message_len, size_t len, uint32_t ttl, msec_t now)
 {
     bool negative = kind->outcome != OUTCOME_ANSWER;
-    if (negative && !kind->has_soa)
-        return;
-    if (negative && kind->negative_ttl < ttl)
+    if (negative && kind->has_soa && kind->negative_ttl < ttl)
         ttl = kind->negative_ttl;
+    if (negative && !kind->has_soa)
+        ttl = 0;
+    if (ttl == 0 && !(desk->shared.claims && claims_awaited(desk->shared.claims, &query->claim)))
+        return;
     const struct cache_entry entry = {
         .stored   = {.message = {desk->packed, message_len}, .ttls = {desk->packed + message_len, len - message_len}},
         .ttl      = ttl,
@@ -117,7 +188,7 @@ void answering_store(struct query *query, struct desk *desk, const struct kind *
     };
     const struct cache_key key = key_of(&query->inquiry);
     cache_put(desk->shared.cache, &key, &entry, now);
-    keep_terms(query, desk);
+    drop_if_outdated(query, desk);
 }
 
 void answering_count(struct desk *desk, uint8_t group)

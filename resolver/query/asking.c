@@ -3,7 +3,8 @@
  */
 #include "query/asking.h"
 
-#include <assert.h>
+#include "query/plan.h"
+#include "query/sending.h"
 
 static const struct group *group_of(const struct query *query, const struct side *side)
 {
@@ -22,53 +23,137 @@ bool asking_is_domestic(const struct query *query, const struct exchange *exchan
     return exchange->state != EXCHANGE_UNUSED && query->sides[exchange->part].group == SETUP_DOMESTIC;
 }
 
-void asking_release(struct desk *desk, struct exchange *exchange)
-{
-    if (exchange->ticket)
-        desk->effects.release(desk->effects.context, exchange);
-    assert(!exchange->ticket);
-}
+bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
 
 void asking_failed(struct query *query, struct desk *desk, struct exchange *exchange)
 {
     struct side *side = asking_side(query, exchange);
-    asking_release(desk, exchange);
+    sending_release(desk, exchange);
+    if (exchange->copy)
+        return;
     side->failed++;
-    side->hurry       = true;
-    side->last_failed = side->last == exchange;
+    side->hurry = true;
 }
 
-static bool send_query(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+/* ---- sending ---- */
+
+/* A reload may have put a fence there since the query began. */
+static bool is_forbidden(const struct query *query, const struct desk *desk, const struct side *side)
 {
-    uint8_t     wire[QUERY_MAX];
-    struct view view = {wire, exchange_write(exchange, wire)};
+    return desk->setup != query->setup &&
+           !route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, side->group);
+}
+
+static void end_side(struct query *query, struct desk *desk, struct side *side)
+{
+    side->over = true;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state != EXCHANGE_OPEN || !asking_in_side(query, exchange, side))
+            continue;
+        sending_release(desk, exchange);
+        exchange->state = EXCHANGE_UNUSED;
+    }
+}
+
+static void send_exchange(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+{
+    struct side *side = asking_side(query, exchange);
+    if (is_forbidden(query, desk, side)) {
+        end_side(query, desk, side);
+        return;
+    }
     if (exchange->transport == TRANSPORT_UDP) {
         query->sends++;
-        asking_side(query, exchange)->sends++;
+        side->sends++;
         COUNT(desk->counters.upstream_udp);
     } else {
         COUNT(desk->counters.upstream_tcp);
     }
-    if (!desk->effects.send(desk->effects.context, exchange, view)) {
-        exchange_on_unreachable(exchange, now);
+    sending_send(desk, exchange, now);
+    if (exchange->state == EXCHANGE_DONE)
         asking_failed(query, desk, exchange);
-        return false;
-    }
-    exchange_on_sent(exchange, now);
-    return true;
 }
 
-static bool may_send(const struct query *query) { return query->sends < LIMIT_UDP_SENDS; }
-
-/* The second group keeps its share of the sends, also when it has begun: a silent first one would use them up. */
-static bool side_may_send(const struct query *query, const struct side *side)
+static void resend(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
 {
-    unsigned used = 0;
+    bool tcp_too = exchange_on_resend(exchange, now);
+    send_exchange(query, desk, exchange, now);
+    if (!tcp_too || exchange->state != EXCHANGE_OPEN)
+        return;
+    exchange_try_tcp(exchange);
+    send_exchange(query, desk, exchange, now);
+}
+
+void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+{
+    sending_release_deaf(desk, exchange);
+    if (exchange->transport == TRANSPORT_UDP && query->sends >= LIMIT_UDP_SENDS) {
+        exchange->state   = EXCHANGE_DONE;
+        exchange->outcome = OUTCOME_REFUSED;
+        asking_failed(query, desk, exchange);
+        return;
+    }
+    /* TCP has failed there lately, or nobody can say what came: another one is asked beside it */
+    if (exchange->doubted || (exchange->transport == TRANSPORT_TCP && server_tcp_doubtful(exchange->server, now)))
+        asking_side(query, exchange)->hurry = true;
+    send_exchange(query, desk, exchange, now);
+}
+
+void asking_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                        msec_t now)
+{
+    if (exchange_on_unreachable(exchange, transport, true, now)) {
+        asking_failed(query, desk, exchange);
+        return;
+    }
+    asking_side(query, exchange)->hurry |= !exchange->copy;
+    if (transport == TRANSPORT_TCP)
+        desk->effects.release(desk->effects.context, exchange, TRANSPORT_TCP);
+}
+
+void asking_expire(struct query *query, struct desk *desk, msec_t now)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state != EXCHANGE_OPEN || now < exchange_due(exchange))
+            continue;
+        exchange_on_timeout(exchange);
+        asking_failed(query, desk, exchange);
+    }
+}
+
+/* ---- asking ---- */
+
+static struct exchange *unused(struct query *query)
+{
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        used += query->exchanges[i].state != EXCHANGE_UNUSED;
-    if (side == &query->sides[0] && query->route.second != SETUP_NO_GROUP && side->sends >= FIRST_SENDS)
-        return false;
-    return (query->sends > used ? query->sends : used) < LIMIT_UDP_SENDS;
+        if (query->exchanges[i].state == EXCHANGE_UNUSED)
+            return &query->exchanges[i];
+    return NULL;
+}
+
+static struct exchange *open_exchange(struct query *query, struct desk *desk, const struct side *side,
+                                      struct server *server, msec_t now)
+{
+    struct exchange *exchange = unused(query);
+    if (!exchange)
+        return NULL;
+    exchange->owner = query;
+    exchange->part  = side == &query->sides[1];
+    exchange_open(exchange, server, &query->inquiry, &desk->rng, now);
+    return exchange;
+}
+
+static struct exchange *copy_at(struct query *query, const struct side *side, const struct server *server)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_OPEN && exchange->copy && exchange->server == server &&
+            asking_in_side(query, exchange, side))
+            return exchange;
+    }
+    return NULL;
 }
 
 static msec_t clamp_wait(const struct side *side, msec_t timeout)
@@ -77,105 +162,67 @@ static msec_t clamp_wait(const struct side *side, msec_t timeout)
                                          : msec_clamp(timeout, RESEND_MIN, RESEND_MAX);
 }
 
+/* A copy that is on its way already becomes the question. */
 static void ask(struct query *query, struct desk *desk, struct side *side, unsigned index, msec_t now)
 {
-    struct server *server = group_of(query, side)->servers[index];
+    struct server   *server = group_of(query, side)->servers[index];
+    struct exchange *copy   = copy_at(query, side, server);
     side->tried |= 1u << index;
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state != EXCHANGE_UNUSED)
-            continue;
-        exchange_open(exchange, server, &query->inquiry, TRANSPORT_UDP, &desk->rng, now);
-        exchange->owner   = query;
-        exchange->part    = side == &query->sides[1];
-        side->hurry       = false;
-        side->last_failed = false;
-        side->last        = exchange;
-        side->last_asked  = now;
-        side->wait        = clamp_wait(side, rtt_timeout(&server->rtt[TRANSPORT_UDP], HEDGE_MAX));
-        send_query(query, desk, exchange, now);
+    side->hurry      = false;
+    side->last_asked = now;
+    side->wait       = clamp_wait(side, rtt_timeout(&server->rtt[TRANSPORT_UDP], HEDGE_MAX));
+    if (copy) {
+        copy->copy = false;
         return;
     }
+    struct exchange *exchange = open_exchange(query, desk, side, server, now);
+    if (exchange)
+        send_exchange(query, desk, exchange, now);
 }
 
-static struct exchange *last_open(struct query *query, const struct side *side)
+static void tell_silence(struct query *query, msec_t now)
 {
-    struct exchange *found = NULL;
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state == EXCHANGE_OPEN && asking_in_side(query, exchange, side) &&
-            (!found || exchange->sent >= found->sent))
-            found = exchange;
-    }
-    return found;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
+        exchange_tell_silence(&query->exchanges[i], now);
 }
 
-/* Of the open ones the one to send once more: not to an upstream that is down while another is not, and each in turn.
- */
-static struct exchange *next_open(struct query *query, const struct side *side)
-{
-    struct exchange *found = NULL;
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state != EXCHANGE_OPEN || exchange->transport != TRANSPORT_UDP ||
-            !asking_in_side(query, exchange, side))
-            continue;
-        bool down   = server_health(exchange->server) == HEALTH_DOWN;
-        bool better = !found || (server_health(found->server) == HEALTH_DOWN && !down);
-        bool worse  = found && down && server_health(found->server) != HEALTH_DOWN;
-        if (better || (!worse && exchange->sent < found->sent))
-            found = exchange;
-    }
-    return found;
-}
-
-/* The silence of a server is a fact for its health, once for each exchange. */
-static void tell_silence(struct query *query, const struct side *side, msec_t now)
-{
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state == EXCHANGE_OPEN && asking_in_side(query, exchange, side) && !exchange->silent &&
-            now - exchange->started >= EXCHANGE_SILENT) {
-            exchange->silent = true;
-            server_on_silence(exchange->server, exchange->transport, exchange->started, now);
-        }
-    }
-}
-
-/* [2] [3] */
 static void advance(struct query *query, struct desk *desk, struct side *side, msec_t now)
 {
-    if (!side->begun || side->exhausted)
-        return;
-    tell_silence(query, side, now);
     for (;;) {
-        struct exchange *open = last_open(query, side);
-        bool             may  = side_may_send(query, side);
-        int              next = may ? group_pick(group_of(query, side), side->tried, TRANSPORT_UDP, now) : -1;
-        if (open && !(side->hurry && next >= 0) && now < side->last_asked + side->wait)
+        const struct plan plan = plan_side(query, side, now);
+        if (plan.due > now)
             return;
-        if (next >= 0) {
-            ask(query, desk, side, (unsigned) next, now);
-            continue;
+        if (plan.step == PLAN_ASK) {
+            ask(query, desk, side, plan.server, now);
+        } else {
+            side->last_asked = now;
+            side->wait *= 2;
+            resend(query, desk, plan.exchange, now);
         }
-        if (!open) {
-            side->exhausted = true;
-            return;
-        }
-        side->last_asked = now;
-        side->wait *= 2;
-        struct exchange *again = may ? next_open(query, side) : NULL;
-        if (again)
-            send_query(query, desk, again, now);
     }
 }
 
 static void begin(struct query *query, struct desk *desk, struct side *side, msec_t now)
 {
     side->begun      = true;
-    side->begun_at   = now;
     side->last_asked = now;
     advance(query, desk, side, now);
+}
+
+/* To one that is down or outdone, for which nobody waits: so it is seen to come back. */
+static void send_copy(struct query *query, struct desk *desk, struct side *side, msec_t now)
+{
+    const struct group *group = group_of(query, side);
+    for (unsigned i = 0; i < group->count; i++) {
+        if (side->tried & 1u << i || !server_take_copy(group->servers[i], now))
+            continue;
+        struct exchange *exchange = open_exchange(query, desk, side, group->servers[i], now);
+        if (!exchange)
+            return;
+        exchange->copy = true;
+        send_exchange(query, desk, exchange, now);
+        return;
+    }
 }
 
 /* A group that is about to be asked. `confirmed`: it is known that this way is needed. */
@@ -189,6 +236,14 @@ static bool within_quota(struct query *query, struct desk *desk, uint8_t group, 
     return false;
 }
 
+static void count_first(const struct query *query, struct desk *desk)
+{
+    if (asking_external_first(query) && query->route.reason == ROUTE_OUTAGE)
+        COUNT(desk->counters.external_by_outage);
+    else if (asking_external_first(query) && query->route.reason != ROUTE_FENCE)
+        COUNT(desk->counters.external_by_verdict);
+}
+
 void asking_begin(struct query *query, struct desk *desk, msec_t now)
 {
     struct route *route = &query->route;
@@ -198,141 +253,117 @@ void asking_begin(struct query *query, struct desk *desk, msec_t now)
     }
     query->sides[0].group = route->first;
     query->sides[1].group = route->second;
-    if (asking_external_first(query) && route->reason == ROUTE_OUTAGE)
-        COUNT(desk->counters.external_by_outage);
-    else if (asking_external_first(query) && route->reason != ROUTE_FENCE)
-        COUNT(desk->counters.external_by_verdict);
+    count_first(query, desk);
     if (route->first == SETUP_NO_GROUP)
-        query->sides[0].exhausted = true;
-    else
-        begin(query, desk, &query->sides[0], now);
-}
-
-void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
-                  bool edns, msec_t now)
-{
-    asking_release(desk, exchange);
-    if (transport == TRANSPORT_UDP && !may_send(query)) {
-        exchange->state   = EXCHANGE_DONE;
-        exchange->outcome = OUTCOME_REFUSED;
-        asking_failed(query, desk, exchange);
         return;
-    }
-    exchange_reopen(exchange, transport, edns, &desk->rng, now);
-    send_query(query, desk, exchange, now);
-}
-
-/* ---- when the other side is asked ---- */
-
-static bool falls_on(const struct setup *setup, enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_SERVFAIL:
-        return setup->fall_on_servfail;
-    case OUTCOME_REFUSED:
-        return setup->fall_on_refused;
-    default:
-        return setup->fall_on_timeout;
-    }
-}
-
-/* An outcome among the first side's failures that fallback.on allows. A blocklist that answered with an error code has
- * been reached. */
-static bool failure_allows(const struct query *query)
-{
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        const struct exchange *exchange = &query->exchanges[i];
-        if (query->list_error && outcome_usable(exchange->outcome))
-            continue;
-        if (exchange->state == EXCHANGE_DONE && asking_in_side(query, exchange, &query->sides[0]) &&
-            falls_on(query->setup, exchange->outcome))
-            return true;
-    }
-    return false;
-}
-
-bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
-
-/* When patience with the first side ends, whatever fails: MSEC_NEVER if silence does not allow the other side. */
-static msec_t patience_over(const struct query *query)
-{
-    if (query->route.second == SETUP_NO_GROUP || query->route.patience == MSEC_NEVER)
-        return MSEC_NEVER;
-    if (!asking_external_first(query) && !query->setup->fall_on_timeout)
-        return MSEC_NEVER;
-    return query->started + query->route.patience;
-}
-
-/* When the wait for the last of several ends, of which another failed: [4]. */
-static msec_t failure_over(const struct query *query)
-{
-    const struct side *first = &query->sides[0];
-    bool               all   = group_pick(group_of(query, first), first->tried, TRANSPORT_UDP, query->started) < 0;
-    if (!first->failed || !all)
-        return MSEC_NEVER;
-    return first->last_failed ? query->started : first->last->started + HEDGE_FAILED;
-}
-
-static bool wants_second(const struct query *query, msec_t now)
-{
-    const struct side *first = &query->sides[0];
-    if (query->route.second == SETUP_NO_GROUP || query->sides[1].begun || query->bogus_final)
-        return false;
-    if (now >= patience_over(query))
-        return true;
-    if (!first->exhausted && now < failure_over(query))
-        return false;
-    return asking_external_first(query) || failure_allows(query);
+    begin(query, desk, &query->sides[0], now);
+    send_copy(query, desk, &query->sides[0], now);
+    if (route->reason == ROUTE_OUTAGE && route->second != SETUP_NO_GROUP)
+        send_copy(query, desk, &query->sides[1], now);
 }
 
 static void begin_second(struct query *query, struct desk *desk, msec_t now)
 {
-    /* a reload may have put a fence there since the query began */
-    if (!route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, query->route.second)) {
-        query->route.second = SETUP_NO_GROUP;
-        return;
-    }
-    if (!within_quota(query, desk, query->route.second, false, now)) {
+    struct side *second = &query->sides[1];
+    if (is_forbidden(query, desk, second) || !within_quota(query, desk, second->group, false, now)) {
         query->route.second = SETUP_NO_GROUP;
         return;
     }
     if (!asking_external_first(query)) {
-        if (now >= patience_over(query) && !query->sides[0].exhausted)
+        if (now >= plan_patience(query) && plan_side(query, &query->sides[0], now).step != PLAN_SPENT)
             COUNT(desk->counters.external_by_patience);
         else
             COUNT(desk->counters.external_by_failure);
     }
-    begin(query, desk, &query->sides[1], now);
+    begin(query, desk, second, now);
 }
 
 void asking_go_on(struct query *query, struct desk *desk, msec_t now)
 {
+    tell_silence(query, now);
     advance(query, desk, &query->sides[0], now);
-    if (wants_second(query, now))
+    if (now >= plan_second(query, now))
         begin_second(query, desk, now);
     advance(query, desk, &query->sides[1], now);
+    advance(query, desk, &query->sides[0], now); /* what the second side cannot use is the first one's */
 }
 
-static msec_t side_deadline(const struct query *query, const struct side *side)
+bool asking_is_still(const struct query *query, msec_t now)
 {
-    if (!side->begun || side->exhausted)
-        return MSEC_NEVER;
-    msec_t due = side->last_asked + side->wait;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
+        if (query->exchanges[i].state != EXCHANGE_UNUSED && now - query->exchanges[i].sent < HEDGE_MAX)
+            return false;
+    return true;
+}
+
+void asking_hurry(struct query *query, struct desk *desk, msec_t now)
+{
+    for (size_t i = 0; i < ARRAY_LEN(query->sides); i++) {
+        struct side      *side = &query->sides[i];
+        const struct plan plan = plan_side(query, side, now);
+        if (plan.step != PLAN_RESEND || now - plan.exchange->sent < HEDGE_MAX)
+            continue;
+        side->last_asked = now;
+        resend(query, desk, plan.exchange, now);
+    }
+}
+
+/* Of an exchange that is open. */
+static msec_t next_event(const struct query *query)
+{
+    msec_t due = MSEC_NEVER;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         const struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state == EXCHANGE_OPEN && asking_in_side(query, exchange, side) && !exchange->silent)
+        if (exchange->state != EXCHANGE_OPEN)
+            continue;
+        due = msec_min(due, exchange_due(exchange));
+        if (!exchange->silent)
             due = msec_min(due, exchange->started + EXCHANGE_SILENT);
     }
     return due;
 }
 
-msec_t asking_deadline(const struct query *query)
+msec_t asking_deadline(struct query *query, msec_t now)
 {
-    msec_t due = msec_min(side_deadline(query, &query->sides[0]), side_deadline(query, &query->sides[1]));
-    if (query->route.second != SETUP_NO_GROUP && !query->sides[1].begun) {
-        due = msec_min(due, patience_over(query));
-        if (failure_allows(query) || asking_external_first(query))
-            due = msec_min(due, failure_over(query));
+    msec_t due = next_event(query);
+    if (query->state != QUERY_ASKING)
+        return due;
+    for (size_t i = 0; i < ARRAY_LEN(query->sides); i++)
+        due = msec_min(due, plan_side(query, &query->sides[i], now).due);
+    return msec_min(due, plan_second(query, now));
+}
+
+/* ---- after the answer ---- */
+
+void asking_outdone(struct query *query, struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_UNUSED && query->answered_by == asking_side(query, exchange))
+        server_on_outdone(exchange->server);
+}
+
+/* Whether one is there that let another answer first is soon known, or else each question would wait for it anew. */
+static bool is_awaited(const struct query *query, const struct exchange *exchange, bool evidence)
+{
+    return !exchange->silent || (evidence && asking_is_domestic(query, exchange));
+}
+
+bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t now)
+{
+    bool any = false;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state != EXCHANGE_OPEN)
+            continue;
+        bool was_silent = exchange->silent;
+        exchange_tell_silence(exchange, now);
+        if (exchange->silent && !was_silent)
+            asking_outdone(query, exchange);
+        if (is_awaited(query, exchange, evidence)) {
+            any = true;
+            continue;
+        }
+        sending_release(desk, exchange);
+        exchange->state = EXCHANGE_UNUSED;
     }
-    return due;
+    return any;
 }

@@ -1,6 +1,6 @@
 /*
- * asking.h: a query's part towards the upstreams: which one is asked next, when the other group is asked too. It knows
- * nothing of clients, cache and evidence. Only query.c, answering.c and evidence.c call it.
+ * asking.h: a query's part towards the upstreams: carries out what plan.h says, and keeps the books of its sides. It
+ * knows nothing of clients, cache and evidence.
  */
 #ifndef QUERY_ASKING_H
 #define QUERY_ASKING_H
@@ -16,15 +16,28 @@ bool         asking_external_first(const struct query *query);
 void asking_begin(struct query *query, struct desk *desk, msec_t now);
 /* Steps 2 to 4: whatever is due now, on both sides. */
 void asking_go_on(struct query *query, struct desk *desk, msec_t now);
-/* The same upstream once more, by that transport, with or without EDNS; without sends left it has failed. */
-void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
-                  bool edns, msec_t now);
+/* When asking_expire(), and asking_go_on() or asking_linger(), are wanted. */
+msec_t asking_deadline(struct query *query, msec_t now);
+
+/* True if nothing was sent lately. */
+bool asking_is_still(const struct query *query, msec_t now);
+/* Somebody asks the same who may be asking again: what has been silent for as long as one waits is sent once more. */
+void asking_hurry(struct query *query, struct desk *desk, msec_t now);
+
+/* The exchange is to be sent again, as it now stands; without datagrams left it has failed. */
+void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now);
+/* ICMP, or a TCP connection that came to nothing. */
+void asking_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                        msec_t now);
 /* The exchange is DONE and of no use: the next upstream need not wait. */
 void asking_failed(struct query *query, struct desk *desk, struct exchange *exchange);
-/* Gives up the exchange's socket, if there is one. */
-void asking_release(struct desk *desk, struct exchange *exchange);
+/* Those that came to their end without a reply have failed. */
+void asking_expire(struct query *query, struct desk *desk, msec_t now);
 
-/* When asking_go_on() is wanted. */
-msec_t asking_deadline(const struct query *query);
+/* The question was answered; what is still open is awaited no more, but for what it says of the upstreams, and,
+ * `evidence`, of the zone. True: something is. */
+bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t now);
+/* An upstream of the side that has answered has failed, or was silent, by this exchange. */
+void asking_outdone(struct query *query, struct exchange *exchange);
 
 #endif

@@ -12,13 +12,9 @@ struct view attribute(const struct policy *policy, const struct suffix *suffix, 
         zone = name_tail(name, name_labels(shown));
     if (zone.len == 0 || !is_open(policy, name))
         return (struct view){0};
-    /* the rule that lets the name through may itself stand in the middle of a fence */
-    const struct rule *rule = policy_find(policy, name);
-    size_t             from = name_labels(zone), highest = name_labels(name_view(&rule->zone));
-    for (size_t labels = from > highest ? from : highest; labels <= name_labels(name); labels++) {
-        zone = name_tail(name, labels);
-        if (!policy_fence_below(policy, zone))
-            return zone;
-    }
-    return (struct view){0};
+    /* a fence below the zone is a hole in it; one at the zone has a hole, in which the name is */
+    size_t labels = name_labels(zone);
+    while (!is_open(policy, name_tail(name, labels)))
+        labels++;
+    return name_tail(name, labels);
 }

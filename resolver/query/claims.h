@@ -3,12 +3,13 @@
  * Shared by all threads, fixed in size, lossy: two questions may share a slot, and then the second is simply asked.
  *
  * The worker that holds the claim asks; the others look into the cache until the answer or a failure is there, or the
- * claim is gone.
+ * claim is gone. That somebody waits is noted in the claim, so that an answer which the cache would not keep is put
+ * there for those all the same. So is that the holder's question has spent its datagrams: who asks anew then may take
+ * the claim over.
  */
 #ifndef QUERY_CLAIMS_H
 #define QUERY_CLAIMS_H
 
-#include "query/terms.h"
 #include "upstream/exchange.h"
 
 #include <stdatomic.h>
@@ -22,17 +23,25 @@ enum {
 
 struct claims {
     struct hash_key  key;
-    _Atomic uint64_t slots[CLAIM_SLOTS]; /* upper half of the question's hash, time of the claim in ms */
+    _Atomic uint64_t slots[CLAIM_SLOTS]; /* upper half of the question's hash, two flags, time of the claim in ms */
+};
+
+struct claim { /* one query's; zeroed: none */
+    uint64_t hash;
+    uint64_t value; /* of the slot, without flags; 0: it is not held */
 };
 
 struct claims *claims_create(struct hash_key key); /* NULL: no memory */
 void           claims_destroy(struct claims *claims);
 
-/* The same question under other terms is another one: nobody waits for what was asked before the operator spoke. */
-uint64_t claims_hash(const struct claims *claims, const struct inquiry *inquiry, struct terms terms);
-/* False: another worker is asking this. True: this one may; *ret_held tells whether a claim is held that must be
- * released. */
-bool claims_take(struct claims *claims, uint64_t hash, msec_t now, bool *ret_held);
-void claims_release(struct claims *claims, uint64_t hash);
+/* The same question in another epoch is another one: nobody waits for what was asked before the operator spoke. */
+void claims_name(const struct claims *claims, const struct inquiry *inquiry, uint64_t epoch, struct claim *ret);
+/* False: another worker is asking this, and is told that somebody waits. True: this one may; the claim is held unless
+ * another question has its slot. `anew`: one that is spent may be taken over. */
+bool claims_take(struct claims *claims, struct claim *claim, bool anew, msec_t now);
+/* Of a claim that is held; without one, or when it was taken over, nothing happens. */
+void claims_release(struct claims *claims, struct claim *claim);
+void claims_spend(struct claims *claims, const struct claim *claim);
+bool claims_awaited(const struct claims *claims, const struct claim *claim);
 
 #endif

@@ -16,15 +16,22 @@ struct desk {
     struct setup   *setup; /* the current one; counted */
     struct rng      rng;
     struct counters counters;
-    msec_t          last_sample; /* when OBSERVED_SAMPLE was last told */
+    msec_t          last_sample[LIMIT_GROUPS]; /* when OBSERVED_SAMPLE was last told of it */
+    msec_t          last_below;                /* when OBSERVED_CUT was last told without a zone */
     uint8_t         packed[STORED_MAX];
     uint8_t         out[LIMIT_TCP_MESSAGE];
 };
 
-/* The terms of what begins now. */
-static inline struct terms desk_terms(const struct desk *desk)
+/* Of what begins now. */
+static inline uint64_t desk_epoch(const struct desk *desk)
 {
-    return (struct terms){.setup = desk->setup->serial, .turn = table_turn(desk->shared.table)};
+    return epoch_of(table_epoch(desk->shared.table), desk->setup->serial);
+}
+
+/* True if what began in that epoch still counts. */
+static inline bool desk_epoch_holds(const struct desk *desk, uint64_t epoch)
+{
+    return epoch_holds(table_epoch(desk->shared.table), epoch);
 }
 
 /* A read of the cache now, by this thread. */

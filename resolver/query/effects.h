@@ -13,11 +13,11 @@
 
 struct effects {
     void *context;
-    /* Sends `query` to exchange->server by exchange->transport, on the socket in exchange->ticket, or on a new one that
-     * it puts there. False: the network or the system refused. */
+    /* Sends `query` to exchange->server by exchange->transport, on that one's socket in exchange->tickets, or on a new
+     * one that it puts there. False: the system refused. */
     bool (*send)(void *context, struct exchange *exchange, struct view query);
-    /* Gives up the socket in exchange->ticket, which is not NULL, and clears it. */
-    void (*release)(void *context, struct exchange *exchange);
+    /* Gives up the socket in exchange->tickets[transport], which is not NULL, and clears it. */
+    void (*release)(void *context, struct exchange *exchange, enum transport transport);
     /* Answers a client, once for each query that was not answered at once. Empty: the client gets nothing. */
     void (*answer)(void *context, const struct path *path, struct view answer);
     /* Tells the keeper. */

@@ -12,6 +12,7 @@
 
 enum {
     FLIGHT_BUCKETS = 16384,
+    EMPTY_AFTER    = 1000, /* ms: each internal connection to a mail server waits for it */
     DISPLACE_AFTER = 1000, /* ms: an unknown zone's silence is waited for and external has answered */
 };
 
@@ -90,7 +91,7 @@ static void query_drop(struct engine *engine, struct query *query)
 }
 
 /* After every event of a query. */
-static void settle(struct engine *engine, struct query *query)
+static void settle(struct engine *engine, struct query *query, msec_t now)
 {
     LIST_EACH (item, next, &query->answered)
         asker_drop(engine, CONTAINER_OF(item, struct asker, link));
@@ -100,7 +101,7 @@ static void settle(struct engine *engine, struct query *query)
         query_drop(engine, query);
         return;
     }
-    timers_set(&engine->timers, &query->timer, query_deadline(query));
+    timers_set(&engine->timers, &query->timer, query_deadline(query, now));
     if (list_empty(&query->askers)) {
         list_remove(&query->link);
         list_append(&engine->background, &query->link);
@@ -113,7 +114,7 @@ static void displace(struct engine *engine, struct query *query, msec_t now)
 {
     query->displaced = true;
     query_cancel(query, &engine->desk, now);
-    settle(engine, query);
+    settle(engine, query, now);
 }
 
 /* Who has waited the longest without an answer is the least likely to get one: a flood of names that nobody answers
@@ -144,7 +145,7 @@ static void cancel_all(struct engine *engine, struct list *queries, msec_t now)
     LIST_EACH (item, next, queries) {
         struct query *query = CONTAINER_OF(item, struct query, link);
         query_cancel(query, &engine->desk, now);
-        settle(engine, query);
+        settle(engine, query, now);
     }
 }
 
@@ -252,15 +253,15 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
     }
     if (found != CACHE_FAILURE)
         return 0;
-    read.allow_stale        = true;
-    int               ede   = hit.ede;
-    enum cache_answer stale = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
-    if (stale == CACHE_STALE && rule_allows(rule, hit.origin)) {
+    const struct failure_traits failure = failure_traits(hit.failure);
+    read.allow_stale                    = true;
+    if (failure.stale && cache_get(desk->shared.cache, asked, &read, out, cap, &hit) == CACHE_STALE &&
+        rule_allows(rule, hit.origin)) {
         COUNT(desk->counters.cache_stale);
         return hit.len;
     }
     COUNT(desk->counters.cache_failures);
-    return failure_write(asked, RCODE_SERVFAIL, ede == EDE_NONE ? EDE_CACHED_ERROR : ede, out);
+    return failure_write(asked, RCODE_SERVFAIL, failure.ede, out);
 }
 
 static void inquiry_from(const struct asked *asked, struct inquiry *ret)
@@ -289,11 +290,11 @@ static struct query *find_query(struct engine *engine, const struct inquiry *inq
 {
     struct flight *flight = flights_find(&engine->flights, inquiry);
     struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
-    return query && terms_equal(query->terms, desk_terms(&engine->desk)) ? query : NULL;
+    return query && query->epoch == desk_epoch(&engine->desk) ? query : NULL;
 }
 
 /* False: the limit of one flight was reached. */
-static bool join(struct engine *engine, struct query *query, struct asker *asker)
+static bool join(struct engine *engine, struct query *query, struct asker *asker, msec_t now)
 {
     if (query->asker_count >= LIMIT_ASKERS)
         return false;
@@ -302,38 +303,45 @@ static bool join(struct engine *engine, struct query *query, struct asker *asker
         list_append(&engine->queries, &query->link);
     }
     COUNT(engine->desk.counters.joined);
-    query_join(query, asker);
-    timers_set(&engine->timers, &query->timer, query_deadline(query));
+    query_join(query, &engine->desk, asker, now);
+    settle(engine, query, now);
     return true;
 }
 
-static bool begin(struct engine *engine, const struct inquiry *inquiry, struct asker *asker, msec_t now)
+static bool begin(struct engine *engine, const struct inquiry *inquiry, struct asker *asker, bool anew, msec_t now)
 {
     struct query *query = room_for_query(engine, now);
     if (!query)
         return false;
     COUNT(engine->desk.counters.flights);
     query->inquiry = *inquiry;
-    query_join(query, asker);
+    list_append(&query->askers, &asker->link);
+    query->asker_count++;
     flights_add(&engine->flights, &query->flight, &query->inquiry);
-    query_start(query, &engine->desk, now);
-    settle(engine, query);
+    query_start(query, &engine->desk, anew, now);
+    settle(engine, query, now);
     return true;
 }
 
 /* False: a limit was reached. */
-static bool wait_for(struct engine *engine, const struct asked *asked, const struct path *path, msec_t now)
+static bool wait_for(struct engine *engine, const struct asked *asked, const struct rule *rule, const struct path *path,
+                     msec_t now)
 {
     struct asker *asker = room_for_asker(engine, now); /* first, for the query to join may give way to it */
     if (!asker)
         return false;
-    asker->asked    = *asked;
-    asker->path     = *path;
-    asker->deadline = now + engine->desk.setup->deadline;
+    asker->asked = *asked;
+    asker->path  = *path;
+    asker->deadline =
+        now + (rule->or_empty ? msec_min(EMPTY_AFTER, engine->desk.setup->deadline) : engine->desk.setup->deadline);
+    asker->stale_at = now + STALE_AFTER;
     struct inquiry inquiry;
     inquiry_from(asked, &inquiry);
     struct query *query = find_query(engine, &inquiry);
-    if (query ? join(engine, query, asker) : begin(engine, &inquiry, asker, now))
+    if (query) /* what has been silent for so long need not prove it to each asker anew */
+        asker->stale_at = msec_max(now, query->started + STALE_AFTER);
+    bool anew = query && !query_can_be_joined(query, now);
+    if (query && !anew ? join(engine, query, asker, now) : begin(engine, &inquiry, asker, anew, now))
         return true;
     asker_drop(engine, asker);
     return false;
@@ -344,7 +352,7 @@ static void tell_echo(struct desk *desk, const struct name *name)
     const struct name *echo = &desk->setup->echo;
     if (echo->len == 0 || !name_is_at_or_below(name_view(name), name_view(echo)))
         return;
-    struct observation observation = {.what = OBSERVED_ECHO, .terms = desk_terms(desk)};
+    struct observation observation = {.what = OBSERVED_ECHO, .epoch = desk_epoch(desk)};
     name_set_lower(&observation.name, name_view(name));
     desk->effects.observe(desk->effects.context, &observation);
 }
@@ -375,7 +383,7 @@ static size_t on_query(struct engine *engine, const struct message *message, con
     if (len > 0)
         return len;
     COUNT(desk->counters.cache_misses);
-    if (wait_for(engine, &asked, path, now))
+    if (wait_for(engine, &asked, rule, path, now))
         return 0;
     COUNT(desk->counters.overload);
     return failure_write(&asked, RCODE_SERVFAIL, EDE_OTHER, out);
@@ -423,18 +431,19 @@ size_t engine_receive(struct engine *engine, struct view message, const struct p
 
 /* ---- events ---- */
 
-void engine_on_packet(struct engine *engine, struct exchange *exchange, struct view packet, msec_t now)
+void engine_on_packet(struct engine *engine, struct exchange *exchange, enum transport transport, struct view packet,
+                      msec_t now)
 {
     struct query *query = exchange->owner;
-    query_on_packet(query, &engine->desk, exchange, packet, now);
-    settle(engine, query);
+    query_on_packet(query, &engine->desk, exchange, transport, packet, now);
+    settle(engine, query, now);
 }
 
-void engine_on_unreachable(struct engine *engine, struct exchange *exchange, msec_t now)
+void engine_on_unreachable(struct engine *engine, struct exchange *exchange, enum transport transport, msec_t now)
 {
     struct query *query = exchange->owner;
-    query_on_unreachable(query, &engine->desk, exchange, now);
-    settle(engine, query);
+    query_on_unreachable(query, &engine->desk, exchange, transport, now);
+    settle(engine, query, now);
 }
 
 msec_t engine_next(const struct engine *engine) { return timers_next(&engine->timers); }
@@ -445,7 +454,7 @@ void engine_on_time(struct engine *engine, msec_t now)
     while ((timer = timers_pop(&engine->timers, now))) {
         struct query *query = CONTAINER_OF(timer, struct query, timer);
         query_on_time(query, &engine->desk, now);
-        settle(engine, query);
+        settle(engine, query, now);
     }
 }
 

@@ -42,8 +42,10 @@ bool engine_exempt(const struct engine *engine, const struct address *peer);
 bool engine_limited(struct engine *engine, struct address *ret);
 
 /* Events of an exchange that effects.send() was given. */
-void engine_on_packet(struct engine *engine, struct exchange *exchange, struct view packet, msec_t now);
-void engine_on_unreachable(struct engine *engine, struct exchange *exchange, msec_t now);
+void engine_on_packet(struct engine *engine, struct exchange *exchange, enum transport transport, struct view packet,
+                      msec_t now);
+/* UDP: ICMP says so, and may lie. TCP: no connection came about, or it broke. */
+void engine_on_unreachable(struct engine *engine, struct exchange *exchange, enum transport transport, msec_t now);
 
 /* When engine_on_time() has something to do; MSEC_NEVER: not before another event. */
 msec_t engine_next(const struct engine *engine);

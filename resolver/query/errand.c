@@ -3,6 +3,8 @@
  */
 #include "query/errand.h"
 
+#include "query/sending.h"
+
 static void end(struct errands *errands, struct errand *errand, msec_t now)
 {
     errand_cancel(errands, errand);
@@ -10,47 +12,70 @@ static void end(struct errands *errands, struct errand *errand, msec_t now)
     errand->done(errand->owner, errand, now);
 }
 
-static void send_errand(struct errands *errands, struct errand *errand, msec_t now)
+/* When it is sent once more, if its life is not over before; MSEC_NEVER: it is not. */
+static msec_t next_send(const struct errand *errand)
 {
-    uint8_t          wire[QUERY_MAX];
-    struct exchange *exchange = &errand->exchange;
-    struct view      view     = {wire, exchange_write(exchange, wire)};
-    struct effects  *effects  = &errands->desk->effects;
-    if (!effects->send(effects->context, exchange, view)) {
-        exchange_on_unreachable(exchange, now);
+    const struct exchange *exchange = &errand->exchange;
+    unsigned               sends    = exchange->sends[TRANSPORT_UDP];
+    if (errand->resend == 0 || !exchange->listens || exchange->doubted || sends == 0 || sends > 2)
+        return MSEC_NEVER;
+    return exchange->sent + (sends == 1 ? errand->resend : ERRAND_LADDER);
+}
+
+static void set_timer(struct errands *errands, struct errand *errand)
+{
+    msec_t due = msec_min(errand->exchange.started + errand->life, exchange_due(&errand->exchange));
+    timers_set(&errands->timers, &errand->timer, msec_min(due, next_send(errand)));
+}
+
+/* False: it has ended. */
+static bool send_errand(struct errands *errands, struct errand *errand, msec_t now)
+{
+    sending_send(errands->desk, &errand->exchange, now);
+    if (errand->exchange.state == EXCHANGE_DONE) {
         end(errands, errand, now);
-        return;
+        return false;
     }
-    exchange_on_sent(exchange, now);
-    msec_t due = exchange->started + errand->life;
-    if (errand->resend && exchange->sends == 1 && exchange->transport == TRANSPORT_UDP)
-        due = msec_min(due, now + errand->resend);
-    timers_set(&errands->timers, &errand->timer, due);
+    set_timer(errands, errand);
+    return true;
+}
+
+static void resend(struct errands *errands, struct errand *errand, msec_t now)
+{
+    struct exchange *exchange = &errand->exchange;
+    bool             tcp_too  = exchange_on_resend(exchange, now);
+    if (!send_errand(errands, errand, now) || !tcp_too)
+        return;
+    exchange_try_tcp(exchange);
+    send_errand(errands, errand, now);
 }
 
 bool errand_start(struct errands *errands, struct errand *errand, struct server *server, msec_t now)
 {
     if (!timers_reserve(&errands->timers, errands->timers.count + 1))
         return false;
-    exchange_open(&errand->exchange, server, &errand->inquiry, TRANSPORT_UDP, &errands->desk->rng, now);
-    errand->exchange.edns &= !errand->plain;
     errand->exchange.owner = errand;
-    errand->running        = true;
+    errand->exchange.weak  = errand->weak;
+    exchange_open(&errand->exchange, server, &errand->inquiry, &errands->desk->rng, now);
+    if (errand->plain)
+        errand->exchange.form = FORM_PLAIN;
+    errand->running = true;
     send_errand(errands, errand, now);
     return true;
 }
 
 bool errand_again(struct errands *errands, struct errand *errand, msec_t life, msec_t now)
 {
+    struct exchange *exchange = &errand->exchange;
     if (!errand->running) {
         errand->life = life;
-        return errand_start(errands, errand, errand->exchange.server, now);
+        return errand_start(errands, errand, exchange->server, now);
     }
-    errand->life = msec_max(errand->life, now + life - errand->exchange.started);
-    if (errand->exchange.transport == TRANSPORT_UDP)
-        send_errand(errands, errand, now);
+    errand->life = msec_max(errand->life, now + life - exchange->started);
+    if (exchange->listens && exchange->tickets[TRANSPORT_UDP])
+        resend(errands, errand, now);
     else
-        timers_set(&errands->timers, &errand->timer, errand->exchange.started + errand->life);
+        set_timer(errands, errand);
     return true;
 }
 
@@ -62,42 +87,45 @@ bool errand_within_quota(struct errands *errands, msec_t now)
 
 void errand_cancel(struct errands *errands, struct errand *errand)
 {
-    struct effects *effects = &errands->desk->effects;
     timers_cancel(&errands->timers, &errand->timer);
-    if (errand->exchange.ticket)
-        effects->release(effects->context, &errand->exchange);
+    sending_release(errands->desk, &errand->exchange);
     errand->running = false;
 }
 
-void errand_on_packet(struct errands *errands, struct errand *errand, struct view packet, msec_t now)
+void errand_on_packet(struct errands *errands, struct errand *errand, enum transport transport, struct view packet,
+                      msec_t now)
 {
-    struct effects  *effects  = &errands->desk->effects;
+    struct desk     *desk     = errands->desk;
     struct exchange *exchange = &errand->exchange;
     struct message   reply;
-    switch (exchange_on_packet(exchange, packet, now, &reply, &errand->kind)) {
+    switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &errand->kind)) {
     case EXCHANGE_IGNORE:
+        return;
+    case EXCHANGE_AGAIN:
+        sending_release_deaf(desk, exchange);
+        send_errand(errands, errand, now);
+        return;
+    case EXCHANGE_LEAVE:
+        desk->effects.release(desk->effects.context, exchange, TRANSPORT_UDP);
         return;
     case EXCHANGE_REPLY:
         if (errand->read && outcome_usable(exchange->outcome))
             errand->read(errand->owner, errand, &reply);
         end(errands, errand, now);
         return;
-    case EXCHANGE_ASK_TCP:
-        effects->release(effects->context, exchange);
-        exchange_reopen(exchange, TRANSPORT_TCP, exchange->edns, &errands->desk->rng, now);
-        break;
-    case EXCHANGE_ASK_PLAIN:
-        effects->release(effects->context, exchange);
-        exchange_reopen(exchange, exchange->transport, false, &errands->desk->rng, now);
-        break;
     }
-    send_errand(errands, errand, now);
 }
 
-void errand_on_unreachable(struct errands *errands, struct errand *errand, msec_t now)
+void errand_on_unreachable(struct errands *errands, struct errand *errand, enum transport transport, msec_t now)
 {
-    exchange_on_unreachable(&errand->exchange, now);
-    end(errands, errand, now);
+    struct desk *desk = errands->desk;
+    if (exchange_on_unreachable(&errand->exchange, transport, true, now)) {
+        end(errands, errand, now);
+        return;
+    }
+    if (transport == TRANSPORT_TCP)
+        desk->effects.release(desk->effects.context, &errand->exchange, TRANSPORT_TCP);
+    set_timer(errands, errand);
 }
 
 void errands_on_time(struct errands *errands, msec_t now)
@@ -106,12 +134,13 @@ void errands_on_time(struct errands *errands, msec_t now)
     while ((timer = timers_pop(&errands->timers, now))) {
         struct errand   *errand   = CONTAINER_OF(timer, struct errand, timer);
         struct exchange *exchange = &errand->exchange;
-        if (now < exchange->started + errand->life) {
-            send_errand(errands, errand, now);
+        if (now < exchange->started + errand->life && now < exchange_due(exchange)) {
+            resend(errands, errand, now);
             continue;
         }
-        if (!errand->aside)
-            server_on_silence(exchange->server, exchange->transport, exchange->started, now);
+        if (!errand->aside && !exchange->silent)
+            server_on_silence(exchange->server, exchange->listens ? TRANSPORT_UDP : TRANSPORT_TCP, exchange->started,
+                              now);
         exchange_on_timeout(exchange);
         end(errands, errand, now);
     }

@@ -1,12 +1,17 @@
 /*
- * errand.h: one question of byway's own to one upstream: sent, sent again once, over TCP or without EDNS where the
- * reply asks for it, until it has an outcome. No client waits for it. A state machine without I/O, like query.h.
+ * errand.h: one question of byway's own to one upstream: sent, sent again when it is silent, over TCP or with less
+ * where the reply asks for it, until it has an outcome. No client waits for it. A state machine without I/O, like
+ * query.h.
  */
 #ifndef QUERY_ERRAND_H
 #define QUERY_ERRAND_H
 
 #include "base/timers.h"
 #include "query/desk.h"
+
+enum {
+    ERRAND_LADDER = 1000 /* ms */
+};
 
 struct errand;
 typedef void (*errand_done_fn)(void *owner, struct errand *errand, msec_t now);
@@ -16,16 +21,18 @@ struct errand {
     struct exchange exchange;
     struct timer    timer;
     msec_t          life;   /* ms until it is a timeout */
-    msec_t          resend; /* ms after which it is sent a second time; 0: never */
-    msec_t          ended;
-    bool            running;
-    bool            plain; /* without EDNS, whatever is known of the upstream */
-    bool            aside; /* its silence says nothing of the upstream's health */
-    struct inquiry  inquiry;
-    struct kind     kind; /* of the reply; only where exchange.outcome came from one */
-    errand_read_fn  read; /* or NULL; called before done() with a usable reply, which it does not keep */
-    errand_done_fn  done;
-    void           *owner;
+    msec_t          resend; /* ms after which it is sent a second time, and, ERRAND_LADDER later, in every other form
+                               (exchange.h), if none may have been lately; 0: never */
+    msec_t         ended;
+    bool           running;
+    bool           plain; /* without EDNS, whatever is known of the upstream */
+    bool           aside; /* its silence says nothing of the upstream's health */
+    bool           weak;  /* that it is answered says little of it: a probe by the root (server.h) */
+    struct inquiry inquiry;
+    struct kind    kind; /* of the reply; only where exchange.outcome came from one */
+    errand_read_fn read; /* or NULL; called before done() with a usable reply, which it does not keep */
+    errand_done_fn done;
+    void          *owner;
 };
 
 /* What all errands of a thread share. */
@@ -46,8 +53,10 @@ bool errand_within_quota(struct errands *errands, msec_t now);
 /* done() is not called any more. Harmless when it has ended. */
 void errand_cancel(struct errands *errands, struct errand *errand);
 
-void errand_on_packet(struct errands *errands, struct errand *errand, struct view packet, msec_t now);
-void errand_on_unreachable(struct errands *errands, struct errand *errand, msec_t now);
+void errand_on_packet(struct errands *errands, struct errand *errand, enum transport transport, struct view packet,
+                      msec_t now);
+/* UDP: ICMP says so: it waits its time all the same. */
+void errand_on_unreachable(struct errands *errands, struct errand *errand, enum transport transport, msec_t now);
 void errands_on_time(struct errands *errands, msec_t now);
 
 #endif

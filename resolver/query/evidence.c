@@ -6,8 +6,25 @@
 #include "query/asking.h"
 
 enum {
-    MARK_AGAIN = 60000, /* ms; GOOD_LIFE is a day */
+    MARK_AGAIN  = 60000, /* ms; GOOD_LIFE is a day */
+    BELOW_EVERY = 100,   /* ms; the keeper knows which names it has looked at, and has a second for each */
 };
+
+/* Places in its group of those that failed, or were silent so far: a bit mask. */
+static uint8_t failed_of(const struct query *query, uint8_t group)
+{
+    unsigned failed = 0;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_UNUSED || exchange->copy || query->sides[exchange->part].group != group ||
+            (exchange->state == EXCHANGE_DONE && outcome_usable(exchange->outcome)))
+            continue;
+        for (unsigned place = 0; place < query->setup->groups[group].count; place++)
+            if (query->setup->groups[group].servers[place] == exchange->server)
+                failed |= 1u << place;
+    }
+    return (uint8_t) failed;
+}
 
 void evidence_tell(const struct query *query, struct desk *desk, enum observed what, enum zone_reason reason,
                    const struct kind *kind)
@@ -17,7 +34,8 @@ void evidence_tell(const struct query *query, struct desk *desk, enum observed w
         .reason = reason,
         .type   = query->inquiry.type,
         .class  = query->inquiry.class,
-        .terms  = query->terms,
+        .epoch  = query->epoch,
+        .failed = {failed_of(query, SETUP_DOMESTIC), failed_of(query, SETUP_EXTERNAL)},
         .name   = query->inquiry.name,
     };
     if (kind && kind->has_soa)
@@ -38,7 +56,7 @@ void evidence_list_error(struct query *query, struct desk *desk, const struct ex
         .what     = OBSERVED_COMPLAINT,
         .type     = query->inquiry.type,
         .class    = query->inquiry.class,
-        .terms    = query->terms,
+        .epoch    = query->epoch,
         .name     = query->inquiry.name,
         .zone     = query->route.blocklist->zone,
         .upstream = exchange->server->address,
@@ -106,31 +124,51 @@ static void mark_good(const struct query *query, const struct desk *desk, msec_t
         good_mark(desk->shared.good, domain, now);
 }
 
-static bool is_sample(const struct query *query, const struct desk *desk, const struct kind *kind, msec_t now)
+/* One for each group and second: the keeper draws probes from them, and from those of domestic control questions. */
+void evidence_sample(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
 {
-    if (!query->route.learn || now - desk->last_sample < SAMPLE_EVERY)
-        return false;
+    uint8_t group = query->answered_by->group;
+    if (now - desk->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
+        query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled || query->list_error)
+        return;
     struct view domain = domain_of(query, desk);
-    return domain.len > 0 && shows_domain(kind, domain);
+    if (domain.len == 0)
+        return;
+    desk->last_sample[group]       = now;
+    struct observation observation = {.what  = OBSERVED_SAMPLE,
+                                      .type  = query->inquiry.type,
+                                      .class = query->inquiry.class,
+                                      .epoch = query->epoch,
+                                      .name  = query->inquiry.name,
+                                      .group = group};
+    if (group == SETUP_DOMESTIC && query->route.learn && !query->route.listed && shows_domain(kind, domain))
+        name_set_lower(&observation.zone, domain);
+    desk->effects.observe(desk->effects.context, &observation);
 }
 
-void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+void evidence_domestic_fine(struct query *query, struct desk *desk, bool late, msec_t now)
 {
     if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
         query->list_error)
         return;
     mark_good(query, desk, now);
-    if (query->route.listed || query->state == QUERY_ANSWERED) {
+    if (query->route.listed || late)
         evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL);
-    } else if (is_sample(query, desk, kind, now)) {
-        desk->last_sample = now;
-        evidence_tell(query, desk, OBSERVED_SAMPLE, REASON_NONE, NULL);
-    }
 }
 
-void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind)
+bool evidence_awaited(const struct query *query)
 {
-    if (query->route.reason == ROUTE_BLOCKED && !query->list_error && kind->has_soa && !kind->has_alias &&
-        name_labels(name_view(&kind->zone)) > query->route.labels)
-        evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
+    return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && evidence_wanted(query);
+}
+
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+{
+    bool shown = kind->has_soa && name_labels(name_view(&kind->zone)) > query->route.labels;
+    if (query->route.reason != ROUTE_BLOCKED || query->list_error || kind->has_alias ||
+        name_labels(name_view(&query->inquiry.name)) <= query->route.labels ||
+        (!shown && (kind->has_soa || now - desk->last_below < BELOW_EVERY)))
+        return;
+    if (!shown)
+        desk->last_below = now;
+    evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
 }

@@ -1,5 +1,5 @@
 /*
- * evidence.h: what a query's exchanges say about a zone, told to the keeper. Only query.c and answering.c call it.
+ * evidence.h: what a query's exchanges say about a zone, told to the keeper.
  */
 #ifndef QUERY_EVIDENCE_H
 #define QUERY_EVIDENCE_H
@@ -18,10 +18,14 @@ bool evidence_domestic_reached(const struct query *query);
 /* A blocklist answered with an error code: counts it, and complains where a complaint is due. */
 void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, uint8_t code,
                          msec_t now);
-/* A domestic upstream answered. */
-void evidence_domestic_fine(struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
+/* A domestic upstream answered; `late`: behind external's answer. */
+void evidence_domestic_fine(struct query *query, struct desk *desk, bool late, msec_t now);
+/* An upstream of query->answered_by answered: now and then the question is told, for probes of that group. */
+void evidence_sample(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
+/* True if what domestic still has to say about the question is evidence. */
+bool evidence_awaited(const struct query *query);
 
-/* External answered first, because a zone is blocked: what it showed of a zone below that one. */
-void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind);
+/* External answered first, because a zone is blocked: a name below that one may be in another zone, which is not. */
+void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now);
 
 #endif

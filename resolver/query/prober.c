@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    TROUBLE_BEFORE = 5000 /* ms that it may have begun before it was seen */
+};
+
 /* What was asked while the upstream was down may have spent its sends before it came back: nobody who asks now shall
  * wait for that, nor be told of its failure. In this order: see decision 14. */
 static void forget_outage(struct prober *prober, msec_t now)
 {
-    table_turn_over(prober->desk.shared.table);
+    epoch_turn(table_epoch(prober->desk.shared.table));
     cache_forgive(prober->desk.shared.cache, now + HEALTH_LOOK); /* a worker's clock may be ahead of ours */
 }
 
@@ -20,9 +24,16 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
     if (up)
         forget_outage(prober, now);
     else if (domestic_down(prober))
-        learner_drop_suspicions(prober->learner, now);
+        learner_drop_suspicions(prober->learner, 0, now);
     if (prober->hooks.server_changed)
         prober->hooks.server_changed(prober->hooks.context, server, up);
+}
+
+/* What was struck while domestic answers nothing at all was its own trouble. */
+static void on_trouble(void *owner, msec_t since, msec_t now)
+{
+    struct prober *prober = owner;
+    learner_drop_suspicions(prober->learner, since - TROUBLE_BEFORE, now);
 }
 
 static void on_server_loops(void *owner, const struct server *server)
@@ -94,11 +105,13 @@ static struct study *confirmation_of(const struct prober *prober, struct view zo
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->kind != STUDY_CONFIRM)
             continue;
+        if (name_equal(name_view(&study->name), name))
+            return study;
+        if (study->narrow)
+            continue;
         struct view theirs = name_view(&study->zone);
         if (theirs.len > 0 ? (known ? name_equal(zone, theirs) : name_is_at_or_below(name, theirs))
                            : zone.len > 0 && study->guess.len > 0 && name_equal(zone, name_view(&study->guess)))
-            return study;
-        if (name_equal(name_view(&study->name), name))
             return study;
     }
     return NULL;
@@ -117,9 +130,10 @@ static struct view attributed(const struct prober *prober, const struct observat
 static void confirm(struct prober *prober, const struct observation *observation, struct view zone, bool known,
                     msec_t now)
 {
-    struct view name = name_view(&observation->name);
+    struct view name   = name_view(&observation->name);
+    bool        narrow = zone.len > 0 && good_known(prober->fine, zone, now);
     if (zone.len > 0) {
-        const struct zone_id id = {.name = zone, .scope = SCOPE_ZONE};
+        const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
     }
     struct study *study = study_new(prober, STUDY_CONFIRM, now);
@@ -131,6 +145,8 @@ static void confirm(struct prober *prober, const struct observation *observation
     study->reason   = observation->reason;
     study->alias    = observation->alias;
     study->by_alias = observation->alias.len > 0;
+    study->narrow   = narrow;
+    memcpy(study->failed, observation->failed, sizeof(study->failed));
     if (zone.len > 0)
         name_set(&study->guess, zone);
     if (zone.len > 0 && known) {
@@ -143,6 +159,10 @@ static void confirm(struct prober *prober, const struct observation *observation
 /* Of the very name no neighbour is harmed: its strikes count at once. */
 static void add_to_study(struct prober *prober, struct study *study, struct view name, msec_t now)
 {
+    if (study->narrow) {
+        add_strike(prober, name, SCOPE_NAME, study, now);
+        return;
+    }
     if (study->placed) {
         add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
         return;
@@ -155,6 +175,17 @@ static void add_to_study(struct prober *prober, struct study *study, struct view
     add_strike(prober, name, SCOPE_NAME, study, now);
 }
 
+/* Nothing that fails now is evidence; of a domain that was answered a moment ago it shows that the trouble goes on. */
+static void note_trouble(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    const struct group *group = &prober->desk.setup->groups[SETUP_DOMESTIC];
+    if (good_age(prober->desk.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
+        return;
+    for (unsigned place = 0; place < group->count; place++)
+        if (observation->failed[SETUP_DOMESTIC] & 1u << place)
+            watches_note_trouble(&prober->watches, group->servers[place], 1, now);
+}
+
 void strike(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name    = name_view(&observation->name);
@@ -164,6 +195,10 @@ void strike(struct prober *prober, const struct observation *observation, msec_t
         domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
         return;
     prober->stats.strikes++;
+    if (watches_in_trouble(&prober->watches, now)) {
+        note_trouble(prober, observation, now);
+        return;
+    }
     bool          known = observation->zone.len > 0 && observation->alias.len == 0;
     struct study *study = confirmation_of(prober, zone, known, name);
     if (study) {
@@ -173,46 +208,91 @@ void strike(struct prober *prober, const struct observation *observation, msec_t
     confirm(prober, observation, zone, known, now);
 }
 
+static bool is_broken(const struct prober *prober, struct view zone)
+{
+    const struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
+    return entry && entry->condition.state == ZONE_BROKEN;
+}
+
 static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view zone = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name),
                                  (struct view){0});
-    if (zone.len == 0 || domestic_down(prober) || studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
+    if (zone.len == 0 || domestic_down(prober) || is_broken(prober, zone) ||
+        studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
         return;
     struct study *study = study_new(prober, STUDY_BROKEN, now);
     if (!study)
         return;
     prober->stats.broken_checks++;
-    study->name = observation->name;
-    study->type = observation->type;
+    study->name   = observation->name;
+    study->type   = observation->type;
+    study->reason = observation->reason;
+    memcpy(study->failed, observation->failed, sizeof(study->failed));
     name_set(&study->zone, zone);
     study_start(study, now);
 }
 
-static void fine(struct prober *prober, const struct observation *observation, msec_t now)
+/* The trial of that very question. */
+static struct study *trial_of(const struct prober *prober, struct view name, uint16_t type)
 {
-    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
-    if (verdict.zone && !verdict.proved)
-        learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind == STUDY_CONFIRM && study->type == type && name_equal(name_view(&study->name), name))
+            return study;
+    }
+    return NULL;
 }
 
-/* A delegated zone below a blocked one need not be blocked. */
+static void fine(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct study *trial = trial_of(prober, name_view(&observation->name), observation->type);
+    if (trial)
+        study_on_late_answer(trial, now);
+    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    if (!verdict.zone || verdict.proved)
+        return;
+    if (verdict.state == ZONE_SUSPECT && verdict.zone->scope == SCOPE_ZONE)
+        good_mark(prober->fine, zone_name(verdict.zone), now);
+    learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+static void used(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    if (verdict.zone && verdict.state == ZONE_BLOCKED)
+        learner_hurry(prober->learner, verdict.zone, now);
+}
+
+static bool was_looked_at(struct prober *prober, struct view name, msec_t now)
+{
+    if (good_known(prober->cuts, name, now))
+        return true;
+    good_mark(prober->cuts, name, now);
+    return false;
+}
+
+/* A delegated zone below a blocked one need not be blocked. Which zone it is an answer that has what was asked for does
+ * not show: then external is asked. */
 static void cut(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
     struct view    zone    = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name, shown);
     struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
     bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
-    if (!blocked || verdict.pin != PIN_NONE || !name_equal(zone, shown) ||
-        name_labels(zone_name(verdict.zone)) >= name_labels(zone) || domestic_down(prober) ||
-        good_known(prober->cuts, zone, now) || studied(prober, STUDY_CUT, zone, name))
+    if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || domestic_down(prober))
+        return;
+    if (shown.len > 0 && (!name_equal(zone, shown) || name_labels(zone_name(verdict.zone)) >= name_labels(zone)))
+        return;
+    if (was_looked_at(prober, shown.len > 0 ? zone : name, now) || studied(prober, STUDY_CUT, zone, name))
         return;
     struct study *study = study_new(prober, STUDY_CUT, now);
     if (!study)
         return;
-    good_mark(prober->cuts, zone, now);
     prober->stats.cuts++;
-    name_set(&study->zone, zone);
+    if (shown.len > 0)
+        name_set(&study->zone, zone);
+    name_set(&study->guess, zone_name(verdict.zone));
     study->name = observation->name;
     study->type = observation->type;
     study_start(study, now);
@@ -220,7 +300,8 @@ static void cut(struct prober *prober, const struct observation *observation, ms
 
 static void sample(struct prober *prober, const struct observation *observation)
 {
-    struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&observation->name));
+    struct view domain = name_view(&observation->zone);
+    watches_note(&prober->watches, observation->group, name_view(&observation->name), observation->type);
     if (domain.len > 0 && is_open(prober->desk.setup->policy, domain))
         watches_offer(&prober->watches, domain);
 }
@@ -236,7 +317,10 @@ static void tend(struct prober *prober, msec_t now)
 
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    if (!terms_equal(observation->terms, desk_terms(&prober->desk)))
+    bool learns = prober->desk.setup->learning != SETUP_LEARN_NOTHING;
+    /* an echo's name was never used before: it is told apart by that */
+    bool counts = desk_epoch_holds(&prober->desk, observation->epoch) || observation->what == OBSERVED_ECHO;
+    if (!counts || (!learns && observation->what != OBSERVED_ECHO && observation->what != OBSERVED_SAMPLE))
         return;
     switch (observation->what) {
     case OBSERVED_STRIKE:
@@ -247,6 +331,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
         break;
     case OBSERVED_FINE:
         fine(prober, observation, now);
+        break;
+    case OBSERVED_USED:
+        used(prober, observation, now);
         break;
     case OBSERVED_CUT:
         cut(prober, observation, now);
@@ -327,15 +414,16 @@ void prober_disregard(struct prober *prober, struct view zone)
 
 /* ---- events ---- */
 
-void prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now)
+void prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
+                      msec_t now)
 {
-    errand_on_packet(&prober->errands, exchange->owner, packet, now);
+    errand_on_packet(&prober->errands, exchange->owner, transport, packet, now);
     tend(prober, now);
 }
 
-void prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now)
+void prober_on_unreachable(struct prober *prober, struct exchange *exchange, enum transport transport, msec_t now)
 {
-    errand_on_unreachable(&prober->errands, exchange->owner, now);
+    errand_on_unreachable(&prober->errands, exchange->owner, transport, now);
     tend(prober, now);
 }
 
@@ -392,13 +480,15 @@ struct prober *prober_create(const struct prober_options *options)
     rng_init(&prober->desk.rng, options->seed);
     const struct hash_key key = {rng_u64(&prober->desk.rng), rng_u64(&prober->desk.rng)};
     prober->cuts              = good_create(key, CUTS_KEPT, CUT_AGAIN);
-    prober->watches           = (struct watches){.errands = &prober->errands,
-                                                 .studies = &prober->studies,
-                                                 .stats   = &prober->stats,
-                                                 .changed = on_server_changed,
-                                                 .looped  = on_server_loops,
-                                                 .owner   = prober};
-    if (prober->cuts && watches_open(&prober->watches))
+    prober->watches           = (struct watches){.errands  = &prober->errands,
+                                                 .studies  = &prober->studies,
+                                                 .stats    = &prober->stats,
+                                                 .changed  = on_server_changed,
+                                                 .troubled = on_trouble,
+                                                 .looped   = on_server_loops,
+                                                 .owner    = prober};
+    prober->fine              = good_create(key, FINE_KEPT, FINE_LIFE);
+    if (prober->cuts && prober->fine && watches_open(&prober->watches))
         return prober;
     prober_destroy(prober);
     return NULL;
@@ -413,6 +503,7 @@ void prober_destroy(struct prober *prober)
     watches_close(&prober->watches);
     timers_fini(&prober->errands.timers);
     good_destroy(prober->cuts);
+    good_destroy(prober->fine);
     setup_drop(prober->desk.setup);
     free(prober);
 }

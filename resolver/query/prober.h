@@ -16,7 +16,11 @@ enum { /* ms */
     RECHECKS_AT_ONCE = 16,
     CUT_AGAIN        = 600 * 1000, /* so long a zone below a blocked one that failed too is not asked about again */
     CUTS_KEPT        = 4096,       /* of these that are remembered; one that is not is asked about sooner */
+    FINE_LIFE        = 600 * 1000, /* so long a name that fails brings no suspicion on a zone that was seen fine */
+    FINE_KEPT        = 4096,
+    GOOD_LATELY      = 120 * 1000, /* domestic has answered for the domain: what fails now is likelier an upstream */
 };
+#define RECHECK_WEIGHT 0.1 /* see TRIAL_WEIGHT */
 
 struct prober_hooks {
     void *context;
@@ -44,7 +48,7 @@ void           prober_destroy(struct prober *prober);
 /* Studies under way are given up: they were about the old upstreams and fences. */
 void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
 
-/* From a worker's ring. What was asked under other terms than those of now is no evidence. */
+/* From a worker's ring. What was asked in an earlier epoch is no evidence. */
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
 /* The operator: asks both sides about `zone` now, or, where nothing is known of the zone itself, about the narrowest
  * entry of that name, study->scope; hooks.probed() is called once, later or before this returns. False:
@@ -53,8 +57,9 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
 /* Gives up the studies at or below `zone`: after a pin, a forget. */
 void prober_disregard(struct prober *prober, struct view zone);
 
-void   prober_on_packet(struct prober *prober, struct exchange *exchange, struct view packet, msec_t now);
-void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, msec_t now);
+void   prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
+                        msec_t now);
+void   prober_on_unreachable(struct prober *prober, struct exchange *exchange, enum transport transport, msec_t now);
 msec_t prober_next(const struct prober *prober);
 void   prober_on_time(struct prober *prober, msec_t now);
 

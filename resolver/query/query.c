@@ -7,11 +7,13 @@
 #include "query/asking.h"
 #include "query/blocklist.h"
 #include "query/evidence.h"
+#include "query/plan.h"
+#include "query/sending.h"
 
 static void finish(struct query *query, struct desk *desk)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        asking_release(desk, &query->exchanges[i]);
+        sending_release(desk, &query->exchanges[i]);
     query->state = QUERY_FINISHED;
 }
 
@@ -23,28 +25,73 @@ static void fail(struct query *query, struct desk *desk, msec_t now)
     finish(query, desk);
 }
 
-/* An exchange that is not waited for any more: it has no timeout. If its upstream let another one answer first, it may
- * be gone: a health probe finds out, else each query would wait for it anew. */
-static void leave(struct desk *desk, struct exchange *exchange, msec_t now)
+/* ---- the answer ---- */
+
+static bool after_domestic_failed(const struct query *query)
 {
-    if (exchange->state == EXCHANGE_OPEN && now - exchange->started >= RESEND_MIN)
-        server_on_silence(exchange->server, exchange->transport, exchange->started, now);
-    asking_release(desk, exchange);
-    exchange->state = EXCHANGE_UNUSED;
+    switch (query->route.reason) {
+    case ROUTE_FENCE:
+    case ROUTE_PIN:
+    case ROUTE_BLOCKED:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static uint32_t max_ttl(const struct query *query, const struct side *side, const struct kind *kind)
+{
+    bool found    = kind->outcome == OUTCOME_ANSWER;
+    bool denied   = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
+    uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
+    return denied && most > DENIED_TTL ? DENIED_TTL : most;
+}
+
+static void note_domestic(struct query *query, struct desk *desk, const struct exchange *exchange, msec_t now)
+{
+    group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
+    if (query->route.reason != ROUTE_FENCE)
+        evidence_domestic_fine(query, desk, false, now);
+}
+
+static void note_external(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+{
+    bool second = query->answered_by == &query->sides[1];
+    if (second && evidence_wanted(query) && evidence_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
+        evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
+    else if (!second)
+        evidence_external_first(query, desk, kind, now);
+    if (!second && query->route.recheck)
+        evidence_tell(query, desk, OBSERVED_USED, REASON_NONE, NULL);
+}
+
+/* Those of its group that have let it answer first. */
+static void note_outdone(struct query *query)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        struct exchange *exchange = &query->exchanges[i];
+        bool             failed   = exchange->state == EXCHANGE_DONE && !outcome_usable(exchange->outcome);
+        bool             silent   = exchange->state == EXCHANGE_OPEN && exchange->silent;
+        if (failed || silent)
+            asking_outdone(query, exchange);
+    }
 }
 
 /* [5] False: it could not be packed, which a parsed message always can. */
 static bool win(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
                 const struct kind *kind, msec_t now)
 {
-    const struct side       *side  = asking_side(query, exchange);
-    const struct store_rules rules = {
-        .min_ttl = query->setup->min_ttl, .max_ttl = query->setup->max_ttl, .authentic = exchange->server->trusted};
-    size_t   message_len;
-    uint32_t ttl;
-    size_t   len = answer_pack(reply, &rules, desk->packed, sizeof(desk->packed), &message_len, &ttl);
+    struct side             *side  = asking_side(query, exchange);
+    const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
+                                      .max_ttl   = max_ttl(query, side, kind),
+                                      .authentic = exchange->server->trusted};
+    size_t                   message_len;
+    uint32_t                 ttl;
+    size_t                   len = answer_pack(reply, &rules, desk->packed, sizeof(desk->packed), &message_len, &ttl);
     if (len == 0)
         return false;
+    query->state       = QUERY_ANSWERED;
+    query->answered_by = side;
     answering_store(query, desk, kind, side->group, message_len, len, ttl, now);
     answering_count(desk, side->group);
 
@@ -57,176 +104,30 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
         COUNT(desk->counters.answered);
         answering_give(query, desk, asker, (struct view){desk->out, length});
     }
-    if (side->group == SETUP_DOMESTIC) {
-        group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
-        if (query->route.reason != ROUTE_FENCE)
-            evidence_domestic_fine(query, desk, kind, now);
-        finish(query, desk);
-        return true;
-    }
-    if (side == &query->sides[1] && evidence_wanted(query) && evidence_domestic_reached(query))
-        evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
-    else if (side == &query->sides[0])
-        evidence_external_first(query, desk, kind);
-    query->state = QUERY_ANSWERED;
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (!asking_is_domestic(query, &query->exchanges[i]))
-            leave(desk, &query->exchanges[i], now);
+    note_outdone(query);
+    evidence_sample(query, desk, kind, now);
+    if (side->group == SETUP_DOMESTIC)
+        note_domestic(query, desk, exchange, now);
+    else if (side->group == SETUP_EXTERNAL)
+        note_external(query, desk, kind, now);
     return true;
 }
 
-/* An answer beyond the last good one is only awaited from domestic, as evidence. */
-static bool awaits_evidence(const struct query *query)
-{
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (query->exchanges[i].state == EXCHANGE_OPEN && asking_is_domestic(query, &query->exchanges[i]))
-            return evidence_wanted(query);
-    return false;
-}
+/* ---- replies ---- */
 
-static void expire_exchanges(struct query *query, struct desk *desk, msec_t now)
-{
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        if (exchange->state != EXCHANGE_OPEN || now < exchange->sent + EXCHANGE_LIFE)
-            continue;
-        exchange_on_timeout(exchange);
-        asking_failed(query, desk, exchange);
-    }
-}
-
-static void answer_late(struct query *query, struct desk *desk, msec_t now)
-{
-    LIST_EACH (item, next, &query->askers) {
-        struct asker *asker = CONTAINER_OF(item, struct asker, link);
-        if (asker->deadline > now)
-            break;
-        COUNT(desk->counters.deadlines);
-        answering_give_failure(query, desk, asker, now);
-        answering_tell_failure(query, desk, now);
-    }
-}
-
-static bool nobody_left(const struct query *query)
-{
-    if (query->bogus_final)
-        return true;
-    if (!query->sides[0].exhausted)
-        return false;
-    return !query->sides[1].begun || query->sides[1].exhausted;
-}
-
-static void run_asking(struct query *query, struct desk *desk, msec_t now)
-{
-    expire_exchanges(query, desk, now);
-    if (query->state == QUERY_ASKING) {
-        asking_go_on(query, desk, now);
-        answer_late(query, desk, now);
-        if (nobody_left(query) || now >= query->started + QUERY_LIFE)
-            fail(query, desk, now);
-    }
-    if (query->state == QUERY_ANSWERED && !awaits_evidence(query))
-        finish(query, desk);
-}
-
-static void begin_asking(struct query *query, struct desk *desk, msec_t now)
-{
-    query->state   = QUERY_ASKING;
-    query->started = now;
-    query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
-    if (query->route.would)
-        COUNT(desk->counters.would_reroute);
-    asking_begin(query, desk, now);
-}
-
-static void accept_terms(struct query *query, struct desk *desk)
-{
-    setup_drop(query->setup);
-    query->setup = setup_take(desk->setup);
-    query->terms = desk_terms(desk);
-    if (desk->shared.claims)
-        query->claim = claims_hash(desk->shared.claims, &query->inquiry, query->terms);
-}
-
-static bool take_claim(struct query *query, struct desk *desk, msec_t now)
-{
-    return !desk->shared.claims || claims_take(desk->shared.claims, query->claim, now, &query->claimed);
-}
-
-/* Nothing in the cache and nobody asks any more: the answer could not be stored. */
-static void look(struct query *query, struct desk *desk, msec_t now) /* [0] */
-{
-    const struct cache_read read = desk_read(desk, now, false);
-    LIST_EACH (item, next, &query->askers) {
-        struct asker     *asker = CONTAINER_OF(item, struct asker, link);
-        struct cache_hit  hit;
-        enum cache_answer found =
-            cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
-        if (found == CACHE_FRESH &&
-            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
-            COUNT(desk->counters.answered);
-            answering_give(query, desk, asker, (struct view){desk->out, hit.len});
-        } else if (found == CACHE_FAILURE || asker->deadline <= now) {
-            answering_give_failure(query, desk, asker, now);
-        } else {
-            break;
-        }
-    }
-    if (list_empty(&query->askers)) {
-        query->state = QUERY_FINISHED;
-        return;
-    }
-    if (!terms_equal(query->terms, desk_terms(desk)))
-        accept_terms(query, desk);
-    if (take_claim(query, desk, now))
-        begin_asking(query, desk, now);
-    else
-        query->look_at = now + (query->look_wait = msec_min(2 * query->look_wait, CLAIM_LOOK_MAX));
-}
-
-static void release_claim(struct query *query, struct desk *desk)
-{
-    if (query->claimed)
-        claims_release(desk->shared.claims, query->claim);
-    query->claimed = false;
-}
-
-static void run(struct query *query, struct desk *desk, msec_t now)
-{
-    if (query->state == QUERY_WAITING && now >= query_deadline(query))
-        look(query, desk, now);
-    run_asking(query, desk, now);
-    if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
-        release_claim(query, desk);
-}
-
-void query_start(struct query *query, struct desk *desk, msec_t now)
-{
-    accept_terms(query, desk);
-    if (take_claim(query, desk, now)) {
-        begin_asking(query, desk, now);
-    } else {
-        query->state     = QUERY_WAITING;
-        query->look_wait = CLAIM_LOOK;
-        query->look_at   = now + CLAIM_LOOK;
-        COUNT(desk->counters.joined);
-    }
-    run(query, desk, now);
-}
-
-void query_join(struct query *query, struct asker *asker)
-{
-    list_append(&query->askers, &asker->link);
-    query->asker_count++;
-}
-
-/* Bogus by whose fault? RFC 8914 codes; asked with CD=1 nothing is validated. */
+/* Bogus by whose fault? RFC 8914 codes; asked with CD=1 nothing is validated. Where a verdict or a pin has sent the
+ * question to external first, domestic's opinion ends its own side alone. */
 static void judge_bogus(struct query *query, const struct exchange *exchange, const struct kind *kind)
 {
-    if (!asking_is_domestic(query, exchange) || query->inquiry.checking_disabled)
+    enum bogus bogus = kind_bogus(kind);
+    if (bogus == BOGUS_NOT || !asking_is_domestic(query, exchange) || query->inquiry.checking_disabled)
         return;
-    query->bogus_final |= kind_bogus(kind) == BOGUS_OWN_FAULT;
-    query->needs_authentic |= kind_bogus(kind) == BOGUS_DOUBTFUL;
+    if (asking_external_first(query)) {
+        asking_side(query, exchange)->over = true;
+        return;
+    }
+    query->bogus_final |= bogus == BOGUS_OWN_FAULT;
+    query->needs_authentic |= bogus == BOGUS_DOUBTFUL;
 }
 
 /* True if the list that the name is in gave an error code for an answer. */
@@ -240,6 +141,29 @@ static bool is_list_error(struct query *query, struct desk *desk, const struct e
     return true;
 }
 
+/* What hangs on a label with an underscore (RFC 8552), or on an address, does not bounce because it is not there; and
+ * mail in an outage hangs on many denials of that kind: no DMARC record, no PTR. */
+static bool is_borne(struct view name)
+{
+    static const uint8_t arpa4[] = "\7in-addr\4arpa", arpa6[] = "\3ip6\4arpa";
+    for (size_t at = 0; name.data[at] != 0; at += 1u + name.data[at])
+        if (name.data[at + 1] == '_')
+            return true;
+    return name_is_at_or_below(name, (struct view){arpa4, sizeof(arpa4)}) ||
+           name_is_at_or_below(name, (struct view){arpa6, sizeof(arpa6)});
+}
+
+/* A name that only domestic knows is denied by everybody else. */
+static bool may_be_internal(struct query *query, struct desk *desk, const struct exchange *exchange,
+                            const struct kind *kind, msec_t now)
+{
+    if (asking_side(query, exchange)->group != SETUP_EXTERNAL || kind->outcome != OUTCOME_NXDOMAIN ||
+        !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
+        return false;
+    query->unsure |= good_age(desk->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
+    return query->unsure;
+}
+
 static bool acceptable(const struct query *query, const struct exchange *exchange, const struct message *reply)
 {
     if (!query->needs_authentic || asking_is_domestic(query, exchange))
@@ -247,42 +171,237 @@ static bool acceptable(const struct query *query, const struct exchange *exchang
     return exchange->server->trusted && (reply->flags & FLAG_AD);
 }
 
+static void on_late_reply(struct query *query, struct desk *desk, struct exchange *exchange, const struct kind *kind,
+                          msec_t now)
+{
+    bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange);
+    sending_release(desk, exchange);
+    if (!outcome_usable(exchange->outcome))
+        asking_outdone(query, exchange);
+    if (late && outcome_usable(exchange->outcome)) {
+        COUNT(desk->counters.late);
+        evidence_domestic_fine(query, desk, true, now);
+    } else if (late && kind_bogus(kind) != BOGUS_NOT) {
+        evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
+    }
+}
+
 static void on_reply(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
                      const struct kind *kind, msec_t now)
 {
     bool list_error = is_list_error(query, desk, exchange, reply, now);
     if (query->state == QUERY_ANSWERED) {
-        asking_release(desk, exchange);
-        if (asking_is_domestic(query, exchange) && outcome_usable(exchange->outcome)) {
-            COUNT(desk->counters.late);
-            evidence_domestic_fine(query, desk, kind, now);
-        } else if (asking_is_domestic(query, exchange) && kind_bogus(kind) != BOGUS_NOT) {
-            evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
-        }
+        on_late_reply(query, desk, exchange, kind, now);
         return;
     }
     judge_bogus(query, exchange, kind);
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
-                  (!list_error || query->setup->pass_list_errors);
+                  !may_be_internal(query, desk, exchange, kind, now) && (!list_error || query->setup->pass_list_errors);
     if (usable && win(query, desk, exchange, reply, kind, now))
-        asking_release(desk, exchange);
+        sending_release(desk, exchange);
     else
         asking_failed(query, desk, exchange);
 }
 
-void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, struct view packet, msec_t now)
+/* ---- what is due ---- */
+
+/* When whoever asked first has waited long enough, be he answered or not: from then on it is a failure. */
+static msec_t fails_at(const struct query *query)
+{
+    return query->failure_told ? MSEC_NEVER : query->started + query->setup->deadline;
+}
+
+static void answer_late(struct query *query, struct desk *desk, msec_t now) /* [7] */
+{
+    LIST_EACH (item, next, &query->askers) {
+        struct asker *asker = CONTAINER_OF(item, struct asker, link);
+        if (asker->deadline > now)
+            break;
+        COUNT(desk->counters.deadlines);
+        answering_give_failure(query, desk, asker, now);
+    }
+    if (now >= fails_at(query))
+        answering_tell_failure(query, desk, now);
+}
+
+/* The first who finds none has looked for all. */
+static void answer_stale(struct query *query, struct desk *desk, bool at_once, msec_t now) /* [6] */
+{
+    LIST_EACH (item, next, &query->askers) {
+        struct asker *asker = CONTAINER_OF(item, struct asker, link);
+        if (query->no_stale || (!at_once && asker->stale_at > now))
+            break;
+        if (answering_give_stale(query, desk, asker, now))
+            continue;
+        query->no_stale = true;
+        if (at_once && query->route.or_empty)
+            answering_give_failure(query, desk, asker, now);
+    }
+}
+
+/* Nobody whom the question may go to is up: what is stale need not wait for them. */
+static bool is_dead(const struct query *query)
+{
+    const struct group *groups = query->setup->groups;
+    const struct route *route  = &query->route;
+    return query->state == QUERY_ASKING && (route->first == SETUP_NO_GROUP || group_down(&groups[route->first])) &&
+           (route->second == SETUP_NO_GROUP || group_down(&groups[route->second]));
+}
+
+/* What another question for the same has brought. */
+static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
+{
+    struct cache_read read = desk_read(desk, now, false);
+    read.since             = query->started - CLAIM_LOOK; /* clocks of two workers are not read at one moment */
+    LIST_EACH (item, next, &query->askers) {
+        struct asker     *asker = CONTAINER_OF(item, struct asker, link);
+        struct cache_hit  hit;
+        enum cache_answer found =
+            cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+        if (found == CACHE_FRESH &&
+            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
+            COUNT(desk->counters.answered);
+            answering_give(query, desk, asker, (struct view){desk->out, hit.len});
+        } else if (query->state == QUERY_WAITING && (found == CACHE_FAILURE || asker->deadline <= now)) {
+            answering_give_failure(query, desk, asker, now);
+        } else {
+            return;
+        }
+    }
+}
+
+/* It has no datagram left: somebody may ask the same anew. */
+static void run_spent(struct query *query, struct desk *desk, msec_t now)
+{
+    if (desk->shared.claims)
+        claims_spend(desk->shared.claims, &query->claim);
+    if (now < query->look_at)
+        return;
+    take_from_cache(query, desk, now);
+    query->look_at = now + CLAIM_LOOK_MAX;
+}
+
+static void run_asking(struct query *query, struct desk *desk, msec_t now)
+{
+    asking_expire(query, desk, now);
+    if (query->state == QUERY_ASKING) {
+        asking_go_on(query, desk, now);
+        answer_stale(query, desk, is_dead(query), now);
+        answer_late(query, desk, now);
+        if (plan_is_over(query, now) || now >= query->started + QUERY_LIFE)
+            fail(query, desk, now);
+        else if (plan_is_spent(query))
+            run_spent(query, desk, now);
+    }
+    if (query->state == QUERY_ANSWERED && !asking_linger(query, desk, evidence_awaited(query), now)) /* [8] */
+        finish(query, desk);
+}
+
+/* ---- beginning ---- */
+
+static void begin_asking(struct query *query, struct desk *desk, msec_t now)
+{
+    query->state   = QUERY_ASKING;
+    query->started = now;
+    query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
+    if (query->route.would)
+        COUNT(desk->counters.would_reroute);
+    asking_begin(query, desk, now);
+}
+
+static void enter_epoch(struct query *query, struct desk *desk)
+{
+    setup_drop(query->setup);
+    query->setup = setup_take(desk->setup);
+    query->epoch = desk_epoch(desk);
+    if (desk->shared.claims)
+        claims_name(desk->shared.claims, &query->inquiry, query->epoch, &query->claim);
+}
+
+static bool take_claim(struct query *query, struct desk *desk, bool anew, msec_t now)
+{
+    return !desk->shared.claims || claims_take(desk->shared.claims, &query->claim, anew, now);
+}
+
+/* Nothing in the cache and nobody asks any more: the answer could not be stored. */
+static void look(struct query *query, struct desk *desk, bool anew, msec_t now) /* [0] */
+{
+    take_from_cache(query, desk, now);
+    answer_stale(query, desk, false, now);
+    if (list_empty(&query->askers)) {
+        query->state = QUERY_FINISHED;
+        return;
+    }
+    if (query->epoch != desk_epoch(desk))
+        enter_epoch(query, desk);
+    if (take_claim(query, desk, anew, now))
+        begin_asking(query, desk, now);
+    else
+        query->look_at = now + (query->look_wait = msec_min(2 * query->look_wait, CLAIM_LOOK_MAX));
+}
+
+static void release_claim(struct query *query, struct desk *desk)
+{
+    if (desk->shared.claims)
+        claims_release(desk->shared.claims, &query->claim);
+}
+
+static void run(struct query *query, struct desk *desk, msec_t now)
+{
+    if (query->state == QUERY_WAITING && now >= query_deadline(query, now))
+        look(query, desk, false, now);
+    run_asking(query, desk, now);
+    if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
+        release_claim(query, desk);
+}
+
+void query_start(struct query *query, struct desk *desk, bool anew, msec_t now)
+{
+    query->started = now;
+    enter_epoch(query, desk);
+    if (take_claim(query, desk, anew, now)) {
+        begin_asking(query, desk, now);
+    } else {
+        query->state     = QUERY_WAITING;
+        query->look_wait = CLAIM_LOOK;
+        query->look_at   = now + CLAIM_LOOK;
+        COUNT(desk->counters.joined);
+    }
+    run(query, desk, now);
+}
+
+bool query_can_be_joined(const struct query *query, msec_t now)
+{
+    return query->state != QUERY_ASKING || !plan_is_spent(query) || !asking_is_still(query, now);
+}
+
+void query_join(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
+{
+    list_append(&query->askers, &asker->link);
+    query->asker_count++;
+    if (query->state == QUERY_WAITING)
+        look(query, desk, true, now);
+    else if (query->state == QUERY_ASKING)
+        asking_hurry(query, desk, now);
+    run(query, desk, now);
+}
+
+/* ---- events ---- */
+
+void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                     struct view packet, msec_t now)
 {
     struct message reply;
     struct kind    kind;
-    switch (exchange_on_packet(exchange, packet, now, &reply, &kind)) {
+    switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &kind)) {
     case EXCHANGE_IGNORE:
         COUNT(desk->counters.upstream_ignored);
         return;
-    case EXCHANGE_ASK_TCP:
-        asking_again(query, desk, exchange, TRANSPORT_TCP, exchange->edns, now);
+    case EXCHANGE_AGAIN:
+        asking_again(query, desk, exchange, now);
         break;
-    case EXCHANGE_ASK_PLAIN:
-        asking_again(query, desk, exchange, exchange->transport, false, now);
+    case EXCHANGE_LEAVE:
+        desk->effects.release(desk->effects.context, exchange, TRANSPORT_UDP);
         break;
     case EXCHANGE_REPLY:
         on_reply(query, desk, exchange, &reply, &kind, now);
@@ -291,10 +410,10 @@ void query_on_packet(struct query *query, struct desk *desk, struct exchange *ex
     run(query, desk, now);
 }
 
-void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                          msec_t now)
 {
-    exchange_on_unreachable(exchange, now);
-    asking_failed(query, desk, exchange);
+    asking_unreachable(query, desk, exchange, transport, now);
     run(query, desk, now);
 }
 
@@ -310,19 +429,27 @@ void query_cancel(struct query *query, struct desk *desk, msec_t now)
     release_claim(query, desk);
 }
 
-msec_t query_deadline(const struct query *query)
+/* Who came first has waited longest. */
+static msec_t next_asker(const struct query *query)
 {
-    msec_t due = MSEC_NEVER;
-    if (query->state == QUERY_WAITING)
-        return msec_min(query->look_at, CONTAINER_OF(query->askers.next, struct asker, link)->deadline);
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (query->exchanges[i].state == EXCHANGE_OPEN)
-            due = msec_min(due, query->exchanges[i].sent + EXCHANGE_LIFE);
-    if (query->state != QUERY_ASKING)
-        return due;
-    due = msec_min(due, query->started + QUERY_LIFE);
-    due = msec_min(due, asking_deadline(query));
-    if (!list_empty(&query->askers))
-        due = msec_min(due, CONTAINER_OF(query->askers.next, struct asker, link)->deadline);
-    return due;
+    if (list_empty(&query->askers))
+        return MSEC_NEVER;
+    const struct asker *asker = CONTAINER_OF(query->askers.next, struct asker, link);
+    return query->no_stale ? asker->deadline : msec_min(asker->stale_at, asker->deadline);
+}
+
+msec_t query_deadline(struct query *query, msec_t now)
+{
+    msec_t due = next_asker(query);
+    switch (query->state) {
+    case QUERY_WAITING:
+        return msec_min(due, query->look_at);
+    case QUERY_ASKING:
+        if (plan_is_spent(query) && !list_empty(&query->askers))
+            due = msec_min(due, query->look_at);
+        due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
+        return msec_min(due, asking_deadline(query, now));
+    default:
+        return asking_deadline(query, now);
+    }
 }

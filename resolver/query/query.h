@@ -10,19 +10,28 @@
  *
  * STEPS, in each of which `run` looks at everything afresh, so that no order of events matters:
  *   0. If another worker asks the same, its answer is waited for in the cache; should the claim end without one, this
- * one asks.
- *   1. The first group's best upstream is asked at once.
+ *      one asks.
+ *   1. The first group's best upstream is asked at once; one that is down or outdone may get a copy (server.h).
  *   2. An upstream that is silent for its hedge time (srtt + 4 rttvar, 250 to 400 ms) is joined by the next one of its
- * group; when all are asked, by a resend, at doubling intervals. It stays open.
- *   3. An upstream that fails is followed by the next one at once.
- *   4. The second group is asked too when the first one's upstreams have all failed, or one failed and the last asked
- * has been silent for 250 ms, or the route's patience is over; and fallback.on allows it.
- *   5. The first usable answer wins. A SERVFAIL that is bogus by the zone's own fault stands; one that a border could
- * have caused is overridden only by an authenticated answer from a trusted upstream.
- *      So is a blocklist's error code (blocklist.h) no usable answer, unless the setting passes it on: the next
- * upstream of the group may be one that the list serves. Alone it does not open external.
- *   6. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
- * QUERY_LIFE.
+ *      group; when all are asked, by a resend, at doubling intervals. It stays open. Who joins the question later than
+ *      that asks once more, too.
+ *   3. An upstream that fails is followed by the next one at once, and so is one of which ICMP says that it is not
+ *      there, or whose reply is doubtful; these stay open.
+ *   4. The second group is asked too when the route's patience is over, or the first one's upstreams have all failed,
+ *      or all have but one that is not known to answer others and has been silent for 250 ms; and fallback.on allows
+ * it.
+ *   5. The first usable answer wins. Where domestic was asked first, a SERVFAIL that is bogus by the zone's own fault
+ *      stands; one that a border could have caused is overridden only by an authenticated answer from a trusted
+ *      upstream. A blocklist's error code (blocklist.h) is no usable answer, unless the setting passes it on: the next
+ *      upstream of the group may be one that the list serves. Alone it does not open external. Nor is an NXDOMAIN of
+ *      external's usable where domestic, which has failed, answered for that domain within a day: the name may be one
+ *      that only domestic knows, and NXDOMAIN is a bounce.
+ *   6. Who has waited STALE_AFTER is given a stale answer, if there is one; at once where nobody can be asked who is
+ *      not down.
+ *   7. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
+ *      QUERY_LIFE.
+ *   8. Behind the answer, upstreams that were asked and have not replied are listened to until it is known whether they
+ *      are silent, and domestic as evidence about the zone.
  *
  * External, first or second, is asked only if quota.h has a question left: one for all of the query's packets. If not,
  * domestic is asked alone, or nobody where domestic must not be; that it fails then is our limit, not the zone's fault.
@@ -38,42 +47,39 @@
 #include "query/route.h"
 
 enum { /* ms */
-    HEDGE_MIN       = 250,
-    HEDGE_MAX       = 400,
-    HEDGE_FAILED    = 250,  /* silence of the last upstream that is waited for after another one failed */
-    RESEND_MIN      = 300,  /* towards external, which is far away */
-    RESEND_MAX      = 400,  /* of the first resend; each later one waits twice as long */
-    EXCHANGE_SILENT = 800,  /* a fact for the upstream's health: a probe finds out whether it is still there */
-    EXCHANGE_LIFE   = 5000, /* no reply that long after sending is a timeout */
-    QUERY_LIFE      = 10000,
-    SAMPLE_EVERY    = 1000,
+    HEDGE_MIN    = 250,
+    HEDGE_MAX    = 400,
+    HEDGE_FAILED = 250,  /* silence of the last upstream, others having failed, if it is not known to answer others */
+    RESEND_MIN   = 300,  /* towards external, which is far away */
+    RESEND_MAX   = 400,  /* of the first resend; each later one waits twice as long */
+    STALE_AFTER  = 1800, /* RFC 8767, 5: client response timer */
+    QUERY_LIFE   = 10000,
+    SAMPLE_EVERY = 1000,
+    DENIED_TTL   = 60, /* s that external's NXDOMAIN is kept where domestic has failed: see step 5 */
 };
 
 enum {
-    QUERY_EXCHANGES = LIMIT_UDP_SENDS,
-    FIRST_SENDS     = LIMIT_UDP_SENDS / 2 /* datagrams of the first group, where there is a second one */
+    QUERY_EXCHANGES = LIMIT_UDP_SENDS
 };
 
 struct asker { /* a client that waits */
     struct list  link;
     struct asked asked;
     struct path  path;
+    msec_t       stale_at; /* from then on a stale answer will do */
     msec_t       deadline;
 };
 
 struct side { /* one group's part in it */
-    uint8_t                group;
-    bool                   begun;
-    bool                   exhausted;   /* every upstream was asked and has failed */
-    unsigned               tried;       /* bit mask */
-    unsigned               failed;      /* exchanges that failed */
-    unsigned               sends;       /* datagrams */
-    bool                   hurry;       /* one failed: the next is asked without waiting for those that are open */
-    const struct exchange *last;        /* the upstream asked last */
-    bool                   last_failed; /* the upstream asked last is among those that failed */
-    msec_t                 begun_at;
-    msec_t                 last_asked; /* when the last upstream or resend was sent */
-    msec_t                 wait;       /* of that one, before the next is asked */
+    uint8_t  group;
+    bool     begun;
+    bool     over;       /* nothing more may come of it, whoever is left */
+    bool     hurry;      /* one failed: the next is asked without waiting for those that are open */
+    unsigned tried;      /* bit mask */
+    unsigned failed;     /* exchanges that failed */
+    unsigned sends;      /* datagrams */
+    msec_t   last_asked; /* when the last upstream or resend was sent */
+    msec_t   wait;       /* of that one, before the next is asked */
 };
 
 enum query_state {
@@ -94,35 +100,43 @@ struct query {
     enum query_state state;
     struct setup    *setup; /* counted */
     struct route     route;
-    struct terms     terms;
+    uint64_t         epoch; /* in which it began */
     msec_t           started;
-    uint64_t         claim;   /* hash of the question, for claims.h */
-    bool             claimed; /* and it is held */
-    msec_t           look_at; /* QUERY_WAITING: when to look into the cache */
+    struct claim     claim;
+    msec_t           look_at; /* QUERY_WAITING, or no datagram is left: when to look into the cache */
     msec_t           look_wait;
     struct side      sides[2];
-    unsigned         sends; /* datagrams */
-    bool             bogus_final, needs_authentic;
+    unsigned         sends;       /* datagrams */
+    bool             bogus_final; /* the zone's own fault: nobody has another answer */
+    bool             needs_authentic;
     bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */
     bool             displaced;    /* it gave way to a newer one: that it has no answer is our limit */
+    bool             no_stale;     /* there is no stale answer */
+    bool             unsure;       /* external's denial may be of a name that only domestic knows */
     bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool             failure_told; /* the failure was cached and observed */
+    struct side     *answered_by;  /* NULL: nobody has yet */
     struct exchange  exchanges[QUERY_EXCHANGES];
 };
 
-/* Takes a zeroed query with its inquiry and first asker in place, and begins. */
-void query_start(struct query *query, struct desk *desk, msec_t now);
+/* Takes a zeroed query with its inquiry and first asker in place, and begins. `anew`: though another one asks the same,
+ * which cannot be joined. */
+void query_start(struct query *query, struct desk *desk, bool anew, msec_t now);
+/* False: it has spent its datagrams, and was silent since; who asks now had better ask anew. */
+bool query_can_be_joined(const struct query *query, msec_t now);
 /* One more client waits; `asker` is linked by this. */
-void query_join(struct query *query, struct asker *asker);
+void query_join(struct query *query, struct desk *desk, struct asker *asker, msec_t now);
 
 /* Events. The exchange is one of the query's. */
-void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, struct view packet, msec_t now);
-void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now);
+void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                     struct view packet, msec_t now);
+void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+                          msec_t now);
 void query_on_time(struct query *query, struct desk *desk, msec_t now);
 /* Answers everybody SERVFAIL and lets go of everything. */
 void query_cancel(struct query *query, struct desk *desk, msec_t now);
 
 /* When query_on_time() is wanted. */
-msec_t query_deadline(const struct query *query);
+msec_t query_deadline(struct query *query, msec_t now);
 
 #endif

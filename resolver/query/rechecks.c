@@ -12,6 +12,7 @@ enum {
     RECHECK_SHARE_UNIT = 10000, /* of setup.recheck_share */
     RECHECK_EVERY      = 1000,
     RECHECK_SAVED      = 256,
+    RECHECK_COST       = RECHECK_SHARE_UNIT, /* one question; two of a zone that recovers, which is rare */
 };
 
 /* A reload may have put a fence where something was learned. */
@@ -47,14 +48,9 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
     study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
     if (zone->scope == SCOPE_ZONE)
         name_set(&study->name, zone_asked(zone));
+    if (zone->scope == SCOPE_ZONE && zone->condition.state == ZONE_BLOCKED)
+        study->turn = zone->condition.failures % 2 ? TURN_APEX : TURN_QUESTION;
     study_start(study, now);
-}
-
-/* What a recheck may cost: it is not known beforehand whether its apex is the question. */
-static uint64_t recheck_cost(const struct prober *prober)
-{
-    unsigned servers = prober->desk.setup->groups[SETUP_DOMESTIC].count;
-    return 2 * (servers < STUDY_SERVERS ? servers : STUDY_SERVERS) * (uint64_t) RECHECK_SHARE_UNIT;
 }
 
 static void save_up(struct prober *prober)
@@ -75,16 +71,17 @@ static bool may_recheck(const struct prober *prober, msec_t now)
 {
     const struct recheck_budget *budget = &prober->budget;
     return prober->study_counts[STUDY_RECHECK] < RECHECKS_AT_ONCE &&
-           (budget->saved >= recheck_cost(prober) || now - budget->last >= RECHECK_EVERY);
+           (budget->saved >= RECHECK_COST || now - budget->last >= RECHECK_EVERY);
 }
 
 void rechecks_on_time(struct prober *prober, msec_t now)
 {
     struct zone *zone;
+    if (prober->desk.setup->learning == SETUP_LEARN_NOTHING)
+        return;
     save_up(prober);
     while (may_recheck(prober, now) && (zone = learner_recheck_due(prober->learner, now))) {
-        uint64_t cost = recheck_cost(prober);
-        prober->budget.saved -= cost < prober->budget.saved ? cost : prober->budget.saved;
+        prober->budget.saved -= msec_min(RECHECK_COST, (msec_t) prober->budget.saved);
         prober->budget.last = now;
         recheck(prober, zone, now);
     }
@@ -92,8 +89,8 @@ void rechecks_on_time(struct prober *prober, msec_t now)
 
 msec_t rechecks_next(const struct prober *prober)
 {
-    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE)
+    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE || prober->desk.setup->learning == SETUP_LEARN_NOTHING)
         return MSEC_NEVER;
-    bool may = prober->budget.saved >= recheck_cost(prober);
+    bool may = prober->budget.saved >= RECHECK_COST;
     return msec_max(learner_next_recheck(prober->learner), may ? 0 : prober->budget.last + RECHECK_EVERY);
 }

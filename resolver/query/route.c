@@ -23,11 +23,11 @@ static struct route external_first(enum route_reason reason)
         .reason = reason, .first = SETUP_EXTERNAL, .second = SETUP_DOMESTIC, .patience = PATIENCE_EXTERNAL};
 }
 
-static void count_use(const struct verdict *verdict, bool external, msec_t now)
+/* Returns how often it was used before, to go external. */
+static uint64_t count_use(const struct verdict *verdict, bool external, msec_t now)
 {
     atomic_store_explicit(&verdict->zone->last_used, now, memory_order_relaxed);
-    if (external)
-        atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed);
+    return external ? atomic_fetch_add_explicit(&verdict->zone->answered, 1, memory_order_relaxed) : 0;
 }
 
 /* fallback.on may have been narrowed since the zone was learned. */
@@ -72,7 +72,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
             external.listed       = true;
             external.zone         = (uint8_t) verdict->zone->hash;
             external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
-            count_use(verdict, true, now);
+            external.recheck      = count_use(verdict, true, now) % USES_EACH == USES_EACH - 1;
             return external;
         }
         route.would = setup->learning == SETUP_OBSERVE;
@@ -128,11 +128,30 @@ static struct route choose(const struct setup *setup, const struct shared *share
         .reason = ROUTE_PIN, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
 }
 
+/* What is left of the deadline behind patience is all the time that the second group has. */
+static msec_t bounded_patience(const struct setup *setup, const struct route *route, msec_t now)
+{
+    if (route->second == SETUP_NO_GROUP || route->patience == MSEC_NEVER)
+        return route->patience;
+    const struct group *second = &setup->groups[route->second];
+    int                 pick   = group_pick(second, 0, now);
+    if (pick < 0)
+        return route->patience;
+    const struct server *server  = second->servers[pick];
+    const struct rtt    *rtt     = &server->rtt[server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP];
+    msec_t               needs   = msec_clamp(rtt_timeout(rtt, SECOND_MIN), SECOND_MIN, SECOND_MAX);
+    msec_t               longest = msec_max(setup->deadline - needs, setup->deadline / 2);
+    return msec_min(route->patience, longest);
+}
+
 struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
                           msec_t now)
 {
     const struct rule *rule  = policy_find_for(setup->policy, name, type);
     struct route       route = choose(setup, shared, rule, name, type, now);
     route.blocklist          = rule->blocklist;
+    route.or_empty           = rule->or_empty;
+    if (route.patience > setup->deadline / 2)
+        route.patience = bounded_patience(setup, &route, now);
     return route;
 }

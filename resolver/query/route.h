@@ -12,7 +12,14 @@ enum {                           /* patience, ms */
     PATIENCE_UNKNOWN     = 900,  /* with an external round trip under 1.2 s: two clients' retries are 1 s and 5 s */
     PATIENCE_UNKNOWN_MIN = 600,  /* even where cold recursions are fast */
     PATIENCE_GOOD        = 1500, /* answered lately: a slow recursion is likelier than a block */
+    PATIENCE_TCP         = 900,  /* from asking over TCP alone: TCP_ASK_STALL, and a round trip on a new connection */
     PATIENCE_EXTERNAL    = 1000, /* external's patience for a blocked zone, before domestic is asked as well */
+    SECOND_MIN = 300,  /* what patience leaves of the deadline to the second group: its round trip at its … */
+    SECOND_MAX = 2000, /* … longest, between these two; and half of the deadline at most */
+};
+
+enum {
+    USES_EACH = 32, /* a zone in use shall not be held for a day behind the end of its block */
 };
 
 /* ROUTE(symbol, word): why this way. */
@@ -40,7 +47,9 @@ struct route {
     bool              listed;    /* something is known of the zone: a domestic success is evidence too */
     uint8_t           labels;    /* of the blocked zone, if that is the reason */
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
+    bool              or_empty;  /* the rule's: where nobody answers, byway does */
     bool              would;     /* learning.mode observe: it would have been external */
+    bool              recheck;   /* one of USES_EACH questions that go external for the zone */
     struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */
 };
 

@@ -27,7 +27,7 @@ enum setup_learning {
 struct setup {
     _Atomic unsigned references;
     void (*destroy)(struct setup *setup); /* called by the last setup_drop() */
-    uint64_t serial;                      /* no other setup of this process has it */
+    uint32_t serial;                      /* no other setup of this process has it */
 
     struct policy *policy;
     struct name    echo; /* zone that nobody asks about but who was asked by us (local.h); len 0: there is none */
@@ -42,6 +42,7 @@ struct setup {
     msec_t              deadline; /* ms */
     enum setup_learning learning;
     uint32_t            min_ttl, max_ttl; /* s */
+    uint32_t            negative_max_ttl; /* s, of NXDOMAIN and NODATA; at most max_ttl, whatever min_ttl says */
     bool                pass_list_errors; /* else they become SERVFAIL */
     uint32_t            recheck_share;    /* of the questions that domestic is asked, hundredths of a percent */
 };

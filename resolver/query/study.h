@@ -1,36 +1,43 @@
 /*
  * study.h: finding out about one zone with questions to the upstreams: a confirmation after a strike, the check of a
- * zone that fails on both sides, a recheck, the operator's probe. One object for all, because they ask the same
- * questions and differ in what they make of the outcomes.
+ * zone that fails on both sides (both: trial.c); a recheck, the operator's probe, a look at a zone below a blocked one
+ * (inspection.c). One object for all, because they ask the same questions and differ in what they make of the outcomes.
  *
- * CONSTANTS
- *   STUDY_LIFE     5 s    silence that long is a timeout: a cold recursion takes up to 2 s
- *   STUDY_RESEND   1.5 s  a lost datagram must not look like a block
- *   STUDY_HURRY    600 ms the same for step 1, on which the verdict of further lookups waits
- *   STUDY_PATIENT  3 s    time for the second question of step 5, more than a cold recursion takes
- *   STUDY_BRIEF    1.5 s  silence that long fails a question that is believed (step 6)
- *   STUDY_SERVERS  3      domestic upstreams asked: with apex and question that is 6 of the 8 packets a study may cost
+ * What is asked of domestic
+ *   question  the one that failed.
+ *   apex      whether the zone as a whole can be reached: the CNAME of a random label below it, which no cache holds,
+ *             and where no wildcard's alias leads elsewhere. DO is set: a denial with proof may come from a cache all
+ *             the same (RFC 8198), and decides nothing. Of an alias it is the CNAME itself, of a zone that fails on
+ * both sides its SOA.
  *
- * STEPS of a confirmation
+ * A TRIAL, of a zone whose questions fail
  *   1. IDENTIFY: if external did not show the zone's SOA with its answer, it is asked for it. (An alias: whether
- * domestic answers for the CNAME itself tells its own zone from that of its target; the target is studied on its own.)
- *   2. ASK: apex SOA and the failed question, at domestic. One usable answer to the question ends it: FINE.
- *   3. NARROW: the apex is fine and the question is not: the same name with another type tells scope `name` from
- * `type`. A question that was silent is asked twice more beside it: where the apex answers, a lost datagram is likelier
- * than a block.
- *   4. CONTROL: a question of which it is known that domestic can answer it, asked of the same upstreams since step 2
- * began (prober.h). Upstreams that fail it do not count; if none is left nothing is learned.
- *   5. AGAIN, mostly while step 2 still waits: an upstream that failed the question, or was silent to it, and has
- * answered a control question since, is asked the failed question, and the apex, once more: an outage may have ended in
- * between, or a datagram was lost. What confirms is a failure behind a good control question.
- *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: one upstream that has
- * answered a control question, and behind it fails the apex, or is silent to it for STUDY_BRIEF, ends it as a zone's
- * block, unless another one answers for the apex.
- * A zone that fails on both sides: its registrable domain's SOA on both sides, control on both sides: `broken` if all
- * that fails. A recheck: a name below the apex that no cache holds, and the question, at domestic, no control: a
- * failure changes nothing but the interval. Where the first is fine the zone is open: a question that fails all the
- * same is blocked by itself, and is learned in its own scope when somebody asks it.
- * A zone that external showed below a blocked one: the same questions; it is fine if domestic answers both.
+ *      domestic answers for the CNAME itself tells its own zone from that of its target; the target is tried by
+ * itself.)
+ *   2. Up to TRIAL_WITNESSES domestic upstreams are asked in rounds: all for the apex, all for the question, and so on;
+ * a lone one for both at once. Rounds are TRIAL_SPREAD apart, and one that is silent takes TRIAL_SILENCE.
+ *   3. A usable answer to the question ends it: FINE. One to the apex acquits the zone: the question alone, and the
+ *      same name with another type, tell scope `name` from `type`.
+ *   4. Failures are weighed. Of an upstream each round counts once, and what the client's query saw is the first. The
+ *      weight is the product of the shares that each upstream fails just now anyway (upstream/trouble.h), one factor
+ *      for each failure; at TRIAL_WEIGHT the verdict is given. An upstream that fails more than TRIAL_TROUBLE of all
+ *      that it should answer is no witness; nor is one whose control question (watch.h) was not answered since the
+ *      rounds began, before its last failure, and, if that was silence, behind it too. Where few questions tell how an
+ *      upstream fares, a control question goes with each round. Silence may be a slow recursion: for an answer to that
+ *      the verdict waits until TRIAL_PATIENT.
+ *   5. A zone is blocked if its apex failed too, and external answers the same apex. If external does not (some zones'
+ *      servers deny nothing), the SOA stands for it from then on.
+ *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: its rounds begin at once,
+ *      and TRIAL_WEIGHT_BELIEVED will do.
+ *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as a control question fails, or every
+ * upstream is in trouble: then the suspicion ends with it. A zone that fails on both sides: its SOA at one upstream of
+ * each, until the weight will do for both together.
+ *
+ * AN INSPECTION asks once. A recheck of a blocked zone: apex or question, in turn, at one domestic upstream or another;
+ * of a recovering one: both. Answered for the apex the zone is open: a question that fails all the same is blocked by
+ * itself, and is learned in its own scope when somebody asks it. Answered for the question it is open too: the question
+ * failed when it was last asked. Where it did not, the answer may come from a cache, and must come once more behind its
+ * end there (learner_wait_out()).
  */
 #ifndef QUERY_STUDY_H
 #define QUERY_STUDY_H
@@ -39,13 +46,22 @@
 #include "query/errand.h"
 
 enum {
-    STUDY_LIFE    = 5000,
-    STUDY_RESEND  = 1500,
-    STUDY_HURRY   = 600,
-    STUDY_PATIENT = 3000,
-    STUDY_BRIEF   = 1500,
-    STUDY_SERVERS = 3
+    STUDY_LIFE   = 5000, /* ms; silence that long is a timeout: a cold recursion takes up to 2 s */
+    STUDY_HURRY  = 600, /* ms; a lost datagram must not hold up step 1, on which the verdict of further lookups waits */
+    STUDY_RESEND = 1500, /* ms; of inspections but rechecks, whose two questions are hardly lost both */
+
+    TRIAL_WITNESSES = 3,
+    TRIAL_SPREAD    = 1000, /* ms; a limit by the second must not be counted twice in one */
+    TRIAL_SILENCE   = 1500, /* ms; longer than most cold recursions: what answers later acquits */
+    TRIAL_PATIENT   = 4000, /* ms; so long it is waited for such an answer before the verdict is given */
+    TRIAL_RESEND    = 700,  /* ms; of a lone upstream's silence: a lost datagram is likelier than a block */
+    TRIAL_ROUNDS    = 8,
+    TRIAL_LIFE      = 20000, /* ms */
+    TRIAL_FEW       = 30,    /* questions in the last minute: fewer say little of how an upstream fares */
 };
+#define TRIAL_WEIGHT 1e-5
+#define TRIAL_WEIGHT_BELIEVED 1e-3
+#define TRIAL_TROUBLE 0.3
 
 enum study_kind {
     STUDY_CONFIRM,
@@ -60,14 +76,18 @@ enum {
 enum study_step {
     STUDY_IDENTIFY,
     STUDY_ASK,
-    STUDY_NARROW,
-    STUDY_CONTROL,
-    STUDY_AGAIN,
     STUDY_DONE
+};
+
+enum study_turn { /* what a recheck asks */
+    TURN_BOTH,
+    TURN_APEX,
+    TURN_QUESTION
 };
 
 enum study_part {
     PART_APEX,
+    PART_ALIAS, /* the apex of one */
     PART_QUESTION,
     PART_OTHER_TYPE,
     PART_IDENTIFY,
@@ -78,15 +98,29 @@ enum study_part {
 struct study_result {
     bool             decided;  /* false: nothing may be learned */
     bool             fine;     /* domestic answers */
-    bool             believed; /* by step 6 */
+    bool             late;     /* what was silent was only slow: the client's own question was answered */
+    bool             believed; /* by point 6 */
+    bool             trouble;  /* undecided, and by the upstreams' own doing */
     bool             apex;     /* decided or not: domestic answers for the apex (an alias: for its CNAME) */
     bool             external; /* broken check, probe: external answers */
     enum zone_scope  scope;    /* if it fails at domestic */
     enum zone_reason reason;
+    msec_t           cached; /* as long as a cache may keep domestic's answer to the question, ms; 0: there is none */
+};
+
+struct witness { /* an upstream in a trial */
+    struct server *server;
+    bool           external;
+    unsigned       failures, question_failures; /* rounds that count */
+    msec_t         counted, question_counted;   /* when the last of these was sent */
+    bool           silent;                      /* that one was silence */
+    msec_t         proved; /* when the first control question since the rounds began was sent that was good; 0: none */
+    msec_t         good;   /* the same of the last one */
+    bool           wants_control;
 };
 
 enum {
-    STUDY_ERRANDS = LIMIT_EXCHANGES
+    STUDY_ERRANDS = 12 /* one for each part and upstream */
 };
 
 struct study;
@@ -100,40 +134,58 @@ struct study {
     struct errands     *errands; /* borrowed */
     study_done_fn       done;
     void               *owner;
-    void               *cookie;            /* the operator's call */
-    msec_t              started, asked_at; /* asked_at: when step ASK began */
-    msec_t              control_since;     /* the upstream must have answered a control question asked since then */
-    struct name         zone;              /* candidate; len 0: not known yet */
-    struct name         guess;             /* under which the suspicion is listed; len 0: none */
-    struct name         name;              /* of the question */
+    void               *cookie; /* the operator's call */
+    msec_t              started;
+    struct name         zone;  /* candidate; len 0: not known yet */
+    struct name         guess; /* under which the suspicion is listed; len 0: none */
+    struct name         name;  /* of the question */
     uint16_t            type;
-    enum zone_scope     scope;    /* recheck, probe: of the entry */
+    uint8_t             failed[2]; /* upstreams that failed the client's query, domestic and external: bit masks */
+    enum zone_scope     scope;     /* recheck, probe: of the entry */
+    enum study_turn     turn;
     enum zone_reason    reason;   /* of the strike */
     struct name         alias;    /* target; len 0: none */
     bool                by_alias; /* the apex question is the CNAME at `name` */
-    bool                question_failed;
-    bool                believed; /* one failed question is enough */
+    bool                believed;
+    bool                narrow; /* the suspicion is of the name alone: its zone was seen fine lately */
     struct study_result result;
-    unsigned            again;   /* bit mask of the errands that were asked once more */
     unsigned            strikes; /* that wait until the zone is known */
     bool                placed;  /* the suspicion stands at the zone, not at the guess */
     unsigned            running;
     unsigned            count; /* errands used */
     struct errand       errand[STUDY_ERRANDS];
+    msec_t              asked[STUDY_ERRANDS];  /* when each was asked last */
+    bool                proofs[STUDY_ERRANDS]; /* it was answered with a proof of denial */
+    /* of a trial */
+    struct witness witnesses[TRIAL_WITNESSES];
+    unsigned       witness_count;
+    unsigned       rounds;    /* so far */
+    msec_t         began;     /* the first one */
+    msec_t         next;      /* when the next one is due */
+    bool           by_soa;    /* the apex question is the SOA */
+    bool           acquitted; /* the zone */
+    bool           heavy;     /* the weight will do: what is left is to wait for */
 };
 
 /* Begins: kind, zone, name, type, and the rest of the input are set, all else zero. */
 void study_start(struct study *study, msec_t now);
 void study_cancel(struct study *study);
+/* The client's own question was answered by domestic after all: that ends a confirmation. */
+void study_on_late_answer(struct study *study, msec_t now);
 
-/* Step CONTROL: what is known of the control questions of this server, asked at or after `since`; *ret_sent, if GOOD:
- * when the last good one was asked. */
-enum control_state {
-    CONTROL_PENDING,
-    CONTROL_GOOD,
-    CONTROL_BAD
+/* What is known of the zone speaks for a block (point 6). */
+void trial_believe(struct study *study, msec_t now);
+
+/* How an upstream fares, in the eye of who watches it. */
+struct fare {
+    double   share; /* trouble_share() */
+    unsigned seen;  /* questions in the last minute that say so */
+    msec_t   good;  /* when the last control question that was answered, or failed, was sent; 0: none */
+    msec_t   bad;
 };
-typedef enum control_state (*control_fn)(void *context, const struct server *server, msec_t since, msec_t *ret_sent);
-/* To be called behind step IDENTIFY, whenever something may have changed. */
-void study_on_control(struct study *study, control_fn control, void *context, msec_t now);
+typedef void (*fare_fn)(void *context, const struct server *server, struct fare *ret);
+/* A trial: to be called whenever something may have changed, and every HEALTH_LOOK; it may end in it. Of its witnesses
+ * some may want a control question then. */
+void trial_look(struct study *study, fare_fn fare, void *context, msec_t now);
+
 #endif

@@ -94,7 +94,7 @@ static void ask(struct survey *survey, struct errand *errand, struct view name, 
     struct errands *errands  = survey->surveys->errands;
     struct setup   *setup    = errands->desk->setup;
     struct group   *external = &setup->groups[SETUP_EXTERNAL];
-    int             pick     = group_pick(external, 0, TRANSPORT_UDP, now);
+    int             pick     = group_pick(external, 0, now);
     if (pick < 0 || !is_open(setup->policy, name) || !errand_within_quota(errands, now))
         return;
     *errand = (struct errand){

@@ -12,26 +12,16 @@ static void note_line(struct prober *prober, struct zone *zone, const struct ser
     learner_note(prober->learner, zone, line);
 }
 
-static bool asked_before(const struct study *study, unsigned i)
-{
-    for (unsigned j = 0; j < i; j++)
-        if (study->errand[j].exchange.server == study->errand[i].exchange.server)
-            return true;
-    return false;
-}
-
 static void note_controls(struct prober *prober, struct zone *zone, const struct study *study)
 {
-    for (unsigned i = 0; i < study->count; i++) {
-        const struct exchange *exchange = &study->errand[i].exchange;
-        struct control_told    told;
-        if (asked_before(study, i) || !watches_told(&prober->watches, exchange->server, study->asked_at, &told))
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        const struct witness *witness = &study->witnesses[i];
+        struct control_told   told;
+        if (!watches_told(&prober->watches, witness->server, study->began, &told))
             continue;
-        struct evidence_line line = {.at       = told.sent,
-                                     .about    = ABOUT_CONTROL,
-                                     .outcome  = told.outcome,
-                                     .external = exchange->part & PART_EXTERNAL};
-        note_line(prober, zone, exchange->server, &line);
+        struct evidence_line line = {
+            .at = told.sent, .about = ABOUT_CONTROL, .outcome = told.outcome, .external = witness->external};
+        note_line(prober, zone, witness->server, &line);
     }
 }
 
@@ -48,7 +38,8 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
 {
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];
-        if (errand->exchange.state != EXCHANGE_DONE || (errand->exchange.part & PART_MASK) == PART_IDENTIFY)
+        unsigned             part   = errand->exchange.part & PART_MASK;
+        if (errand->exchange.state != EXCHANGE_DONE || part == PART_IDENTIFY)
             continue;
         struct evidence_line line = {
             .at       = errand->exchange.started,
@@ -57,12 +48,11 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
             .outcome  = errand->exchange.outcome,
             .external = errand->exchange.part & PART_EXTERNAL,
         };
-        if ((errand->exchange.part & PART_MASK) == PART_APEX)
+        if (part == PART_APEX || part == PART_ALIAS)
             say_apex(study, errand, &line);
         note_line(prober, zone, errand->exchange.server, &line);
     }
-    if (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN)
-        note_controls(prober, zone, study);
+    note_controls(prober, zone, study);
 }
 
 struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
@@ -109,8 +99,8 @@ static void consider(struct prober *prober, struct study *study, msec_t now)
         surveys_begin(&prober->surveys, zone, now);
     if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
         return;
-    study->believed = true;
-    add_strike(prober, zone, SCOPE_ZONE, study, now);
+    trial_believe(study, now);
+    add_strike(prober, zone, study->narrow ? SCOPE_NAME : SCOPE_ZONE, study, now);
 }
 
 /* Domestic answers for the alias itself: the zone it stands in is fine, whatever becomes of the name. */
@@ -132,28 +122,49 @@ void place_suspicions(struct prober *prober, msec_t now)
             acquit_guess(prober, study, now);
         if (study->kind != STUDY_CONFIRM || study->by_alias || study->zone.len == 0 || study->guess.len == 0)
             continue;
-        if (!study->placed)
+        if (!study->placed && !study->narrow)
             place_suspicion(prober, study, now);
-        if (!study->believed)
+        if (!study->believed && study->step == STUDY_ASK)
             consider(prober, study, now);
     }
 }
 
+/* What has failed was nobody's block. Of a query that had to wait only for a slow answer nothing has failed. */
+static void note_trouble(struct prober *prober, const struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->witness_count && !study->result.late; i++)
+        if (study->witnesses[i].failures > 0)
+            watches_note_trouble(&prober->watches, study->witnesses[i].server, study->witnesses[i].failures, now);
+}
+
+/* The zone as a whole is fine, whatever becomes of the name: for a while no neighbour of a name that fails is suspected
+ * with it. */
+static void note_fine(struct prober *prober, struct view zone, msec_t now)
+{
+    if (zone.len > 0)
+        good_mark(prober->fine, zone, now);
+}
+
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
-    if (!study->result.decided || (domestic_down(prober) && !study->result.fine)) {
+    const struct study_result *result = &study->result;
+    if (study->acquitted)
+        note_fine(prober, name_view(&study->zone), now);
+    if (!result->decided || (domestic_down(prober) && !result->fine)) {
         struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
-        if (study->result.apex)
+        if (result->apex || result->trouble)
             clear_suspicion(prober, study, now);
         else if (zone)
             note_evidence(prober, zone, study);
         return;
     }
-    bool same = study->result.scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
-    if (study->result.fine || !same)
+    bool same = result->scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
+    if (result->fine || !same)
         clear_suspicion(prober, study, now);
-    if (study->result.fine)
+    if (result->fine) {
+        note_trouble(prober, study, now);
         return;
+    }
     const struct name   *name     = study->result.scope == SCOPE_ZONE ? &study->zone : &study->name;
     const struct zone_id id       = {.name  = name_view(name),
                                      .scope = study->result.scope,
@@ -196,6 +207,27 @@ static void end_broken(struct prober *prober, struct study *study, msec_t now)
         note_evidence(prober, zone, study);
 }
 
+/* What a recheck failed must not be an upstream's own trouble; and that the block goes on is likelier than that it has
+ * ended just now. */
+static bool weighs_something(struct prober *prober, const struct study *study, msec_t now)
+{
+    double weight = 1;
+    for (unsigned i = 0; i < study->count; i++)
+        if (!(study->errand[i].exchange.part & PART_EXTERNAL))
+            weight *= watches_share(&prober->watches, study->errand[i].exchange.server, now);
+    return weight <= RECHECK_WEIGHT;
+}
+
+/* The answer to the question alone may come from a cache, if it was answered before. */
+static void apply_good(struct prober *prober, struct zone *zone, const struct study_result *result, msec_t now)
+{
+    bool news = result->apex || result->cached == 0 || zone->condition.state == ZONE_BLOCKED || zone->waited_out;
+    if (news)
+        learner_apply_zone(prober->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, now);
+    else
+        learner_wait_out(prober->learner, zone, now + result->cached + 1000);
+}
+
 static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
@@ -203,10 +235,12 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
     if (!zone)
         return;
     note_evidence(prober, zone, study);
-    enum evidence evidence = study->result.fine      ? EVIDENCE_RECHECK_GOOD
-                             : domestic_down(prober) ? EVIDENCE_POSTPONED
-                                                     : EVIDENCE_RECHECK_BAD;
-    learner_apply_zone(prober->learner, zone, evidence, study->result.fine ? REASON_NONE : study->result.reason, now);
+    if (study->result.fine)
+        apply_good(prober, zone, &study->result, now);
+    else if (domestic_down(prober) || !weighs_something(prober, study, now))
+        learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
+    else
+        learner_apply_zone(prober->learner, zone, EVIDENCE_RECHECK_BAD, study->result.reason, now);
 }
 
 /* The operator's probe is a recheck too where the zone is blocked. */
@@ -216,9 +250,10 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
     if (zone) {
         note_evidence(prober, zone, study);
         bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-        if (blocked && !domestic_down(prober))
-            learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
-                               study->result.fine ? REASON_NONE : study->result.reason, now);
+        if (blocked && study->result.fine)
+            apply_good(prober, zone, &study->result, now);
+        else if (blocked && !domestic_down(prober))
+            learner_apply_zone(prober->learner, zone, EVIDENCE_RECHECK_BAD, study->result.reason, now);
         else if (!blocked && study->result.fine)
             learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
     }

@@ -4,9 +4,11 @@
 #include "query/watch.h"
 
 #include "query/attribution.h"
+#include "upstream/trouble.h"
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     CONTROL_LIFE = 5000, /* ms */
@@ -14,66 +16,139 @@ enum {
 };
 
 struct watch { /* of one server: health probe, control question and echo */
-    struct watches    *watches;
-    struct server     *server;
-    bool               external;
-    const struct name *zone;      /* that it may be asked about; NULL: nobody asks it */
-    bool               edns_lost; /* the health probe before was one with EDNS, and silent */
-    msec_t             plain_at;  /* when the plain one behind such a probe was first answered; 0: never */
-    struct errand      health, control, echo;
-    msec_t             control_asked;  /* when the last control question was sent; 0: never */
-    msec_t             control_good;   /* sending time of the last good one */
-    msec_t             control_failed; /* sending time of the last failed one */
-    msec_t             echo_due;       /* when the next one is sent */
-    msec_t             echo_wait;      /* and ms from that one to the one behind it */
-    bool               heard;          /* the last one came back to us */
+    struct watches     *watches;
+    struct server      *server;
+    uint8_t             group;
+    bool                external;
+    const struct name  *zone; /* that it may be asked about; NULL: nobody asks it */
+    enum probe          probe;
+    struct trouble      trouble;
+    uint64_t            well, beaten; /* of the server, when they were last looked at */
+    bool                last;         /* no other name is left in this row */
+    bool                edns_lost;    /* the health probe before was one with EDNS, and silent */
+    msec_t              plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
+    struct errand       health, plain, control, echo;
+    struct control_told told;           /* of the last control question that has ended */
+    msec_t              control_asked;  /* when the last control question was sent; 0: never */
+    msec_t              control_good;   /* sending time of the last good one */
+    msec_t              control_failed; /* sending time of the last failed one */
+    msec_t              echo_due;       /* when the next one is sent */
+    msec_t              echo_wait;      /* and ms from that one to the one behind it */
+    bool                heard;          /* the last one came back to us */
 };
 
-/* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
- * is no lost datagram any more. */
-static void judge_edns(struct watch *watch, const struct errand *errand, msec_t now)
+/* ---- how does it fare? ---- */
+
+static uint64_t answers_of(const struct server *server)
 {
-    struct server *server = watch->server;
-    if (errand->plain && watch->edns_lost && outcome_usable(errand->exchange.outcome)) {
-        if (watch->plain_at && atomic_load_explicit(&server->edns_seen, memory_order_relaxed) < watch->plain_at)
-            server_on_plain(server, now);
-        else
-            watch->plain_at = now;
-    }
-    watch->edns_lost = errand->exchange.edns && errand->exchange.outcome == OUTCOME_TIMEOUT;
+    uint64_t sum = 0;
+    for (unsigned transport = 0; transport < TRANSPORT_COUNT; transport++)
+        for (unsigned outcome = 0; outcome < OUTCOME_COUNT; outcome++)
+            if (outcome_usable((enum outcome) outcome))
+                sum += atomic_load_explicit(&server->outcomes[transport][outcome], memory_order_relaxed);
+    return sum;
 }
+
+/* Whatever it answers, it can answer; what others of its group answered in its place, it should have. */
+static void note_fare(struct watch *watch, msec_t now)
+{
+    uint64_t well   = answers_of(watch->server);
+    uint64_t beaten = atomic_load_explicit(&watch->server->beaten, memory_order_relaxed);
+    if (well != watch->well || beaten != watch->beaten)
+        trouble_note(&watch->trouble, (unsigned) (well - watch->well), (unsigned) (beaten - watch->beaten), now);
+    watch->well   = well;
+    watch->beaten = beaten;
+}
+
+/* ---- is it there? ---- */
 
 /* A reply to somebody else has healed it. */
 static void note_life(struct watch *watch, msec_t now)
 {
     struct watches *watches = watch->watches;
-    if (server_health(watch->server) == HEALTH_UP && watch->server->probes_failed &&
-        server_on_probe(watch->server, true, now))
+    if (server_note_life(watch->server))
         watches->changed(watches->owner, watch->server, true, now);
+}
+
+static bool is_answered(const struct errand *errand)
+{
+    return errand->exchange.outcome != OUTCOME_TIMEOUT && errand->exchange.outcome != OUTCOME_UNREACHABLE;
+}
+
+/* What has befallen one of a group may have befallen the others, whom hardly anybody asks. */
+static void suspect_others(const struct watch *watch)
+{
+    for (unsigned i = 0; i < watch->watches->count; i++)
+        if (watch->watches->list[i].group == watch->group && &watch->watches->list[i] != watch)
+            server_suspect(watch->watches->list[i].server);
 }
 
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch   *watch   = owner;
     struct watches *watches = watch->watches;
-    enum outcome    out     = errand->exchange.outcome;
-    bool            alive   = out != OUTCOME_TIMEOUT && out != OUTCOME_UNREACHABLE;
-    judge_edns(watch, errand, now);
+    bool            alive   = is_answered(errand);
+    watch->edns_lost        = errand->exchange.form != FORM_PLAIN && !alive;
     note_life(watch, now); /* first: this probe may have been sent before its return, and failed */
-    if (server_on_probe(watch->server, alive, now))
+    if (server_on_probe(watch->server, watch->probe, watch->last, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
+    if (!alive)
+        suspect_others(watch);
+}
+
+/* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
+ * is no lost datagram any more. */
+static void on_plain_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct watch  *watch  = owner;
+    struct server *server = watch->server;
+    if (!outcome_usable(errand->exchange.outcome))
+        return;
+    if (watch->plain_at && atomic_load_explicit(&server->edns_seen, memory_order_relaxed) < watch->plain_at)
+        forms_set(&server->forms, FORM_PLAIN, now);
+    else
+        watch->plain_at = now;
+}
+
+/* The probe before was silent: the same without EDNS, beside the next one. */
+static void probe_plain(struct watch *watch, msec_t now)
+{
+    watch->plain = (struct errand){
+        .life    = SERVER_PROBE_TIMEOUT,
+        .plain   = true,
+        .aside   = true,
+        .weak    = watch->health.weak,
+        .done    = on_plain_done,
+        .owner   = watch,
+        .inquiry = watch->health.inquiry,
+    };
+    errand_start(watch->watches->errands, &watch->plain, watch->server, now);
+}
+
+/* In turn a name that its group has answered, another one each time, and the root, or what stands for it. */
+static void choose_probe(struct watch *watch, struct inquiry *ret)
+{
+    const struct answered *answered = &watch->watches->answered[watch->group];
+    unsigned               failed   = atomic_load_explicit(&watch->server->names_failed, memory_order_relaxed);
+    bool                   declared = server_health(watch->server) == HEALTH_DOWN;
+    watch->last                     = failed >= answered->count;
+    watch->probe =
+        watch->probe == PROBE_NAME || (watch->last && !declared) || answered->count == 0 ? PROBE_ROOT : PROBE_NAME;
+    *ret = (struct inquiry){.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN};
+    if (watch->probe == PROBE_ROOT)
+        return;
+    ret->name = answered->list[failed % answered->count].name;
+    ret->type = answered->list[failed % answered->count].type;
 }
 
 static void probe_health(struct watches *watches, struct watch *watch, msec_t now)
 {
     watches->stats->health_probes++;
-    watch->health = (struct errand){
-        .life    = SERVER_PROBE_TIMEOUT,
-        .plain   = watch->edns_lost,
-        .done    = on_health_done,
-        .owner   = watch,
-        .inquiry = {.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN},
-    };
+    if (watch->edns_lost && !watch->plain.running)
+        probe_plain(watch, now);
+    watch->health = (struct errand){.life = SERVER_PROBE_TIMEOUT, .done = on_health_done, .owner = watch};
+    choose_probe(watch, &watch->health.inquiry);
+    watch->health.weak = watch->probe == PROBE_ROOT;
     errand_start(watches->errands, &watch->health, watch->server, now);
 }
 
@@ -129,20 +204,12 @@ void watches_look(struct watches *watches, msec_t now)
     for (unsigned i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->list[i];
         note_life(watch, now);
+        note_fare(watch, now);
         if (watch->zone && wants_echo(watches, watch, now))
             ask_echo(watches, watch, now);
         if (!watch->health.running && watch->zone && server_wants_probe(watch->server, now))
             probe_health(watches, watch, now);
     }
-}
-
-static bool has_denial(const struct message *reply)
-{
-    struct record record = {0};
-    while (message_next(reply, &record))
-        if (record.section == SECTION_AUTHORITY && (record.type == TYPE_NSEC || record.type == TYPE_NSEC3))
-            return true;
-    return false;
 }
 
 static struct candidate *candidate_above(struct watches *watches, struct view name)
@@ -158,7 +225,7 @@ static void on_control_read(void *owner, struct errand *errand, const struct mes
     struct watch     *watch     = owner;
     struct candidate *candidate = candidate_above(watch->watches, name_view(&errand->inquiry.name));
     if (candidate && !watch->external)
-        candidate->deniable = has_denial(reply);
+        candidate->deniable = kind_has_proof(reply);
 }
 
 /* What a validating upstream has denied with proof it may have denied from its cache, its link cut or not. That counts
@@ -175,13 +242,32 @@ static bool vouches(const struct watch *watch, struct view name)
     return true;
 }
 
+/* All that were asked at all failed their last one. */
+static void look_for_trouble(struct watches *watches, msec_t now)
+{
+    msec_t since = MSEC_NEVER;
+    for (unsigned i = 0; i < watches->count; i++) {
+        const struct watch *watch = &watches->list[i];
+        if (watch->group != SETUP_DOMESTIC || watch->control_asked == 0)
+            continue;
+        if (watch->control_good >= watch->control_failed)
+            return;
+        since = msec_min(since, watch->control_failed);
+    }
+    watches->troubled(watches->owner, since, now);
+}
+
 static void on_control_done(void *owner, struct errand *errand, msec_t now)
 {
-    struct watch *watch = owner;
-    (void) now;
+    struct watch   *watch   = owner;
+    struct watches *watches = watch->watches;
+    watch->told             = (struct control_told){errand->exchange.started, errand->exchange.outcome};
     if (!outcome_usable(errand->exchange.outcome)) {
         watch->control_failed = errand->exchange.started;
-        watch->watches->stats->control_failures++;
+        watches->stats->control_failures++;
+        trouble_note(&watch->trouble, 0, 1, now);
+        if (watch->group == SETUP_DOMESTIC)
+            look_for_trouble(watches, now);
     } else if (vouches(watch, name_view(&errand->inquiry.name))) {
         watch->control_good = errand->exchange.started;
     } else {
@@ -229,23 +315,22 @@ static bool control_name(struct watches *watches, const struct watch *watch, str
 
 static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
 {
-    watches->stats->controls++;
-    watch->control = (struct errand){
+    struct errand control = {
         .life    = CONTROL_LIFE,
         .read    = on_control_read,
         .done    = on_control_done,
         .owner   = watch,
         .inquiry = {.type = TYPE_CNAME, .class = CLASS_IN, .dnssec_ok = !watch->external},
     };
-    if (!control_name(watches, watch, &watch->control.inquiry.name)) {
-        watch->control_failed = now;
+    if (!control_name(watches, watch, &control.inquiry.name))
         return;
-    }
+    watches->stats->controls++;
+    watch->control       = control;
     watch->control_asked = now;
     errand_start(watches->errands, &watch->control, watch->server, now);
 }
 
-static struct watch *watch_of(struct watches *watches, const struct server *server)
+static struct watch *watch_of(const struct watches *watches, const struct server *server)
 {
     for (unsigned i = 0; i < watches->count; i++)
         if (watches->list[i].server == server)
@@ -253,55 +338,81 @@ static struct watch *watch_of(struct watches *watches, const struct server *serv
     return NULL;
 }
 
-static enum control_state control_of(void *context, const struct server *server, msec_t since, msec_t *ret_sent)
-{
-    const struct watch *watch = watch_of(context, server);
-    if (!watch)
-        return CONTROL_BAD;
-    *ret_sent = watch->control_good;
-    if (watch->control_good >= since && watch->control_good > 0)
-        return CONTROL_GOOD;
-    if (watch->control_failed >= since && watch->control_failed > 0)
-        return CONTROL_BAD;
-    return CONTROL_PENDING;
-}
-
 bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret)
 {
     const struct watch *watch = watch_of(watches, server);
-    if (!watch || watch->control.running || watch->control_asked == 0 || watch->control_asked < since)
+    if (!watch || watch->told.sent == 0 || watch->told.sent < since)
         return false;
-    *ret = (struct control_told){watch->control_asked, watch->control.exchange.outcome};
+    *ret = watch->told;
     return true;
 }
 
-static bool wants_control(const struct study *study)
+/* ---- trials ---- */
+
+struct look {
+    struct watches *watches;
+    msec_t          now;
+};
+
+static void fare_of(void *context, const struct server *server, struct fare *ret)
 {
-    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_IDENTIFY &&
-           study->step != STUDY_DONE;
+    const struct look *look  = context;
+    struct watch      *watch = watch_of(look->watches, server);
+    *ret                     = (struct fare){.share = 1};
+    if (!watch)
+        return;
+    note_fare(watch, look->now);
+    ret->share = trouble_share(&watch->trouble, look->now);
+    ret->seen  = trouble_seen(&watch->trouble);
+    ret->good  = watch->control_good;
+    ret->bad   = watch->control_failed;
+}
+
+static void ask_wanted(struct watches *watches, const struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        struct watch *watch = watch_of(watches, study->witnesses[i].server);
+        if (study->witnesses[i].wants_control && watch && !watch->control.running &&
+            (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY))
+            ask_control(watches, watch, now);
+    }
 }
 
 void watches_tend(struct watches *watches, msec_t now)
 {
+    struct look look = {watches, now};
     LIST_EACH (item, next, watches->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
-        if (!wants_control(study))
+        if (study->kind != STUDY_CONFIRM && study->kind != STUDY_BROKEN)
             continue;
-        for (unsigned i = 0; i < study->count; i++) {
-            const struct exchange *exchange = &study->errand[i].exchange;
-            if ((exchange->part & PART_MASK) == PART_IDENTIFY)
-                continue;
-            const struct server *server = exchange->server;
-            struct watch        *watch  = watch_of(watches, server);
-            bool                 idle   = watch && !watch->control.running;
-            bool   rested = watch && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
-            msec_t good;
-            if (idle && rested && control_of(watches, server, study->control_since, &good) == CONTROL_PENDING)
-                ask_control(watches, watch, now);
-        }
-        study_on_control(study, control_of, watches, now);
+        trial_look(study, fare_of, &look, now);
+        if (study->step == STUDY_ASK)
+            ask_wanted(watches, study, now);
     }
 }
+
+void watches_note_trouble(struct watches *watches, const struct server *server, unsigned failed, msec_t now)
+{
+    struct watch *watch = watch_of(watches, server);
+    if (watch)
+        trouble_note(&watch->trouble, 0, failed, now);
+}
+
+double watches_share(struct watches *watches, const struct server *server, msec_t now)
+{
+    struct watch *watch = watch_of(watches, server);
+    return watch ? trouble_share(&watch->trouble, now) : 1;
+}
+
+bool watches_in_trouble(struct watches *watches, msec_t now)
+{
+    for (unsigned i = 0; i < watches->count; i++)
+        if (watches->list[i].group == SETUP_DOMESTIC && trouble_share(&watches->list[i].trouble, now) <= TRIAL_TROUBLE)
+            return false;
+    return true;
+}
+
+/* ---- life ---- */
 
 bool watches_open(struct watches *watches)
 {
@@ -322,6 +433,9 @@ bool watches_open(struct watches *watches)
             watches->list[watches->count++] =
                 (struct watch){.watches   = watches,
                                .server    = server,
+                               .well      = answers_of(server),
+                               .beaten    = atomic_load_explicit(&server->beaten, memory_order_relaxed),
+                               .group     = (uint8_t) i,
                                .echo_wait = ECHO_FIRST,
                                .external  = i == SETUP_EXTERNAL,
                                .zone      = policy_zone_of(setup->policy, (uint8_t) i, i <= SETUP_EXTERNAL)};
@@ -333,13 +447,30 @@ void watches_close(struct watches *watches)
 {
     for (unsigned i = 0; i < watches->count; i++) {
         errand_cancel(watches->errands, &watches->list[i].health);
+        errand_cancel(watches->errands, &watches->list[i].plain);
         errand_cancel(watches->errands, &watches->list[i].control);
         errand_cancel(watches->errands, &watches->list[i].echo);
     }
     free(watches->list);
     watches->list            = NULL;
     watches->count           = 0;
-    watches->candidate_count = 0; /* a fence may stand there when it is opened again */
+    watches->candidate_count = 0; /* a fence may stand there when it is opened again, and groups be others */
+    memset(watches->answered, 0, sizeof(watches->answered));
+}
+
+void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type)
+{
+    struct answered *answered = &watches->answered[group];
+    unsigned         place    = 0;
+    while (place < answered->count &&
+           !name_equal(name_tail(name_view(&answered->list[place].name), 2), name_tail(name, 2)))
+        place++;
+    if (place == answered->count && answered->count < WATCH_NAMES)
+        answered->count++;
+    else if (place == answered->count)
+        place = answered->oldest = (answered->oldest + 1) % WATCH_NAMES;
+    name_set_lower(&answered->list[place].name, name);
+    answered->list[place].type = type;
 }
 
 void watches_offer(struct watches *watches, struct view domain)

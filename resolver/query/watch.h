@@ -10,14 +10,23 @@
 #include "query/study.h"
 
 enum {                           /* ms */
-    CONTROL_EVERY = 5000,        /* at most one control question to a server in that time */
+    CONTROL_EVERY = 1000,        /* at most one control question to a server in that time */
     HEALTH_LOOK   = 100,         /* how often the servers' health is looked at: workers only set a flag */
     ECHO_FIRST    = 60 * 1000,   /* from one echo to the next, doubling: who is in the circle may start after us, … */
     ECHO_LAST     = 3600 * 1000, /* … or have its configuration changed, as happens seldom */
 };
 
 enum {
-    WATCH_CANDIDATES = 16 /* zones that control questions are asked below */
+    WATCH_CANDIDATES = 16, /* zones that control questions are asked below */
+    WATCH_NAMES      = 4,  /* questions of each group that probes are drawn from: one more than take a server down */
+};
+
+struct answered { /* what a group has answered lately, each of another domain */
+    struct {
+        struct name name;
+        uint16_t    type;
+    } list[WATCH_NAMES];
+    unsigned count, oldest;
 };
 
 struct watch;
@@ -27,6 +36,8 @@ struct watches {
     struct list         *studies; /* under way */
     struct prober_stats *stats;
     void (*changed)(void *owner, const struct server *server, bool up, msec_t now); /* declared down, or came up */
+    /* No domestic upstream answers its control question now; `since`: when the first of those was sent. */
+    void (*troubled)(void *owner, msec_t since, msec_t now);
     /* server->loops; once for each echo that came back. */
     void (*looped)(void *owner, const struct server *server);
     void         *owner;
@@ -37,7 +48,8 @@ struct watches {
         struct name zone;
         bool        deniable; /* a name below it may be denied from a cache of its NSEC records (RFC 8198) */
     } candidates[WATCH_CANDIDATES];
-    unsigned candidate_count;
+    unsigned        candidate_count;
+    struct answered answered[LIMIT_GROUPS];
 };
 
 /* For the servers of the desk's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
@@ -50,17 +62,25 @@ void watches_close(struct watches *watches);
 void watches_look(struct watches *watches, msec_t now);
 /* A client has asked for `name`, below setup->echo. */
 void watches_heard(struct watches *watches, struct view name);
-/* Asks the control questions that studies wait for, and tells those that wait. Studies may end in it. */
+/* Looks at the trials, and asks the control questions that they want. Studies may end in it. */
 void watches_tend(struct watches *watches, msec_t now);
+
+/* What it failed was no zone's doing: `failed` questions that it should have answered. */
+void watches_note_trouble(struct watches *watches, const struct server *server, unsigned failed, msec_t now);
+/* What share of what it should answer it fails just now. */
+double watches_share(struct watches *watches, const struct server *server, msec_t now);
+/* True if every domestic upstream is in trouble: what fails there now says nothing of zones. */
+bool watches_in_trouble(struct watches *watches, msec_t now);
 
 struct control_told {
     msec_t       sent;
     enum outcome outcome;
 };
-/* What became of the newest control question to `server` that was asked at or after `since`. False: there was none, or
- * it is under way. */
+/* What became of the last control question to `server` that has ended. False: it was asked before `since`. */
 bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret);
 
+/* That group has answered that question: its upstreams may be probed with it. */
+void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type);
 /* Domestic answered below that domain, so control questions may be asked there. */
 void watches_offer(struct watches *watches, struct view domain);
 /* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage

@@ -5,6 +5,7 @@
 #include "server/commands.h"
 
 #include "base/units.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 #include "policy/suffix.h"
 #include "query/route.h"
@@ -50,22 +51,43 @@ static bool take_text(struct control_call *call, json_t *params, const char *key
     return false;
 }
 
+/* A name that stands for itself: one that can match nothing may be there all the same, as what somebody asked for. */
 static bool take_name(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
 {
     const char *text;
+    char        why[SLIP_WHY_MAX];
     ret->len = 0;
     if (!take_text(call, params, key, required, &text))
         return false;
-    if (!text || name_parse(text, ret))
+    if (!text || name_parse(text, ret) || name_read(text, ret, why))
         return true;
-    control_fail(call, CONTROL_BAD_PARAMS, "%s: not a domain name: \"%.300s\"", key, text);
+    control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
     return false;
 }
 
-static void fail_not_found(struct control_call *call, const struct name *name)
+/* A name that stands for all below it too: it must be able to. */
+static bool take_zone(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
 {
-    char text[NAME_TEXT_MAX];
-    control_fail(call, CONTROL_NOT_FOUND, "nothing is known of %s", name_format(name_view(name), text));
+    char why[SLIP_WHY_MAX];
+    if (!take_name(call, params, key, required, ret))
+        return false;
+    if (ret->len == 0 || name_read(json_string_value(json_object_get(params, key)), ret, why))
+        return true;
+    control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
+    return false;
+}
+
+/* Nothing is there under the name in `key`, says what stands before and behind the name; but where that can match
+ * nothing, it says so. */
+static void fail_not_found(struct control_call *call, json_t *params, const char *key, const char *before,
+                           const char *behind)
+{
+    struct name name;
+    char        why[SLIP_WHY_MAX], text[NAME_TEXT_MAX];
+    if (name_read(json_string_value(json_object_get(params, key)), &name, why))
+        control_fail(call, CONTROL_NOT_FOUND, "%s%s%s", before, name_format(name_view(&name), text), behind);
+    else
+        control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
 }
 
 /* ---- zones ---- */
@@ -75,7 +97,7 @@ static void zones_list(void *context, struct control_call *call, json_t *params)
     struct listing_filter filter = {.state = -1};
     const char           *state;
     if (!ONLY_KEYS(call, params, "state", "under") || !take_text(call, params, "state", false, &state) ||
-        !take_name(call, params, "under", false, &filter.under))
+        !take_zone(call, params, "under", false, &filter.under))
         return;
     if (state && (filter.state = word_find(zone_state_words, ZONE_STATE_COUNT, state)) < 0) {
         control_fail(call, CONTROL_BAD_PARAMS,
@@ -141,7 +163,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
         return;
     }
     if (entries.count == 0) {
-        fail_not_found(call, &name);
+        fail_not_found(call, params, "zone", "nothing is known of ", "");
         return;
     }
     struct clocks clocks = clock_both();
@@ -158,7 +180,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     const char    *via, *length, *note;
     msec_t         lasts = 0;
     char           text[NAME_TEXT_MAX];
-    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !take_name(call, params, "zone", true, &name) ||
+    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !take_zone(call, params, "zone", true, &name) ||
         !take_text(call, params, "via", true, &via) || !take_text(call, params, "for", false, &length) ||
         !take_text(call, params, "note", false, &note))
         return;
@@ -197,11 +219,10 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
 {
     struct daemon *daemon = context;
     struct name    name;
-    char           text[NAME_TEXT_MAX];
     if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
         return;
     if (!learner_unpin(daemon->learner, name_view(&name), daemon->now)) {
-        control_fail(call, CONTROL_NOT_FOUND, "%s is not pinned", name_format(name_view(&name), text));
+        fail_not_found(call, params, "zone", "", " is not pinned");
         return;
     }
     struct clocks clocks = clock_both();
@@ -219,7 +240,7 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
         return;
     size_t forgotten = learner_forget(daemon->learner, name_view(&name), daemon->now);
     if (forgotten == 0) {
-        fail_not_found(call, &name);
+        fail_not_found(call, params, "zone", "nothing is known of ", "");
         return;
     }
     prober_disregard(daemon->prober, name_view(&name));
@@ -244,7 +265,7 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
         return;
     table_each_of(daemon->shared.table, name_view(&name), count_one, &count);
     if (count == 0) {
-        fail_not_found(call, &name);
+        fail_not_found(call, params, "zone", "nothing is known of ", "");
         return;
     }
     if (!route_allows(daemon->setup, name_view(&name), 0, SETUP_DOMESTIC) ||
@@ -324,8 +345,7 @@ static void cache_show(void *context, struct control_call *call, json_t *params)
         control_reply(call, shown.list);
         return;
     }
-    char text[NAME_TEXT_MAX];
-    control_fail(call, CONTROL_NOT_FOUND, "the cache has nothing for %s", name_format(name_view(&name), text));
+    fail_not_found(call, params, "name", "the cache has nothing for ", "");
     json_decref(shown.list);
 }
 
@@ -335,7 +355,7 @@ static void cache_flush(void *context, struct control_call *call, json_t *params
     struct name    name, under;
     json_t        *all = json_object_get(params, "all");
     if (!ONLY_KEYS(call, params, "name", "under", "all") || !take_name(call, params, "name", false, &name) ||
-        !take_name(call, params, "under", false, &under))
+        !take_zone(call, params, "under", false, &under))
         return;
     if ((name.len > 0) + (under.len > 0) + (all != NULL) != 1 || (all && !json_is_true(all))) {
         control_fail(call, CONTROL_BAD_PARAMS, "expected exactly one of name, under, and all: true");
@@ -344,9 +364,8 @@ static void cache_flush(void *context, struct control_call *call, json_t *params
     size_t flushed = name.len    ? cache_flush_name(daemon->shared.cache, name_view(&name))
                      : under.len ? cache_flush_under(daemon->shared.cache, name_view(&under))
                                  : cache_flush_all(daemon->shared.cache);
-    char   text[NAME_TEXT_MAX];
     if (name.len && flushed == 0)
-        control_fail(call, CONTROL_NOT_FOUND, "the cache has nothing for %s", name_format(name_view(&name), text));
+        fail_not_found(call, params, "name", "the cache has nothing for ", "");
     else
         control_reply(call, json_pack("{s:I}", "flushed", (json_int_t) flushed));
 }

@@ -12,6 +12,7 @@
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/privileges.h"
+#include "server/refusal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -103,8 +104,8 @@ static bool open_control(const struct settings *settings, int *ret_fd, char ret_
     *ret_fd = control_bind(settings->control_socket, privileges_control_group(settings));
     if (*ret_fd >= 0)
         return true;
-    snprintf(ret_error, ERROR_TEXT_MAX, "control.socket: cannot listen on %s: %s", settings->control_socket,
-             strerror(-*ret_fd));
+    char text[REFUSAL_MAX];
+    snprintf(ret_error, ERROR_TEXT_MAX, "%s", refusal_of_control(settings->control_socket, -*ret_fd, text));
     return false;
 }
 
@@ -232,6 +233,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
     daemon->setup          = setup;
     daemon->read_at        = clock_wall();
     log_configure(next->log_level, next->log_format);
+    epoch_set_setup(table_epoch(daemon->shared.table), setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], setup);
     for (unsigned i = 0; i < daemon->leaving_count; i++)
@@ -460,6 +462,9 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         free(daemon);
         return EXIT_FAILURE;
     }
+    char doubt[PRIVILEGES_DOUBT_MAX];
+    if (privileges_doubt(daemon->settings, doubt))
+        log_warning("configuration: %s", doubt);
     bool started = start(daemon);
     if (started) {
         log_info("bywayd %s serves with %u workers", BYWAY_VERSION, daemon->worker_count);

@@ -30,7 +30,8 @@ struct daemon {
     msec_t       now;
     msec_t       timer_due;
     bool         catching_up;
-    bool         loading; /* the table is being filled from disk: nothing is written back */
+    bool         loading;   /* the table is being filled from disk: nothing is written back */
+    bool         importing; /* many zones change at once: that is told in one line */
     uint64_t     watchdog_us;
 
     struct registry   *registry;

@@ -3,7 +3,9 @@
  */
 #include "server/import.h"
 
+#include "base/log.h"
 #include "base/units.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 #include "policy/suffix.h"
 #include "query/route.h"
@@ -11,11 +13,13 @@
 #include "server/keeper.h"
 #include "server/present.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
-    REFUSALS_MAX = 100,
-    FLUSHES_MAX  = 4, /* each looks at the whole cache: for more zones it is emptied once */
+    REFUSALS_MAX  = 100,
+    REFUSALS_TOLD = 3, /* in the log */
+    FLUSHES_MAX   = 4, /* each looks at the whole cache: for more zones it is emptied once */
 };
 
 struct import {
@@ -35,6 +39,7 @@ struct imported { /* one zone object, read */
     const char      *note;
     struct name      asked; /* the question that failed there */
     uint16_t         asked_type;
+    char             why[SLIP_WHY_MAX]; /* what is wrong with `name` */
 };
 
 enum fate {
@@ -99,8 +104,10 @@ static const char *read_imported(json_t *object, struct imported *ret)
     int           source = index_of(object, "source", "learned", zone_source_words, SOURCE_COUNT);
     wall_t        end;
     struct clocks clocks = clock_both();
-    if (!zone || !name_parse(zone, &ret->name))
-        return "zone: not a domain name";
+    if (!zone || (!name_parse(zone, &ret->name) && !name_read(zone, &ret->name, ret->why)))
+        return zone ? ret->why : "zone: missing, or not a string";
+    if (scope == SCOPE_ZONE && !name_read(zone, &ret->name, ret->why)) /* a name may be what somebody asked for */
+        return ret->why;
     if (scope < 0 || (scope == SCOPE_TYPE && (!type || !type_parse(type, &ret->type))))
         return "scope and type: expected zone, name, or type with a type";
     if (state < 0)
@@ -145,7 +152,7 @@ static enum fate import_pin(struct daemon *daemon, const struct imported *read, 
 static const char *forbidden(struct daemon *daemon, struct view name)
 {
     struct learner_counts counts = learner_count(daemon->learner);
-    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO || policy_fence_below(daemon->setup->policy, name))
+    if (policy_find(daemon->setup->policy, name)->via != VIA_AUTO)
         return "a fence forbids external";
     if (!suffix_learnable(daemon->shared.suffix, name))
         return "a public suffix, or above one";
@@ -200,12 +207,41 @@ static void import_one(struct import *import, json_t *object)
         import->skipped++;
 }
 
+/* The first few of what was refused; the reply has more. */
+static void tell_refusals(const struct import *import)
+{
+    char    text[640] = "";
+    size_t  len       = 0, index;
+    json_t *refusal;
+    json_array_foreach(import->refusals, index, refusal)
+    {
+        const char *zone = json_string_value(json_object_get(refusal, "zone"));
+        if (index == REFUSALS_TOLD || len >= sizeof(text))
+            break;
+        len += (size_t) snprintf(text + len, sizeof(text) - len, "%s%.64s (%.120s)", index > 0 ? ", " : "",
+                                 zone ? zone : "no name", json_string_value(json_object_get(refusal, "why")));
+    }
+    log_warning("import: zones refused: %lld, the first: %s", (long long) import->refused, text);
+}
+
+static void tell(const struct import *import)
+{
+    if (import->imported > 0)
+        log_info("import: zones taken: %lld, skipped: %lld, refused: %lld", (long long) import->imported,
+                 (long long) import->skipped, (long long) import->refused);
+    if (import->refused > 0)
+        tell_refusals(import);
+}
+
 json_t *import_zones(struct daemon *daemon, json_t *zones)
 {
     struct import import = {.daemon = daemon, .refusals = json_array()};
     json_t       *zone;
     size_t        index;
+    daemon->importing = true;
     json_array_foreach(zones, index, zone) import_one(&import, zone);
+    daemon->importing = false;
+    tell(&import);
     if (import.imported > FLUSHES_MAX)
         cache_flush_all(daemon->shared.cache);
     return json_pack("{s:I, s:I, s:I, s:o}", "imported", import.imported, "skipped", import.skipped, "refused",

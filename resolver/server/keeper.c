@@ -29,21 +29,21 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     return outlet_send(&((struct daemon *) context)->outlet, exchange, query);
 }
 
-static void effect_release(void *context, struct exchange *exchange)
+static void effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
-    outlet_release(&((struct daemon *) context)->outlet, exchange);
+    outlet_release(&((struct daemon *) context)->outlet, exchange, transport);
 }
 
-static void on_packet(void *context, struct exchange *exchange, struct view packet)
+static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
 {
     struct daemon *daemon = context;
-    prober_on_packet(daemon->prober, exchange, packet, daemon->now);
+    prober_on_packet(daemon->prober, exchange, transport, packet, daemon->now);
 }
 
-static void on_unreachable(void *context, struct exchange *exchange)
+static void on_unreachable(void *context, struct exchange *exchange, enum transport transport)
 {
     struct daemon *daemon = context;
-    prober_on_unreachable(daemon->prober, exchange, daemon->now);
+    prober_on_unreachable(daemon->prober, exchange, transport, daemon->now);
 }
 
 /* ---- what is told ---- */
@@ -64,12 +64,12 @@ static bool is_kept(const struct zone *zone)
            zone->condition.state == ZONE_BROKEN;
 }
 
-static void tell_change(const struct zone *zone, enum zone_state from, const char *why)
+static void tell_change(const struct zone *zone, enum zone_state from, const char *why, bool in_detail)
 {
     char           name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX] = "";
     enum log_level level =
         from == ZONE_SUSPECT && zone->condition.state == ZONE_CLEAR ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-    if (zone->condition.state == ZONE_SUSPECT)
+    if (zone->condition.state == ZONE_SUSPECT || in_detail)
         level = LOG_LEVEL_DEBUG;
     if (zone->scope == SCOPE_TYPE)
         type_format(zone->type, type);
@@ -84,7 +84,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (daemon->loading)
         return;
     if (from != zone->condition.state)
-        tell_change(zone, from, why);
+        tell_change(zone, from, why, daemon->importing);
     bool keep = !removed && is_kept(zone);
     if (keep || zone->stored)
         write_record(daemon, zone, !keep, store_append);
@@ -126,7 +126,7 @@ static void take_observation(struct daemon *daemon, const struct observation *ob
 {
     if (observation->what == OBSERVED_COMPLAINT)
         tell_complaint(observation);
-    else if (observation->what == OBSERVED_ECHO || daemon->setup->learning != SETUP_LEARN_NOTHING)
+    else
         prober_observe(daemon->prober, observation, daemon->now);
 }
 
@@ -297,6 +297,8 @@ static bool open_shared(struct daemon *daemon)
     quota_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");
+    if (daemon->shared.table)
+        epoch_set_setup(table_epoch(daemon->shared.table), daemon->setup->serial);
     return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix &&
            daemon->shared.claims && daemon->shared.pace;
 }

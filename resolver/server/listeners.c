@@ -5,10 +5,10 @@
 
 #include "net/tcp_listen.h"
 #include "net/udp_listen.h"
+#include "server/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool lists(const struct settings *settings, const struct address *address)
@@ -41,7 +41,7 @@ static bool forgivable(const struct settings *settings, const struct address *ad
 static bool bind_one(const struct settings *settings, const struct address *address, struct sockets *ret,
                      char ret_error[ERROR_TEXT_MAX])
 {
-    char        text[ADDRESS_TEXT_MAX];
+    char        text[ADDRESS_TEXT_MAX], why[REFUSAL_MAX];
     const char *kind = "UDP";
     int         fd   = udp_listen_bind(address);
     ret->udp         = fd;
@@ -53,11 +53,12 @@ static bool bind_one(const struct settings *settings, const struct address *addr
     if (fd >= 0)
         return true;
     if (forgivable(settings, address, -fd)) {
-        log_warning("listen: %s is not there: %s", address_format(address, text), strerror(-fd));
+        log_warning("listen: %s is not there: %s", address_format(address, text),
+                    refusal_of_address(address, -fd, why));
         return true;
     }
     snprintf(ret_error, ERROR_TEXT_MAX, "listen: cannot bind %s (%s): %s", address_format(address, text), kind,
-             strerror(-fd));
+             refusal_of_address(address, -fd, why));
     return false;
 }
 

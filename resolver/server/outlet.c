@@ -9,18 +9,18 @@ static void on_udp(void *context, void *owner, enum udp_event event, struct view
 {
     struct outlet *outlet = context;
     if (event == UDP_UNREACHABLE)
-        outlet->on_unreachable(outlet->context, owner);
+        outlet->on_unreachable(outlet->context, owner, TRANSPORT_UDP);
     else
-        outlet->on_packet(outlet->context, owner, datagram);
+        outlet->on_packet(outlet->context, owner, TRANSPORT_UDP, datagram);
 }
 
 static void on_tcp(void *context, void *owner, enum tcp_event event, struct view message)
 {
     struct outlet *outlet = context;
     if (event == TCP_BROKEN)
-        outlet->on_unreachable(outlet->context, owner);
+        outlet->on_unreachable(outlet->context, owner, TRANSPORT_TCP);
     else
-        outlet->on_packet(outlet->context, owner, message);
+        outlet->on_packet(outlet->context, owner, TRANSPORT_TCP, message);
 }
 
 bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
@@ -44,33 +44,43 @@ void outlet_close(struct outlet *outlet)
     outlet->tcp = NULL;
 }
 
-bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view query)
+static bool send_udp(struct outlet *outlet, struct exchange *exchange, struct view query)
 {
-    if (exchange->transport == TRANSPORT_UDP && exchange->ticket)
-        return udp_ask_resend(outlet->udp, exchange->ticket, query) == 0;
-    if (exchange->transport == TRANSPORT_UDP) {
-        struct udp_ticket *ticket;
-        if (udp_ask_open(outlet->udp, &exchange->server->address, query, exchange, *outlet->now, &ticket) != 0)
-            return false;
-        exchange->ticket = ticket;
-        return true;
-    }
-    assert(!exchange->ticket);
-    struct tcp_ticket *ticket;
-    if (tcp_ask_open(outlet->tcp, &exchange->server->address, query, exchange, &ticket) != 0)
+    struct udp_ticket *ticket = exchange->tickets[TRANSPORT_UDP];
+    if (ticket)
+        return udp_ask_resend(outlet->udp, ticket, query) == 0;
+    if (udp_ask_open(outlet->udp, &exchange->server->address, query, exchange, *outlet->now, &ticket) != 0)
         return false;
-    exchange->ticket = ticket;
+    exchange->tickets[TRANSPORT_UDP] = ticket;
     return true;
 }
 
-void outlet_release(struct outlet *outlet, struct exchange *exchange)
+static bool send_tcp(struct outlet *outlet, struct exchange *exchange, struct view query)
 {
-    if (exchange->transport == TRANSPORT_UDP) {
-        udp_ask_release(outlet->udp, exchange->ticket);
-    } else {
-        if (exchange->keepalive.form == KEEPALIVE_TOLD)
-            tcp_ask_keep(exchange->ticket, exchange->keepalive.idle * 100);
-        tcp_ask_release(outlet->tcp, exchange->ticket);
+    struct server     *server = exchange->server;
+    unsigned           rtt    = (unsigned) rtt_smoothed(&server->rtt[TRANSPORT_TCP]);
+    struct tcp_ticket *ticket;
+    assert(!exchange->tickets[TRANSPORT_TCP]);
+    if (tcp_ask_open(outlet->tcp, &server->address, query, exchange, rtt, &ticket) != 0)
+        return false;
+    exchange->tickets[TRANSPORT_TCP] = ticket;
+    return true;
+}
+
+bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view query)
+{
+    return exchange->transport == TRANSPORT_UDP ? send_udp(outlet, exchange, query) : send_tcp(outlet, exchange, query);
+}
+
+void outlet_release(struct outlet *outlet, struct exchange *exchange, enum transport transport)
+{
+    void *ticket                 = exchange->tickets[transport];
+    exchange->tickets[transport] = NULL;
+    if (transport == TRANSPORT_UDP) {
+        udp_ask_release(outlet->udp, ticket);
+        return;
     }
-    exchange->ticket = NULL;
+    if (exchange->keepalive.form == KEEPALIVE_TOLD)
+        tcp_ask_keep(ticket, exchange->keepalive.idle * 100);
+    tcp_ask_release(outlet->tcp, ticket);
 }

@@ -14,8 +14,8 @@ struct outlet {
     struct tcp_ask *tcp;
     const msec_t   *now; /* the thread's clock */
     void           *context;
-    void (*on_packet)(void *context, struct exchange *exchange, struct view packet);
-    void (*on_unreachable)(void *context, struct exchange *exchange);
+    void (*on_packet)(void *context, struct exchange *exchange, enum transport transport, struct view packet);
+    void (*on_unreachable)(void *context, struct exchange *exchange, enum transport transport);
 };
 
 /* All fields but udp and tcp are set. `sockets`: see udp_ask.h. False: no memory or descriptors; nothing is open. */
@@ -26,6 +26,6 @@ void outlet_close(struct outlet *outlet);
 
 /* For struct effects; `context` there is not the outlet, so these take it by hand. */
 bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view query);
-void outlet_release(struct outlet *outlet, struct exchange *exchange);
+void outlet_release(struct outlet *outlet, struct exchange *exchange, enum transport transport);
 
 #endif

@@ -101,3 +101,19 @@ gid_t privileges_control_group(const struct settings *settings)
     const struct group *group = settings->control_group ? getgrnam(settings->control_group) : NULL;
     return group ? group->gr_gid : (gid_t) -1;
 }
+
+bool privileges_doubt(const struct settings *settings, char ret_text[PRIVILEGES_DOUBT_MAX])
+{
+    uid_t                uid  = geteuid();
+    const struct passwd *user = settings->user ? getpwnam(settings->user) : NULL;
+    if (uid == 0 && !settings->user)
+        snprintf(ret_text, PRIVILEGES_DOUBT_MAX,
+                 "user: not set: started by root, as now, bywayd stays root (User= in its systemd unit is as good)");
+    else if (uid != 0 && user && user->pw_uid != uid)
+        snprintf(ret_text, PRIVILEGES_DOUBT_MAX,
+                 "user: only root can become %.64s: started by another user, as now, bywayd stays that user",
+                 settings->user);
+    else
+        return false;
+    return true;
+}

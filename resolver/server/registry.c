@@ -17,9 +17,10 @@ struct entry { /* one upstream and how many setups use it */
 };
 
 struct registry {
-    struct list entries;
-    uint64_t    setups; /* made so far */
-    struct name echo;
+    struct list     entries;
+    uint32_t        setups; /* made so far */
+    struct name     echo;
+    struct hash_key key; /* for what upstreams remember of names */
 };
 
 struct owned_setup {
@@ -29,15 +30,16 @@ struct owned_setup {
     char         **names; /* of the groups */
 };
 
-/* Without entropy there is none: the keeper does not start then either. */
-static void draw_echo(struct name *echo)
+/* Without entropy there is nothing: the keeper does not start then either. */
+static void draw(struct registry *registry)
 {
     uint8_t    seed[RNG_SEED_BYTES];
     struct rng rng;
     if (getentropy(seed, sizeof(seed)) != 0)
         return;
     rng_init(&rng, seed);
-    echo_draw(echo, &rng);
+    echo_draw(&registry->echo, &rng);
+    registry->key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
 }
 
 struct registry *registry_create(void)
@@ -46,7 +48,7 @@ struct registry *registry_create(void)
     if (!registry)
         return NULL;
     list_init(&registry->entries);
-    draw_echo(&registry->echo);
+    draw(registry);
     return registry;
 }
 
@@ -81,13 +83,18 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
     LIST_EACH (item, next, &registry->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
         if (address_equal(&entry->server->address, &upstream->address) && entry->server->tcp_only == tcp_only &&
-            entry->server->trusted == upstream->trusted)
+            entry->server->trusted == upstream->trusted && entry->server->mix_case == upstream->mix_case)
             return entry;
     }
     struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
         return NULL;
-    entry->server = server_create(&upstream->address, tcp_only, upstream->trusted);
+    const struct server_options options = {.address  = upstream->address,
+                                           .tcp_only = tcp_only,
+                                           .trusted  = upstream->trusted,
+                                           .mix_case = upstream->mix_case,
+                                           .key      = registry->key};
+    entry->server = server_create(&options);
     if (!entry->server) {
         free(entry);
         return NULL;
@@ -196,6 +203,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
                                                                        : SETUP_LEARN_NOTHING;
     setup->min_ttl          = settings->min_ttl;
     setup->max_ttl          = settings->max_ttl;
+    setup->negative_max_ttl =
+        settings->negative_max_ttl < settings->max_ttl ? settings->negative_max_ttl : settings->max_ttl;
     setup->recheck_share    = settings->recheck_share;
     setup->pass_list_errors = settings->pass_list_errors;
     setup->client_qps       = settings->client_qps;

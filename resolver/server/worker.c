@@ -113,9 +113,9 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     return outlet_send(&((struct worker *) context)->outlet, exchange, query);
 }
 
-static void effect_release(void *context, struct exchange *exchange)
+static void effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
-    outlet_release(&((struct worker *) context)->outlet, exchange);
+    outlet_release(&((struct worker *) context)->outlet, exchange, transport);
 }
 
 static void effect_answer(void *context, const struct path *path, struct view answer)
@@ -146,16 +146,16 @@ static bool is_exempt(void *context, const struct address *peer)
     return engine_exempt(((struct worker *) context)->engine, peer);
 }
 
-static void on_packet(void *context, struct exchange *exchange, struct view packet)
+static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
 {
     struct worker *worker = context;
-    engine_on_packet(worker->engine, exchange, packet, worker->now);
+    engine_on_packet(worker->engine, exchange, transport, packet, worker->now);
 }
 
-static void on_unreachable(void *context, struct exchange *exchange)
+static void on_unreachable(void *context, struct exchange *exchange, enum transport transport)
 {
     struct worker *worker = context;
-    engine_on_unreachable(worker->engine, exchange, worker->now);
+    engine_on_unreachable(worker->engine, exchange, transport, worker->now);
 }
 
 /* ---- orders ---- */

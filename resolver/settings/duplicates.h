@@ -7,8 +7,8 @@
 
 #include "settings/reader.h"
 
-/* Tells every repeated key of `text`, which jansson has accepted as JSON. What stands under a comment is not looked
- * at. */
+/* Tells every repeated key of `text`, which syntax_read() has made plain and jansson accepted. What stands under a
+ * comment is not looked at. */
 void duplicates_check(struct reader *reader, const char *text);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "settings/reader.h"
 
+#include "base/printable.h"
+#include "base/spelling.h"
 #include "base/supply.h"
 #include "base/units.h"
 
@@ -68,10 +70,8 @@ __attribute__((format(printf, 4, 0))) static void tell(struct reader *reader, st
         line_add(line, ": ");
     }
     line_vadd(line, format, values);
-    for (char *at = line->text; *at != '\0'; at++)
-        if (iscntrl((unsigned char) *at))
-            *at = '?';
-    reader->report(reader->context, line->text);
+    char safe[4 * LINE_MAX_BYTES];
+    reader->report(reader->context, printable_copy(line->text, safe, sizeof(safe)));
 }
 
 void reader_error(struct reader *reader, const struct place *place, const char *format, ...)
@@ -309,34 +309,22 @@ bool value_path(struct reader *reader, const struct place *place, const json_t *
     return *ret != NULL;
 }
 
-size_t word_distance(const char *a, const char *b)
+/* The one of `words` (ends with NULL) that `given` was meant to be; NULL: none is near. */
+static const char *nearest(const char *given, const char *const *words)
 {
-    size_t row[WORD_MAX_BYTES + 1], a_len = strlen(a), b_len = strlen(b);
-    if (a_len > WORD_MAX_BYTES || b_len > WORD_MAX_BYTES)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0]          = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t change  = diagonal + (a[i - 1] != b[j - 1]);
-            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal       = row[j];
-            row[j]         = change < shorter ? change : shorter;
-        }
-    }
-    return row[b_len];
+    const char *found = NULL;
+    size_t      best  = SIZE_MAX;
+    for (size_t i = 0; words[i]; i++)
+        if (spelling_is_nearer(given, words[i], &best))
+            found = words[i];
+    return found;
 }
 
-bool word_is_nearer(const char *given, const char *candidate, size_t *best)
+static bool is_among(const char *given, const char *const *words)
 {
-    size_t distance = word_distance(given, candidate);
-    size_t allowed  = 1 + strlen(candidate) / 3;
-    if (distance >= *best || distance > (allowed < 3 ? allowed : 3))
-        return false;
-    *best = distance;
-    return true;
+    while (*words && strcmp(*words, given) != 0)
+        words++;
+    return *words != NULL;
 }
 
 void reader_known_keys(struct reader *reader, const struct place *place, const json_t *object, const char *const *words)
@@ -346,15 +334,9 @@ void reader_known_keys(struct reader *reader, const struct place *place, const j
     json_object_foreach((json_t *) object, key, value)
     {
         struct place here = {.up = place, .key = key};
-        const char  *hint = NULL;
-        size_t       best = SIZE_MAX;
-        if (key[0] == '#')
+        if (key[0] == '#' || is_among(key, words))
             continue;
-        for (size_t i = 0; words[i]; i++)
-            if (word_is_nearer(key, words[i], &best))
-                hint = words[i];
-        if (best == 0)
-            continue;
+        const char *hint = nearest(key, words);
         if (hint)
             reader_error(reader, &here, "unknown key (did you mean \"%s\"?)", hint);
         else

@@ -20,10 +20,12 @@ struct reader {
     const struct settings_sources *sources;
     settings_report_fn             report;
     void                          *context;
-    bool                           failed; /* an error was told */
+    const json_t                  *root;        /* the whole file */
+    bool                           failed;      /* an error was told */
+    bool                           resolv_conf; /* the domestic upstreams are those that it names */
 };
 
-/* Tells one error or warning; `place` NULL: none is shown. Control bytes come out as '?'. */
+/* Tells one error or warning; `place` NULL: none is shown. What is not printable comes out as \xHH. */
 void reader_error(struct reader *reader, const struct place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void reader_warning(struct reader *reader, const struct place *place, const char *format, ...)
@@ -58,11 +60,5 @@ bool value_path(struct reader *reader, const struct place *place, const json_t *
 /* Tells every key of `object` that is not in `words` (ends with NULL) and no comment. */
 void reader_known_keys(struct reader *reader, const struct place *place, const json_t *object,
                        const char *const *words);
-
-/* Changes of one byte that make `b` of `a`; SIZE_MAX when either is too long to be a typing error. */
-size_t word_distance(const char *a, const char *b);
-/* True if `candidate` is near enough to `given` to be what was meant, and nearer than *best, which becomes its
- * distance. *best starts as SIZE_MAX. */
-bool word_is_nearer(const char *given, const char *candidate, size_t *best);
 
 #endif

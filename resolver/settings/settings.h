@@ -25,7 +25,8 @@ enum scheme {
 struct upstream_setting {
     struct address address;
     enum scheme    scheme;
-    bool           trusted;
+    bool           trusted;  /* its AD bit is believed */
+    bool           mix_case; /* random letter case is sent to it, and must come back */
 };
 
 struct group_setting {
@@ -72,6 +73,7 @@ struct settings {
 
     uint64_t cache_memory;
     uint32_t min_ttl, max_ttl, stale; /* s */
+    uint32_t negative_max_ttl;        /* s; max_ttl holds too */
 
     char           *control_socket;
     char           *control_group; /* NULL: none */

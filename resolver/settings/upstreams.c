@@ -3,6 +3,8 @@
  */
 #include "settings/upstreams.h"
 
+#include "base/spelling.h"
+#include "settings/endpoint.h"
 #include "settings/source.h"
 
 #include <ctype.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 
 enum {
-    DNS_PORT       = 53,
     GROUP_NAME_MAX = 32, /* bytes; it stands in tables, metrics and logs */
     QUOTE_MAX      = 80
 };
@@ -39,6 +40,18 @@ static bool is_own(const struct settings *settings, const struct address *addres
     return false;
 }
 
+const char *upstreams_meant(const char *name)
+{
+    static const char *const words[] = {"domestic", "external"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t distance = spelling_distance(name, words[i]);
+        bool   slip     = distance < 2 || (distance == 2 && tolower((unsigned char) name[0]) == words[i][0]);
+        if (slip && strcmp(name, words[i]) != 0)
+            return words[i];
+    }
+    return NULL;
+}
+
 bool upstreams_find(const struct settings *settings, const char *name, size_t *ret_group)
 {
     for (size_t i = 0; i < settings->group_count; i++) {
@@ -63,48 +76,56 @@ static bool group_add(struct reader *reader, const char *name)
 static bool upstream_parse(struct reader *reader, const struct place *place, const char *text,
                            struct upstream_setting *ret)
 {
-    static const char tcp[] = "tcp://", tls[] = "tls://";
+    static const char tcp[] = "tcp://", tls[] = "tls://", https[] = "https://";
     const char       *host = text;
-    if (strncmp(text, tls, strlen(tls)) == 0) {
-        reader_error(reader, place, "DNS over TLS is not there yet in this version: \"%.*s\" (expected %s)", QUOTE_MAX,
-                     text, UPSTREAM_FORM);
+    char              why[ENDPOINT_WHY_MAX];
+    if (strncmp(text, tls, strlen(tls)) == 0 || strncmp(text, https, strlen(https)) == 0) {
+        reader_error(reader, place, "DNS over %s is not there yet in this version: \"%.*s\" (expected %s)",
+                     text[0] == 't' ? "TLS" : "HTTPS", QUOTE_MAX, text, UPSTREAM_FORM);
         return false;
     }
     if (strncmp(text, tcp, strlen(tcp)) == 0) {
         ret->scheme = SCHEME_TCP;
         host += strlen(tcp);
     }
-    if (!address_parse(host, DNS_PORT, &ret->address)) {
+    bool good = endpoint_read(host, ENDPOINT_ASK, &ret->address, why);
+    if (!good && (why[0] == '\0' || strstr(host, "://")))
         reader_error(reader, place, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, UPSTREAM_FORM);
-        return false;
-    }
-    if (address_port(&ret->address) == 0 || is_unspecified(&ret->address)) {
-        reader_error(reader, place, "nobody can be asked at \"%.*s\"", QUOTE_MAX, text);
-        return false;
-    }
-    return true;
+    else if (!good)
+        reader_error(reader, place, "%s", why);
+    else if (why[0] != '\0')
+        reader_warning(reader, place, "%s", why);
+    return good;
+}
+
+/* The flag under `key`, false where it is absent. False: it is none, told. */
+static bool flag_read(struct reader *reader, const struct place *place, const json_t *object, const char *key,
+                      bool *ret)
+{
+    const struct place here  = {.up = place, .key = key};
+    const json_t      *value = json_object_get(object, key);
+    *ret                     = json_is_true(value);
+    if (!value || json_is_boolean(value))
+        return true;
+    reader_error(reader, &here, "expected true or false");
+    return false;
 }
 
 /* Reads an upstream in either of its forms: text, or an object around it. */
 static bool upstream_read(struct reader *reader, const struct place *place, const json_t *value,
                           struct upstream_setting *ret)
 {
-    static const char *const words[]    = {"address", "trusted", NULL};
+    static const char *const words[]    = {"address", "trusted", "mix_case", NULL};
     static const char        expected[] = "an upstream's address as a string, or an object with \"address\"";
     const struct place       at_address = {.up = place, .key = "address"};
-    const struct place       at_trusted = {.up = place, .key = "trusted"};
     if (!json_is_object(value)) {
         const char *text = value_text(reader, place, value, expected);
         return text && upstream_parse(reader, place, text, ret);
     }
     reader_known_keys(reader, place, value, words);
-    bool          good    = true;
-    const json_t *trusted = json_object_get(value, "trusted");
-    if (trusted && !json_is_boolean(trusted)) {
-        reader_error(reader, &at_trusted, "expected true or false");
-        good = false;
-    }
-    ret->trusted          = json_is_true(trusted);
+    bool good = flag_read(reader, place, value, "trusted", &ret->trusted);
+    good      = flag_read(reader, place, value, "mix_case", &ret->mix_case) && good;
+
     const json_t *address = json_object_get(value, "address");
     if (!address) {
         reader_error(reader, &at_address, "missing (expected %s)", UPSTREAM_FORM);
@@ -137,11 +158,15 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
         return true;
     const struct group_setting *domestic = &settings->groups[GROUP_DOMESTIC];
     for (size_t i = 0; i < domestic->count; i++) {
-        if (address_equal(&domestic->upstreams[i].address, &upstream->address)) {
+        if (!address_equal(&domestic->upstreams[i].address, &upstream->address))
+            continue;
+        if (reader->resolv_conf)
+            reader_error(reader, place, "%s is a domestic upstream too, by %s: set upstreams.domestic", text,
+                         reader->sources->resolv_conf);
+        else
             reader_error(reader, place, "%s is a domestic upstream too: an upstream is on one side of the border",
                          text);
-            return false;
-        }
+        return false;
     }
     return true;
 }
@@ -176,49 +201,68 @@ static void group_read(struct reader *reader, const struct place *place, const j
     }
 }
 
-/* Takes "nameserver ADDRESS" of one line of resolv.conf into domestic; what is ours or was there already is left
- * out. */
-static void resolv_conf_line(struct reader *reader, const struct place *place, char *line)
+/* The text behind "nameserver" in one line of resolv.conf; NULL: it names none. Changes the line. */
+static const char *nameserver_of(char *line)
 {
-    static const char       key[]    = "nameserver";
+    static const char key[] = "nameserver";
+    if (strncmp(line, key, strlen(key)) != 0 || (line[strlen(key)] != ' ' && line[strlen(key)] != '\t'))
+        return NULL;
+    char *text                   = line + strlen(key) + strspn(line + strlen(key), " \t");
+    text[strcspn(text, " \t\r")] = '\0';
+    return text;
+}
+
+/* Takes a nameserver of resolv.conf into domestic; what was there already, and what is ours, is left out. True: it is
+ * ours. */
+static bool nameserver_take(struct reader *reader, const struct place *place, const char *text)
+{
     const char             *file     = reader->sources->resolv_conf;
     struct group_setting   *domestic = &reader->settings->groups[GROUP_DOMESTIC];
     struct upstream_setting upstream = {.scheme = SCHEME_UDP};
-    if (strncmp(line, key, strlen(key)) != 0 || (line[strlen(key)] != ' ' && line[strlen(key)] != '\t'))
-        return;
-    char *text                   = line + strlen(key) + strspn(line + strlen(key), " \t");
-    text[strcspn(text, " \t\r")] = '\0';
-    if (!address_parse(text, DNS_PORT, &upstream.address) || is_unspecified(&upstream.address)) {
-        reader_warning(reader, place, "%s: not a server's address: \"%.*s\"", file, QUOTE_MAX, text);
-        return;
+    char                    why[ENDPOINT_WHY_MAX];
+    if (!endpoint_read(text, ENDPOINT_ASK, &upstream.address, why)) {
+        if (why[0] == '\0')
+            snprintf(why, sizeof(why), "not an address: \"%.*s\"", QUOTE_MAX, text);
+        reader_warning(reader, place, "%s: %s", file, why);
+        return false;
     }
-    bool known = is_own(reader->settings, &upstream.address);
     for (size_t i = 0; i < domestic->count; i++)
-        known = known || address_equal(&domestic->upstreams[i].address, &upstream.address);
-    if (known)
-        return;
+        if (address_equal(&domestic->upstreams[i].address, &upstream.address))
+            return false;
+    if (is_own(reader->settings, &upstream.address))
+        return true;
     if (domestic->count == LIMIT_GROUP)
         reader_warning(reader, place, "%s: %s is left out, a group has %d upstreams at most", file, text, LIMIT_GROUP);
     else
         domestic->upstreams[domestic->count++] = upstream;
+    return false;
 }
 
 static void resolv_conf_read(struct reader *reader, const struct place *place)
 {
     const char *file = reader->sources->resolv_conf;
-    const char *problem;
-    size_t      len;
-    char       *text = source_read(file, &len, &problem);
+    char        problem[SOURCE_PROBLEM_MAX];
+    size_t      len, named = 0;
+    bool        own  = false;
+    char       *text = source_read(file, &len, problem);
     if (!text) {
         reader_error(reader, place, "missing, and %s cannot stand in for it: %s", file, problem);
         return;
     }
+    reader->resolv_conf = true;
     if (group_reserve(reader, GROUP_DOMESTIC)) {
         char *rest = text, *line;
-        while ((line = source_line(&rest)))
-            resolv_conf_line(reader, place, line);
+        while ((line = source_line(&rest))) {
+            const char *nameserver = nameserver_of(line);
+            if (nameserver && nameserver_take(reader, place, nameserver))
+                own = true;
+            named += nameserver != NULL;
+        }
         if (reader->settings->groups[GROUP_DOMESTIC].count == 0)
-            reader_error(reader, place, "missing, and %s names no server but this one", file);
+            reader_error(reader, place, "missing, and %s names %s: set upstreams.domestic", file,
+                         named == 0 ? "none"
+                         : own      ? "no server but this one"
+                                    : "none that can be asked");
     }
     free(text);
 }
@@ -245,6 +289,24 @@ static void other_read(struct reader *reader, const struct place *place, const j
         group_read(reader, place, value, reader->settings->group_count - 1);
 }
 
+/* Where `name` is absent and another key is a slip for it, that is told: what is then asked instead, or nothing, is not
+ * what was meant. */
+static bool is_misspelt(struct reader *reader, const struct place *place, const json_t *groups, const char *name)
+{
+    const char *key;
+    json_t     *ignored;
+    json_object_foreach((json_t *) groups, key, ignored)
+    {
+        const struct place here  = {.up = place, .key = key};
+        const char        *meant = upstreams_meant(key);
+        if (key[0] != '#' && meant && strcmp(meant, name) == 0) {
+            reader_error(reader, &here, "did you mean \"%s\"?", name);
+            return true;
+        }
+    }
+    return false;
+}
+
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value)
 {
     struct settings   *settings    = reader->settings;
@@ -262,13 +324,13 @@ void upstreams_read(struct reader *reader, const struct place *place, const json
     const json_t *domestic = json_object_get(value, at_domestic.key);
     if (domestic)
         group_read(reader, &at_domestic, domestic, GROUP_DOMESTIC);
-    else
+    else if (!is_misspelt(reader, place, value, at_domestic.key))
         resolv_conf_read(reader, &at_domestic);
 
     const json_t *external = json_object_get(value, at_external.key);
     if (external)
         group_read(reader, &at_external, external, GROUP_EXTERNAL);
-    else
+    else if (!is_misspelt(reader, place, value, at_external.key))
         reader_error(reader, &at_external, "missing (expected a list of upstreams beyond the border)");
 
     const char *name;

@@ -10,6 +10,9 @@
  * name even when its list is bad, so that `zones` does not complain of it a second time. */
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value);
 
+/* "domestic" or "external", where `name` is a slip for it; NULL: it is neither's, or is one of them. */
+const char *upstreams_meant(const char *name);
+
 /* The group of that name; false: there is none. */
 bool upstreams_find(const struct settings *settings, const char *name, size_t *ret_group);
 

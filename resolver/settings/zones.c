@@ -3,6 +3,8 @@
  */
 #include "settings/zones.h"
 
+#include "base/spelling.h"
+#include "dns/slip.h"
 #include "dns/text.h"
 #include "settings/source.h"
 #include "settings/upstreams.h"
@@ -33,6 +35,25 @@ static bool rules_reserve(struct reader *reader, size_t more)
     return true;
 }
 
+static void tell_no_group(struct reader *reader, const struct place *place, const char *text)
+{
+    const struct settings *settings = reader->settings;
+    const char            *meant    = NULL;
+    size_t                 best     = SIZE_MAX;
+    for (size_t i = 0; i < settings->group_count; i++)
+        if (spelling_is_nearer(text, settings->groups[i].name, &best))
+            meant = settings->groups[i].name;
+    if (spelling_is_nearer(text, "refuse", &best))
+        meant = "refuse";
+    if (spelling_is_nearer(text, "auto", &best))
+        meant = "auto";
+    if (meant)
+        reader_error(reader, place, "no such group: \"%.*s\" (did you mean \"%s\"?)", QUOTE_MAX, text, meant);
+    else
+        reader_error(reader, place, "no such group: \"%.*s\" (expected \"auto\", \"refuse\" or a key of upstreams)",
+                     QUOTE_MAX, text);
+}
+
 /* Reads `via` into *ret. */
 static bool via_read(struct reader *reader, const struct place *place, const char *text, struct rule *ret)
 {
@@ -45,8 +66,7 @@ static bool via_read(struct reader *reader, const struct place *place, const cha
         ret->via   = VIA_GROUP;
         ret->group = (uint8_t) group;
     } else {
-        reader_error(reader, place, "no such group: \"%.*s\" (expected \"auto\", \"refuse\" or a key of upstreams)",
-                     QUOTE_MAX, text);
+        tell_no_group(reader, place, text);
         return false;
     }
     return true;
@@ -91,8 +111,9 @@ static void zone_read(struct reader *reader, const struct place *place, const js
         return;
     reader_known_keys(reader, place, value, words);
     const char *zone = required_text(reader, &at_zone, value, "a zone's name");
-    if (zone && !name_parse(zone, &rule.zone)) {
-        reader_error(reader, &at_zone, "not a domain name: \"%.*s\"", QUOTE_MAX, zone);
+    char        why[SLIP_WHY_MAX];
+    if (zone && !name_read(zone, &rule.zone, why)) {
+        reader_error(reader, &at_zone, "%s", why);
         zone = NULL;
     }
     bool        is_new = zone && zone_is_new(reader, &at_zone, &rule.zone, place->index, seen);
@@ -165,14 +186,15 @@ static void preset_lines(struct reader *reader, const struct place *place, const
     char *line;
     while ((line = source_line(&text))) {
         struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .preset = true};
+        char        why[SLIP_WHY_MAX];
         number++;
         line[strcspn(line, "# \t\r")] = '\0';
         if (line[0] == '\0')
             continue;
-        if (name_parse(line, &rule.zone))
+        if (name_read(line, &rule.zone, why))
             settings->rules[settings->rule_count++] = rule;
         else
-            reader_error(reader, place, "%s:%zu: not a domain name: \"%.*s\"", path, number, QUOTE_MAX, line);
+            reader_error(reader, place, "%s:%zu: %s", path, number, why);
     }
     if (settings->rule_count == before)
         reader_error(reader, place, "%s: names no zone", path);
@@ -181,7 +203,7 @@ static void preset_lines(struct reader *reader, const struct place *place, const
 static void preset_read(struct reader *reader, const struct place *place, const char *name)
 {
     const char *directory = reader->sources->presets;
-    const char *problem;
+    char        problem[SOURCE_PROBLEM_MAX];
     char        path[PATH_MAX], known[PRESETS_TEXT];
     size_t      len;
     int         path_len = snprintf(path, sizeof(path), "%s/%s%s", directory, name, preset_suffix);
@@ -190,7 +212,7 @@ static void preset_read(struct reader *reader, const struct place *place, const 
         return;
     }
     errno      = 0;
-    char *text = source_read(path, &len, &problem);
+    char *text = source_read(path, &len, problem);
     if (text && strlen(text) != len)
         reader_error(reader, place, "%s: not a text file (it holds a NUL byte)", path);
     else if (text)

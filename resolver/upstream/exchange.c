@@ -1,62 +1,65 @@
 /*
- * exchange.c: see exchange.h.
+ * exchange.c: see exchange.h; numbers in brackets are its points.
  */
 #include "upstream/exchange.h"
+
+#include "base/limits.h"
 
 #include <assert.h>
 #include <string.h>
 
-void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry,
-                   enum transport transport, struct rng *rng, msec_t now)
+static void draw(struct exchange *exchange, struct rng *rng)
 {
-    exchange->server  = server;
-    exchange->inquiry = inquiry;
-    exchange->started = now;
-    exchange->refused = false;
-    exchange->silent  = false;
-    exchange->ticket  = NULL;
-    exchange_reopen(exchange, server->tcp_only ? TRANSPORT_TCP : transport, server_edns(server, now), rng, now);
+    exchange->id      = rng_u16(rng);
+    exchange->letters = rng_u64(rng);
 }
 
-void exchange_reopen(struct exchange *exchange, enum transport transport, bool edns, struct rng *rng, msec_t now)
+void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry, struct rng *rng,
+                   msec_t now)
 {
-    exchange->state     = EXCHANGE_OPEN;
-    exchange->transport = transport;
-    exchange->edns      = edns;
-    exchange->sends     = 0;
-    exchange->sent      = now;
-    exchange->id        = rng_u16(rng);
-    exchange->letters   = rng_u64(rng);
-    exchange->keepalive = (struct keepalive){0};
+    *exchange = (struct exchange){.state     = EXCHANGE_OPEN,
+                                  .transport = server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP,
+                                  .form      = forms_of(&server->forms, name_view(&inquiry->name), now),
+                                  .mixed     = server_mixes_case(server, now),
+                                  .listens   = !server->tcp_only,
+                                  .server    = server,
+                                  .inquiry   = inquiry,
+                                  .weak      = exchange->weak,
+                                  .part      = exchange->part,
+                                  .owner     = exchange->owner,
+                                  .started   = now,
+                                  .sent      = now};
+    draw(exchange, rng);
 }
 
-static void mixed_name(const struct exchange *exchange, struct name *ret)
+static void name_sent(const struct exchange *exchange, struct name *ret)
 {
     *ret = exchange->inquiry->name;
-    if (atomic_load_explicit(&exchange->server->case_memory, memory_order_relaxed) != CASE_LOST)
+    if (exchange->mixed)
         name_mix_case(ret->wire, ret->len, exchange->letters);
 }
 
 size_t exchange_write(const struct exchange *exchange, uint8_t *out)
 {
     struct name name;
-    mixed_name(exchange, &name);
+    name_sent(exchange, &name);
     const struct query_form form = {
         .name              = name_view(&name),
         .id                = exchange->id,
         .type              = exchange->inquiry->type,
         .class             = exchange->inquiry->class,
-        .edns              = exchange->edns,
+        .edns              = exchange->form != FORM_PLAIN,
+        .size              = exchange->form == FORM_SMALL ? FORMS_SMALL : LIMIT_UDP_PAYLOAD,
         .dnssec_ok         = exchange->inquiry->dnssec_ok,
         .checking_disabled = exchange->inquiry->checking_disabled,
-        .keepalive         = exchange->transport == TRANSPORT_TCP,
+        .keepalive         = exchange->transport == TRANSPORT_TCP && !exchange->bare,
     };
     return query_write(&form, out);
 }
 
 void exchange_on_sent(struct exchange *exchange, msec_t now)
 {
-    exchange->sends++;
+    exchange->sends[exchange->transport]++;
     exchange->sent = now;
     server_on_sent(exchange->server, exchange->transport);
 }
@@ -68,94 +71,239 @@ uint64_t inquiry_hash(struct hash_key key, const struct inquiry *inquiry)
     return name_hash(key, name_view(&inquiry->name)) ^ (rest * 0x9e3779b97f4a7c15u);
 }
 
-/* Letter case must come back as sent once the server was seen to keep it; until then its first reply tells. Over TCP
- * nobody else can answer: there a server that keeps it no longer tells so. */
-static bool case_acceptable(struct exchange *exchange, const struct message *message)
+bool exchange_listens(const struct exchange *exchange, enum transport transport)
 {
-    struct name sent;
-    if (!message->has_question)
-        return true;
-    mixed_name(exchange, &sent);
-    _Atomic int *memory = &exchange->server->case_memory;
-    bool         kept   = memcmp(sent.wire, message->question.name.data, sent.len) == 0;
-    int          seen   = atomic_load_explicit(memory, memory_order_relaxed);
-    if (seen == CASE_UNKNOWN) {
-        const struct name *lower = &exchange->inquiry->name;
-        if (memcmp(lower->wire, sent.wire, lower->len) != 0)
-            atomic_store_explicit(memory, kept ? CASE_KEPT : CASE_LOST, memory_order_relaxed);
-        return true;
-    }
-    if (!kept && seen == CASE_KEPT && exchange->transport == TRANSPORT_TCP)
-        atomic_store_explicit(memory, CASE_LOST, memory_order_relaxed);
-    return kept || seen == CASE_LOST || exchange->transport == TRANSPORT_TCP;
+    return transport == TRANSPORT_UDP && exchange->listens && exchange->transport != TRANSPORT_UDP;
 }
 
-/* An id that was never sent on its socket: somebody guesses. Where TCP works nobody can. */
-static bool is_guess(const struct exchange *exchange, struct view packet, msec_t now)
+/* ---- asking again ---- */
+
+static void count_ignored(struct exchange *exchange)
 {
-    if (exchange->transport != TRANSPORT_UDP || server_tcp_doubtful(exchange->server, now))
-        return false;
-    return packet.len < 2 || (packet.data[0] << 8 | packet.data[1]) != exchange->id;
+    atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
+}
+
+/* As it is now, by `transport`. A socket that listens still waits for the old id. */
+static enum exchange_step again(struct exchange *exchange, enum transport transport, struct rng *rng)
+{
+    exchange->transport        = transport;
+    exchange->sends[transport] = 0;
+    if (!exchange_listens(exchange, TRANSPORT_UDP))
+        draw(exchange, rng);
+    return EXCHANGE_AGAIN;
+}
+
+static bool asks_tcp(const struct exchange *exchange) { return exchange->sends[TRANSPORT_TCP] > 0; }
+
+/* TCP, beside a socket that listens or in its place. */
+static enum exchange_step on_to_tcp(struct exchange *exchange, struct rng *rng)
+{
+    if (asks_tcp(exchange))
+        return exchange->listens ? EXCHANGE_IGNORE : EXCHANGE_LEAVE;
+    return again(exchange, TRANSPORT_TCP, rng);
+}
+
+static enum exchange_step finish(struct exchange *exchange, enum outcome outcome)
+{
+    exchange->state   = EXCHANGE_DONE;
+    exchange->outcome = outcome;
+    return EXCHANGE_REPLY;
+}
+
+static enum exchange_step doubt(struct exchange *exchange, struct rng *rng, msec_t now) /* [1] */
+{
+    count_ignored(exchange);
+    if (exchange->doubted == 0)
+        exchange->doubted = now;
+    return exchange->tcp_over ? EXCHANGE_IGNORE : on_to_tcp(exchange, rng);
+}
+
+static enum exchange_step on_unsound(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now)
+{
+    if (transport == TRANSPORT_UDP)
+        return doubt(exchange, rng, now);
+    server_on_reply(exchange->server, transport, OUTCOME_MALFORMED, -1, exchange->weak, now);
+    return finish(exchange, OUTCOME_MALFORMED);
+}
+
+static enum exchange_step on_cut(struct exchange *exchange, struct rng *rng) /* [2] */
+{
+    exchange->listens = false;
+    return exchange->tcp_over ? finish(exchange, OUTCOME_MALFORMED) : on_to_tcp(exchange, rng);
+}
+
+static bool may_ask_barer(const struct exchange *exchange) { return exchange->form != FORM_PLAIN; }
+
+static enum exchange_step ask_barer(struct exchange *exchange, enum transport transport, struct rng *rng) /* [3] */
+{
+    exchange->refused = true;
+    if (transport == TRANSPORT_TCP && !exchange->bare)
+        exchange->bare = true;
+    else
+        exchange->form = FORM_PLAIN;
+    return again(exchange, transport, rng);
+}
+
+static enum exchange_step on_stray(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now)
+{
+    if (transport == TRANSPORT_TCP || server_tcp_doubtful(exchange->server, now) || exchange->tcp_over) {
+        count_ignored(exchange);
+        return EXCHANGE_IGNORE;
+    }
+    if (++exchange->strays >= EXCHANGE_STRAYS)
+        exchange->listens = false;
+    return doubt(exchange, rng, now); /* [4] */
+}
+
+/* ---- is it the reply? ---- */
+
+/* Servers that could not read the query, or will not, may leave the question out. */
+static bool may_lack_question(unsigned rcode)
+{
+    return rcode == RCODE_FORMERR || rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED;
 }
 
 static bool is_reply(const struct exchange *exchange, const struct message *message)
 {
     const struct inquiry *inquiry = exchange->inquiry;
-    if (!(message->flags & FLAG_QR) || message->id != exchange->id || (message->flags & FLAG_OPCODE))
+    if (!(message->flags & FLAG_QR) || (message->flags & FLAG_OPCODE))
         return false;
-    if (!message->has_question) /* allowed to servers that could not or would not read the query */
-        return message->rcode == RCODE_FORMERR || message->rcode == RCODE_NOTIMP;
+    if (!message->has_question)
+        return may_lack_question(message->rcode);
     return message->question.type == inquiry->type && message->question.class == inquiry->class &&
            name_equal(message->question.name, name_view(&inquiry->name));
 }
 
-enum exchange_step exchange_on_packet(struct exchange *exchange, struct view packet, msec_t now,
-                                      struct message *ret_message, struct kind *ret_kind)
+/* Over TCP nobody else can answer: there another case only tells of the server. */
+static bool is_in_case(const struct exchange *exchange, enum transport transport, const struct message *message,
+                       msec_t now)
+{
+    struct name sent;
+    if (!exchange->mixed || !message->has_question)
+        return true;
+    name_sent(exchange, &sent);
+    bool kept = memcmp(sent.wire, message->question.name.data, sent.len) == 0;
+    server_on_case(exchange->server, kept, now);
+    return kept || transport == TRANSPORT_TCP || !server_mixes_case(exchange->server, now);
+}
+
+/* What the reply shows of the forms that the upstream needs. */
+static void note_forms(struct exchange *exchange, enum transport transport, const struct message *reply,
+                       const struct kind *kind, msec_t now)
+{
+    struct server *server = exchange->server;
+    struct view    name   = name_view(&exchange->inquiry->name);
+    bool           big    = reply->wire.len > FORMS_SMALL;
+    if (reply->edns.present)
+        server_on_edns(server, now);
+    if (transport == TRANSPORT_UDP && big)
+        forms_on_whole(&server->forms, FORM_SMALL);
+    /* one reply may be forged; this one shows that it was the EDNS */
+    if (exchange->refused && !kind->edns_refused && exchange->form == FORM_PLAIN)
+        forms_on_need(&server->forms, FORM_PLAIN, name, now);
+    if (exchange->form == FORM_SMALL && transport == TRANSPORT_TCP && big)
+        forms_on_need(&server->forms, FORM_SMALL, name, now);
+}
+
+static enum exchange_step on_reply(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now,
+                                   const struct message *reply, struct kind *kind)
+{
+    bool once = exchange->sends[transport] == 1 && exchange->transport == transport;
+    if (transport == TRANSPORT_TCP)
+        exchange->keepalive = reply->edns.keepalive;
+    if (kind->truncated && transport == TRANSPORT_TCP)
+        kind->outcome = OUTCOME_MALFORMED;
+    server_on_reply(exchange->server, transport, kind->outcome, once ? now - exchange->sent : -1, exchange->weak, now);
+    note_forms(exchange, transport, reply, kind, now);
+    if (kind->truncated && transport == TRANSPORT_UDP)
+        return on_cut(exchange, rng);
+    if (kind->edns_refused && may_ask_barer(exchange))
+        return ask_barer(exchange, transport, rng);
+    return finish(exchange, kind->outcome);
+}
+
+enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
+                                      struct rng *rng, msec_t now, struct message *ret_message, struct kind *ret_kind)
 {
     assert(exchange->state == EXCHANGE_OPEN);
     bool parsed = message_parse(packet, ret_message);
-    if (packet.len < MESSAGE_HEADER || !is_reply(exchange, ret_message) ||
-        !(parsed || (ret_message->flags & FLAG_TC && exchange->transport == TRANSPORT_UDP))) {
-        atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
-        return is_guess(exchange, packet, now) ? EXCHANGE_ASK_TCP : EXCHANGE_IGNORE;
+    if (packet.len < MESSAGE_HEADER) {
+        count_ignored(exchange);
+        return EXCHANGE_IGNORE;
     }
-    if (!case_acceptable(exchange, ret_message)) {
-        atomic_fetch_add_explicit(&exchange->server->ignored, 1, memory_order_relaxed);
-        return EXCHANGE_ASK_TCP;
-    }
-    if (!parsed) /* cut in the middle of a record */
-        return EXCHANGE_ASK_TCP;
-    if (exchange->transport == TRANSPORT_TCP)
-        exchange->keepalive = ret_message->edns.keepalive;
+    if (ret_message->id != exchange->id)
+        return on_stray(exchange, transport, rng, now);
+    if (!is_reply(exchange, ret_message))
+        return on_unsound(exchange, transport, rng, now);
+    if (!parsed && ret_message->flags & FLAG_TC && transport == TRANSPORT_UDP) /* in the middle of a record */
+        return on_cut(exchange, rng);
+    if (!parsed || !is_in_case(exchange, transport, ret_message, now))
+        return on_unsound(exchange, transport, rng, now);
     kind_judge(ret_message, ret_kind);
-    msec_t rtt = exchange->sends == 1 ? now - exchange->sent : -1;
-    server_on_reply(exchange->server, exchange->transport, ret_kind->outcome, rtt, now);
-    if (ret_message->edns.present)
-        server_on_edns(exchange->server, now);
-    if (ret_kind->truncated && exchange->transport == TRANSPORT_UDP)
-        return EXCHANGE_ASK_TCP;
-    if (ret_kind->edns_refused && exchange->edns) {
-        exchange->refused = true;
-        return EXCHANGE_ASK_PLAIN;
+    bool waits = transport == TRANSPORT_UDP && exchange->doubted && !exchange->tcp_over;
+    if (waits && !outcome_usable(ret_kind->outcome)) { /* failures too may be forged: TCP tells */
+        count_ignored(exchange);
+        return EXCHANGE_IGNORE;
     }
-    /* one reply may be forged; the second one shows that it was the EDNS */
-    if (exchange->refused && !ret_kind->edns_refused)
-        server_on_plain(exchange->server, now);
+    if (ret_kind->outcome == OUTCOME_MALFORMED)
+        return on_unsound(exchange, transport, rng, now);
+    return on_reply(exchange, transport, rng, now, ret_message, ret_kind);
+}
+
+/* ---- silence, and what the network says ---- */
+
+bool exchange_on_resend(struct exchange *exchange, msec_t now)
+{
+    exchange->transport = TRANSPORT_UDP;
+    if (exchange->sends[TRANSPORT_UDP] < 2 || asks_tcp(exchange) || exchange->tcp_over ||
+        !server_take_ladder(exchange->server, now))
+        return false;
+    if (exchange->form == FORM_WHOLE)
+        exchange->form = FORM_SMALL;
+    return true;
+}
+
+void exchange_try_tcp(struct exchange *exchange) { exchange->transport = TRANSPORT_TCP; }
+
+bool exchange_on_unreachable(struct exchange *exchange, enum transport transport, bool sent, msec_t now)
+{
+    if (transport == TRANSPORT_UDP && sent) {
+        exchange->hinted = true;
+        server_on_hint(exchange->server);
+        if (server_health(exchange->server) != HEALTH_DOWN)
+            return false;
+    } else {
+        server_on_unreachable(exchange->server, transport, now);
+    }
+    if (transport == TRANSPORT_TCP && exchange->listens) {
+        exchange->tcp_over  = true;
+        exchange->transport = TRANSPORT_UDP;
+        return false;
+    }
     exchange->state   = EXCHANGE_DONE;
-    exchange->outcome = ret_kind->truncated ? OUTCOME_MALFORMED : ret_kind->outcome;
-    return EXCHANGE_REPLY;
+    exchange->outcome = OUTCOME_UNREACHABLE;
+    return true;
+}
+
+msec_t exchange_due(const struct exchange *exchange)
+{
+    msec_t end = exchange->sent + EXCHANGE_LIFE;
+    return exchange->doubted && exchange->tcp_over ? msec_min(end, exchange->doubted + EXCHANGE_DOUBTFUL) : end;
 }
 
 void exchange_on_timeout(struct exchange *exchange)
 {
     exchange->state   = EXCHANGE_DONE;
-    exchange->outcome = OUTCOME_TIMEOUT;
-    server_on_timeout(exchange->server, exchange->transport);
+    exchange->outcome = exchange->doubted  ? OUTCOME_MALFORMED
+                        : exchange->hinted ? OUTCOME_UNREACHABLE
+                                           : OUTCOME_TIMEOUT;
+    server_on_timeout(exchange->server, exchange->listens ? TRANSPORT_UDP : TRANSPORT_TCP, exchange->outcome);
 }
 
-void exchange_on_unreachable(struct exchange *exchange, msec_t now)
+void exchange_tell_silence(struct exchange *exchange, msec_t now)
 {
-    exchange->state   = EXCHANGE_DONE;
-    exchange->outcome = OUTCOME_UNREACHABLE;
-    server_on_unreachable(exchange->server, exchange->transport, now);
+    if (exchange->state != EXCHANGE_OPEN || exchange->silent || now - exchange->started < EXCHANGE_SILENT)
+        return;
+    exchange->silent = true;
+    server_on_silence(exchange->server, exchange->listens ? TRANSPORT_UDP : TRANSPORT_TCP, exchange->started, now);
 }

@@ -1,9 +1,27 @@
 /*
- * exchange.h: one question to one upstream, until its outcome is known. No I/O: it writes the query, and says of each
- * packet whether it is the reply.
+ * exchange.h: one question to one upstream, until its outcome is known. No I/O: it writes the query, says of each
+ * packet whether it is the reply, and in what other form the question must be asked again.
  *
- * Embedded in whoever asks (a query, a probe). The one who drives it sends what exchange_write() wrote and keeps his
- * socket in `ticket`.
+ * Embedded in whoever asks (a query, an errand), who drives it: sends what exchange_write() wrote, by
+ * exchange->transport, and keeps the sockets in `tickets`.
+ *
+ * A reply that matches (socket, id, question) is never silence. It is the reply, or a reason to ask again at once:
+ *
+ *   1. It cannot be parsed, has records that have nothing to do with the question, leaves the question out though its
+ *      rcode is none of those for which servers do that, or has lost the letter case: it is *doubted*. TCP is asked as
+ *      well, where nobody but the upstream can answer; the UDP socket goes on listening, since the true reply may stand
+ *      behind a forged one. The first sound answer wins; what comes over TCP is final.
+ *   2. It is cut (TC): TCP, and the socket is given up.
+ *   3. EDNS, or an option, is refused: the same without options, then without EDNS. That it helped is remembered for
+ *      the name (forms.h).
+ *   4. An id that was never sent comes to a UDP socket: somebody guesses. As 1; after EXCHANGE_STRAYS of them the
+ *      socket is given up. Where TCP was seen to fail they are ignored.
+ *
+ * And silence: after two datagrams the third says that 512 bytes will do, and TCP is asked beside it, at most once a
+ * second for each upstream: a firewall may drop what is longer, or UDP.
+ *
+ * ICMP is a hint that anybody may forge: the exchange goes on, `hinted` tells its owner to ask another upstream, too.
+ * Only where probes have found that upstream down it says what is known already, and ends the exchange.
  */
 #ifndef UPSTREAM_EXCHANGE_H
 #define UPSTREAM_EXCHANGE_H
@@ -21,6 +39,13 @@ struct inquiry {      /* what is asked, whoever is asked */
 
 uint64_t inquiry_hash(struct hash_key key, const struct inquiry *inquiry);
 
+enum {                        /* ms */
+    EXCHANGE_SILENT   = 800,  /* a fact for the upstream's health */
+    EXCHANGE_LIFE     = 5000, /* no reply that long after sending is a timeout */
+    EXCHANGE_DOUBTFUL = 500,  /* a true reply comes that soon behind a forged one, if any does and TCP is no way */
+    EXCHANGE_STRAYS   = 8,    /* guesses that a socket sees before it is given up */
+};
+
 enum exchange_state {
     EXCHANGE_UNUSED,
     EXCHANGE_OPEN,
@@ -29,28 +54,36 @@ enum exchange_state {
 
 struct exchange {
     enum exchange_state   state;
-    enum transport        transport;
-    enum outcome          outcome; /* when DONE */
-    bool                  edns;
-    bool                  refused; /* EDNS was, by a reply */
-    bool                  silent;  /* server_on_silence() was told */
-    uint8_t               sends;   /* on this transport */
+    enum transport        transport; /* that it is sent by next */
+    enum outcome          outcome;   /* when DONE */
+    enum form             form;
+    bool                  bare;     /* without options */
+    bool                  refused;  /* EDNS, or an option, was, by a reply */
+    bool                  mixed;    /* letter case */
+    bool                  silent;   /* server_on_silence() was told */
+    bool                  hinted;   /* the network said that nobody is there */
+    bool                  listens;  /* a reply over UDP may count */
+    bool                  tcp_over; /* TCP came to its end while the UDP socket listens */
+    bool                  copy;     /* the owner's: nobody waits for it */
+    bool                  weak;     /* the owner's: that it is answered says little of the upstream (server.h) */
+    uint8_t               strays;
     uint16_t              id;
     uint64_t              letters;   /* random letter case */
     struct keepalive      keepalive; /* what the reply over TCP says of the connection */
     struct server        *server;
-    const struct inquiry *inquiry; /* borrowed from the owner */
-    uint8_t               part;    /* of the owner's: not touched here */
-    void                 *owner;   /* who asks */
-    void                 *ticket;  /* the driver's; NULL: no socket */
-    msec_t                started, sent;
+    const struct inquiry *inquiry;                  /* borrowed from the owner */
+    uint8_t               part;                     /* of the owner's: not touched here */
+    void                 *owner;                    /* who asks */
+    void                 *tickets[TRANSPORT_COUNT]; /* the driver's; NULL: no socket */
+    uint8_t               sends[TRANSPORT_COUNT];
+    msec_t                started, sent; /* first and last, by any transport */
+    msec_t                doubted;       /* when the first doubtful reply came; 0: none did */
 };
 
-/* Makes it ready for a first send by `transport` (TCP where the server is TCP only). */
-void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry,
-                   enum transport transport, struct rng *rng, msec_t now);
-/* The same again over TCP, or without EDNS: a new id, the counters of sends begin anew. */
-void exchange_reopen(struct exchange *exchange, enum transport transport, bool edns, struct rng *rng, msec_t now);
+/* Makes it ready for a first send by UDP (TCP where the server is TCP only), in the form that the server is known to
+ * need. Clears all but `part`, `owner` and `weak`. */
+void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry, struct rng *rng,
+                   msec_t now);
 
 /* Writes the query; `out` holds QUERY_MAX. */
 size_t exchange_write(const struct exchange *exchange, uint8_t *out);
@@ -58,18 +91,32 @@ size_t exchange_write(const struct exchange *exchange, uint8_t *out);
 void exchange_on_sent(struct exchange *exchange, msec_t now);
 
 enum exchange_step {
-    EXCHANGE_IGNORE,    /* not the reply: keep waiting */
-    EXCHANGE_ASK_TCP,   /* truncated, in another letter case by a server that kept it, or somebody guesses ids: ask
-                           again over TCP */
-    EXCHANGE_ASK_PLAIN, /* EDNS refused: ask again without */
-    EXCHANGE_REPLY,     /* the reply: ret_message, ret_kind are set, outcome is set, state is DONE */
+    EXCHANGE_IGNORE, /* not the reply: keep waiting */
+    EXCHANGE_AGAIN,  /* give up the sockets that exchange_listens() does not name, and send it by exchange->transport */
+    EXCHANGE_LEAVE,  /* give up the UDP socket; what it would ask for is asked over TCP already */
+    EXCHANGE_REPLY,  /* the reply: *ret_message and *ret_kind are set, outcome is set, state is DONE */
 };
-/* A packet came on this exchange's socket. Tells the server's health. */
-enum exchange_step exchange_on_packet(struct exchange *exchange, struct view packet, msec_t now,
-                                      struct message *ret_message, struct kind *ret_kind);
+/* A packet came by `transport`. Tells the server's health. `rng`: for a new id. */
+enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
+                                      struct rng *rng, msec_t now, struct message *ret_message, struct kind *ret_kind);
+/* True if a reply by `transport` may still count: its socket is kept. */
+bool exchange_listens(const struct exchange *exchange, enum transport transport);
 
-/* It ended without a reply. */
+/* It was silent so far and is about to be sent once more, by UDP. True: then over TCP, too (transport is set for that
+ * by exchange_try_tcp(), once the datagram is out). */
+bool exchange_on_resend(struct exchange *exchange, msec_t now);
+void exchange_try_tcp(struct exchange *exchange);
+
+/* The network, or the system, says that `transport` leads nowhere. True: the exchange has ended by it, outcome
+ * UNREACHABLE. False: it goes on, by UDP: it was a hint (`sent`: said of what had been sent), or TCP that came to its
+ * end beside a socket that listens. */
+bool exchange_on_unreachable(struct exchange *exchange, enum transport transport, bool sent, msec_t now);
+/* When it is to be given up. */
+msec_t exchange_due(const struct exchange *exchange);
+/* It is given up: TIMEOUT, UNREACHABLE where the network had said so, MALFORMED where a doubtful reply is all that
+ * came. */
 void exchange_on_timeout(struct exchange *exchange);
-void exchange_on_unreachable(struct exchange *exchange, msec_t now);
+/* Once it has been silent for EXCHANGE_SILENT: tells the server's health, once. */
+void exchange_tell_silence(struct exchange *exchange, msec_t now);
 
 #endif

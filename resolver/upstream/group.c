@@ -19,10 +19,14 @@ bool group_down(const struct group *group)
     return true;
 }
 
-static int badness(const struct server *server, enum transport transport, msec_t now)
+/* One that was silent to a zone may only be suspected for it; one that is outdone was seen to fail what others answer.
+ */
+static int badness(const struct server *server)
 {
-    bool doubtful = transport == TRANSPORT_TCP && server_tcp_doubtful(server, now);
-    return 2 * (int) server_health(server) + doubtful;
+    enum health health = server_health(server);
+    if (health == HEALTH_DOWN)
+        return 3;
+    return server_is_outdone(server) ? 2 : health == HEALTH_SUSPECT;
 }
 
 /* By the transport that most of its questions take; 0: unknown. */
@@ -33,14 +37,14 @@ static msec_t speed(const struct server *server, msec_t now)
     return rtt_smoothed(&server->rtt[server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP]);
 }
 
-int group_pick(const struct group *group, unsigned tried, enum transport transport, msec_t now)
+int group_pick(const struct group *group, unsigned tried, msec_t now)
 {
     int    least   = -1;
     msec_t fastest = MSEC_NEVER;
     for (unsigned i = 0; i < group->count; i++) {
         if (tried & 1u << i)
             continue;
-        int    bad  = badness(group->servers[i], transport, now);
+        int    bad  = badness(group->servers[i]);
         msec_t srtt = speed(group->servers[i], now);
         if (least < 0 || bad < least) {
             least   = bad;
@@ -50,7 +54,7 @@ int group_pick(const struct group *group, unsigned tried, enum transport transpo
         }
     }
     for (unsigned i = 0; i < group->count; i++)
-        if (!(tried & 1u << i) && badness(group->servers[i], transport, now) == least &&
+        if (!(tried & 1u << i) && badness(group->servers[i]) == least &&
             speed(group->servers[i], now) <= fastest * NEAR_FACTOR + NEAR_SLACK)
             return (int) i;
     /* health is shared between threads and may have changed since it was read above */

@@ -26,9 +26,9 @@ struct group {
 bool group_down(const struct group *group);
 
 /* The next upstream to ask, by health, then speed of the last ten minutes, then order; `tried`: bit mask of those
- * already asked. -1: all were asked. An upstream that is down is picked last, but it is picked: the caller has nobody
- * better. */
-int group_pick(const struct group *group, unsigned tried, enum transport transport, msec_t now);
+ * already asked. -1: all were asked. An upstream that is outdone or down is picked last, but it is picked: the caller
+ * has nobody better. */
+int group_pick(const struct group *group, unsigned tried, msec_t now);
 
 /* Fact: a usable answer took that long. */
 void group_on_answer(struct group *group, msec_t took);

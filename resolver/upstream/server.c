@@ -9,14 +9,16 @@
 #define SET(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 #define COUNT(field) atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed)
 
-struct server *server_create(const struct address *address, bool tcp_only, bool trusted)
+struct server *server_create(const struct server_options *options)
 {
     struct server *server = calloc(1, sizeof(*server));
     if (!server)
         return NULL;
-    server->address  = *address;
-    server->tcp_only = tcp_only;
-    server->trusted  = trusted;
+    server->address  = options->address;
+    server->tcp_only = options->tcp_only;
+    server->trusted  = options->trusted;
+    server->mix_case = options->mix_case;
+    forms_init(&server->forms, options->key);
     return server;
 }
 
@@ -24,10 +26,11 @@ void server_destroy(struct server *server) { free(server); }
 
 enum health server_health(const struct server *server) { return (enum health) GET(server->health); }
 
-bool server_edns(const struct server *server, msec_t now)
+bool server_is_outdone(const struct server *server) { return GET(server->outdone) >= SERVER_OUTDONE; }
+
+bool server_is_well(const struct server *server)
 {
-    msec_t since = GET(server->plain_since);
-    return since == 0 || now - since >= SERVER_PLAIN_RETRY;
+    return server_health(server) == HEALTH_UP && !server_is_outdone(server);
 }
 
 bool server_tcp_doubtful(const struct server *server, msec_t now)
@@ -35,6 +38,8 @@ bool server_tcp_doubtful(const struct server *server, msec_t now)
     msec_t failed = GET(server->tcp_failed);
     return failed != 0 && now - failed < SERVER_TCP_RETRY;
 }
+
+/* ---- facts ---- */
 
 void server_on_sent(struct server *server, enum transport transport)
 {
@@ -44,21 +49,31 @@ void server_on_sent(struct server *server, enum transport transport)
         COUNT(server->sent);
 }
 
-void server_on_reply(struct server *server, enum transport transport, enum outcome outcome, msec_t rtt, msec_t now)
+/* The root's answer proves little while names fail. */
+static bool heals(const struct server *server, bool weak) { return !weak || GET(server->names_failed) == 0; }
+
+void server_on_reply(struct server *server, enum transport transport, enum outcome outcome, msec_t rtt, bool weak,
+                     msec_t now)
 {
     COUNT(server->outcomes[transport][outcome]);
-    SET(server->last_answer, now);
     if (outcome == OUTCOME_MALFORMED)
         SET(server->last_failure, now);
     if (transport == TRANSPORT_TCP)
         SET(server->tcp_failed, 0);
     if (rtt >= 0)
         rtt_update(&server->rtt[transport], rtt);
+    if (outcome_usable(outcome) && !weak && GET(server->outdone) != 0)
+        SET(server->outdone, 0);
+    if (!heals(server, weak))
+        return;
+    SET(server->last_answer, now);
+    if (GET(server->silences) != 0)
+        SET(server->silences, 0);
     if (GET(server->health) != HEALTH_UP)
         SET(server->health, HEALTH_UP);
 }
 
-static void suspect(struct server *server)
+void server_suspect(struct server *server)
 {
     int up = HEALTH_UP;
     atomic_compare_exchange_strong_explicit(&server->health, &up, HEALTH_SUSPECT, memory_order_relaxed,
@@ -72,13 +87,13 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
         SET(server->tcp_failed, now);
         return;
     }
-    if (GET(server->last_answer) < sent_at)
-        suspect(server);
+    if (GET(server->last_answer) < sent_at && COUNT(server->silences) + 1 >= SERVER_SILENCES)
+        server_suspect(server);
 }
 
-void server_on_timeout(struct server *server, enum transport transport)
+void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome)
 {
-    COUNT(server->outcomes[transport][OUTCOME_TIMEOUT]);
+    COUNT(server->outcomes[transport][outcome]);
 }
 
 void server_on_unreachable(struct server *server, enum transport transport, msec_t now)
@@ -88,41 +103,136 @@ void server_on_unreachable(struct server *server, enum transport transport, msec
     if (transport == TRANSPORT_TCP && !server->tcp_only)
         SET(server->tcp_failed, now);
     else
-        suspect(server);
+        server_suspect(server);
 }
 
-void server_on_edns(struct server *server, msec_t now) { SET(server->edns_seen, now); }
+void server_on_hint(struct server *server) { COUNT(server->hints); }
 
-void server_on_plain(struct server *server, msec_t now) { SET(server->plain_since, now); }
+void server_on_outdone(struct server *server)
+{
+    COUNT(server->beaten);
+    if (GET(server->outdone) < SERVER_OUTDONE)
+        COUNT(server->outdone);
+}
+
+void server_on_edns(struct server *server, msec_t now)
+{
+    SET(server->edns_seen, now);
+    forms_on_whole(&server->forms, FORM_PLAIN);
+}
+
+bool server_mixes_case(const struct server *server, msec_t now)
+{
+    msec_t off = GET(server->case_off);
+    return server->mix_case && (off == 0 || now - off >= SERVER_CASE_RETRY);
+}
+
+void server_on_case(struct server *server, bool kept, msec_t now)
+{
+    if (kept) {
+        SET(server->case_lost, 0);
+        SET(server->case_off, 0);
+    } else if (COUNT(server->case_lost) + 1 >= SERVER_CASE_LOST) {
+        SET(server->case_off, now);
+    }
+}
+
+/* One thread of several gets it. */
+static bool take_turn(_Atomic int64_t *last, msec_t every, msec_t now)
+{
+    int64_t before = atomic_load_explicit(last, memory_order_relaxed);
+    return (before == 0 || now - before >= every) &&
+           atomic_compare_exchange_strong_explicit(last, &before, now, memory_order_relaxed, memory_order_relaxed);
+}
+
+bool server_take_copy(struct server *server, msec_t now)
+{
+    return (server_health(server) == HEALTH_DOWN || server_is_outdone(server)) &&
+           take_turn(&server->copied, SERVER_COPY_EVERY, now);
+}
+
+bool server_take_ladder(struct server *server, msec_t now)
+{
+    return take_turn(&server->laddered, SERVER_LADDER_EVERY, now);
+}
+
+/* ---- probes ---- */
 
 bool server_wants_probe(const struct server *server, msec_t now)
 {
     return server_health(server) != HEALTH_UP && now >= server->probe_next;
 }
 
-bool server_on_probe(struct server *server, bool answered, msec_t now)
+static bool is_unanswered(const struct server *server)
 {
-    bool was_down = server->probes_failed >= SERVER_PROBES_TO_DOWN;
-    if (answered) {
-        server->probes_failed  = 0;
-        server->probe_interval = 0;
-        server->probe_next     = 0;
-        return was_down;
+    return server->probes_failed >= SERVER_PROBES_TO_DOWN || GET(server->names_failed) >= SERVER_PROBES_TO_DOWN;
+}
+
+static void begin_row(struct server *server)
+{
+    server->probes_failed  = 0;
+    server->probe_interval = 0;
+    server->probe_next     = 0;
+    SET(server->names_failed, 0);
+}
+
+/* True: it had been declared down. */
+static bool come_up(struct server *server)
+{
+    bool was_down    = server->declared;
+    server->declared = false;
+    begin_row(server);
+    return was_down;
+}
+
+bool server_note_life(struct server *server)
+{
+    bool asked = server->probes_failed > 0 || GET(server->names_failed) > 0 || server->declared;
+    return asked && server_health(server) == HEALTH_UP && come_up(server);
+}
+
+/* The root was answered where names had failed. */
+static bool on_weak_life(struct server *server, bool last, msec_t now)
+{
+    server->probes_failed = 0;
+    if (GET(server->names_failed) >= SERVER_PROBES_TO_DOWN)
+        return false;
+    if (!last) {
+        server->probe_next = now;
+        return false;
     }
-    if (GET(server->last_answer) >= server->probe_failed) { /* it lived since: this failure is the first of a row */
-        server->probes_failed  = 0;
-        server->probe_interval = 0;
-    }
+    SET(server->last_answer, now);
+    SET(server->health, HEALTH_UP);
+    return come_up(server);
+}
+
+static bool on_failed_probe(struct server *server, enum probe probe, msec_t now)
+{
+    bool was_down = server->declared;
+    if (GET(server->last_answer) >= server->probe_failed) /* it lived since: this failure is the first of a row */
+        come_up(server);
     server->probe_failed = now;
     server->probes_failed++;
-    if (server->probes_failed < SERVER_PROBES_TO_DOWN) {
-        /* an ICMP error fails a probe at once; three in the same millisecond would be one fact */
+    if (probe == PROBE_NAME)
+        COUNT(server->names_failed);
+    if (!server->declared && !is_unanswered(server)) {
+        /* what fails at once, for want of a route, fails three times in the same millisecond: that is one fact */
         server->probe_next = now + SERVER_PROBE_TIMEOUT / 5;
         return false;
     }
     server->probe_interval =
         server->probe_interval ? msec_min(2 * server->probe_interval, SERVER_PROBE_MAX) : SERVER_PROBE_FIRST;
     server->probe_next = now + server->probe_interval;
+    server->declared   = true;
     SET(server->health, HEALTH_DOWN);
-    return server->probes_failed == SERVER_PROBES_TO_DOWN;
+    return !was_down;
+}
+
+bool server_on_probe(struct server *server, enum probe probe, bool last, bool answered, msec_t now)
+{
+    if (!answered)
+        return on_failed_probe(server, probe, now);
+    if (probe == PROBE_ROOT && GET(server->names_failed) > 0)
+        return on_weak_life(server, last, now);
+    return come_up(server);
 }

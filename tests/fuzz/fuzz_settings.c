@@ -1,8 +1,12 @@
 /* A configuration, and behind a NUL the resolv.conf that it may ask for: an error, or settings whose every bound holds.
  */
+#include "base/printable.h"
 #include "fuzz.h"
+#include "settings/relax.h"
 #include "settings/settings.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,8 +21,8 @@ static void hear(void *context, const char *text)
     struct heard     *heard     = context;
 
     CHECK(*text != '\0');
-    for (const char *at = text; *at != '\0'; at++)
-        CHECK((unsigned char) *at >= ' ' && *at != 0x7f);
+    for (const char *at = text; *at != '\0'; at += printable_length(at))
+        CHECK(printable_length(at) > 0);
     if (strncmp(text, warning, sizeof(warning) - 1) == 0)
         heard->warnings++;
     else
@@ -74,10 +78,28 @@ static void check_settings(const struct settings *settings)
     CHECK(settings->patience >= 0 && settings->patience <= settings->deadline);
     CHECK(settings->recheck_first >= 1000 && settings->recheck_first <= settings->recheck_max);
     CHECK(settings->recover_after >= 1 && settings->max_zones >= 1);
+    CHECK(settings->negative_max_ttl <= 365 * 86400);
     CHECK(settings->min_ttl <= settings->max_ttl && settings->cache_memory >= 1 << 20);
     CHECK(settings->control_socket[0] == '/' && settings->state[0] == '/');
     check_groups(settings);
     check_rules(settings);
+}
+
+/* What is blanked out is no line's end, and nothing of what was JSON before. */
+static void check_relax(const uint8_t *data, size_t len)
+{
+    json_t *before = json_loadb((const char *) data, len, 0, NULL);
+    char   *text   = malloc(len + 1);
+    size_t  at     = len;
+
+    CHECK(text != NULL);
+    memcpy(text, data, len);
+    if (!relax(text, len, &at))
+        CHECK(before == NULL && data[at] == '/' && data[at + 1] == '*');
+    for (size_t i = 0; i < len; i++)
+        CHECK(text[i] == (char) data[i] || (text[i] == ' ' && before == NULL && i < at && data[i] != '\n'));
+    json_decref(before);
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -88,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t                         len     = nul != NULL ? (size_t) (nul - data) : size;
     struct heard                   heard   = {0};
 
+    check_relax(data, len);
     put(&config, data, len);
     put(&resolv_conf, nul != NULL ? nul + 1 : data, nul != NULL ? size - len - 1 : 0);
     sources.resolv_conf       = resolv_conf.path;

@@ -32,8 +32,9 @@ static struct view next_packet(struct view input, size_t *at)
 static size_t write_question(struct view first, uint8_t *out)
 {
     static const struct view usual = {(const uint8_t *) "\4mail\7example", 14};
-    struct query_form        form = {.name = usual, .id = 7, .type = TYPE_MX, .class = CLASS_IN, .edns = first.len % 2};
-    struct message           message, query;
+    struct query_form        form  = {
+                .name = usual, .id = 7, .type = TYPE_MX, .class = CLASS_IN, .edns = first.len % 2, .size = LIMIT_UDP_PAYLOAD};
+    struct message message, query;
 
     message_parse(first, &message);
     if (message.has_question) {
@@ -116,7 +117,8 @@ static void check_strangers(struct stage *stage, const struct message *asked, st
         struct view view = {wire, query_write(&(struct query_form){.name  = name_view(&owner),
                                                                    .type  = record.type,
                                                                    .class = record.class,
-                                                                   .edns  = asked->edns.present},
+                                                                   .edns  = asked->edns.present,
+                                                                   .size  = asked->edns.size},
                                               wire)};
         heard.answers    = 0;
         stage_receive(stage, view, true, &heard);

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "fuzz.h"
 #include "policy/local.h"
+#include "query/attribution.h"
 
 #include <string.h>
 
@@ -32,28 +33,30 @@ static void check_query(const struct stage *stage, const struct exchange *exchan
     const struct rule *rule =
         policy_find_for(stage->setup.policy, name_view(&exchange->inquiry->name), exchange->inquiry->type);
 
-    size_t opt_len = exchange->transport == TRANSPORT_TCP && exchange->edns ? 11 + 4 : 11;
+    size_t opt_len = exchange->transport == TRANSPORT_TCP && !exchange->bare ? 11 + 4 : 11;
 
     CHECK(wire.len <= QUERY_MAX && message_receive(wire, &query) == RECEPTION_QUERY);
     CHECK(name_equal(query.question.name, name_view(&exchange->inquiry->name)));
     CHECK(query.question.type == exchange->inquiry->type && query.question.class == exchange->inquiry->class);
     CHECK((query.flags & FLAG_RD) != 0 && query.count[SECTION_ADDITIONAL] == query.edns.present);
     CHECK(!query.edns.present || (query.edns.version == 0 && query.opt_end - query.opt_start == opt_len));
-    CHECK(query.edns.keepalive.form == (opt_len == 15 ? KEEPALIVE_ASKED : KEEPALIVE_NONE));
+    CHECK(query.edns.keepalive.form == (query.edns.present && opt_len == 15 ? KEEPALIVE_ASKED : KEEPALIVE_NONE));
     CHECK(rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == group_of(stage, exchange->server)));
 }
 
 static bool send_query(struct stage *stage, struct exchange *exchange, struct view query, bool by_prober)
 {
-    struct ticket *ticket = exchange->ticket;
+    enum transport transport = exchange->transport;
+    struct ticket *ticket    = exchange->tickets[transport];
 
     check_query(stage, exchange, query);
+    CHECK(ticket == NULL || transport == TRANSPORT_UDP);
     if (ticket == NULL) {
         if (stage->ticket_count == STAGE_TICKETS)
             return false;
-        ticket           = &stage->tickets[stage->ticket_count++];
-        *ticket          = (struct ticket){.exchange = exchange, .by_prober = by_prober};
-        exchange->ticket = ticket;
+        ticket  = &stage->tickets[stage->ticket_count++];
+        *ticket = (struct ticket){.exchange = exchange, .transport = transport, .by_prober = by_prober};
+        exchange->tickets[transport] = ticket;
     }
     ticket->fresh = true;
     ticket->len   = query.len;
@@ -71,14 +74,14 @@ static bool send_probe(void *context, struct exchange *exchange, struct view que
     return send_query(context, exchange, query, true);
 }
 
-static void release(void *context, struct exchange *exchange)
+static void release(void *context, struct exchange *exchange, enum transport transport)
 {
-    struct ticket *ticket = exchange->ticket;
+    struct ticket *ticket = exchange->tickets[transport];
 
     (void) context;
-    CHECK(ticket != NULL && ticket->exchange == exchange);
-    ticket->exchange = NULL;
-    exchange->ticket = NULL;
+    CHECK(ticket != NULL && ticket->exchange == exchange && ticket->transport == transport);
+    ticket->exchange             = NULL;
+    exchange->tickets[transport] = NULL;
 }
 
 static void answer(void *context, const struct path *path, struct view answer)
@@ -112,7 +115,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (zone->scope != SCOPE_ZONE || zone->condition.state == ZONE_CLEAR)
         return;
     CHECK(suffix_learnable(stage->shared.suffix, zone_name(zone)));
-    CHECK(!policy_fence_below(stage->setup.policy, zone_name(zone)));
+    CHECK(is_open(stage->setup.policy, zone_name(zone)));
 }
 
 /* ---- events ---- */
@@ -145,9 +148,9 @@ void stage_reply(struct stage *stage, struct ticket *ticket, struct view packet)
         return;
     ticket->fresh = false;
     if (ticket->by_prober)
-        prober_on_packet(stage->prober, exchange, packet, stage->now);
+        prober_on_packet(stage->prober, exchange, ticket->transport, packet, stage->now);
     else
-        engine_on_packet(stage->engine, exchange, packet, stage->now);
+        engine_on_packet(stage->engine, exchange, ticket->transport, packet, stage->now);
     tell_prober(stage);
 }
 
@@ -235,12 +238,12 @@ static void make_setup(struct stage *stage)
 
     memcpy(all, rules, sizeof rules);
     for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++) {
-        struct group  *group = &stage->groups[i / STAGE_UPSTREAMS];
-        struct address address;
+        struct group         *group   = &stage->groups[i / STAGE_UPSTREAMS];
+        struct server_options options = {.trusted = i >= STAGE_UPSTREAMS, .mix_case = i % 2};
 
         text[8] = (char) ('1' + i);
-        CHECK(address_parse(text, 53, &address));
-        stage->servers[i] = server_create(&address, false, i >= STAGE_UPSTREAMS);
+        CHECK(address_parse(text, 53, &options.address));
+        stage->servers[i] = server_create(&options);
         CHECK(stage->servers[i] != NULL);
         group->servers[group->count++] = stage->servers[i];
     }
@@ -258,7 +261,8 @@ static void make_setup(struct stage *stage)
                                                         .fall_on_servfail = true,
                                                         .fall_on_refused  = true,
                                                         .deadline         = 4500,
-                                                        .max_ttl          = 86400};
+                                                        .max_ttl          = 86400,
+                                                        .negative_max_ttl = 3600};
     CHECK(stage->setup.policy != NULL);
 }
 
@@ -275,6 +279,7 @@ static void make_shared(struct stage *stage)
                                     .good   = good_create(key, 256, GOOD_LIFE),
                                     .suffix = suffix};
     CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL);
+    epoch_set_setup(table_epoch(stage->shared.table), stage->setup.serial);
 }
 
 struct stage *stage_begin(const struct prober_hooks *hooks)

@@ -15,6 +15,7 @@ enum {
 
 struct ticket {                /* a socket of byway's, with the query that was last sent on it */
     struct exchange *exchange; /* NULL: given up */
+    enum transport   transport;
     bool             by_prober;
     bool             fresh; /* nothing was sent to it yet */
     uint8_t          wire[QUERY_MAX];

@@ -54,6 +54,24 @@ def test_negative_answers_live_as_long_as_their_soa_says(byway, shared_domestic,
     assert shared_domestic.count(zone) == 2
 
 
+@pytest.mark.parametrize("qname, qtype", [("no.{}", "A"), ("www.{}", "MX")], ids=["nxdomain", "nodata"])
+@pytest.mark.parametrize("config, kept", [({}, 3600), ({"cache.negative_max_ttl": "60s"}, 60), ({"cache.negative_max_ttl": "2d"}, 86400),
+                                          ({"cache.max_ttl": "10m"}, 600), ({"cache.min_ttl": "2h"}, 3600)],
+                         ids=["default", "shorter", "longer", "within-max", "above-min"])
+def test_a_zone_cannot_deny_for_a_day(forwarder, domestic, fresh, config, kept, qname, qtype):
+    """A DKIM key or MX that was asked for before it was made. What clients keep is bounded too."""
+    daemon = forwarder(config)
+    zone = fresh("denied", text="www A $MARK", ttl=86400, negative=86400)
+    qname = qname.format(zone)
+    first, second = daemon.ask(qname, qtype), daemon.ask(qname, qtype)
+    assert domestic.count(zone) == 1 and first.rcode == second.rcode
+    for reply in (first, second):
+        (soa,) = reply.message.authority
+        assert kept - 2 <= soa.ttl <= kept
+    (entry,) = daemon.control("cache", "show", qname)
+    assert kept - 2 <= entry["ttl_s"] <= kept
+
+
 @pytest.mark.parametrize("rcode, answer", [("NXDOMAIN", Nxdomain()), ("NOERROR", Answer([]))],
                          ids=["nxdomain", "nodata"])
 def test_negative_answers_without_soa_are_not_kept(byway, shared_domestic, fresh, rcode, answer):

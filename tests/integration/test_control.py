@@ -109,6 +109,52 @@ def test_calls_that_are_refused(byway):
     assert byway.zones() == {}
 
 
+SLIPS = [  # what is no domain name, and the one that was meant
+    ("*.corp.example", "corp.example"), ("10.0.0.0/8", "10.in-addr.arpa"), ("172.16.0.0/12", "16.172.in-addr.arpa"),
+    ("1.2.3.4", "4.3.2.1.in-addr.arpa"), ("2001:db8::/32", "8.b.d.0.1.0.0.2.ip6.arpa"), ("user@corp.example", "corp.example"),
+    ("https://corp.example/path", "corp.example"), ("corp.example/path", "corp.example"), ("@", "."),
+    ("bücher.example", "xn--bcher-kva.example"),
+]
+
+
+def test_names_that_match_nothing(byway):
+    """A pin or fence of such a name would be none; the message shows the name that was meant."""
+    for slip, meant in SLIPS:
+        for method, params in (("zones.pin", {"zone": slip, "via": "external"}), ("zones.unpin", {"zone": slip}),
+                               ("zones.show", {"zone": slip}), ("zones.forget", {"zone": slip}), ("zones.probe", {"zone": slip}),
+                               ("zones.list", {"under": slip}), ("cache.show", {"name": slip}), ("cache.flush", {"name": slip}),
+                               ("cache.flush", {"under": slip})):
+            (reply,) = byway.rpc(request(method, params))
+            error = reply.get("error", {})
+            assert error.get("code") == PARAMS and f'"{meant}"' in error["message"], (method, params, reply)
+        for command in (("zones", "pin", slip, "domestic"), ("zones", "forget", slip), ("zones", "probe", slip),
+                        ("zones", "--under", slip), ("cache", "show", slip), ("cache", "flush", "--under", slip)):
+            done = byway.ctl(*command)
+            assert done.returncode == 2 and f'"{meant}"' in done.stderr, (command, done.stderr)
+    zones = [{"zone": slip, "state": "blocked"} for slip, _ in SLIPS]
+    (reply,) = byway.rpc(request("zones.import", {"zones": zones}))
+    assert reply["result"]["refused"] == len(SLIPS) and reply["result"]["imported"] == 0
+    for refusal, (slip, meant) in zip(reply["result"]["refusals"], SLIPS):
+        assert refusal["zone"] == slip and f'"{meant}"' in refusal["why"]
+    assert byway.zones() == {}
+
+
+def test_a_star_that_is_one(byway, fresh):
+    """Somebody may ask for the name of a wildcard itself; then it is there under that name."""
+    name = f"*.{fresh('open')}"
+    byway.ask(name)
+    assert byway.control("cache", "show", name)[0]["name"] == f"{name}."
+    assert byway.control("cache", "flush", name)["flushed"] == 1
+    assert byway.ctl("cache", "show", name).returncode == 2
+    zones = [{"zone": name, "scope": "name", "state": "blocked"}]
+    assert byway.rpc(request("zones.import", {"zones": zones}))[0]["result"]["imported"] == 1
+    assert byway.control("zones", "show", name)["scope"] == "name"
+    assert byway.control("zones", "forget", name)["zone"] == f"{name}."
+    deeper = f"a.{name}"
+    byway.control("zones", "pin", deeper, "external")
+    byway.control("zones", "unpin", deeper)
+
+
 def test_requests_may_be_pipelined(byway):
     lines = [request("status" if n % 2 else "no.such", ident=n) for n in range(200)]
     replies = {reply["id"]: reply for reply in byway.rpc(*lines)}

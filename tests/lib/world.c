@@ -158,10 +158,44 @@ static size_t come_back(struct world *world, struct view query, uint8_t out[WORL
     return len;
 }
 
+void world_inject(struct world *world, unsigned servers, const char *zone, msec_t after)
+{
+    if (world->injector_count == WORLD_INJECTORS)
+        fail_msg("too many injectors");
+    world->injectors[world->injector_count++] =
+        (struct injector){.servers = servers, .zone = world_name(zone), .after = after};
+}
+
+static void inject(struct world *world, struct ticket *ticket, unsigned place, const struct message *question)
+{
+    static const struct manner forged = {.way = FORGES, .address = 0x1f0d5801};
+    for (size_t i = 0; i < world->injector_count && ticket->transport == TRANSPORT_UDP; i++) {
+        const struct injector *injector = &world->injectors[i];
+        if (!(injector->servers & 1u << place) ||
+            !name_is_at_or_below(question->question.name, name_view(&injector->zone)))
+            continue;
+        struct world_facts facts = facts_for(world, place, question->question.name);
+        struct event      *event = event_add(world, EVENT_PACKET, world->now + injector->after);
+        event->ticket            = ticket;
+        event->number            = ticket->number;
+        event->len               = world_reply(question, &forged, TRANSPORT_UDP, &facts, event->bytes);
+    }
+}
+
+/* Nothing comes of it. */
+static bool is_dropped(struct world *world, const struct manner *manner, const struct message *question,
+                       enum transport transport)
+{
+    bool udp = transport == TRANSPORT_UDP;
+    return manner->way == SILENT || (manner->way == DROPS_EDNS && question->edns.present) ||
+           (manner->way == DROPS_LONG && udp && question->edns.present && question->edns.size > 512) ||
+           (udp && (lost(world) || lost(world)));
+}
+
 /* Over TCP nothing is lost, and a connection costs a round trip more. */
 static void serve(struct world *world, struct ticket *ticket, unsigned place, struct view query)
 {
-    enum transport transport = ticket->exchange->transport;
+    enum transport transport = ticket->transport;
     struct message question;
     if (!message_parse(query, &question) || !question.has_question)
         fail_msg("byway sent what is no query");
@@ -169,8 +203,8 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     if (manner.way == CHAOS)
         manner = (struct manner){.way   = (enum way) world_random(world, CHAOS),
                                  .after = 1 + world_random(world, world_random(world, 4) ? 300 : 9000)};
-    if (manner.way == SILENT || (manner.way == DROPS_EDNS && question.edns.present) ||
-        (transport == TRANSPORT_UDP && (lost(world) || lost(world))))
+    inject(world, ticket, place, &question);
+    if (is_dropped(world, &manner, &question, transport))
         return;
     msec_t        delay = manner.after ? manner.after : usual_delay(place);
     struct event *event = event_add(world, manner.way == UNREACHABLE ? EVENT_UNREACHABLE : EVENT_PACKET,
@@ -216,7 +250,11 @@ static struct ticket *ticket_open(struct world *world, struct exchange *exchange
         struct ticket *ticket = &world->tickets[i];
         if (ticket->open)
             continue;
-        *ticket = (struct ticket){.open = true, .number = ticket->number + 1, .exchange = exchange, .by = by};
+        *ticket = (struct ticket){.open      = true,
+                                  .number    = ticket->number + 1,
+                                  .exchange  = exchange,
+                                  .transport = exchange->transport,
+                                  .by        = by};
         world->open++;
         return ticket;
     }
@@ -250,21 +288,23 @@ bool world_effect_send(void *context, struct exchange *exchange, struct view que
     struct driver *driver = context;
     struct world  *world  = driver->world;
     unsigned       place  = place_of(world, exchange->server);
-    assert_true(!exchange->ticket || exchange->transport == TRANSPORT_UDP);
-    if (!exchange->ticket)
-        exchange->ticket = ticket_open(world, exchange, driver->by);
+    void         **ticket = &exchange->tickets[exchange->transport];
+    assert_true(!*ticket || exchange->transport == TRANSPORT_UDP);
+    if (!*ticket)
+        *ticket = ticket_open(world, exchange, driver->by);
     note_sending(world, driver, exchange, place);
-    serve(world, exchange->ticket, place, query);
+    serve(world, *ticket, place, query);
     return true;
 }
 
-void world_effect_release(void *context, struct exchange *exchange)
+void world_effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
     struct driver *driver = context;
-    struct ticket *ticket = exchange->ticket;
-    assert_true(ticket && ticket->open && ticket->exchange == exchange && ticket->by == driver->by);
-    ticket->open     = false;
-    exchange->ticket = NULL;
+    struct ticket *ticket = exchange->tickets[transport];
+    assert_true(ticket && ticket->open && ticket->exchange == exchange && ticket->by == driver->by &&
+                ticket->transport == transport);
+    ticket->open                 = false;
+    exchange->tickets[transport] = NULL;
     driver->world->open--;
 }
 
@@ -320,7 +360,7 @@ static void happen(struct world *world, const struct event *event)
         if (observation.what == OBSERVED_COMPLAINT) {
             world->complaints++;
             world->complaint = observation;
-        } else if (observation.what == OBSERVED_ECHO || world->setup->learning != SETUP_LEARN_NOTHING) {
+        } else {
             prober_observe(world->prober, &observation, world->now);
         }
         return;
@@ -331,13 +371,13 @@ static void happen(struct world *world, const struct event *event)
     struct view packet = {copy, event->len};
     memcpy(copy, event->bytes, event->len);
     if (event->kind == EVENT_PACKET && ticket->by < 0)
-        prober_on_packet(world->prober, ticket->exchange, packet, world->now);
+        prober_on_packet(world->prober, ticket->exchange, ticket->transport, packet, world->now);
     else if (event->kind == EVENT_PACKET)
-        engine_on_packet(world->engines[ticket->by], ticket->exchange, packet, world->now);
+        engine_on_packet(world->engines[ticket->by], ticket->exchange, ticket->transport, packet, world->now);
     else if (ticket->by < 0)
-        prober_on_unreachable(world->prober, ticket->exchange, world->now);
+        prober_on_unreachable(world->prober, ticket->exchange, ticket->transport, world->now);
     else
-        engine_on_unreachable(world->engines[ticket->by], ticket->exchange, world->now);
+        engine_on_unreachable(world->engines[ticket->by], ticket->exchange, ticket->transport, world->now);
 }
 
 static void wake(struct world *world, struct driver *driver)
@@ -418,6 +458,7 @@ static size_t write_question(const struct world_question *question, uint16_t id,
                                     .type              = question->type,
                                     .class             = CLASS_IN,
                                     .edns              = !question->plain,
+                                    .size              = LIMIT_UDP_PAYLOAD,
                                     .dnssec_ok         = question->dnssec_ok,
                                     .checking_disabled = question->checking_disabled};
     return query_write(&form, out);

@@ -43,12 +43,22 @@ enum way {
     SILENT,
     SERVFAILS,
     REFUSES,
-    FORMERRS,   /* whatever the question's EDNS */
-    NO_EDNS,    /* FORMERR to a question with EDNS, answers one without */
-    DROPS_EDNS, /* silent to a question with EDNS, answers one without */
-    TRUNCATES,  /* over UDP; answers over TCP */
-    GARBLES,    /* the right header, then noise */
-    MISLEADS,   /* a reply to another id */
+    FORMERRS,          /* whatever the question's EDNS */
+    NO_EDNS,           /* FORMERR to a question with EDNS, answers one without */
+    DROPS_EDNS,        /* silent to a question with EDNS, answers one without */
+    TRUNCATES,         /* over UDP; answers over TCP */
+    GARBLES,           /* the right header, then noise */
+    MISLEADS,          /* a reply to another id */
+    FORGES,            /* an A record, whatever was asked */
+    CUTS,              /* a record ends in its middle, and TC is not set */
+    TRAILS,            /* bytes behind the message */
+    LACKS_QUESTION,    /* NOERROR, and nothing more than a header */
+    REFUSES_SHORTLY,   /* REFUSED, the same */
+    SERVFAILS_SHORTLY, /* SERVFAIL, the same */
+    BREAKS_EXTRA,      /* a good answer, and a broken record in additional */
+    NO_EDNS_COPIED,    /* as NO_EDNS, but the FORMERR has an OPT */
+    NO_OPTIONS,        /* FORMERR to an OPT with options */
+    DROPS_LONG,        /* its answers are long, and come over UDP only where they are cut to 512 bytes */
     UNREACHABLE,
     NXDOMAINS,
     HAS_NO_DATA,
@@ -67,6 +77,13 @@ struct manner { /* how a server treats a question */
     bool           authentic; /* AD set */
     bool           proves;    /* a denial comes with NSEC, if the question has DO */
     uint32_t       address;   /* of A records, in place of what tells who answered; 0: none */
+    int            ttl;       /* s, of all records; 0: 300; NO_TTL: 0 */
+    bool           no_soa;    /* a denial comes without */
+    bool           lower;     /* the question comes back in lower case */
+};
+
+enum {
+    NO_TTL = -1
 };
 
 struct world_fence {
@@ -85,6 +102,7 @@ struct world_options { /* zero means the default */
     unsigned            workers;                    /* 1 */
     unsigned            domestic, external, office; /* 2, 2, 0 servers */
     unsigned            trusted, tcp_only;          /* bits of servers */
+    unsigned            mix_case;                   /* the same */
     unsigned            loss;                       /* packets lost of a thousand, each way */
     struct world_fence  fences[WORLD_FENCES];
     enum setup_learning learning;
@@ -108,6 +126,9 @@ struct world *world_create(const struct world_options *options); /* NULL: no mem
 void world_end(struct world *world);
 /* A reload; fences, learning, patience, deadline, pass_list_errors and external_qps count. */
 void world_reload(struct world *world, const struct world_options *options);
+/* Its two halves: a worker reads its orders when it comes to it. */
+void world_reload_keeper(struct world *world, const struct world_options *options);
+void world_reload_workers(struct world *world);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);
@@ -117,6 +138,9 @@ void world_cut(struct world *world, const char *zone);
 void world_host(struct world *world, const char *zone, const char *host);
 void world_alias(struct world *world, const char *name, const char *target);
 void world_lose(struct world *world, unsigned thousandths);
+/* Somebody on the path to these servers answers for `zone` over UDP, too, with an A record, `after` ms behind the
+ * question. */
+void world_inject(struct world *world, unsigned servers, const char *zone, msec_t after);
 
 struct ask {
     unsigned answers; /* how often it was answered */
@@ -183,6 +207,7 @@ void world_learn(struct world *world, const char *name, uint16_t type);
 /* Domestic answers for a few zones, so that control questions have something to stand on. */
 void world_warm_up(struct world *world);
 
+const struct group  *world_domestic(const struct world *world);
 struct server       *world_server(const struct world *world, unsigned server);
 struct prober       *world_prober(const struct world *world);
 struct learner      *world_learner(const struct world *world);

@@ -8,10 +8,11 @@
 #include "lib/world_reply.h"
 
 enum {
-    WORLD_WORKERS   = 4,
+    WORLD_WORKERS   = 8,
     WORLD_SERVERS   = 24,
-    WORLD_SAYINGS   = 256,
-    WORLD_CUTS      = 64,
+    WORLD_SAYINGS   = 1024,
+    WORLD_CUTS      = 4096,
+    WORLD_INJECTORS = 16,
     WORLD_EVENTS    = 8192,
     WORLD_TICKETS   = 8192,
     WORLD_SENDINGS  = 60000,
@@ -32,6 +33,7 @@ struct ticket {
     bool             open;
     uint32_t         number; /* of its use: an event of an earlier one is void */
     struct exchange *exchange;
+    enum transport   transport;
     int              by; /* worker; -1: the prober */
 };
 
@@ -56,6 +58,12 @@ struct saying {
 
 struct alias {
     struct name name, target;
+};
+
+struct injector {
+    unsigned    servers;
+    struct name zone;
+    msec_t      after;
 };
 
 struct driver { /* context of one engine's or the prober's effects */
@@ -98,6 +106,8 @@ struct world {
     struct name          cuts[WORLD_CUTS];
     struct alias         aliases[WORLD_CUTS];
     struct alias         hosts[WORLD_CUTS]; /* of a zone */
+    struct injector      injectors[WORLD_INJECTORS];
+    size_t               injector_count;
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];
@@ -113,7 +123,7 @@ void world_journal_check(struct world *world);
 
 /* The effects of engines and prober; `context` is a struct driver. */
 bool world_effect_send(void *context, struct exchange *exchange, struct view query);
-void world_effect_release(void *context, struct exchange *exchange);
+void world_effect_release(void *context, struct exchange *exchange, enum transport transport);
 void world_effect_answer(void *context, const struct path *path, struct view answer);
 void world_effect_observe(void *context, const struct observation *observation);
 

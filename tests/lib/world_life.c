@@ -4,7 +4,9 @@
 #include "base/bytes.h"
 #include "dns/text.h"
 #include "lib/world_inside.h"
+
 #include "policy/local.h"
+#include "query/attribution.h"
 #include "query/query.h"
 
 #include <setjmp.h>
@@ -64,6 +66,8 @@ struct server *world_server(const struct world *world, unsigned server)
 {
     return world->servers[__builtin_ctz(server)];
 }
+
+const struct group *world_domestic(const struct world *world) { return &world->setup->groups[SETUP_DOMESTIC]; }
 
 struct prober       *world_prober(const struct world *world) { return world->prober; }
 struct learner      *world_learner(const struct world *world) { return world->learner; }
@@ -143,6 +147,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
+    setup->negative_max_ttl = 3600;
     setup->pass_list_errors = options->pass_list_errors;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
@@ -160,15 +165,16 @@ static bool make_servers(struct world *world)
 {
     const unsigned counts[WORLD_GROUPS] = {world->options.domestic, world->options.external, world->options.office};
     for (unsigned i = 0; i < WORLD_SERVERS; i++) {
-        struct address address;
-        char           text[] = "192.0.2.1";
+        struct server_options options = {.tcp_only = world->options.tcp_only & 1u << i,
+                                         .trusted  = world->options.trusted & 1u << i,
+                                         .mix_case = world->options.mix_case & 1u << i,
+                                         .key      = {i, world->options.seed}};
+        char                  text[]  = "192.0.2.1";
         if (i % WORLD_GROUP_BITS >= counts[world_group(i)])
             continue;
         text[6] = (char) ('1' + world_group(i));
         text[8] = (char) ('1' + i % WORLD_GROUP_BITS);
-        if (!address_parse(text, 53, &address) ||
-            !(world->servers[i] =
-                  server_create(&address, world->options.tcp_only & 1u << i, world->options.trusted & 1u << i)))
+        if (!address_parse(text, 53, &options.address) || !(world->servers[i] = server_create(&options)))
             return false;
     }
     return true;
@@ -190,8 +196,8 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         return;
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
         fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
-    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && policy_fence_below(world->setup->policy, zone_name(zone)))
-        fail_msg("%s has a fence at or below it and was learned: %s", name_format(zone_name(zone), text), why);
+    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !is_open(world->setup->policy, zone_name(zone)))
+        fail_msg("%s is fenced and was learned: %s", name_format(zone_name(zone), text), why);
 }
 
 static void on_probed(void *context, void *cookie, const struct study *study)
@@ -248,6 +254,8 @@ static bool make_shared(struct world *world)
                                     .claims = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .quota  = &world->quota};
     quota_init(&world->quota, external_qps(&world->options));
+    if (world->shared.table)
+        epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
            world->shared.good && world->shared.suffix &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
@@ -323,17 +331,28 @@ struct world *world_create(const struct world_options *options)
     return NULL;
 }
 
-void world_reload(struct world *world, const struct world_options *options)
+void world_reload_keeper(struct world *world, const struct world_options *options)
 {
     struct setup *before_it = world->setup;
     struct setup *setup     = make_setup(world, options);
     assert_non_null(setup);
     world->setup = setup;
-    for (unsigned i = 0; i < world->options.workers; i++)
-        engine_set_setup(world->engines[i], setup);
+    epoch_set_setup(table_epoch(world->shared.table), setup->serial);
     prober_set_setup(world->prober, setup, world->now);
     quota_set_rate(&world->quota, external_qps(options), world->now);
     setup_drop(before_it);
+}
+
+void world_reload_workers(struct world *world)
+{
+    for (unsigned i = 0; i < world->options.workers; i++)
+        engine_set_setup(world->engines[i], world->setup);
+}
+
+void world_reload(struct world *world, const struct world_options *options)
+{
+    world_reload_keeper(world, options);
+    world_reload_workers(world);
 }
 
 static void check_answers(const struct world *world)

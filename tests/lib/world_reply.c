@@ -8,13 +8,15 @@
 #include <string.h>
 
 enum {
-    TTL  = 300,
-    HERE = 0xc00c /* a pointer to the question's name */
+    HERE     = 0xc00c, /* a pointer to the question's name */
+    OPT_BARE = 11,     /* bytes */
+    LONG     = 513,    /* the same */
 };
 
 struct writing {
     uint8_t *out;
     size_t   len;
+    uint32_t ttl;
     unsigned counts[3];
 };
 
@@ -44,7 +46,7 @@ static size_t begin_record(struct writing *w, unsigned section, const struct vie
         u16(w, HERE);
     u16(w, type);
     u16(w, CLASS_IN);
-    u32(w, TTL);
+    u32(w, w->ttl);
     u16(w, 0);
     w->counts[section]++;
     return w->len;
@@ -173,17 +175,23 @@ static void opt(struct writing *w, const struct manner *manner)
     w->counts[2]++;
 }
 
-static unsigned rcode_of(enum way way, bool edns)
+static unsigned rcode_of(enum way way, const struct message *question)
 {
+    bool edns = question->edns.present, options = edns && question->opt_end - question->opt_start > OPT_BARE;
     switch (way) {
     case SERVFAILS:
+    case SERVFAILS_SHORTLY:
         return RCODE_SERVFAIL;
     case REFUSES:
+    case REFUSES_SHORTLY:
         return RCODE_REFUSED;
     case FORMERRS:
         return RCODE_FORMERR;
     case NO_EDNS:
+    case NO_EDNS_COPIED:
         return edns ? RCODE_FORMERR : RCODE_NOERROR;
+    case NO_OPTIONS:
+        return options ? RCODE_FORMERR : RCODE_NOERROR;
     case NXDOMAINS:
         return RCODE_NXDOMAIN;
     default:
@@ -191,18 +199,55 @@ static unsigned rcode_of(enum way way, bool edns)
     }
 }
 
+static bool is_short(enum way way)
+{
+    return way == LACKS_QUESTION || way == REFUSES_SHORTLY || way == SERVFAILS_SHORTLY;
+}
+
+static bool has_opt(enum way way) { return way != NO_EDNS && way != FORMERRS && way != FORGES; }
+
+/* Until it is longer than a small datagram. */
+static void lengthen(struct writing *w)
+{
+    static const uint8_t text[101] = {100};
+    while (w->len < LONG) {
+        size_t at = begin_record(w, 2, NULL, TYPE_TXT);
+        bytes(w, text, sizeof(text));
+        end_record(w, at);
+    }
+}
+
+/* What makes a good reply a bad one. */
+static void spoil(struct writing *w, enum way way)
+{
+    if (way == CUTS) {
+        w->len -= 3;
+    } else if (way == TRAILS) {
+        bytes(w, "\0\1\2\3", 4);
+    } else if (way == BREAKS_EXTRA) {
+        size_t at = begin_record(w, 2, NULL, TYPE_NS);
+        bytes(w, "\100x", 2);
+        end_record(w, at);
+    }
+}
+
 size_t world_reply(const struct message *question, const struct manner *manner, enum transport transport,
                    const struct world_facts *facts, uint8_t out[WORLD_REPLY_MAX])
 {
-    bool           cut   = manner->way == TRUNCATES && transport == TRANSPORT_UDP;
-    unsigned       rcode = rcode_of(manner->way, question->edns.present);
-    struct writing w     = {.out = out};
+    bool           udp   = transport == TRANSPORT_UDP;
+    bool           cut   = udp && (manner->way == TRUNCATES || manner->way == DROPS_LONG);
+    unsigned       rcode = rcode_of(manner->way, question);
+    struct writing w     = {.out = out, .ttl = manner->ttl == NO_TTL ? 0 : manner->ttl ? (uint32_t) manner->ttl : 300};
     u16(&w, manner->way == MISLEADS ? question->id ^ 1u : question->id);
     u16(&w, FLAG_QR | FLAG_RD | FLAG_RA | rcode | (cut ? FLAG_TC : 0) | (manner->authentic ? FLAG_AD : 0));
-    u16(&w, 1);
+    u16(&w, !is_short(manner->way));
     for (unsigned i = 0; i < 3; i++)
         u16(&w, 0);
+    if (is_short(manner->way))
+        return w.len;
     bytes(&w, question->question.name.data, question->question.name.len);
+    if (manner->lower)
+        name_lower(out + MESSAGE_HEADER, question->question.name.len);
     u16(&w, question->question.type);
     u16(&w, question->question.class);
     if (manner->way == GARBLES) {
@@ -210,14 +255,19 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
         put_u16(out + 6, 1);
         return w.len;
     }
-    if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
+    if (manner->way == FORGES)
+        data(&w, NULL, question->question.name, TYPE_A, manner, facts);
+    else if (rcode == RCODE_NOERROR && !cut && manner->way != HAS_NO_DATA)
         answer(&w, question, manner, facts);
-    else if (manner->way == NXDOMAINS || manner->way == HAS_NO_DATA)
+    else if ((manner->way == NXDOMAINS || manner->way == HAS_NO_DATA) && !manner->no_soa)
         soa(&w, 1, facts->soa);
     if (manner->proves && question->edns.dnssec_ok)
         nsec(&w, facts->soa);
-    if (question->edns.present && manner->way != NO_EDNS && manner->way != FORMERRS)
+    if (manner->way == DROPS_LONG && !udp)
+        lengthen(&w);
+    if (question->edns.present && has_opt(manner->way))
         opt(&w, manner);
+    spoil(&w, manner->way);
     for (unsigned i = 0; i < 3; i++)
         put_u16(out + 6 + 2 * i, (uint16_t) w.counts[i]);
     return w.len;

@@ -27,6 +27,7 @@ FENCES = {
     r"uv\.h": ["net/", "store/", "cluster/", "control/", "server/"],
     r"jansson\.h": ["settings/", "control/", "store/", "cluster/", "ctl/", "server/", "main.c"],
     r"ldns/.*": ["dns/text.c", "server/explain", "ctl/"],
+    r"idn2\.h": ["dns/slip.c"],
     r"openssl/.*": ["net/tls_ask.c"],
     r"hiredis/.*": ["cluster/"],
     r"libpsl\.h": ["policy/suffix.c"],

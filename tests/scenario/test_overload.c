@@ -34,18 +34,18 @@ struct flood {
 static bool flood_send(void *context, struct exchange *exchange, struct view query)
 {
     struct flood *flood = context;
-    flood->open += !exchange->ticket;
-    exchange->ticket = flood;
-    flood->exchange  = exchange;
-    flood->len       = query.len;
+    flood->open += !exchange->tickets[exchange->transport];
+    exchange->tickets[exchange->transport] = flood;
+    flood->exchange                        = exchange;
+    flood->len                             = query.len;
     memcpy(flood->wire, query.data, query.len);
     return true;
 }
 
-static void flood_release(void *context, struct exchange *exchange)
+static void flood_release(void *context, struct exchange *exchange, enum transport transport)
 {
     ((struct flood *) context)->open--;
-    exchange->ticket = NULL;
+    exchange->tickets[transport] = NULL;
 }
 
 static void note(struct flood *flood, struct view wire)
@@ -84,10 +84,14 @@ static void begin(struct flood *flood)
 static void ask_name(struct flood *flood, const char *text, msec_t now)
 {
     const struct name       name = world_name(text);
-    const struct query_form form = {
-        .name = name_view(&name), .id = (uint16_t) flood->asked, .type = TYPE_A, .class = CLASS_IN, .edns = true};
-    uint8_t     wire[QUERY_MAX];
-    struct path path = {.endpoint = flood};
+    const struct query_form form = {.name  = name_view(&name),
+                                    .id    = (uint16_t) flood->asked,
+                                    .type  = TYPE_A,
+                                    .class = CLASS_IN,
+                                    .edns  = true,
+                                    .size  = LIMIT_UDP_PAYLOAD};
+    uint8_t                 wire[QUERY_MAX];
+    struct path             path = {.endpoint = flood};
     address_parse("127.0.0.1", 4000, &path.peer);
     flood->asked++;
     size_t len = engine_receive(flood->engine, (struct view){wire, query_write(&form, wire)}, &path, false, now,
@@ -107,7 +111,7 @@ static void ask_new(struct flood *flood, msec_t now)
 static void reply(struct flood *flood, msec_t now)
 {
     put_u16(flood->wire + 2, FLAG_QR | FLAG_RD | FLAG_RA);
-    engine_on_packet(flood->engine, flood->exchange, (struct view){flood->wire, flood->len}, now);
+    engine_on_packet(flood->engine, flood->exchange, TRANSPORT_UDP, (struct view){flood->wire, flood->len}, now);
 }
 
 static void end(struct flood *flood, msec_t now)

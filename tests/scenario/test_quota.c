@@ -128,7 +128,7 @@ static void nothing_is_learned_from_it(void **state)
     static const struct {
         enum way way;
         msec_t   least, most; /* ms until the answer */
-    } rows[] = {{SERVFAILS, 0, 100}, {REFUSES, 0, 100}, {UNREACHABLE, 0, 100}, {SILENT, 4500, 4500}};
+    } rows[] = {{SERVFAILS, 0, 100}, {REFUSES, 0, 100}, {UNREACHABLE, 4500, 4500}, {SILENT, 4500, 4500}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world  = world_create(&(struct world_options){.seed = i, .external_qps = 1, .fences = ABROAD});
         char          name[] = "z0.test";
@@ -138,7 +138,7 @@ static void nothing_is_learned_from_it(void **state)
         for (unsigned n = 0; n < 5; n++) {
             name[1]               = (char) ('0' + n);
             const struct ask *ask = world_ask(world, name, TYPE_MX);
-            if (rows[i].way == SILENT && n < 4)
+            if (rows[i].least > 0 && n < 4)
                 continue;
             assert_in_range(world_wait(world, ask), rows[i].least, rows[i].most);
             assert_true(told_over_quota(ask));

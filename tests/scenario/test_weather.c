@@ -89,18 +89,8 @@ static const struct weather weathers[] = {
      ZONE_CLEAR,
      1,
      {{0}}},
-    {"domestic refuses everything",
-     {{DOMESTIC, ".", {.way = REFUSES}}},
-     SETUP_EXTERNAL,
-     ZONE_SUSPECT,
-     0,
-     {{true, false, ABOUT_APEX, OUTCOME_REFUSED}, {true, false, ABOUT_CONTROL, OUTCOME_REFUSED}}},
-    {"domestic fails everything",
-     {{DOMESTIC, ".", {.way = SERVFAILS}}},
-     SETUP_EXTERNAL,
-     ZONE_SUSPECT,
-     0,
-     {{true, false, ABOUT_APEX, OUTCOME_SERVFAIL}, {true, false, ABOUT_CONTROL, OUTCOME_SERVFAIL}}},
+    {"domestic refuses everything", {{DOMESTIC, ".", {.way = REFUSES}}}, SETUP_EXTERNAL, ZONE_CLEAR, 0, {{0}}},
+    {"domestic fails everything", {{DOMESTIC, ".", {.way = SERVFAILS}}}, SETUP_EXTERNAL, ZONE_CLEAR, 0, {{0}}},
     {"domestic is silent", {{DOMESTIC, ".", {.way = SILENT}}}, SETUP_EXTERNAL, ZONE_CLEAR, 0, {{0}}},
     {"external is silent, the zone blocked",
      {{EXTERNAL, ".", {.way = SILENT}}, {DOMESTIC, "look.example", {.way = SERVFAILS}}},
@@ -181,7 +171,7 @@ static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
 {
     (void) state;
     static const struct seen seen[] = {
-        {true, false, ABOUT_APEX, OUTCOME_ANSWER},
+        {true, false, ABOUT_APEX, OUTCOME_NODATA},
         {true, false, ABOUT_QUESTION, OUTCOME_SERVFAIL},
         {true, false, ABOUT_CONTROL, OUTCOME_NODATA},
     };
@@ -203,7 +193,7 @@ static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
                 fail_msg("type %u: evidence %zu is missing", types[i], k);
         for (unsigned k = 0; k < zone->dossier->evidence_count; k++) /* of its zone, not of the name */
             if (zone->dossier->evidence[k].about == ABOUT_APEX)
-                assert_true(zone->dossier->evidence[k].labels == 2 && !zone->dossier->evidence[k].below);
+                assert_true(zone->dossier->evidence[k].labels == 2 && zone->dossier->evidence[k].below);
         uint16_t other = asked == TYPE_A ? TYPE_AAAA : TYPE_A;
         cache_flush_all(world_shared(world).cache);
         assert_int_equal(world_resolve(world, "www.look.example", asked)->group, SETUP_EXTERNAL);
@@ -348,9 +338,12 @@ static void filtered_names_of_a_wildcard_stand_for_themselves(void **state)
     world_warm_up(world);
     world_say(world, DOMESTIC, "a.wild.example", (struct manner){.way = SERVFAILS});
     world_say(world, DOMESTIC, "b.wild.example", (struct manner){.way = SILENT});
-    world_resolve(world, "a.wild.example", TYPE_A);
-    world_resolve(world, "b.wild.example", TYPE_A);
-    world_run(world, 30000);
+    for (unsigned i = 0; i < 2; i++) {
+        world_resolve(world, "a.wild.example", TYPE_A);
+        world_resolve(world, "b.wild.example", TYPE_A);
+        world_run(world, 15000);
+        cache_flush_all(world_shared(world).cache);
+    }
     assert_int_equal(world_state(world, "wild.example"), ZONE_CLEAR);
     assert_int_equal(world_blocked(world), 2);
     assert_non_null(world_zone(world, "a.wild.example", SCOPE_NAME, 0));

@@ -22,6 +22,7 @@ enum {
 
 struct ticket {
     struct exchange *exchange;
+    enum transport   transport;
     bool             probe, open;
     uint32_t         turn; /* its uses so far */
 };
@@ -98,14 +99,19 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     struct subject subject;
     if (!message_parse(query, &question))
         abort();
-    if (!exchange->ticket) {
+    enum transport transport = exchange->transport;
+    if (!exchange->tickets[transport]) {
         if (byway->free_count == 0)
             return false;
-        struct ticket *ticket = &byway->tickets[byway->free[--byway->free_count]];
-        *ticket = (struct ticket){.exchange = exchange, .probe = driver->probe, .open = true, .turn = ticket->turn + 1};
-        exchange->ticket = ticket;
+        struct ticket *ticket        = &byway->tickets[byway->free[--byway->free_count]];
+        *ticket                      = (struct ticket){.exchange  = exchange,
+                                                       .transport = transport,
+                                                       .probe     = driver->probe,
+                                                       .open      = true,
+                                                       .turn      = ticket->turn + 1};
+        exchange->tickets[transport] = ticket;
     }
-    struct ticket *ticket = exchange->ticket;
+    struct ticket *ticket = exchange->tickets[transport];
     unsigned       place  = place_of(byway, exchange->server);
     truth_subject(byway->sim->truth, question.question.name, question.question.type, &subject);
     struct says_at says = resolver_ask(byway->resolvers[place], &subject, byway->sim->now);
@@ -116,12 +122,12 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     return true;
 }
 
-static void effect_release(void *context, struct exchange *exchange)
+static void effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
     struct byway  *byway             = ((struct driver *) context)->byway;
-    struct ticket *ticket            = exchange->ticket;
+    struct ticket *ticket            = exchange->tickets[transport];
     ticket->open                     = false;
-    exchange->ticket                 = NULL;
+    exchange->tickets[transport]     = NULL;
     byway->free[byway->free_count++] = (uint32_t) (ticket - byway->tickets);
 }
 
@@ -172,9 +178,9 @@ static void arrive(struct sim *sim, void *context, uint64_t number)
     size_t      len    = reply_write(sim->truth, &question, &subject, (enum says)(number & 0xff), reply);
     struct view packet = {reply, len};
     if (ticket->probe)
-        prober_on_packet(byway->prober, ticket->exchange, packet, sim->now);
+        prober_on_packet(byway->prober, ticket->exchange, ticket->transport, packet, sim->now);
     else
-        engine_on_packet(byway->engine, ticket->exchange, packet, sim->now);
+        engine_on_packet(byway->engine, ticket->exchange, ticket->transport, packet, sim->now);
     pass_on(byway);
 }
 
@@ -282,6 +288,7 @@ static struct setup *make_setup(struct byway *byway)
                                            .deadline         = 4500,
                                            .learning         = SETUP_LEARN,
                                            .max_ttl          = 86400,
+                                           .negative_max_ttl = 3600,
                                            .recheck_share    = 100,
                                            .group_count      = 2};
     setup->groups         = calloc(2, sizeof(*setup->groups));
@@ -290,11 +297,11 @@ static struct setup *make_setup(struct byway *byway)
     setup->clients.count  = 1;
     cidr_parse("127.0.0.0/8", setup->clients.blocks);
     for (unsigned i = 0; i < SERVERS; i++) {
-        struct address address;
-        char           text[] = "192.0.2.1";
-        text[8]               = (char) ('1' + i);
-        address_parse(text, 53, &address);
-        byway->servers[i]              = server_create(&address, false, false);
+        struct server_options options = {.address = {.len = 0}};
+        char                  text[]  = "192.0.2.1";
+        text[8]                       = (char) ('1' + i);
+        address_parse(text, 53, &options.address);
+        byway->servers[i]              = server_create(&options);
         struct group *group            = &setup->groups[i / 2];
         group->name                    = i < 2 ? "domestic" : "external";
         group->servers[group->count++] = byway->servers[i];
@@ -334,6 +341,7 @@ static void *open_byway(struct sim *sim)
                                      .suffix = suffix_open()};
     byway->learner = learner_create(byway->shared.table, &limits, &hooks, seed);
     byway->setup   = make_setup(byway);
+    epoch_set_setup(table_epoch(byway->shared.table), byway->setup->serial);
     for (unsigned i = 0; i < SERVERS; i++)
         byway->resolvers[i] = resolver_create(sim->truth, i >= 2, i % 2, sim->options.seed);
     for (unsigned i = 0; i < 2; i++)
@@ -404,8 +412,8 @@ static void close_byway(struct sim *sim, void *self)
     for (uint32_t zone = 0; zone < truth_zones(sim->truth); zone++)
         if (byway->held[zone].listed)
             end_hold(byway, zone, false);
-    /* the name below the apex and the question, at both upstreams, at most */
-    sim->score.recheck_packets = 4 * prober_read_stats(byway->prober)->rechecks;
+    /* apex and question of one that recovers, at most */
+    sim->score.recheck_packets = 2 * prober_read_stats(byway->prober)->rechecks;
     prober_destroy(byway->prober);
     engine_destroy(byway->engine);
     learner_destroy(byway->learner);

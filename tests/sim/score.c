@@ -89,10 +89,14 @@ void score_answered(struct sim *sim, struct lookup *lookup)
         /* it could have been answered all the while */
         bool could = (lookup->domestic_ok && domestic_can(sim->truth, lookup, lookup->answered)) ||
                      (lookup->external_ok && external_up(sim->truth, lookup->answered));
-        bool lossy = truth_kind(sim->truth, lookup->subject.zone) == KIND_LOSSY;
-        score->avoidable += could && !lossy && !lookup->fenced && external_up(sim->truth, lookup->asked);
-        score->avoidable_outage += could && (lossy || lookup->fenced || !external_up(sim->truth, lookup->asked));
-        if (could && !lossy && !lookup->fenced && sim->options.trace)
+        bool lossy   = truth_kind(sim->truth, lookup->subject.zone) == KIND_LOSSY;
+        bool outside = lossy || lookup->fenced || !external_up(sim->truth, lookup->asked);
+        /* external's word that a name is not there does not count where domestic knows the domain: docs/learning.md */
+        bool denied = could && !outside && !lookup->subject.exists;
+        score->denied += denied;
+        score->avoidable += could && !outside && !denied;
+        score->avoidable_outage += could && outside;
+        if (could && !outside && !denied && sim->options.trace)
             fprintf(stderr, "%lld avoidable: zone %u %s type %u took %lld asked d%u e%u\n", (long long) sim->now,
                     lookup->subject.zone, kind_words[truth_kind(sim->truth, lookup->subject.zone)],
                     lookup->subject.type, (long long) took, lookup->asked_domestic, lookup->asked_external);
@@ -135,6 +139,7 @@ static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (doubl
     X(lookups, "%.0f", (double) s->lookups, "lookups")                                                                 \
     X(failed, "%.0f", (double) s->failed, "failed")                                                                    \
     X(avoidable, "%.0f", (double) s->avoidable, "failed though one side could answer, external up")                    \
+    X(denied, "%.0f", (double) s->denied, "names that do not exist, which domestic failed to say")                     \
     X(avoidable_else, "%.0f", (double) s->avoidable_outage, "the same, external down, zone lossy or fenced")           \
     X(external, "%.3f", percent(s->external, s->lookups), "% of lookups that asked external")                          \
     X(needless, "%.4f", percent(s->healthy_external, s->healthy), "% of those domestic would have answered in time")   \
@@ -213,7 +218,7 @@ bool score_check(const struct sim *sim)
     const struct score *s  = &sim->score;
     bool                ok = target(s->lookups > 0 && s->learned > 0 && s->blocked_third > 0, "something happens");
     ok &= target(s->avoidable == 0, "no avoidable failure with external up");
-    ok &= target(percent(s->healthy_external, s->healthy) <= 0.1, "healthy lookups sent external: 0.1 % at most");
+    ok &= target(percent(s->healthy_external, s->healthy) <= 0.05, "healthy lookups sent external: 0.05 % at most");
     ok &= target(s->false_hours <= 0.00002 * s->blocked_hours, "hours of zones never blocked: 0.002 % at most");
     ok &= target(percent(s->blocked_third_waited, s->blocked_third) <= 1,
                  "straight to external from the third lookup on");

@@ -55,7 +55,7 @@ struct hour {      /* zones at that time */
 };
 
 struct score {
-    uint64_t    lookups, failed, avoidable, avoidable_outage;
+    uint64_t    lookups, failed, avoidable, avoidable_outage, denied;
     uint64_t    healthy, healthy_external, healthy_slow_external, external;
     uint64_t    blocked, blocked_direct, blocked_third, blocked_third_waited;
     uint64_t    domestic_packets, own_packets, recheck_packets;

@@ -113,7 +113,7 @@ static void *hammer_on(void *context)
         if (dice < 400)
             store(hammer->cache, &key, number, now);
         else if (dice < 450)
-            cache_put_failure(hammer->cache, &key, EDE_NONE, now);
+            cache_put_failure(hammer->cache, &key, FAILURE_ZONE, now);
         else if (dice < 452)
             cache_flush_name(hammer->cache, key.name);
         else if (dice == 452)

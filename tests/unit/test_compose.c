@@ -48,6 +48,7 @@ static void queries_are_written(void **state)
             .type              = TYPE_TXT,
             .class             = CLASS_IN,
             .edns              = rows[i].edns,
+            .size              = LIMIT_UDP_PAYLOAD,
             .dnssec_ok         = rows[i].dnssec_ok,
             .checking_disabled = rows[i].checking_disabled,
             .keepalive         = rows[i].keepalive,

@@ -2,6 +2,7 @@
  * test_ctl_arguments.c: bywayctl's command line: which command, which parameters, which complaint.
  */
 #include "ctl/commands.h"
+#include "ctl/options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,13 +48,18 @@ static void test_rows(void **state)
         {"zones --state=", "zones.list", "!none of"},
         {"zones --state", "zones.list", "!--state needs a value"},
         {"zones --state blocked --state blocked", "zones.list", "!--state given twice"},
-        {"zones --nosuch x", "zones.list", "!--nosuch"},
+        {"zones --nosuch x", "zones.list", "!unexpected \"--nosuch\""},
+        {"zones -state blocked", "zones.list", "!unexpected \"-state\" (did you mean \"--state\"?)"},
+        {"zones --sate blocked", "zones.list", "!unexpected \"--sate\" (did you mean \"--state\"?)"},
         {"zones sohw a.example", "zones.list", "!\"sohw\""},
         {"zones show", "zones.show", "!no ZONE given"},
         {"zones show a.example b.example", "zones.show", "!\"b.example\""},
         {"zones show a..example", "zones.show", "!not a domain name: \"a..example\""},
         {"zones show .", "zones.show", "{\"zone\":\".\"}"},
-        {"zones show \xc3\xa9.example", "zones.show", "!xn--"},
+        {"zones show \xc3\xa9.example", "zones.show", "!(write \"xn--9ca.example\")"},
+        {"zones show https://a.example/a_b", "zones.show", "!a URL is no domain name"},
+        {"zones show *.A.example", "zones.show", "{\"zone\":\"*.A.example\"}"},
+        {"zones pin user@a.example external", "zones.pin", "{\"via\":\"external\",\"zone\":\"user@a.example\"}"},
         {"zones pin A.Example external", "zones.pin", "{\"via\":\"external\",\"zone\":\"a.example.\"}"},
         {"zones pin a.example --for 1d domestic --note by_hand,_--for_now", "zones.pin",
          "{\"for\":\"1d\",\"note\":\"by hand, --for now\",\"via\":\"domestic\",\"zone\":\"a.example.\"}"},
@@ -157,12 +163,118 @@ static void test_usage(void **state)
     }
 }
 
+static void test_nearest(void **state)
+{
+    static const struct {
+        const char *start, *line, *nearest;
+    } rows[] = {
+        {"", "zone", "zones"},
+        {"", "zone show a", "zones show"},
+        {"", "stauts", "status"},
+        {"", "Status", "status"},
+        {"", "cache", NULL},
+        {"", "cache-flush a", "cache flush"},
+        {"", "upstream", "upstreams"},
+        {"", "explain a.example", NULL},
+        {"zones", "zones shwo a", "zones show"},
+        {"zones", "zones list", NULL},
+        {"zones", "zones --under a", NULL},
+        {"zones pin", "zones pin a abroad", NULL},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char        line[128];
+        char       *words[WORDS_MAX];
+        const char *nearest;
+
+        snprintf(line, sizeof(line), "%s", rows[i].line);
+        nearest = command_nearest(rows[i].start, split(line, words), words);
+        if (strcmp(nearest ? nearest : "-", rows[i].nearest ? rows[i].nearest : "-") != 0)
+            fail_msg("%s: %s", rows[i].line, nearest ? nearest : "nothing is near");
+    }
+}
+
+static void test_options(void **state)
+{
+    static const struct {
+        const char *line, *rest; /* or, after a '!', the complaint */
+        const char *socket;
+        bool        json, help, version;
+    } rows[] = {
+        {"status", "status", NULL},
+        {"-s /a --json status", "status", "/a", .json = true},
+        {"status --json -s /a", "status", "/a", .json = true},
+        {"zones --json show -s/a a.example", "zones show a.example", "/a", .json = true},
+        {"zones --under b.example --socket=/a --state blocked", "zones --under b.example --state blocked", "/a"},
+        {"-s /a --socket /b status", "status", "/b"},
+        {"zones pin a external --note --json", "zones pin a external --note --json", NULL},
+        {"zones pin a external --note -s --json", "zones pin a external --note -s", NULL, .json = true},
+        {"zones pin a external --for --json=1", "zones pin a external --for --json=1", NULL},
+        {"zones pin a external --note=--help", "zones pin a external --note=--help", NULL},
+        {"zones pin -h", "zones pin", NULL, .help = true},
+        {"--help zones", "zones", NULL, .help = true},
+        {"zones import -", "zones import -", NULL},
+        {"cache flush --all --json", "cache flush --all", NULL, .json = true},
+        {"status --nosuch", "status --nosuch", NULL},
+        {"zones -state blocked", "zones -state blocked", NULL},
+        {"status -s./a", "status", "./a"},
+        {"-V", "", NULL, .version = true},
+        {"-s", "!-s needs a value"},
+        {"status -s", "!-s needs a value"},
+        {"--socket= status", "!the path of the socket is empty"},
+        {"--jsno status", "!unknown option \"--jsno\" (did you mean \"--json\"?)"},
+        {"-json status", "!unknown option \"-json\" (did you mean \"--json\"?)"},
+        {"-x status", "!unknown option \"-x\" (see bywayctl --help)"},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char           line[128], rest[128] = "", why[OPTIONS_WHY_MAX] = "";
+        char          *words[WORDS_MAX];
+        struct options options;
+
+        snprintf(line, sizeof(line), "%s", rows[i].line);
+        int count = split(line, words);
+        if (!options_take(&count, words, &options, why)) {
+            assert_int_equal(rows[i].rest[0], '!');
+            assert_string_equal(why, rows[i].rest + 1);
+            continue;
+        }
+        for (int j = 0; j < count; j++)
+            sprintf(rest + strlen(rest), "%s%s", j > 0 ? " " : "", words[j]);
+        assert_string_equal(rest, rows[i].rest);
+        assert_string_equal(options.socket ? options.socket : "", rows[i].socket ? rows[i].socket : "");
+        assert_true(options.json == rows[i].json && options.help == rows[i].help && options.version == rows[i].version);
+    }
+}
+
+static void test_sockets_that_cannot_be(void **state)
+{
+    char           path[200], why[OPTIONS_WHY_MAX];
+    char          *words[] = {(char *) "-s", path, (char *) "status"};
+    struct options options;
+    int            count = 3;
+
+    (void) state;
+    path[0] = 0;
+    assert_false(options_take(&count, words, &options, why));
+    assert_string_equal(why, "the path of the socket is empty");
+    memset(path, 'x', sizeof(path));
+    path[108] = 0;
+    assert_false(options_take(&count, words, &options, why));
+    assert_non_null(strstr(why, "longer than 107 bytes: \"xxx"));
+    path[107] = 0;
+    assert_true(options_take(&count, words, &options, why));
+    assert_string_equal(options.socket, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_a_long_note),
-        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_a_long_note),
+        cmocka_unit_test(test_usage),   cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_sockets_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

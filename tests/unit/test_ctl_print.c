@@ -39,6 +39,9 @@ static char *printed(print_fn print, const char *json)
     return text;
 }
 
+#define REFUSAL "{\"zone\":\"com.\",\"why\":\"no\"},"
+#define SHOWN "com.     no\n"
+
 static void assert_printed(print_fn print, const char *json, const char *expected)
 {
     char *text = printed(print, json);
@@ -242,6 +245,11 @@ static void test_the_rest(void **state)
     assert_printed(print_imported,
                    "{\"imported\":1,\"skipped\":2,\"refused\":1,\"refusals\":[{\"zone\":null,\"why\":\"no zone\"}]}",
                    "imported: 1, skipped: 2, refused: 1\nREFUSED  WHY\n-        no zone\n");
+    assert_printed(print_imported,
+                   "{\"imported\":0,\"skipped\":0,\"refused\":500,\"refusals\":[" REFUSAL REFUSAL REFUSAL REFUSAL
+                       REFUSAL REFUSAL REFUSAL REFUSAL REFUSAL REFUSAL REFUSAL "{}]}",
+                   "imported: 0, skipped: 0, refused: 500\nREFUSED  WHY\n" SHOWN SHOWN SHOWN SHOWN SHOWN SHOWN SHOWN
+                       SHOWN SHOWN SHOWN "and 490 more\n");
     assert_printed(print_forgotten, "{\"zone\":\"a.\",\"forgotten\":1,\"flushed\":12}",
                    "a. is forgotten; cache entries dropped: 12\n");
     assert_printed(print_forgotten, "{\"zone\":\"a.\",\"flushed\":0,\"stored\":false}",

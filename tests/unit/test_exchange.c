@@ -1,9 +1,10 @@
 /*
- * test_exchange.c: which packet is the reply, and what it asks for: TCP, no EDNS, or nothing more. What is no reply is
- * ignored, whoever sent it.
+ * test_exchange.c: which packet is the reply, and what a packet asks for: TCP, less of EDNS, or nothing. A reply that
+ * matches is never silence, and what does not match ends nothing.
  */
 #include "upstream/exchange.h"
 
+#include "base/limits.h"
 #include "dns/text.h"
 #include "lib/packet.h"
 
@@ -17,6 +18,9 @@
 
 #include <cmocka.h>
 
+#define UDP TRANSPORT_UDP
+#define TCP TRANSPORT_TCP
+
 struct world {
     struct server  *server;
     struct inquiry  inquiry;
@@ -29,11 +33,11 @@ struct world {
 
 static int open_world(void **state)
 {
-    static const uint8_t seed[RNG_SEED_BYTES] = {9};
-    struct world        *world                = calloc(1, sizeof(*world));
-    struct address       address;
-    address_parse("192.0.2.1", 53, &address);
-    world->server  = server_create(&address, false, false);
+    static const uint8_t  seed[RNG_SEED_BYTES] = {9};
+    struct world         *world                = calloc(1, sizeof(*world));
+    struct server_options options              = {.key = {1, 2}};
+    address_parse("192.0.2.1", 53, &options.address);
+    world->server  = server_create(&options);
     world->inquiry = (struct inquiry){.type = TYPE_A, .class = CLASS_IN};
     name_parse("mail.some-rather-long-name.example.com", &world->inquiry.name);
     rng_init(&world->rng, seed);
@@ -49,11 +53,23 @@ static int close_world(void **state)
     return 0;
 }
 
+/* As a driver does: sockets that are no longer listened to are given up, and a ticket stands for one. */
+static void send_it(struct world *world, msec_t now)
+{
+    struct exchange *exchange = &world->exchange;
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++)
+        if (!exchange_listens(exchange, transport))
+            exchange->tickets[transport] = NULL;
+    exchange->tickets[exchange->transport] = world;
+    exchange_on_sent(exchange, now);
+}
+
 static void begin(struct world *world, enum transport transport)
 {
-    memset(&world->exchange, 0, sizeof(world->exchange));
-    exchange_open(&world->exchange, world->server, &world->inquiry, transport, &world->rng, 1000);
-    exchange_on_sent(&world->exchange, 1000);
+    world->server->tcp_only = transport == TCP;
+    exchange_open(&world->exchange, world->server, &world->inquiry, &world->rng, 1000);
+    assert_int_equal(world->exchange.transport, transport);
+    send_it(world, 1000);
 }
 
 /* The query turned into a reply without records and without OPT, in the case that was sent. */
@@ -74,9 +90,10 @@ static void add_address(struct world *world)
     packet_record_here(&world->packet, SECTION_ANSWER, TYPE_A, 300, address, sizeof(address));
 }
 
-static enum exchange_step take(struct world *world, msec_t now)
+static enum exchange_step take(struct world *world, enum transport transport, msec_t now)
 {
-    return exchange_on_packet(&world->exchange, packet_view(&world->packet), now, &world->message, &world->kind);
+    return exchange_on_packet(&world->exchange, transport, packet_view(&world->packet), &world->rng, now,
+                              &world->message, &world->kind);
 }
 
 /* ---- what is sent ---- */
@@ -84,22 +101,29 @@ static enum exchange_step take(struct world *world, msec_t now)
 static void the_query_is_what_was_asked(void **state)
 {
     struct world *world = *state;
-    uint8_t       wire[QUERY_MAX];
-    for (unsigned bits = 0; bits < 8; bits++) {
+    for (unsigned bits = 0; bits < 16; bits++) {
+        uint8_t        wire[QUERY_MAX];
         struct message query;
+        bool           plain = bits & 4, small = bits & 8;
+        *world->server                   = (struct server){.address = world->server->address};
         world->inquiry.dnssec_ok         = bits & 1;
         world->inquiry.checking_disabled = bits & 2;
-        world->server->plain_since       = bits & 4 ? 999 : 0;
         world->inquiry.type              = TYPE_MX;
-        begin(world, TRANSPORT_UDP);
+        if (plain)
+            forms_set(&world->server->forms, FORM_PLAIN, 999);
+        if (small)
+            forms_set(&world->server->forms, FORM_SMALL, 999);
+        begin(world, UDP);
         assert_true(message_parse((struct view){wire, exchange_write(&world->exchange, wire)}, &query));
         assert_int_equal(query.id, world->exchange.id);
         assert_int_equal(query.question.type, TYPE_MX);
         assert_int_equal(query.question.class, CLASS_IN);
-        assert_true(name_equal(query.question.name, name_view(&world->inquiry.name)));
+        assert_memory_equal(query.question.name.data, world->inquiry.name.wire, world->inquiry.name.len);
         assert_int_equal(query.flags, FLAG_RD | FLAG_AD | (bits & 2 ? FLAG_CD : 0));
-        assert_int_equal(query.edns.present, !(bits & 4));
-        assert_int_equal(query.edns.dnssec_ok, (bits & 1) && !(bits & 4));
+        assert_int_equal(query.edns.present, !plain);
+        assert_int_equal(query.edns.dnssec_ok, (bits & 1) && !plain);
+        if (!plain)
+            assert_int_equal(query.edns.size, small ? 512 : LIMIT_UDP_PAYLOAD);
     }
 }
 
@@ -110,23 +134,16 @@ static void keepalive_is_asked_for_over_tcp(void **state)
     for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
         uint8_t        wire[QUERY_MAX];
         struct message query;
-        bool           tcp = transport == TRANSPORT_TCP;
         begin(world, transport);
         assert_true(message_parse((struct view){wire, exchange_write(&world->exchange, wire)}, &query));
-        assert_int_equal(query.opt_end - query.opt_start, tcp ? 11 + 4 : 11);
-        assert_int_equal(query.edns.keepalive.form, tcp ? KEEPALIVE_ASKED : KEEPALIVE_NONE);
+        assert_int_equal(query.opt_end - query.opt_start, transport == TCP ? 11 + 4 : 11);
+        assert_int_equal(query.edns.keepalive.form, transport == TCP ? KEEPALIVE_ASKED : KEEPALIVE_NONE);
 
         make_reply(world, RCODE_SERVFAIL);
         packet_opt(&world->packet, 1232, 0, "\0\13\0\2\0\7", 6);
-        world->packet.data[MESSAGE_HEADER + 1] ^= 1; /* another name */
-        assert_int_equal(take(world, 1010), EXCHANGE_IGNORE);
-        assert_int_equal(world->exchange.keepalive.form, KEEPALIVE_NONE);
-        world->packet.data[MESSAGE_HEADER + 1] ^= 1;
-        assert_int_equal(take(world, 1020), EXCHANGE_REPLY);
-        assert_int_equal(world->exchange.keepalive.form, tcp ? KEEPALIVE_TOLD : KEEPALIVE_NONE);
-        assert_int_equal(world->exchange.keepalive.idle, tcp ? 7 : 0);
-        exchange_reopen(&world->exchange, TRANSPORT_TCP, true, &world->rng, 2000);
-        assert_int_equal(world->exchange.keepalive.form, KEEPALIVE_NONE);
+        assert_int_equal(take(world, transport, 1020), EXCHANGE_REPLY);
+        assert_int_equal(world->exchange.keepalive.form, transport == TCP ? KEEPALIVE_TOLD : KEEPALIVE_NONE);
+        assert_int_equal(world->exchange.keepalive.idle, transport == TCP ? 7 : 0);
     }
 }
 
@@ -134,43 +151,17 @@ static void each_send_of_one_question_is_the_same(void **state)
 {
     struct world *world = *state;
     uint8_t       first[QUERY_MAX], second[QUERY_MAX];
-    begin(world, TRANSPORT_UDP);
+    begin(world, UDP);
     size_t len = exchange_write(&world->exchange, first);
+    assert_false(exchange_on_resend(&world->exchange, 1400));
     assert_int_equal(exchange_write(&world->exchange, second), len);
     assert_memory_equal(first, second, len);
-    uint16_t id = world->exchange.id;
-    exchange_reopen(&world->exchange, TRANSPORT_TCP, true, &world->rng, 2000);
-    assert_int_not_equal(world->exchange.id, id);
-    assert_int_equal(world->exchange.sends, 0);
-    assert_int_equal(world->exchange.started, 1000);
-}
-
-static void letters_are_mixed_unless_the_server_loses_them(void **state)
-{
-    struct world *world = *state;
-    static const struct {
-        enum case_memory memory;
-        bool             mixed;
-    } cases[] = {{CASE_UNKNOWN, true}, {CASE_KEPT, true}, {CASE_LOST, false}};
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        uint8_t wire[QUERY_MAX];
-        bool    upper              = false;
-        size_t  end                = (size_t) MESSAGE_HEADER + world->inquiry.name.len;
-        world->server->case_memory = cases[i].memory;
-        begin(world, TRANSPORT_UDP);
-        exchange_write(&world->exchange, wire);
-        for (size_t at = MESSAGE_HEADER; at < end; at++)
-            upper |= isupper(wire[at]) != 0;
-        assert_int_equal(upper, cases[i].mixed);
-    }
 }
 
 static void a_server_of_tcp_only_is_asked_over_tcp(void **state)
 {
-    struct world *world     = *state;
-    world->server->tcp_only = true;
-    begin(world, TRANSPORT_UDP);
-    assert_int_equal(world->exchange.transport, TRANSPORT_TCP);
+    struct world *world = *state;
+    begin(world, TCP);
     assert_int_equal(world->server->tcp_sent, 1);
     assert_int_equal(world->server->sent, 0);
 }
@@ -190,272 +181,549 @@ static void the_reply_is_taken(void **state)
                  {RCODE_SERVFAIL, false, OUTCOME_SERVFAIL},
                  {RCODE_REFUSED, false, OUTCOME_REFUSED}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        begin(world, TRANSPORT_UDP);
+        begin(world, UDP);
         atomic_store(&world->server->health, HEALTH_DOWN);
         make_reply(world, cases[i].rcode);
         if (cases[i].record)
             add_address(world);
-        assert_int_equal(take(world, 1040), EXCHANGE_REPLY);
+        assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
         assert_int_equal(world->exchange.state, EXCHANGE_DONE);
         assert_int_equal(world->exchange.outcome, cases[i].outcome);
         assert_int_equal(server_health(world->server), HEALTH_UP);
-        assert_int_equal(world->server->outcomes[TRANSPORT_UDP][cases[i].outcome], 1);
+        assert_int_equal(world->server->outcomes[UDP][cases[i].outcome], 1);
     }
-    assert_int_equal(rtt_smoothed(&world->server->rtt[TRANSPORT_UDP]), 40);
+    assert_int_equal(rtt_smoothed(&world->server->rtt[UDP]), 40);
 }
 
-/* Each row spoils a good reply in one way. */
-static void what_is_no_reply_is_ignored(void **state)
+static void bytes_behind_the_message_are_no_part_of_it(void **state)
 {
     struct world *world = *state;
-    enum {
-        TYPE_AT = 1000,
-        CLASS_AT,
-        LABEL_AT,
-        CUT,
-        LONGER
-    };
-    static const struct {
-        size_t   at; /* of a byte, or what else */
-        uint16_t flip;
-    } cases[] = {
-        {0, 0x01},    {0, 0x80},     {1, 0x01},        {1, 0x80}, /* id */
-        {2, 0x80},                                                /* QR */
-        {2, 0x08},    {2, 0x10},     {2, 0x28},                   /* opcode */
-        {5, 0x03},                                                /* two questions */
-        {7, 0x02},                                                /* more records than there are */
-        {TYPE_AT, 1}, {CLASS_AT, 1}, {LABEL_AT, 0x01},            /* question */
-        {CUT, 1},     {CUT, 10},     {LONGER, 1},
-    };
-    for (enum transport transport = TRANSPORT_UDP; transport < TRANSPORT_COUNT; transport++)
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-            begin(world, transport);
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
+        begin(world, transport);
+        make_reply(world, 0);
+        add_address(world);
+        size_t len = world->packet.len;
+        packet_bytes(&world->packet, "trailing", 8);
+        assert_int_equal(take(world, transport, 1040), EXCHANGE_REPLY);
+        assert_int_equal(world->exchange.outcome, OUTCOME_ANSWER);
+        assert_int_equal(world->message.wire.len, len);
+    }
+}
+
+enum spoil {
+    BYTE, /* flip bits of the one at `at` */
+    TYPE_OF_QUESTION,
+    CLASS_OF_QUESTION,
+    LABEL_OF_QUESTION,
+    NO_QUESTION, /* and no records; `at`: the rcode */
+    CUT,         /* so many bytes at the end */
+    OTHER_TYPE,  /* of the answer */
+    SHORT_ADDRESS,
+    BROKEN_ADDITIONAL,
+};
+
+struct spoiled {
+    enum spoil spoil;
+    size_t     at;
+    uint8_t    flip;
+};
+
+/* Each has the right id, and cannot be believed, or understood. */
+static const struct spoiled spoiled[] = {
+    {BYTE, 2, 0x80}, /* QR */
+    {BYTE, 2, 0x08},     {BYTE, 2, 0x10},
+    {BYTE, 2, 0x28}, /* opcode */
+    {BYTE, 5, 0x03}, /* two questions */
+    {BYTE, 7, 0x02}, /* more records than there are */
+    {TYPE_OF_QUESTION},  {CLASS_OF_QUESTION},
+    {LABEL_OF_QUESTION}, /* another question */
+    {NO_QUESTION, 0},    {NO_QUESTION, RCODE_NXDOMAIN},
+    {NO_QUESTION, 9},    {CUT, 1},
+    {CUT, 10},           {OTHER_TYPE},
+    {SHORT_ADDRESS},     {BROKEN_ADDITIONAL},
+};
+
+static void make_spoiled(struct world *world, const struct spoiled *how)
+{
+    struct packet *packet = &world->packet;
+    size_t         after  = (size_t) MESSAGE_HEADER + world->inquiry.name.len;
+    make_reply(world, 0);
+    if (how->spoil == OTHER_TYPE)
+        packet_record_here(packet, SECTION_ANSWER, TYPE_TXT, 300, "\3abc", 4);
+    else if (how->spoil == SHORT_ADDRESS)
+        packet_record_here(packet, SECTION_ANSWER, TYPE_A, 300, "abc", 3);
+    else
+        add_address(world);
+    switch (how->spoil) {
+    case BYTE:
+        packet->data[how->at] ^= how->flip;
+        break;
+    case TYPE_OF_QUESTION:
+        packet->data[after + 1] ^= 1;
+        break;
+    case CLASS_OF_QUESTION:
+        packet->data[after + 3] ^= 1;
+        break;
+    case LABEL_OF_QUESTION:
+        packet->data[MESSAGE_HEADER + 1] ^= 1;
+        break;
+    case NO_QUESTION:
+        packet->len = MESSAGE_HEADER;
+        put_u16(packet->data + 2, (uint16_t) (PACKET_REPLY | how->at));
+        put_u32(packet->data + 4, 0);
+        break;
+    case CUT:
+        packet->len -= how->at;
+        break;
+    case BROKEN_ADDITIONAL:
+        packet_record_here(packet, SECTION_ADDITIONAL, TYPE_NS, 300, "\100x", 2);
+        break;
+    default:
+        break;
+    }
+}
+
+/* TCP is asked as well, and the true reply may come by either. */
+static void what_is_doubtful_is_asked_over_tcp_too(void **state)
+{
+    struct world *world = *state;
+    for (enum transport answers = 0; answers < TRANSPORT_COUNT; answers++)
+        for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) {
+            begin(world, UDP);
             atomic_store(&world->server->health, HEALTH_SUSPECT);
-            make_reply(world, 0);
-            add_address(world);
-            size_t  after = (size_t) MESSAGE_HEADER + world->inquiry.name.len;
-            uint8_t flip  = (uint8_t) cases[i].flip;
-            switch (cases[i].at) {
-            case TYPE_AT:
-                world->packet.data[after + 1] ^= flip;
-                break;
-            case CLASS_AT:
-                world->packet.data[after + 3] ^= flip;
-                break;
-            case LABEL_AT:
-                world->packet.data[MESSAGE_HEADER + 1] ^= flip;
-                break;
-            case CUT:
-                world->packet.len -= flip;
-                break;
-            case LONGER:
-                world->packet.data[world->packet.len++] = 0;
-                break;
-            default:
-                world->packet.data[cases[i].at] ^= flip;
-            }
             uint64_t ignored = world->server->ignored;
-            bool     guess   = cases[i].at < 2 && transport == TRANSPORT_UDP;
-            if (take(world, 1040) != (guess ? EXCHANGE_ASK_TCP : EXCHANGE_IGNORE))
-                fail_msg("row %zu was taken", i);
-            assert_int_equal(world->exchange.state, EXCHANGE_OPEN);
+            uint16_t id      = world->exchange.id;
+            make_spoiled(world, &spoiled[i]);
+            if (take(world, UDP, 1040) != EXCHANGE_AGAIN)
+                fail_msg("row %zu", i);
+            assert_int_equal(world->exchange.transport, TCP);
+            assert_true(exchange_listens(&world->exchange, UDP));
+            assert_int_equal(world->exchange.id, id);
             assert_int_equal(world->server->ignored, ignored + 1);
             assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
+            assert_int_equal(world->exchange.state, EXCHANGE_OPEN);
+            send_it(world, 1041);
 
-            make_reply(world, 0); /* the real one may still come */
-            assert_int_equal(take(world, 1050), EXCHANGE_REPLY);
+            make_spoiled(world, &spoiled[i]); /* once more: TCP is asked already */
+            assert_int_equal(take(world, UDP, 1042), EXCHANGE_IGNORE);
+            make_reply(world, RCODE_SERVFAIL); /* that too may be forged, as long as TCP may tell */
+            assert_int_equal(take(world, UDP, 1043), EXCHANGE_IGNORE);
+            make_reply(world, 0);
+            add_address(world);
+            assert_int_equal(take(world, answers, 1050), EXCHANGE_REPLY);
+            assert_int_equal(world->exchange.outcome, OUTCOME_ANSWER);
         }
 }
 
-static void what_is_too_short_is_ignored(void **state)
+/* Nobody else can answer there. */
+static void what_comes_over_tcp_is_final(void **state)
 {
     struct world *world = *state;
-    begin(world, TRANSPORT_UDP);
-    make_reply(world, 0);
-    size_t whole = world->packet.len;
-    for (world->packet.len = 0; world->packet.len < whole; world->packet.len++)
-        assert_int_equal(take(world, 1040), world->packet.len < 2 ? EXCHANGE_ASK_TCP : EXCHANGE_IGNORE);
-    assert_int_equal(take(world, 1040), EXCHANGE_REPLY);
-}
-
-/* Where TCP was seen to fail a guesser must not be able to end the wait for the reply. */
-static void a_guess_moves_to_tcp_unless_that_fails(void **state)
-{
-    struct world *world = *state;
-    for (int doubtful = 0; doubtful < 2; doubtful++) {
-        begin(world, TRANSPORT_UDP);
-        make_reply(world, 0);
-        world->packet.data[1] ^= 1;
-        if (doubtful)
-            server_on_unreachable(world->server, TRANSPORT_TCP, 1030);
-        assert_int_equal(server_tcp_doubtful(world->server, 1040), doubtful);
-        assert_int_equal(take(world, 1040), doubtful ? EXCHANGE_IGNORE : EXCHANGE_ASK_TCP);
+    for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) {
+        begin(world, TCP);
+        make_spoiled(world, &spoiled[i]);
+        if (take(world, TCP, 1040) != EXCHANGE_REPLY)
+            fail_msg("row %zu", i);
+        assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
+        assert_int_equal(world->exchange.state, EXCHANGE_DONE);
     }
 }
 
-/* RFC 1035 lets a server that could not read the query leave the question out; no other may. */
+/* Without TCP there is the time in which a true reply comes behind a forged one. */
+static void a_doubtful_reply_is_not_waited_upon_for_long(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    make_spoiled(world, &(struct spoiled){OTHER_TYPE});
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+    send_it(world, 1040);
+    assert_int_equal(exchange_due(&world->exchange), 1040 + EXCHANGE_LIFE);
+    assert_false(exchange_on_unreachable(&world->exchange, TCP, true, 1060));
+    world->exchange.tickets[TCP] = NULL;
+    assert_int_equal(exchange_due(&world->exchange), 1040 + EXCHANGE_DOUBTFUL);
+    assert_true(server_tcp_doubtful(world->server, 1060));
+    assert_int_equal(take(world, UDP, 1070), EXCHANGE_IGNORE);
+    make_reply(world, RCODE_SERVFAIL); /* nobody is left to tell better */
+    struct exchange open = world->exchange;
+    assert_int_equal(take(world, UDP, 1080), EXCHANGE_REPLY);
+    world->exchange = open;
+    exchange_on_timeout(&world->exchange);
+    assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
+}
+
+static void what_has_no_header_is_ignored(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    for (size_t len = 0; len < MESSAGE_HEADER; len++) {
+        make_reply(world, 0);
+        world->packet.len = len;
+        assert_int_equal(take(world, UDP, 1040), EXCHANGE_IGNORE);
+        assert_int_equal(world->exchange.doubted, 0);
+    }
+    make_reply(world, 0);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
+}
+
+/* An id that was never sent: somebody guesses. One guess must not end the wait, many must not go on for ever. */
+static void a_guess_is_asked_over_tcp_too(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    make_reply(world, 0);
+    world->packet.data[1] ^= 1;
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+    assert_int_equal(world->exchange.transport, TCP);
+    assert_true(exchange_listens(&world->exchange, UDP));
+    send_it(world, 1040);
+    for (unsigned strays = 2; strays < EXCHANGE_STRAYS; strays++)
+        assert_int_equal(take(world, UDP, 1041), EXCHANGE_IGNORE);
+    assert_int_equal(take(world, UDP, 1042), EXCHANGE_LEAVE);
+    assert_false(exchange_listens(&world->exchange, UDP));
+    make_reply(world, 0);
+    assert_int_equal(take(world, TCP, 1050), EXCHANGE_REPLY);
+}
+
+/* Where TCP was seen to fail a guesser must not be able to end the wait for the reply. */
+static void a_guess_is_ignored_where_tcp_fails(void **state)
+{
+    struct world *world = *state;
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
+        begin(world, transport);
+        make_reply(world, 0);
+        world->packet.data[1] ^= 1;
+        server_on_unreachable(world->server, TCP, 1030);
+        for (unsigned strays = 0; strays < 100; strays++)
+            assert_int_equal(take(world, transport, 1040), EXCHANGE_IGNORE);
+        make_reply(world, 0);
+        assert_int_equal(take(world, transport, 1050), EXCHANGE_REPLY);
+    }
+}
+
+/* RFC 1035 lets a server that could not read the query leave the question out, and those do that will not answer. */
 static void a_reply_without_question_may_only_complain(void **state)
 {
     struct world *world = *state;
     static const struct {
-        unsigned           rcode;
-        bool               edns;
-        enum exchange_step step;
-    } cases[] = {{0, true, EXCHANGE_IGNORE},
-                 {RCODE_NXDOMAIN, true, EXCHANGE_IGNORE},
-                 {RCODE_SERVFAIL, true, EXCHANGE_IGNORE},
-                 {RCODE_REFUSED, false, EXCHANGE_IGNORE},
-                 {RCODE_FORMERR, true, EXCHANGE_ASK_PLAIN},
-                 {RCODE_NOTIMP, true, EXCHANGE_ASK_PLAIN},
-                 {RCODE_FORMERR, false, EXCHANGE_REPLY},
-                 {RCODE_NOTIMP, false, EXCHANGE_REPLY}};
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        world->server->plain_since = cases[i].edns ? 0 : 999;
-        begin(world, TRANSPORT_UDP);
-        make_reply(world, cases[i].rcode);
-        world->packet.len = MESSAGE_HEADER;
-        put_u16(world->packet.data + 4, 0);
-        if (take(world, 1040) != cases[i].step)
-            fail_msg("row %zu", i);
-    }
+        unsigned     rcode;
+        enum outcome outcome;
+    } cases[] = {{RCODE_SERVFAIL, OUTCOME_SERVFAIL},
+                 {RCODE_REFUSED, OUTCOME_REFUSED},
+                 {RCODE_FORMERR, OUTCOME_REFUSED},
+                 {RCODE_NOTIMP, OUTCOME_REFUSED}};
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++)
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            begin(world, transport);
+            world->exchange.form = FORM_PLAIN;
+            make_reply(world, cases[i].rcode);
+            world->packet.len = MESSAGE_HEADER;
+            put_u16(world->packet.data + 4, 0);
+            if (take(world, transport, 1040) != EXCHANGE_REPLY)
+                fail_msg("row %zu", i);
+            assert_int_equal(world->exchange.outcome, cases[i].outcome);
+        }
 }
 
 static void a_truncated_reply_asks_for_tcp(void **state)
 {
     struct world *world = *state;
-    begin(world, TRANSPORT_UDP);
-    make_reply(world, 0);
-    world->packet.data[2] |= FLAG_TC >> 8;
-    assert_int_equal(take(world, 1040), EXCHANGE_ASK_TCP);
-    assert_int_equal(world->exchange.state, EXCHANGE_OPEN);
+    for (unsigned cut = 0; cut <= 3; cut += 3) { /* also in the middle of its record */
+        begin(world, UDP);
+        make_reply(world, 0);
+        add_address(world);
+        world->packet.len -= cut;
+        world->packet.data[2] |= FLAG_TC >> 8;
+        assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+        assert_int_equal(world->exchange.transport, TCP);
+        assert_false(exchange_listens(&world->exchange, UDP));
+        assert_int_equal(world->exchange.doubted, 0);
 
-    /* cut in the middle of its record */
-    add_address(world);
-    world->packet.len -= 3;
-    assert_int_equal(take(world, 1040), EXCHANGE_ASK_TCP);
-
-    /* over TCP there is no way on: never an answer */
-    exchange_reopen(&world->exchange, TRANSPORT_TCP, true, &world->rng, 1100);
-    exchange_on_sent(&world->exchange, 1100);
-    make_reply(world, 0);
-    add_address(world);
-    world->packet.data[2] |= FLAG_TC >> 8;
-    assert_int_equal(take(world, 1140), EXCHANGE_REPLY);
-    assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
+        send_it(world, 1100); /* there is no way on from there: never an answer */
+        make_reply(world, 0);
+        add_address(world);
+        world->packet.data[2] |= FLAG_TC >> 8;
+        assert_int_equal(take(world, TCP, 1140), EXCHANGE_REPLY);
+        assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
+    }
 }
 
-static void ask_plain(struct world *world)
+/* ---- less of EDNS ---- */
+
+static const uint8_t opt[] = {0, 0, TYPE_OPT, 4, 208, 0, 0, 0, 0, 0, 0};
+
+static void make_refusal(struct world *world, unsigned rcode, bool copies_opt)
 {
-    begin(world, TRANSPORT_UDP);
-    assert_true(world->exchange.edns);
-    make_reply(world, RCODE_FORMERR);
-    assert_int_equal(take(world, 1040), EXCHANGE_ASK_PLAIN);
-    assert_true(server_edns(world->server, 1040)); /* one reply may be forged */
-    exchange_reopen(&world->exchange, TRANSPORT_UDP, false, &world->rng, 1040);
-    exchange_on_sent(&world->exchange, 1040);
+    make_reply(world, rcode);
+    if (copies_opt) {
+        packet_bytes(&world->packet, opt, sizeof(opt));
+        put_u16(world->packet.data + 10, 1);
+    }
 }
 
-static void refused_edns_is_remembered_when_it_was_the_edns(void **state)
+static void refused_edns_is_left_away(void **state)
 {
     struct world *world = *state;
-    ask_plain(world);
-    make_reply(world, RCODE_FORMERR); /* nothing left to take away */
-    assert_int_equal(take(world, 1080), EXCHANGE_REPLY);
-    assert_int_equal(world->exchange.outcome, OUTCOME_REFUSED);
-    assert_true(server_edns(world->server, 1080));
-    ask_plain(world);
+    static const struct {
+        unsigned rcode;
+        bool     copies_opt, again;
+    } rows[] = {{RCODE_FORMERR, false, true},
+                {RCODE_FORMERR, true, true},
+                {RCODE_NOTIMP, false, true},
+                {RCODE_NOTIMP, true, false}, /* it read the OPT, and means something else */
+                {RCODE_REFUSED, false, false}};
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++)
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            begin(world, transport);
+            for (unsigned tries = transport == TCP ? 2 : 1; rows[i].again && tries > 0; tries--) {
+                make_refusal(world, rows[i].rcode, rows[i].copies_opt);
+                assert_int_equal(take(world, transport, 1040), EXCHANGE_AGAIN);
+                assert_int_equal(world->exchange.transport, transport);
+                assert_int_equal(world->exchange.bare, transport == TCP);
+                assert_int_equal(world->exchange.form, tries > 1 ? FORM_WHOLE : FORM_PLAIN);
+                send_it(world, 1040);
+            }
+            make_refusal(world, rows[i].rcode, rows[i].copies_opt && !rows[i].again);
+            assert_int_equal(take(world, transport, 1080), EXCHANGE_REPLY);
+            assert_int_equal(world->exchange.outcome, OUTCOME_REFUSED);
+        }
+}
+
+/* The reply to the plain question shows that it was the EDNS; for one name, until several need it. */
+static void that_it_was_the_edns_is_remembered(void **state)
+{
+    struct world     *world = *state;
+    const struct name other = {.len = 7, .wire = "\5other"};
+    begin(world, UDP);
+    make_reply(world, RCODE_FORMERR);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+    send_it(world, 1040);
+    make_reply(world, RCODE_FORMERR);
+    assert_int_equal(take(world, UDP, 1080), EXCHANGE_REPLY);
+    begin(world, UDP);
+    assert_int_equal(world->exchange.form, FORM_WHOLE);
+    make_reply(world, RCODE_FORMERR);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+    send_it(world, 1040);
     make_reply(world, 0);
-    assert_int_equal(take(world, 1080), EXCHANGE_REPLY);
-    begin(world, TRANSPORT_UDP);
-    assert_false(world->exchange.edns);
+    assert_int_equal(take(world, UDP, 1080), EXCHANGE_REPLY);
+    begin(world, UDP);
+    assert_int_equal(world->exchange.form, FORM_PLAIN);
+    assert_int_equal(forms_of(&world->server->forms, name_view(&other), 1100), FORM_WHOLE);
+}
+
+/* ---- silence ---- */
+
+/* The third datagram says that 512 bytes will do, and TCP is asked beside it; once a second. */
+static void silence_is_asked_in_every_form(void **state)
+{
+    struct world *world = *state;
+    uint8_t       wire[QUERY_MAX];
+    begin(world, UDP);
+    assert_false(exchange_on_resend(&world->exchange, 1400));
+    send_it(world, 1400);
+    assert_true(exchange_on_resend(&world->exchange, 2200));
+    struct message query;
+    assert_true(message_parse((struct view){wire, exchange_write(&world->exchange, wire)}, &query));
+    assert_int_equal(query.edns.size, 512);
+    send_it(world, 2200);
+    exchange_try_tcp(&world->exchange);
+    assert_true(exchange_listens(&world->exchange, UDP));
+    send_it(world, 2200);
+    assert_false(exchange_on_resend(&world->exchange, 4000)); /* it was done */
+
+    struct exchange both = world->exchange;
+    make_reply(world, 0);
+    assert_int_equal(take(world, UDP, 2300), EXCHANGE_REPLY);
+    world->exchange = both;
+    world->packet.data[2] |= FLAG_TC >> 8; /* TCP is asked already */
+    assert_int_equal(take(world, UDP, 2300), EXCHANGE_LEAVE);
+    world->exchange = both;
+    assert_false(exchange_on_unreachable(&world->exchange, TCP, true, 2300));
+    assert_int_equal(exchange_due(&world->exchange), 2200 + EXCHANGE_LIFE);
+
+    begin(world, UDP); /* another question, in the same second */
+    world->exchange.sends[UDP] = 2;
+    assert_false(exchange_on_resend(&world->exchange, 2900));
+    assert_true(exchange_on_resend(&world->exchange, 2200 + SERVER_LADDER_EVERY));
+}
+
+/* Only what is too long for a small datagram shows that small ones are needed. */
+static void that_a_small_one_was_needed_is_remembered(void **state)
+{
+    struct world *world = *state;
+    char          text[400];
+    memset(text, 200, sizeof(text));
+    for (int big = 0; big < 2; big++) {
+        *world->server = (struct server){.address = world->server->address};
+        begin(world, UDP);
+        world->exchange.sends[UDP] = 2;
+        assert_true(exchange_on_resend(&world->exchange, 2200));
+        exchange_try_tcp(&world->exchange);
+        send_it(world, 2200);
+        make_reply(world, 0);
+        for (int i = 0; i <= 2 * big; i++)
+            packet_record_here(&world->packet, SECTION_ANSWER, TYPE_TXT, 300, text, 201);
+        add_address(world);
+        assert_int_equal(take(world, TCP, 2300), EXCHANGE_REPLY);
+        exchange_open(&world->exchange, world->server, &world->inquiry, &world->rng, 3000);
+        assert_int_equal(world->exchange.form, big ? FORM_SMALL : FORM_WHOLE);
+    }
 }
 
 static void only_a_single_send_is_measured(void **state)
 {
     struct world *world = *state;
-    begin(world, TRANSPORT_UDP);
+    begin(world, UDP);
     exchange_on_sent(&world->exchange, 1300);
     make_reply(world, 0);
-    assert_int_equal(take(world, 1310), EXCHANGE_REPLY);
-    assert_false(rtt_known(&world->server->rtt[TRANSPORT_UDP]));
+    assert_int_equal(take(world, UDP, 1310), EXCHANGE_REPLY);
+    assert_false(rtt_known(&world->server->rtt[UDP]));
     assert_int_equal(world->server->sent, 2);
+
+    begin(world, UDP); /* what came behind a question over TCP, too, is not known to which it is the reply */
+    make_spoiled(world, &(struct spoiled){OTHER_TYPE});
+    assert_int_equal(take(world, UDP, 1010), EXCHANGE_AGAIN);
+    send_it(world, 1010);
+    struct exchange both = world->exchange;
+    make_reply(world, 0);
+    assert_int_equal(take(world, UDP, 1030), EXCHANGE_REPLY);
+    assert_false(rtt_known(&world->server->rtt[UDP]));
+    world->exchange = both;
+    assert_int_equal(take(world, TCP, 1030), EXCHANGE_REPLY);
+    assert_int_equal(rtt_smoothed(&world->server->rtt[TCP]), 20);
 }
 
-static void endings_without_reply(void **state)
+static void silence_is_told_once(void **state)
 {
     struct world *world = *state;
-    begin(world, TRANSPORT_UDP);
+    begin(world, UDP);
+    exchange_tell_silence(&world->exchange, 1000 + EXCHANGE_SILENT - 1);
+    assert_int_equal(atomic_load(&world->server->silences), 0);
+    exchange_tell_silence(&world->exchange, 1000 + EXCHANGE_SILENT);
+    assert_int_equal(atomic_load(&world->server->silences), 1);
+    exchange_tell_silence(&world->exchange, 1000 + 2 * EXCHANGE_SILENT);
+    assert_int_equal(atomic_load(&world->server->silences), 1);
+}
+
+/* ---- endings without reply ---- */
+
+static void what_is_given_up_has_timed_out(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    assert_int_equal(exchange_due(&world->exchange), 1000 + EXCHANGE_LIFE);
     exchange_on_timeout(&world->exchange);
     assert_int_equal(world->exchange.state, EXCHANGE_DONE);
     assert_int_equal(world->exchange.outcome, OUTCOME_TIMEOUT);
     assert_int_equal(server_health(world->server), HEALTH_UP); /* a zone's silence is not the server's */
-    begin(world, TRANSPORT_UDP);
-    exchange_on_unreachable(&world->exchange, 1001);
-    assert_int_equal(world->exchange.state, EXCHANGE_DONE);
+}
+
+/* Anybody can forge ICMP. It ends nothing but what probes have found dead already. */
+static void icmp_is_a_hint(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    assert_false(exchange_on_unreachable(&world->exchange, UDP, true, 1001));
+    assert_true(world->exchange.hinted);
+    assert_int_equal(server_health(world->server), HEALTH_UP);
+    assert_int_equal(world->server->hints, 1);
+    struct exchange open = world->exchange;
+    make_reply(world, 0);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
+    world->exchange = open;
+    exchange_on_timeout(&world->exchange);
     assert_int_equal(world->exchange.outcome, OUTCOME_UNREACHABLE);
-    assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
+    world->exchange = open;
+    atomic_store(&world->server->health, HEALTH_DOWN);
+    assert_true(exchange_on_unreachable(&world->exchange, UDP, true, 1001));
+    assert_int_equal(world->exchange.outcome, OUTCOME_UNREACHABLE);
+}
+
+static void what_the_system_refuses_ends_it(void **state)
+{
+    struct world *world = *state;
+    for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
+        begin(world, transport);
+        atomic_store(&world->server->health, HEALTH_UP);
+        assert_true(exchange_on_unreachable(&world->exchange, transport, false, 1001));
+        assert_int_equal(world->exchange.state, EXCHANGE_DONE);
+        assert_int_equal(world->exchange.outcome, OUTCOME_UNREACHABLE);
+        assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
+    }
 }
 
 /* ---- letter case ---- */
+
+static bool is_mixed(struct world *world)
+{
+    uint8_t wire[QUERY_MAX];
+    bool    upper = false;
+    exchange_write(&world->exchange, wire);
+    for (size_t at = MESSAGE_HEADER; at < (size_t) MESSAGE_HEADER + world->inquiry.name.len; at++)
+        upper |= isupper(wire[at]) != 0;
+    return upper;
+}
 
 static void lower_question(struct world *world)
 {
     name_lower(world->packet.data + MESSAGE_HEADER, world->inquiry.name.len);
 }
 
-static void letter_case_is_checked_where_it_is_kept(void **state)
+static void letters_are_mixed_where_it_is_asked_for(void **state)
 {
     struct world *world = *state;
-    static const struct {
-        enum case_memory   before;
-        bool               lower; /* the reply's question */
-        enum transport     transport;
-        enum exchange_step step;
-        enum case_memory   after;
-    } cases[] = {
-        {CASE_UNKNOWN, false, TRANSPORT_UDP, EXCHANGE_REPLY, CASE_KEPT},
-        {CASE_UNKNOWN, true, TRANSPORT_UDP, EXCHANGE_REPLY, CASE_LOST},
-        {CASE_KEPT, false, TRANSPORT_UDP, EXCHANGE_REPLY, CASE_KEPT},
-        {CASE_LOST, true, TRANSPORT_UDP, EXCHANGE_REPLY, CASE_LOST},
-        /* a forger's guess, or the server is another one now: TCP tells */
-        {CASE_KEPT, true, TRANSPORT_UDP, EXCHANGE_ASK_TCP, CASE_KEPT},
-        {CASE_KEPT, true, TRANSPORT_TCP, EXCHANGE_REPLY, CASE_LOST},
-        {CASE_KEPT, false, TRANSPORT_TCP, EXCHANGE_REPLY, CASE_KEPT},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        world->server->case_memory = cases[i].before;
-        begin(world, cases[i].transport);
+    for (int mix = 0; mix < 2; mix++) {
+        world->server->mix_case = mix;
+        begin(world, UDP);
+        assert_int_equal(is_mixed(world), mix);
         make_reply(world, 0);
-        add_address(world);
-        if (cases[i].lower)
-            lower_question(world);
-        uint64_t answered = world->server->outcomes[cases[i].transport][OUTCOME_ANSWER];
-        if (take(world, 1040) != cases[i].step)
-            fail_msg("row %zu", i);
-        assert_int_equal(world->server->case_memory, cases[i].after);
-        bool counted = cases[i].step == EXCHANGE_REPLY;
-        assert_int_equal(world->server->outcomes[cases[i].transport][OUTCOME_ANSWER], answered + counted);
+        lower_question(world); /* who was not asked for it need not keep it */
+        assert_int_equal(take(world, UDP, 1040), mix ? EXCHANGE_AGAIN : EXCHANGE_REPLY);
     }
+    assert_int_equal(world->exchange.transport, TCP);
+    send_it(world, 1040);
+    make_reply(world, 0);
+    lower_question(world); /* nobody else can answer there */
+    assert_int_equal(take(world, TCP, 1050), EXCHANGE_REPLY);
 }
 
-/* What another's reply has taught meanwhile does not make ours a stranger's. */
-static void a_query_under_way_outlives_the_lesson(void **state)
+/* A few times in a row, and it is given up for a while; one reply that keeps it begins the row anew. */
+static void letter_case_is_given_up_and_tried_again(void **state)
 {
-    struct world *world = *state;
-    begin(world, TRANSPORT_UDP);
+    struct world *world     = *state;
+    world->server->mix_case = true;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned lost = 0; lost < SERVER_CASE_LOST - 1; lost++) {
+            begin(world, UDP);
+            assert_true(is_mixed(world));
+            make_reply(world, 0);
+            lower_question(world);
+            assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+        }
+        if (round == 1)
+            break;
+        begin(world, UDP);
+        make_reply(world, 0);
+        assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
+    }
+    begin(world, UDP);
     make_reply(world, 0);
-    world->server->case_memory = CASE_LOST;
-    assert_int_equal(take(world, 1040), EXCHANGE_REPLY);
+    lower_question(world);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY); /* that is one too many: it is the upstream's habit */
+    begin(world, UDP);
+    assert_false(is_mixed(world));
+    assert_true(server_mixes_case(world->server, 1040 + SERVER_CASE_RETRY));
 }
 
 static void a_name_without_letters_teaches_nothing(void **state)
 {
-    struct world *world = *state;
+    struct world *world     = *state;
+    world->server->mix_case = true;
     name_parse("1.2.3.4", &world->inquiry.name);
-    begin(world, TRANSPORT_UDP);
+    begin(world, UDP);
     make_reply(world, 0);
-    assert_int_equal(take(world, 1040), EXCHANGE_REPLY);
-    assert_int_equal(world->server->case_memory, CASE_UNKNOWN);
+    assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
+    assert_int_equal(world->server->case_lost, 0);
 }
 
 #define EXCHANGE_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -466,19 +734,28 @@ int main(void)
         EXCHANGE_TEST(the_query_is_what_was_asked),
         EXCHANGE_TEST(keepalive_is_asked_for_over_tcp),
         EXCHANGE_TEST(each_send_of_one_question_is_the_same),
-        EXCHANGE_TEST(letters_are_mixed_unless_the_server_loses_them),
         EXCHANGE_TEST(a_server_of_tcp_only_is_asked_over_tcp),
         EXCHANGE_TEST(the_reply_is_taken),
-        EXCHANGE_TEST(what_is_no_reply_is_ignored),
-        EXCHANGE_TEST(what_is_too_short_is_ignored),
-        EXCHANGE_TEST(a_guess_moves_to_tcp_unless_that_fails),
+        EXCHANGE_TEST(bytes_behind_the_message_are_no_part_of_it),
+        EXCHANGE_TEST(what_is_doubtful_is_asked_over_tcp_too),
+        EXCHANGE_TEST(what_comes_over_tcp_is_final),
+        EXCHANGE_TEST(a_doubtful_reply_is_not_waited_upon_for_long),
+        EXCHANGE_TEST(what_has_no_header_is_ignored),
+        EXCHANGE_TEST(a_guess_is_asked_over_tcp_too),
+        EXCHANGE_TEST(a_guess_is_ignored_where_tcp_fails),
         EXCHANGE_TEST(a_reply_without_question_may_only_complain),
         EXCHANGE_TEST(a_truncated_reply_asks_for_tcp),
-        EXCHANGE_TEST(refused_edns_is_remembered_when_it_was_the_edns),
+        EXCHANGE_TEST(refused_edns_is_left_away),
+        EXCHANGE_TEST(that_it_was_the_edns_is_remembered),
+        EXCHANGE_TEST(silence_is_asked_in_every_form),
+        EXCHANGE_TEST(that_a_small_one_was_needed_is_remembered),
         EXCHANGE_TEST(only_a_single_send_is_measured),
-        EXCHANGE_TEST(endings_without_reply),
-        EXCHANGE_TEST(letter_case_is_checked_where_it_is_kept),
-        EXCHANGE_TEST(a_query_under_way_outlives_the_lesson),
+        EXCHANGE_TEST(silence_is_told_once),
+        EXCHANGE_TEST(what_is_given_up_has_timed_out),
+        EXCHANGE_TEST(icmp_is_a_hint),
+        EXCHANGE_TEST(what_the_system_refuses_ends_it),
+        EXCHANGE_TEST(letters_are_mixed_where_it_is_asked_for),
+        EXCHANGE_TEST(letter_case_is_given_up_and_tried_again),
         EXCHANGE_TEST(a_name_without_letters_teaches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

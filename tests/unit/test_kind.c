@@ -43,7 +43,7 @@ static void rcodes_are_outcomes(void **state)
         {true, 0x8180, 0, OUTCOME_NODATA, false},      {true, 0x8182, 0, OUTCOME_SERVFAIL, false},
         {true, 0x8183, -1, OUTCOME_NXDOMAIN, false},   {true, 0x8185, -1, OUTCOME_REFUSED, false},
         {true, 0x8186, -1, OUTCOME_ANSWER, false},     {true, 0x8181, -1, OUTCOME_REFUSED, true},
-        {true, 0x8184, -1, OUTCOME_REFUSED, true},     {true, 0x8181, 0, OUTCOME_REFUSED, false},
+        {true, 0x8184, -1, OUTCOME_REFUSED, true},     {true, 0x8181, 0, OUTCOME_REFUSED, true},
         {true, 0x8184, 0, OUTCOME_REFUSED, false},     {true, 0x8189, -1, OUTCOME_REFUSED, false},
         {true, 0x8180, 1, OUTCOME_REFUSED, true},  /* BADVERS */
         {true, 0x8183, 1, OUTCOME_REFUSED, false}, /* 19, not NXDOMAIN */

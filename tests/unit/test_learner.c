@@ -252,15 +252,27 @@ static void a_due_zone_is_not_returned_again_at_once(void **state)
     assert_in_range(next_due(world->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
 }
 
+/* But not sooner than recheck_first behind its last failure, however many come. */
 static void a_fine_answer_brings_the_recheck_forward(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    assert_null(due_now(world->learner, 5000));
-    apply(world, "example.com", EVIDENCE_FINE, 5000);
-    assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-    assert_ptr_equal(due_now(world->learner, 5000), zone);
-    assert_null(due_now(world->learner, 5000));
+    for (int used = 0; used < 2; used++) {
+        struct world *world = *state;
+        struct zone  *zone  = apply(world, used ? "example.org" : "example.com", EVIDENCE_CONFIRMED, 0);
+        learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, FIRST);
+        learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, 3 * FIRST);
+        assert_true(zone->condition.next > 3 * FIRST + FIRST + FIRST / 2);
+        for (msec_t after = 1000; after < 5000; after += 1000) {
+            if (used)
+                learner_hurry(world->learner, zone, 3 * FIRST + after);
+            else
+                apply(world, "example.com", EVIDENCE_FINE, 3 * FIRST + after);
+            assert_int_equal(zone->condition.state, ZONE_BLOCKED);
+            assert_int_equal(zone->condition.next, 4 * FIRST);
+        }
+        assert_null(due_now(world->learner, 4 * FIRST - 1));
+        assert_ptr_equal(due_now(world->learner, 4 * FIRST), zone);
+        learner_forget(world->learner, zone_name(zone), 4 * FIRST);
+    }
 }
 
 static bool is_proved(struct world *world, const char *text)

@@ -160,19 +160,6 @@ static void zones_are_above(void **state)
     }
 }
 
-/* A network with a few special addresses is learned as a whole: its fence would cut it into pieces. */
-static void they_are_no_fences(void **state)
-{
-    (void) state;
-    struct policy *policy = policy_of(NULL, 0);
-    for (size_t i = 0; i < 3; i++) {
-        static const char *const above[] = {"0.203.in-addr.arpa", "in-addr.arpa", "."};
-        struct name              name    = named(above[i]);
-        assert_false(policy_fence_below(policy, name_view(&name)));
-    }
-    policy_destroy(policy);
-}
-
 static void ds_is_the_parents(void **state)
 {
     static const struct {
@@ -311,8 +298,8 @@ static void the_longest_name_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(local_names),       cmocka_unit_test(zones_are_above), cmocka_unit_test(they_are_no_fences),
-        cmocka_unit_test(ds_is_the_parents), cmocka_unit_test(answers),         cmocka_unit_test(the_longest_name_fits),
+        cmocka_unit_test(local_names), cmocka_unit_test(zones_are_above),       cmocka_unit_test(ds_is_the_parents),
+        cmocka_unit_test(answers),     cmocka_unit_test(the_longest_name_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

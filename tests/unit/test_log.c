@@ -95,6 +95,7 @@ static const struct {
     {"\xf0\x80\x80\x80", "\\xf0\\x80\\x80\\x80"},
     {"\xff\xfe\x80", "\\xff\\xfe\\x80"},
     {"C1 \xc2\x9b", "C1 \\xc2\\x9b"},
+    {"turned \xe2\x80\xae", "turned \\xe2\\x80\\xae"},
     {"100%", "100%"},
 };
 

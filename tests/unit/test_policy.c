@@ -1,5 +1,5 @@
 /*
- * test_policy.c: the longest match, who wins for the same zone, fences, and the preset that ships with byway.
+ * test_policy.c: the longest match, who wins for the same zone, and the preset that ships with byway.
  */
 #include "policy/policy.h"
 
@@ -93,37 +93,6 @@ static void the_longest_match_wins(void **state)
     policy_destroy(policy);
 }
 
-static void fences_are_seen_from_above(void **state)
-{
-    (void) state;
-    struct policy *policy = small_policy();
-    static const struct {
-        const char *zone;
-        bool        fence;
-    } rows[] = {
-        {".", true},
-        {"example", true},
-        {"corp.example", true},
-        {"open.corp.example", true},         /* something below is refused */
-        {"deep.open.corp.example", true},    /* refused is a fence too */
-        {"x.deep.open.corp.example", false}, /* none stands at or below it: policy_find() knows */
-        {"free.example", false},
-        {"org", true},
-        {"spamhaus.org", true},
-        {"uribl.com", false}, /* the operator opened what the preset closes */
-        {"com", false},
-        {"e.f", true},
-        {"f.e", false},
-        {"E.F", true},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct name zone = named(rows[i].zone);
-        if (policy_fence_below(policy, name_view(&zone)) != rows[i].fence)
-            fail_msg("%s: expected %s", rows[i].zone, rows[i].fence ? "a fence" : "none");
-    }
-    policy_destroy(policy);
-}
-
 static void a_preset_says_what_a_blocklist_is(void **state)
 {
     (void) state;
@@ -186,7 +155,6 @@ static void without_rules_all_is_auto(void **state)
     assert_int_equal(found->via, VIA_AUTO);
     assert_false(found->preset);
     assert_true(name_is_root(name_view(&found->zone)));
-    assert_false(policy_fence_below(policy, name_view(&name)));
     policy_destroy(policy);
     policy_destroy(NULL);
 }
@@ -196,13 +164,11 @@ static void a_rule_for_the_root_replaces_the_built_in_one(void **state)
     (void) state;
     const struct rule  rules[] = {rule(".", VIA_GROUP, 1, false), rule("example", VIA_AUTO, 0, false)};
     struct policy     *policy  = policy_create(rules, ARRAY_LEN(rules));
-    struct name        other = named("other.org"), below = named("mail.example"), root = named(".");
+    struct name        other = named("other.org"), below = named("mail.example");
     const struct rule *found = policy_find(policy, name_view(&other));
     assert_int_equal(found->via, VIA_GROUP);
     assert_int_equal(found->group, 1);
     assert_int_equal(policy_find(policy, name_view(&below))->via, VIA_AUTO);
-    assert_true(policy_fence_below(policy, name_view(&root)));
-    assert_false(policy_fence_below(policy, name_view(&below)));
     policy_destroy(policy);
 }
 
@@ -231,16 +197,6 @@ static const struct rule *find_slowly(const struct rule *rules, size_t count, st
             best = &rules[i];
     }
     return best;
-}
-
-static bool fence_slowly(const struct rule *rules, size_t count, struct view zone)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct view at = name_view(&rules[i].zone);
-        if (name_is_at_or_below(at, zone) && find_slowly(rules, count, at)->via != VIA_AUTO)
-            return true;
-    }
-    return false;
 }
 
 static const struct rule *list_slowly(const struct rule *rules, size_t count, struct view name)
@@ -279,8 +235,6 @@ static void random_policies_agree_with_a_plain_search(void **state)
             assert_int_equal(list != NULL, found->blocklist != NULL);
             if (list != NULL)
                 assert_true(name_equal(name_view(&list->zone), name_view(&found->blocklist->zone)));
-            assert_int_equal(policy_fence_below(policy, name_view(&name)),
-                             fence_slowly(rules, count, name_view(&name)));
         }
         policy_destroy(policy);
     }
@@ -525,7 +479,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_match_wins),
         cmocka_unit_test(a_group_is_asked_about_what_is_open_to_it),
-        cmocka_unit_test(fences_are_seen_from_above),
         cmocka_unit_test(a_preset_says_what_a_blocklist_is),
         cmocka_unit_test(a_complaint_is_due_once_an_hour),
         cmocka_unit_test(without_rules_all_is_auto),

@@ -48,13 +48,14 @@ static struct policy *office_policy(void)
 
 static int open_world(void **state)
 {
-    struct world  *world = calloc(1, sizeof(*world));
-    struct address address;
-    address_parse("192.0.2.1", 53, &address);
+    struct world         *world   = calloc(1, sizeof(*world));
+    struct server_options options = {.tcp_only = false};
+    address_parse("192.0.2.1", 53, &options.address);
     for (size_t i = 0; i < 2; i++)
-        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&address, false, false);
+        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&options);
     world->groups[SETUP_DOMESTIC].count = 2;
     world->setup                        = (struct setup){
+                               .deadline         = 4500,
                                .policy           = office_policy(),
                                .groups           = world->groups,
                                .group_count      = 3,
@@ -366,6 +367,33 @@ static void one_living_upstream_is_no_outage(void **state)
     assert_int_equal(choose(world, "example.com").reason, ROUTE_OUTAGE);
 }
 
+/* A short deadline: the second group has its round trip at its longest, or half of the time. */
+static void patience_leaves_the_second_group_its_time(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        msec_t deadline, rtt, patience;
+    } deadlines[] = {{4500, 0, PATIENCE_UNKNOWN},
+                     {1000, 0, 1000 - SECOND_MIN},
+                     {1000, 10, 1000 - SECOND_MIN},
+                     {1000, 150, 1000 - 450},
+                     {1000, 400, 500},
+                     {400, 10, 200}};
+    for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
+        struct rtt *rtt = &world->servers[1]->rtt[TRANSPORT_UDP]; /* of external, if it were one's alone */
+        *rtt            = (struct rtt){.srtt = 0};
+        if (deadlines[i].rtt)
+            rtt_update(rtt, deadlines[i].rtt);
+        world->groups[SETUP_EXTERNAL] = (struct group){.name = "external", .servers = {world->servers[1]}, .count = 1};
+        world->setup.deadline         = deadlines[i].deadline;
+        world->setup.fall_on_timeout  = true;
+        const struct route route      = choose(world, "www.example.com");
+        if (route.patience != deadlines[i].patience)
+            fail_msg("row %zu: %d ms", i, (int) route.patience);
+    }
+    world->groups[SETUP_EXTERNAL] = (struct group){.count = 0};
+}
+
 #define ROUTE_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -375,6 +403,7 @@ int main(void)
         ROUTE_TEST(a_fence_is_above_everything),
         ROUTE_TEST(the_closest_pin_decides),
         ROUTE_TEST(patience_follows_the_slow_answers),
+        ROUTE_TEST(patience_leaves_the_second_group_its_time),
         ROUTE_TEST(a_narrower_fallback_binds_what_was_learned),
         ROUTE_TEST(good_is_known_of_the_registrable_domain),
         ROUTE_TEST(one_living_upstream_is_no_outage),

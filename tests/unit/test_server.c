@@ -14,9 +14,9 @@
 
 static struct server *udp_server(void)
 {
-    struct address address;
-    assert_true(address_parse("192.0.2.1", 53, &address));
-    struct server *server = server_create(&address, false, false);
+    struct server_options options = {.tcp_only = false};
+    assert_true(address_parse("192.0.2.1", 53, &options.address));
+    struct server *server = server_create(&options);
     assert_non_null(server);
     return server;
 }
@@ -28,12 +28,17 @@ enum fact {
     REPLY, /* of a question sent over UDP */
     REPLY_TCP,
     REFUSING, /* a reply that is a failure */
-    SILENCE,  /* of a question sent at `at`; told one second later */
+    SILENCE,
+    SILENCES, /* of a question sent at `at`; told one second later */
     SILENCE_TCP,
-    ICMP,
-    ICMP_TCP,
-    PROBE_BAD,
-    PROBE_GOOD,
+    SILENCES_TCP,
+    NO_ROUTE,
+    BROKEN_TCP,
+    PROBE_BAD,  /* by the root */
+    PROBE_GOOD, /* by a name */
+    NAME_BAD,
+    ROOT_GOOD, /* and other names are left to ask about */
+    ROOT_GOOD_LAST,
 };
 
 struct line {
@@ -43,31 +48,47 @@ struct line {
     bool        told;   /* the probe took it down or brought it back */
 };
 
+static void silence(struct server *server, bool tcp, msec_t at)
+{
+    server_on_silence(server, tcp ? TRANSPORT_TCP : TRANSPORT_UDP, at, at + 1000);
+}
+
 static bool play(struct server *server, const struct line *line)
 {
     switch (line->fact) {
     case REPLY:
-        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, line->at);
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, line->at);
         return false;
     case REPLY_TCP:
-        server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, line->at);
+        server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, false, line->at);
         return false;
     case REFUSING:
-        server_on_reply(server, TRANSPORT_UDP, OUTCOME_SERVFAIL, 10, line->at);
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_SERVFAIL, 10, false, line->at);
+        return false;
+    case SILENCES: /* two questions at once */
+    case SILENCES_TCP:
+        silence(server, line->fact == SILENCES_TCP, line->at);
+        silence(server, line->fact == SILENCES_TCP, line->at);
         return false;
     case SILENCE:
     case SILENCE_TCP:
-        server_on_silence(server, line->fact == SILENCE ? TRANSPORT_UDP : TRANSPORT_TCP, line->at, line->at + 1000);
+        silence(server, line->fact == SILENCE_TCP, line->at);
         return false;
-    case ICMP:
-    case ICMP_TCP:
-        server_on_unreachable(server, line->fact == ICMP ? TRANSPORT_UDP : TRANSPORT_TCP, line->at);
+    case NO_ROUTE:
+    case BROKEN_TCP:
+        server_on_unreachable(server, line->fact == NO_ROUTE ? TRANSPORT_UDP : TRANSPORT_TCP, line->at);
         return false;
     case PROBE_GOOD:
-        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, line->at);
-        return server_on_probe(server, true, line->at);
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, line->at);
+        return server_on_probe(server, PROBE_NAME, false, true, line->at);
     case PROBE_BAD:
-        return server_on_probe(server, false, line->at);
+        return server_on_probe(server, PROBE_ROOT, false, false, line->at);
+    case NAME_BAD:
+        return server_on_probe(server, PROBE_NAME, false, false, line->at);
+    case ROOT_GOOD:
+    case ROOT_GOOD_LAST:
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, true, line->at);
+        return server_on_probe(server, PROBE_ROOT, line->fact == ROOT_GOOD_LAST, true, line->at);
     case END:
         break;
     }
@@ -82,19 +103,21 @@ static const struct {
     {false, {{REPLY, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
     {false, {{REFUSING, 1001, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
     {false, {{REPLY, 1000, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}}},
-    /* nothing was heard since: suspect, however often, never down */
-    {false, {{REPLY, 999, HEALTH_UP}, {SILENCE, 1000, HEALTH_SUSPECT}}},
+    /* nothing was heard since the last question but one: suspect, however often, never down */
+    {false, {{REPLY, 999, HEALTH_UP}, {SILENCE, 1000, HEALTH_UP}, {SILENCE, 1001, HEALTH_SUSPECT}}},
+    {false, {{SILENCE, 1000, HEALTH_UP}, {REPLY, 1001, HEALTH_UP}, {SILENCE, 1002, HEALTH_UP}}},
+    {false, {{SILENCE, 1000, HEALTH_UP}, {REFUSING, 1001, HEALTH_UP}, {SILENCE, 1002, HEALTH_UP}}},
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCE, 1000, HEALTH_UP},
       {SILENCE, 1001, HEALTH_SUSPECT},
       {SILENCE, 1002, HEALTH_SUSPECT},
       {SILENCE, 1003, HEALTH_SUSPECT},
-      {ICMP, 1004, HEALTH_SUSPECT},
-      {ICMP, 1005, HEALTH_SUSPECT}}},
-    {false, {{ICMP, 1000, HEALTH_SUSPECT}, {REPLY, 1001, HEALTH_UP}}},
+      {NO_ROUTE, 1004, HEALTH_SUSPECT},
+      {NO_ROUTE, 1005, HEALTH_SUSPECT}}},
+    {false, {{NO_ROUTE, 1000, HEALTH_SUSPECT}, {REPLY, 1001, HEALTH_UP}}},
     /* three failed probes take it down, told once; one reply, even a failing one, heals it */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_BAD, 3700, HEALTH_DOWN, true},
@@ -102,44 +125,78 @@ static const struct {
       {SILENCE, 5000, HEALTH_DOWN},
       {PROBE_GOOD, 7700, HEALTH_UP, true}}},
     {false,
-     {{ICMP, 1000, HEALTH_SUSPECT},
+     {{NO_ROUTE, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 1001, HEALTH_SUSPECT},
       {PROBE_BAD, 1101, HEALTH_SUSPECT},
       {PROBE_BAD, 1201, HEALTH_DOWN, true},
       {REFUSING, 1300, HEALTH_UP}}},
     /* a good probe after two bad ones is no news */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_GOOD, 3700, HEALTH_UP},
-      {SILENCE, 4000, HEALTH_SUSPECT},
+      {SILENCES, 4000, HEALTH_SUSPECT},
       {PROBE_BAD, 5500, HEALTH_SUSPECT},
       {PROBE_BAD, 6100, HEALTH_SUSPECT},
       {PROBE_BAD, 6700, HEALTH_DOWN, true}}},
     /* a client's answer between the probes begins the row anew */
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {REPLY, 3200, HEALTH_UP},
-      {SILENCE, 3300, HEALTH_SUSPECT},
+      {SILENCES, 3300, HEALTH_SUSPECT},
       {PROBE_BAD, 4400, HEALTH_SUSPECT},
       {PROBE_BAD, 5000, HEALTH_SUSPECT},
       {PROBE_BAD, 5600, HEALTH_DOWN, true}}},
     {false,
-     {{SILENCE, 1000, HEALTH_SUSPECT},
+     {{SILENCES, 1000, HEALTH_SUSPECT},
       {PROBE_BAD, 2500, HEALTH_SUSPECT},
       {PROBE_BAD, 3100, HEALTH_SUSPECT},
       {PROBE_BAD, 3700, HEALTH_DOWN, true},
       {REPLY, 3800, HEALTH_UP},
-      {SILENCE, 3900, HEALTH_SUSPECT},
+      {SILENCES, 3900, HEALTH_SUSPECT},
       {PROBE_BAD, 5000, HEALTH_SUSPECT}}},
-    {false, {{SILENCE, 1000, HEALTH_SUSPECT}, {REPLY, 2400, HEALTH_UP}, {PROBE_BAD, 2500, HEALTH_UP}}},
+    {false, {{SILENCES, 1000, HEALTH_SUSPECT}, {REPLY, 2400, HEALTH_UP}, {PROBE_BAD, 2500, HEALTH_UP}}},
+    /* names and the root in turn: three in a row, of whatever kind */
+    {false,
+     {{SILENCES, 1000, HEALTH_SUSPECT},
+      {NAME_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_BAD, 3100, HEALTH_SUSPECT},
+      {NAME_BAD, 3700, HEALTH_DOWN, true},
+      {ROOT_GOOD, 4700, HEALTH_DOWN}, /* a name must be answered, too */
+      {PROBE_GOOD, 4800, HEALTH_UP, true}}},
+    /* some drop the root's and answer the rest: that is life */
+    {false,
+     {{SILENCES, 1000, HEALTH_SUSPECT},
+      {PROBE_BAD, 2500, HEALTH_SUSPECT},
+      {PROBE_GOOD, 3100, HEALTH_UP},
+      {SILENCES, 4000, HEALTH_SUSPECT},
+      {PROBE_BAD, 5500, HEALTH_SUSPECT},
+      {PROBE_GOOD, 6100, HEALTH_UP}}},
+    /* some answer the root's and nothing else: three names in a row take it down, the root's does not bring it back */
+    {false,
+     {{SILENCES, 1000, HEALTH_SUSPECT},
+      {NAME_BAD, 2500, HEALTH_SUSPECT},
+      {ROOT_GOOD, 2600, HEALTH_SUSPECT},
+      {NAME_BAD, 3200, HEALTH_SUSPECT},
+      {ROOT_GOOD, 3300, HEALTH_SUSPECT},
+      {NAME_BAD, 3900, HEALTH_DOWN, true},
+      {ROOT_GOOD_LAST, 5000, HEALTH_DOWN},
+      {REPLY, 5100, HEALTH_UP}}},
+    /* a name or two may be blocked by now: where no other is left the root's answer must do */
+    {false,
+     {{SILENCES, 1000, HEALTH_SUSPECT},
+      {NAME_BAD, 2500, HEALTH_SUSPECT},
+      {ROOT_GOOD, 2600, HEALTH_SUSPECT},
+      {NAME_BAD, 3200, HEALTH_SUSPECT},
+      {ROOT_GOOD_LAST, 3300, HEALTH_UP}}},
+    {false, {{SILENCES, 1000, HEALTH_SUSPECT}, {ROOT_GOOD, 1100, HEALTH_UP}}},
     /* TCP that fails says nothing about UDP, unless there is no UDP */
-    {false, {{SILENCE_TCP, 1000, HEALTH_UP}, {ICMP_TCP, 1000, HEALTH_UP}}},
-    {true, {{SILENCE_TCP, 1000, HEALTH_SUSPECT}, {REPLY_TCP, 3000, HEALTH_UP}}},
-    {true, {{ICMP_TCP, 1000, HEALTH_SUSPECT}}},
+    {false, {{SILENCE_TCP, 1000, HEALTH_UP}, {BROKEN_TCP, 1000, HEALTH_UP}}},
+    {true, {{SILENCES_TCP, 1000, HEALTH_SUSPECT}, {REPLY_TCP, 3000, HEALTH_UP}}},
+    {true, {{BROKEN_TCP, 1000, HEALTH_SUSPECT}}},
 };
 
 static void health_follows_the_facts(void **state)
@@ -166,8 +223,10 @@ static void a_healthy_server_is_not_probed(void **state)
     struct server *server = udp_server();
     assert_false(server_wants_probe(server, 1000));
     server_on_silence(server, TRANSPORT_UDP, 1000, 2000);
+    assert_false(server_wants_probe(server, 2000));
+    server_on_silence(server, TRANSPORT_UDP, 1001, 2000);
     assert_true(server_wants_probe(server, 2000));
-    server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, -1, 2001);
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, -1, false, 2001);
     assert_false(server_wants_probe(server, 2001));
     server_destroy(server);
 }
@@ -182,14 +241,14 @@ static void probes_of_a_dead_server_become_rarer(void **state)
     server_on_unreachable(server, TRANSPORT_UDP, now);
     for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
         assert_true(server_wants_probe(server, now));
-        server_on_probe(server, false, now);
+        server_on_probe(server, PROBE_ROOT, false, false, now);
         assert_false(server_wants_probe(server, now + waits[i] - 1));
         now += waits[i];
     }
-    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, now);
-    server_on_probe(server, true, now);
-    server_on_silence(server, TRANSPORT_UDP, now + 1, now + 1001);
-    assert_true(server_wants_probe(server, now + 1001));
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, now);
+    server_on_probe(server, PROBE_NAME, false, true, now);
+    server_suspect(server);
+    assert_true(server_wants_probe(server, now));
     server_destroy(server);
 }
 
@@ -203,22 +262,51 @@ static void tcp_is_doubted_for_a_while(void **state)
     assert_false(server_tcp_doubtful(server, 2000 + SERVER_TCP_RETRY));
     server_on_unreachable(server, TRANSPORT_TCP, 20000);
     assert_true(server_tcp_doubtful(server, 20001));
-    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, 20002);
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, 20002);
     assert_true(server_tcp_doubtful(server, 20003));
-    server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, 20004);
+    server_on_reply(server, TRANSPORT_TCP, OUTCOME_ANSWER, 10, false, 20004);
     assert_false(server_tcp_doubtful(server, 20005));
     server_destroy(server);
 }
 
-static void edns_is_tried_again_later(void **state)
+/* Failing where another one of the group answers, a few times in a row; one answer ends it, a failure does not. */
+static void who_is_outdone_is_known(void **state)
 {
     (void) state;
     struct server *server = udp_server();
-    assert_true(server_edns(server, 0));
-    server_on_plain(server, 5000);
-    assert_false(server_edns(server, 5000));
-    assert_false(server_edns(server, 5000 + SERVER_PLAIN_RETRY - 1));
-    assert_true(server_edns(server, 5000 + SERVER_PLAIN_RETRY));
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < SERVER_OUTDONE; i++) {
+            assert_false(server_is_outdone(server));
+            assert_true(server_is_well(server));
+            server_on_outdone(server);
+        }
+        assert_true(server_is_outdone(server));
+        assert_false(server_is_well(server));
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_SERVFAIL, 10, false, 1000);
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, true, 1000); /* to a probe by the root */
+        assert_true(server_is_outdone(server));
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, 10, false, 1000);
+    }
+    assert_false(server_is_outdone(server));
+    server_destroy(server);
+}
+
+/* One that is well needs none. */
+static void copies_are_few(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    assert_false(server_take_copy(server, 1000));
+    server_on_silence(server, TRANSPORT_UDP, 1000, 2000);
+    assert_false(server_take_copy(server, 2000));
+    atomic_store(&server->health, HEALTH_DOWN);
+    assert_true(server_take_copy(server, 2000));
+    assert_false(server_take_copy(server, 2000 + SERVER_COPY_EVERY - 1));
+    assert_true(server_take_copy(server, 2000 + SERVER_COPY_EVERY));
+    atomic_store(&server->health, HEALTH_UP);
+    for (unsigned i = 0; i < SERVER_OUTDONE; i++)
+        server_on_outdone(server);
+    assert_true(server_take_copy(server, 2000 + 2 * SERVER_COPY_EVERY));
     server_destroy(server);
 }
 
@@ -230,10 +318,10 @@ static void each_fact_is_counted_once(void **state)
     server_on_sent(server, TRANSPORT_UDP);
     server_on_sent(server, TRANSPORT_TCP);
     server_on_silence(server, TRANSPORT_UDP, 0, 1000);
-    server_on_timeout(server, TRANSPORT_UDP);
+    server_on_timeout(server, TRANSPORT_UDP, OUTCOME_TIMEOUT);
     server_on_unreachable(server, TRANSPORT_TCP, 1000);
     for (int i = 0; i < OUTCOME_COUNT; i++)
-        server_on_reply(server, TRANSPORT_TCP, (enum outcome) i, 5, 1000);
+        server_on_reply(server, TRANSPORT_TCP, (enum outcome) i, 5, false, 1000);
     assert_int_equal(server->sent, 2);
     assert_int_equal(server->tcp_sent, 1);
     for (int i = 0; i < OUTCOME_COUNT; i++) {
@@ -242,7 +330,7 @@ static void each_fact_is_counted_once(void **state)
     }
     assert_true(rtt_known(&server->rtt[TRANSPORT_TCP]));
     assert_false(rtt_known(&server->rtt[TRANSPORT_UDP]));
-    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, -1, 2000); /* it was sent twice */
+    server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, -1, false, 2000); /* it was sent twice */
     assert_false(rtt_known(&server->rtt[TRANSPORT_UDP]));
     server_destroy(server);
 }
@@ -254,7 +342,8 @@ int main(void)
         cmocka_unit_test(a_healthy_server_is_not_probed),
         cmocka_unit_test(probes_of_a_dead_server_become_rarer),
         cmocka_unit_test(tcp_is_doubted_for_a_while),
-        cmocka_unit_test(edns_is_tried_again_later),
+        cmocka_unit_test(who_is_outdone_is_known),
+        cmocka_unit_test(copies_are_few),
         cmocka_unit_test(each_fact_is_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

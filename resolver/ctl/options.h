@@ -1,0 +1,22 @@
+/*
+ * options.h: bywayctl's own options, which may stand anywhere on the command line. Pure.
+ */
+#ifndef CTL_OPTIONS_H
+#define CTL_OPTIONS_H
+
+#include "base/types.h"
+
+enum {
+    OPTIONS_WHY_MAX = 256
+};
+
+struct options {
+    const char *socket; /* NULL: none was given */
+    bool        json, help, version;
+};
+
+/* Takes the options out of `words`, of which *count are left, in their order: the command and what belongs to it. The
+ * value of a command's own option is never taken for one ("--note --json"). False: wrong usage, `why` says what. */
+bool options_take(int *count, char **words, struct options *ret, char why[OPTIONS_WHY_MAX]);
+
+#endif

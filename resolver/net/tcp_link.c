@@ -1,0 +1,271 @@
+/*
+ * tcp_link.c: see tcp_link.h.
+ *
+ * Happy path: tcp_link_open dials, on_ready connects, sends and reads, read_messages finds each message's question by
+ * its id.
+ * Failure modes:
+ *   - no connection comes about, the server closes it, or its own side of it, or resets it, or TCP itself gives up on
+ *     unacknowledged bytes after UNACKED_MS: `ended`, once, behind the replies that came before;
+ *   - messages of other ids, or too short for a header: dropped, and counted;
+ *   - nobody waits for a question any more: its id stays taken until the reply comes, so that a late one is never taken
+ *     for the reply to another question.
+ *
+ * Must not know: DNS beyond the id and the two length bytes.
+ */
+#include "net/tcp_link.h"
+
+#include "base/bytes.h"
+#include "net/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    UNACKED_MS = 5000, /* longer than anybody waits for the reply */
+    HEADER     = 12,   /* of a DNS message: what is shorter answers nothing */
+};
+
+static struct list *bucket_of(struct tcp_link *link, uint16_t id)
+{
+    return &link->buckets[id & (TCP_LINK_BUCKETS - 1)];
+}
+
+static struct tcp_sent *find(struct tcp_link *link, uint16_t id)
+{
+    LIST_EACH (item, next, bucket_of(link, id)) {
+        struct tcp_sent *sent = CONTAINER_OF(item, struct tcp_sent, link);
+        if (sent->id == id)
+            return sent;
+    }
+    return NULL;
+}
+
+bool tcp_link_has(struct tcp_link *link, uint16_t id) { return find(link, id) != NULL; }
+
+static void count_out(struct tcp_link *link)
+{
+    if (--link->waiting == 0)
+        link->idle_since = uv_now(link->loop);
+}
+
+static void take_off(struct tcp_sent *sent)
+{
+    list_remove(&sent->link);
+    sent->on->questions--;
+    if (!sent->owner)
+        return;
+    list_remove(&sent->order);
+    count_out(sent->on);
+}
+
+static void drop(struct tcp_sent *sent)
+{
+    take_off(sent);
+    free(sent);
+}
+
+void tcp_link_forget(struct tcp_sent *sent)
+{
+    assert(sent->owner);
+    sent->owner = NULL;
+    list_remove(&sent->order);
+    count_out(sent->on);
+}
+
+/* ---- opening and closing ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct tcp_link             *link  = handle->data;
+    const struct tcp_link_hooks *hooks = link->hooks;
+    frames_fini(&link->in);
+    output_fini(&link->out);
+    free(link);
+    hooks->freed(hooks->context);
+}
+
+static void shut(struct tcp_link *link)
+{
+    link->state = TCP_LINK_CLOSED;
+    list_remove(&link->link);
+    uv_close((uv_handle_t *) &link->poll, on_closed);
+    close(link->fd);
+}
+
+static void drop_all(struct tcp_link *link)
+{
+    for (unsigned i = 0; i < TCP_LINK_BUCKETS; i++)
+        LIST_EACH (item, next, &link->buckets[i])
+            drop(CONTAINER_OF(item, struct tcp_sent, link));
+}
+
+void tcp_link_close(struct tcp_link *link)
+{
+    assert(link->waiting == 0);
+    if (link->state == TCP_LINK_CLOSED)
+        return;
+    shut(link);
+    drop_all(link);
+}
+
+static void end(struct tcp_link *link, bool connected)
+{
+    shut(link);
+    link->hooks->ended(link->hooks->context, link, connected);
+    drop_all(link);
+}
+
+static int dial(const struct address *server)
+{
+    int fd = socket_open(server, SOCK_STREAM);
+    if (fd < 0)
+        return fd;
+    int error = socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (error == 0)
+        error = socket_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
+    if (error == 0 && connect(fd, &server->any, server->len) < 0 && errno != EINPROGRESS)
+        error = -errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static void watch(struct tcp_link *link)
+{
+    int events = UV_READABLE | (output_waiting(&link->out) > 0 ? UV_WRITABLE : 0);
+    if (link->state == TCP_LINK_CONNECTING)
+        events = UV_WRITABLE;
+    if (events == link->events)
+        return;
+    int error = uv_poll_start(&link->poll, events, on_ready);
+    assert(error == 0);
+    (void) error;
+    link->events = events;
+}
+
+int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tcp_link_hooks *hooks, void *owner,
+                  struct tcp_link **ret)
+{
+    int fd = dial(server);
+    if (fd < 0)
+        return fd;
+    struct tcp_link *link  = calloc(1, sizeof(*link));
+    int              error = link ? uv_poll_init(loop, &link->poll, fd) : -ENOMEM;
+    if (error < 0) {
+        free(link);
+        close(fd);
+        return error;
+    }
+    link->poll.data  = link;
+    link->loop       = loop;
+    link->hooks      = hooks;
+    link->owner      = owner;
+    link->fd         = fd;
+    link->idle_ms    = TCP_LINK_IDLE;
+    link->proved     = uv_now(loop);
+    link->idle_since = uv_now(loop);
+    frames_init(&link->in);
+    list_init(&link->link);
+    list_init(&link->order);
+    list_init(&link->replied);
+    for (unsigned i = 0; i < TCP_LINK_BUCKETS; i++)
+        list_init(&link->buckets[i]);
+    watch(link);
+    hooks->opened(hooks->context);
+    *ret = link;
+    return 0;
+}
+
+/* ---- asking ---- */
+
+struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void *owner)
+{
+    struct tcp_sent *sent = malloc(sizeof(*sent));
+    if (!sent)
+        return NULL;
+    if (!output_frame(&link->out, question)) {
+        free(sent);
+        return NULL;
+    }
+    *sent = (struct tcp_sent){.on = link, .owner = owner, .at = uv_now(link->loop), .id = get_u16(question.data)};
+    list_append(bucket_of(link, sent->id), &sent->link);
+    list_append(&link->order, &sent->order);
+    link->questions++;
+    link->waiting++;
+    link->used++;
+    if (link->asked == 0)
+        link->asked = sent->at;
+    if (link->state == TCP_LINK_OPEN)
+        (void) output_flush(&link->out, link->fd);
+    watch(link);
+    return sent;
+}
+
+/* ---- what comes back ---- */
+
+static void on_message(struct tcp_link *link, struct view message)
+{
+    struct tcp_sent *sent = message.len >= HEADER ? find(link, get_u16(message.data)) : NULL;
+    if (!sent) {
+        link->strays++;
+        return;
+    }
+    take_off(sent);
+    link->answers++;
+    link->silent = 0;
+    link->proved = uv_now(link->loop);
+    link->asked  = link->questions > 0 ? uv_now(link->loop) : 0;
+    if (sent->owner)
+        link->hooks->replied(link->hooks->context, link, sent, message);
+    free(sent);
+}
+
+static void read_messages(struct tcp_link *link)
+{
+    size_t      offset = 0;
+    struct view message;
+    while (link->state == TCP_LINK_OPEN && frames_next(&link->in, &offset, &message))
+        on_message(link, message);
+    frames_drop(&link->in, offset);
+}
+
+/* False: the connection is broken. True: it is fine, or closed already. */
+static bool read_some(struct tcp_link *link)
+{
+    const struct tcp_link_hooks *hooks = link->hooks;
+    ssize_t                      len   = recv(link->fd, hooks->buffer, hooks->buffer_len, 0);
+    if (len < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (len == 0 || !frames_feed(&link->in, (struct view){hooks->buffer, (size_t) len}))
+        return false;
+    read_messages(link);
+    return true;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_link *link = poll->data;
+    link->hooks->begin(link->hooks->context);
+    bool fine = status == 0;
+    if (link->state == TCP_LINK_CONNECTING)
+        fine = fine && socket_error(link->fd) == 0;
+    bool connected = fine || link->state == TCP_LINK_OPEN;
+    link->state    = TCP_LINK_OPEN;
+    if (fine && (events & UV_WRITABLE))
+        fine = output_flush(&link->out, link->fd) >= 0;
+    /* replies that came before a reset still count */
+    if (connected && (!fine || (events & UV_READABLE)))
+        fine = read_some(link) && fine;
+    if (link->state == TCP_LINK_CLOSED)
+        return;
+    if (!fine)
+        end(link, connected);
+    else
+        watch(link);
+}

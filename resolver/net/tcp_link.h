@@ -1,0 +1,96 @@
+/*
+ * tcp_link.h: one TCP connection to an upstream, and the questions on it by id (RFC 7766: pipelined, answered in any
+ * order). Knows ids and the two length bytes, not which question goes where. Part of tcp_ask, which is its only caller,
+ * on one thread with one uv_loop.
+ */
+#ifndef NET_TCP_LINK_H
+#define NET_TCP_LINK_H
+
+#include "base/address.h"
+#include "base/list.h"
+#include "dns/frame.h"
+#include "net/output.h"
+
+#include <uv.h>
+
+enum {
+    TCP_LINK_QUESTIONS = 1000,  /* on one connection, those that nobody waits for included */
+    TCP_LINK_BUCKETS   = 64,    /* a power of two; questions by the low bits of their id */
+    TCP_LINK_IDLE      = 10000, /* ms; RFC 7766 wants seconds; servers that are less patient close it themselves */
+};
+
+struct tcp_link;
+
+struct tcp_sent {           /* a question on a link; on the heap, owned by the link */
+    struct list      link;  /* in a bucket */
+    struct list      order; /* among those that somebody waits for, in the order in which they were sent */
+    struct tcp_link *on;
+    void            *owner; /* NULL: nobody waits, and its id stays taken until the reply comes */
+    uint64_t         at;    /* uv_now() when it was sent */
+    uint16_t         id;
+};
+
+/* What all links of a tcp_ask have in common. */
+struct tcp_link_hooks {
+    void    *context;
+    uint8_t *buffer; /* for what is read; borrowed, as long as there is a link */
+    size_t   buffer_len;
+    void (*begin)(void *context); /* before anything else in a turn */
+    /* A reply to a question that somebody waits for, and that is on the link no more; `sent` is freed after the call.
+     */
+    void (*replied)(void *context, struct tcp_link *link, struct tcp_sent *sent, struct view message);
+    /* The connection has come to its end, for whatever reason. `connected`: it was open. What somebody waits for is
+     * still in link->order, and to be forgotten (tcp_link_forget()); the link is freed after the call. */
+    void (*ended)(void *context, struct tcp_link *link, bool connected);
+    void (*opened)(void *context); /* there is one more, which will be freed */
+    void (*freed)(void *context);
+};
+
+enum tcp_link_state {
+    TCP_LINK_CONNECTING,
+    TCP_LINK_OPEN,
+    TCP_LINK_CLOSED, /* waits for libuv */
+};
+
+struct tcp_link {
+    struct list                  link; /* tcp_ask's */
+    void                        *owner;
+    const struct tcp_link_hooks *hooks;
+    uv_loop_t                   *loop;
+    uv_poll_t                    poll;
+    int                          fd;
+    enum tcp_link_state          state;
+    struct frames                in;
+    struct output                out;
+    struct list                  buckets[TCP_LINK_BUCKETS];
+    struct list                  order;
+    unsigned                     questions; /* in the buckets */
+    unsigned                     waiting;   /* of these, awaited by somebody */
+    unsigned                     used;      /* questions so far */
+    uint64_t                     answers;   /* to questions of ours */
+    uint64_t                     strays;    /* messages that were not */
+    uint64_t asked;  /* since when it owes an answer, uv_now(): each answer puts that off; 0: it owes none */
+    uint64_t proved; /* when it last answered, or was opened, uv_now() */
+    uint64_t idle_since;
+    int      events; /* watched */
+    /* tcp_ask's own */
+    unsigned    idle_ms;  /* 0: no more questions, and closed when nobody waits */
+    uint64_t    silent;   /* when another link answered what this one has not; 0: it did not, or this one has since */
+    bool        given_up; /* what waits on it is asked elsewhere */
+    struct list replied;  /* tickets whose reply came by it */
+};
+
+/* 0 and *ret, or -errno. `hooks` is borrowed. */
+int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tcp_link_hooks *hooks, void *owner,
+                  struct tcp_link **ret);
+/* Puts the question on it; its first two bytes are the id, which must be free (tcp_link_has()). What goes wrong with
+ * sending is told later. NULL: no memory. */
+struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void *owner);
+bool             tcp_link_has(struct tcp_link *link, uint16_t id);
+/* Nobody waits for it any more. */
+void tcp_link_forget(struct tcp_sent *sent);
+/* Closes it; `ended` is not called. Nobody may wait on it. Its memory is freed when libuv is done (run the loop), and
+ * `freed` is called then. */
+void tcp_link_close(struct tcp_link *link);
+
+#endif

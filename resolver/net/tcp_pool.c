@@ -1,0 +1,161 @@
+/*
+ * tcp_pool.c: see tcp_pool.h; numbers in brackets are the points of tcp_ask.h.
+ *
+ * Must not know: tickets, what is done with a question that found no connection. Called by tcp_ask.
+ */
+#include "net/tcp_pool.h"
+
+#include "base/limits.h"
+#include "net/tcp_ask.h"
+
+#include <errno.h>
+
+void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, const struct address *address,
+                   const struct tcp_link_hooks *hooks)
+{
+    *pool = (struct tcp_pool){.loop = loop, .address = *address, .hooks = hooks};
+    list_init(&pool->links);
+}
+
+/* ---- ended behind few answers ---- */
+
+static unsigned few_of(const struct tcp_pool *pool)
+{
+    return pool->few && uv_now(pool->loop) - pool->few_since < pool->few_life ? pool->few : 0;
+}
+
+bool tcp_pool_is_remembered(const struct tcp_pool *pool)
+{
+    return pool->few && uv_now(pool->loop) - pool->few_since < 2 * pool->few_life;
+}
+
+void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4] */
+{
+    uint64_t now    = uv_now(pool->loop);
+    unsigned before = few_of(pool);
+    if (link->answers == 0 || link->answers > TCP_ASK_FEW)
+        return;
+    if (!before) {
+        uint64_t longer = 4 * pool->few_life < TCP_ASK_FEW_MAX ? 4 * pool->few_life : TCP_ASK_FEW_MAX;
+        pool->few_life  = tcp_pool_is_remembered(pool) ? longer : TCP_ASK_FEW_LIFE;
+        pool->few_since = now;
+    }
+    pool->few = before && before < link->answers ? before : (unsigned) link->answers;
+}
+
+/* ---- which connection ---- */
+
+static bool is_quiet(const struct tcp_link *link)
+{
+    return link->asked > 0 && uv_now(link->loop) - link->asked >= TCP_ASK_QUIET;
+}
+
+static bool is_used_up(const struct tcp_pool *pool, const struct tcp_link *link)
+{
+    unsigned few = few_of(pool);
+    return link->idle_ms == 0 || (few && link->used >= few);
+}
+
+/* Whatever its server has said and however long it has been silent. */
+static bool can_carry(struct tcp_link *link, uint16_t id)
+{
+    return link->questions < TCP_LINK_QUESTIONS && !tcp_link_has(link, id);
+}
+
+static bool may_carry(const struct tcp_pool *pool, struct tcp_link *link, uint16_t id)
+{
+    return !is_used_up(pool, link) && !link->silent && !is_quiet(link) && can_carry(link, id);
+}
+
+static uint64_t last_answer(const struct tcp_link *link) { return link->answers > 0 ? link->proved : 0; }
+
+static bool is_better(enum tcp_want want, const struct tcp_link *one, const struct tcp_link *other)
+{
+    if (want != TCP_WANT_FRESH)
+        return last_answer(one) > last_answer(other);
+    if ((one->answers == 0) != (other->answers == 0)) /* one that answered may be about to break as the last did */
+        return one->answers == 0;
+    return one->questions < other->questions;
+}
+
+/* `since`: one that has not been proved to live since then will not do. */
+static struct tcp_link *find(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since)
+{
+    struct tcp_link *best = NULL;
+    LIST_EACH (item, next, &pool->links) {
+        struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
+        if (link->proved >= since && may_carry(pool, link, id) && (!best || is_better(want, link, best)))
+            best = link;
+    }
+    return best;
+}
+
+/* A connection that is only slow to answer. */
+static bool has_slow(struct tcp_pool *pool, uint16_t id)
+{
+    LIST_EACH (item, next, &pool->links) {
+        struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
+        if (!is_used_up(pool, link) && !link->silent && is_quiet(link) && can_carry(link, id))
+            return true;
+    }
+    return false;
+}
+
+static bool has_room(const struct tcp_pool *pool)
+{
+    return pool->link_count < (few_of(pool) ? LIMIT_TCP_UPSTREAM_SHORT : LIMIT_TCP_UPSTREAM);
+}
+
+static int open_link(struct tcp_pool *pool, struct tcp_link **ret)
+{
+    if (!has_room(pool))
+        return -EBUSY;
+    int error = tcp_link_open(pool->loop, &pool->address, pool->hooks, pool, ret);
+    if (error < 0)
+        return error;
+    list_append(&pool->links, &(*ret)->link);
+    pool->link_count++;
+    return 0;
+}
+
+static bool may_open_extra(const struct tcp_pool *pool)
+{
+    return pool->extra == 0 || uv_now(pool->loop) - pool->extra >= TCP_ASK_EXTRA;
+}
+
+static int open_extra(struct tcp_pool *pool, struct tcp_link **ret)
+{
+    if (!may_open_extra(pool))
+        return -EBUSY;
+    pool->extra = uv_now(pool->loop);
+    return open_link(pool, ret);
+}
+
+int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret)
+{
+    *ret = want == TCP_WANT_FRESH && has_room(pool) ? NULL : find(pool, id, want, since);
+    if (*ret)
+        return 0;
+    if (want == TCP_WANT_SECOND || (want == TCP_WANT_ANY && has_slow(pool, id)))
+        return open_extra(pool, ret);
+    return open_link(pool, ret);
+}
+
+struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id)
+{
+    LIST_EACH (item, next, &pool->links) {
+        struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
+        if (can_carry(link, id))
+            return link;
+    }
+    return NULL;
+}
+
+void tcp_pool_drop(struct tcp_pool *pool) { pool->link_count--; }
+
+bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link)
+{
+    return is_used_up(pool, link) || link->silent || is_quiet(link);
+}
+
+bool tcp_pool_is_short(const struct tcp_pool *pool) { return few_of(pool) > 0; }

@@ -1,0 +1,54 @@
+/*
+ * study_inside.h: the parts of a study to each other: study.c (questions and their end), trial.c, inspection.c.
+ */
+#ifndef QUERY_STUDY_INSIDE_H
+#define QUERY_STUDY_INSIDE_H
+
+#include "query/study.h"
+
+static inline enum study_part part_of(const struct errand *errand)
+{
+    return (enum study_part)(errand->exchange.part & PART_MASK);
+}
+
+static inline bool at_external(const struct errand *errand) { return errand->exchange.part & PART_EXTERNAL; }
+
+static inline bool is_usable(const struct errand *errand)
+{
+    return errand->exchange.state == EXCHANGE_DONE && outcome_usable(errand->exchange.outcome);
+}
+
+/* ---- study.c ---- */
+
+struct study_question {
+    enum study_part part;
+    bool            external;
+    struct view     name;
+    uint16_t        type;
+    msec_t          resend; /* ms; 0: a lost datagram is no matter */
+};
+
+/* Asks; what the same part has asked of the same upstream before is asked once more, or gives way. It may end before
+ * this returns. */
+void study_send(struct study *study, const struct study_question *question, struct server *server, msec_t now);
+/* The same of the best upstream of its group, which external's quota may forbid. */
+void study_send_to_best(struct study *study, const struct study_question *question, msec_t now);
+/* A name below the zone that no cache holds. False: the zone's name is too long for one. */
+bool study_draw_apex(struct study *study, struct name *ret);
+/* How domestic failed. */
+enum zone_reason study_reason(const struct study *study);
+bool             study_any_usable(const struct study *study, enum study_part part, bool external);
+bool             study_any_asked(const struct study *study, enum study_part part, bool external);
+/* The study is over. */
+void study_conclude(struct study *study, msec_t now);
+
+/* ---- trial.c, inspection.c ---- */
+
+void trial_start(struct study *study, msec_t now);
+/* An errand of it has ended; the study may. */
+void trial_on_ended(struct study *study, struct errand *errand, msec_t now);
+void inspection_start(struct study *study, msec_t now);
+/* The last errand has ended. */
+void inspection_judge(struct study *study, msec_t now);
+
+#endif

@@ -1,0 +1,490 @@
+/*
+ * trial.c: a study that asks in rounds until what failed weighs enough. See study.h; numbers in brackets are its
+ * points.
+ */
+#include "query/attribution.h"
+#include "query/study_inside.h"
+
+/* ---- identify ---- */
+
+static void choose_witnesses(struct study *study, bool external, unsigned most, msec_t now)
+{
+    const struct group *group = &study->errands->desk->setup->groups[external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
+    unsigned            tried = 0;
+    for (unsigned i = 0; i < most; i++) {
+        int pick = group_pick(group, tried, now);
+        if (pick < 0)
+            return;
+        bool failed = study->failed[external] & 1u << pick;
+        tried |= 1u << pick;
+        study->witnesses[study->witness_count++] = (struct witness){.server            = group->servers[pick],
+                                                                    .external          = external,
+                                                                    .failures          = failed,
+                                                                    .question_failures = failed,
+                                                                    .counted           = study->began,
+                                                                    .question_counted  = study->began};
+    }
+}
+
+/* When the client's query was sent is not known: silence has lasted for a while when it is noticed. */
+static msec_t first_round(const struct study *study)
+{
+    return study->started + (study->reason == REASON_TIMEOUT ? TRIAL_SPREAD / 2 : TRIAL_SPREAD);
+}
+
+static void begin_rounds(struct study *study, msec_t now)
+{
+    study->step  = STUDY_ASK;
+    study->next  = first_round(study);
+    study->began = study->next - TRIAL_SPREAD;
+    choose_witnesses(study, false, study->kind == STUDY_BROKEN ? 1 : TRIAL_WITNESSES, now);
+    if (study->kind == STUDY_BROKEN)
+        choose_witnesses(study, true, 1, now);
+}
+
+static const struct errand *identified(const struct study *study)
+{
+    for (unsigned i = 0; i < study->count; i++)
+        if (part_of(&study->errand[i]) == PART_IDENTIFY && is_usable(&study->errand[i]))
+            return &study->errand[i];
+    return NULL;
+}
+
+static void on_identified(struct study *study, msec_t now)
+{
+    const struct desk   *desk   = study->errands->desk;
+    const struct errand *errand = identified(study);
+    bool                 first  = study->witness_count == 0;
+    struct view          shown  = {0};
+    if (errand && errand->kind.has_alias && first) {
+        study->by_alias = true;
+        study->alias    = errand->kind.alias;
+    } else if (errand && errand->kind.has_soa) {
+        shown = name_view(&errand->kind.zone);
+    }
+    struct view zone = attribute(desk->setup->policy, desk->shared.suffix, name_view(&study->name), shown);
+    study->zone.len  = 0;
+    if (zone.len > 0)
+        name_set_lower(&study->zone, zone);
+    if (first)
+        begin_rounds(study, now);
+    study->step = STUDY_ASK;
+}
+
+static bool is_identifying(const struct study *study)
+{
+    for (unsigned i = 0; i < study->count; i++)
+        if (part_of(&study->errand[i]) == PART_IDENTIFY && study->errand[i].running)
+            return true;
+    return false;
+}
+
+static void identify(struct study *study, struct view name, msec_t now) /* [1] */
+{
+    const struct study_question question = {
+        .part = PART_IDENTIFY, .external = true, .name = name, .type = TYPE_SOA, .resend = STUDY_HURRY};
+    study->step = STUDY_IDENTIFY;
+    /* what stands above a name that may be asked can itself be fenced */
+    if (is_open(study->errands->desk->setup->policy, name))
+        study_send_to_best(study, &question, now);
+    if (study->step == STUDY_IDENTIFY && !is_identifying(study))
+        on_identified(study, now);
+}
+
+void trial_start(struct study *study, msec_t now)
+{
+    if (study->kind == STUDY_BROKEN || study->zone.len > 0 || study->by_alias)
+        begin_rounds(study, now);
+    else
+        identify(study, name_view(&study->name), now);
+}
+
+void trial_believe(struct study *study, msec_t now) /* [6] */
+{
+    study->believed = true;
+    if (study->rounds > 0)
+        return;
+    study->next  = msec_min(study->next, now);
+    study->began = study->next - TRIAL_SPREAD;
+    for (unsigned i = 0; i < study->witness_count; i++)
+        study->witnesses[i].counted = study->witnesses[i].question_counted = study->began;
+}
+
+/* ---- rounds ---- */
+
+static bool has_apex(const struct study *study)
+{
+    return study->kind == STUDY_BROKEN || study->by_alias || study->zone.len > 0;
+}
+
+static void send_apex(struct study *study, struct server *server, bool external, msec_t now)
+{
+    struct name           below;
+    struct study_question question = {.part = PART_APEX, .external = external};
+    question.resend                = study->witness_count == 1 || !server ? TRIAL_RESEND : 0;
+    if (study->by_alias) {
+        question.part = PART_ALIAS;
+        question.name = name_view(&study->name);
+        question.type = TYPE_CNAME;
+    } else if (!study->by_soa && study->kind != STUDY_BROKEN && study_draw_apex(study, &below)) {
+        question.name = name_view(&below);
+        question.type = TYPE_CNAME;
+    } else {
+        question.name = name_view(&study->zone);
+        question.type = TYPE_SOA;
+    }
+    if (server)
+        study_send(study, &question, server, now);
+    else
+        study_send_to_best(study, &question, now);
+}
+
+static void send_question(struct study *study, struct server *server, msec_t now)
+{
+    const struct study_question question = {.part   = PART_QUESTION,
+                                            .name   = name_view(&study->name),
+                                            .type   = study->type,
+                                            .resend = study->witness_count == 1 ? TRIAL_RESEND : 0};
+    study_send(study, &question, server, now);
+}
+
+static void send_other_type(struct study *study, msec_t now)
+{
+    const struct study_question question = {.part   = PART_OTHER_TYPE,
+                                            .name   = name_view(&study->name),
+                                            .type   = study->type == TYPE_A ? TYPE_MX : TYPE_A,
+                                            .resend = STUDY_HURRY};
+    study_send_to_best(study, &question, now);
+}
+
+static bool is_narrowed(const struct study *study) { return !has_apex(study) || study->result.apex; }
+
+static void begin_round(struct study *study, msec_t now) /* [2] */
+{
+    bool both     = study->witness_count == 1;
+    bool apex     = !is_narrowed(study) && (both || study->rounds % 2 == 0);
+    bool question = study->kind == STUDY_CONFIRM && (both || !apex);
+    study->rounds++;
+    study->next = now + TRIAL_SPREAD;
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        const struct witness *witness = &study->witnesses[i];
+        if ((apex || study->kind == STUDY_BROKEN) && study->step == STUDY_ASK)
+            send_apex(study, witness->server, witness->external, now);
+        if (question && study->step == STUDY_ASK)
+            send_question(study, witness->server, now);
+    }
+}
+
+/* ---- what failed ---- */
+
+static bool is_silent(const struct study *study, unsigned i, msec_t now)
+{
+    return study->errand[i].exchange.state == EXCHANGE_OPEN && now - study->asked[i] >= TRIAL_SILENCE;
+}
+
+static struct witness *witness_of(struct study *study, const struct errand *errand)
+{
+    for (unsigned i = 0; i < study->witness_count; i++)
+        if (study->witnesses[i].server == errand->exchange.server &&
+            study->witnesses[i].external == at_external(errand))
+            return &study->witnesses[i];
+    return NULL;
+}
+
+/* Once a round. */
+static void count(unsigned *failures, msec_t *counted, msec_t asked)
+{
+    if (asked - *counted < TRIAL_SPREAD)
+        return;
+    ++*failures;
+    *counted = asked;
+}
+
+static void note_failures(struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand  = &study->errand[i];
+        struct witness      *witness = witness_of(study, errand);
+        bool                 silent  = is_silent(study, i, now);
+        bool                 failed  = silent || (errand->exchange.state == EXCHANGE_DONE && !is_usable(errand));
+        if (!witness || !failed || part_of(errand) == PART_OTHER_TYPE || part_of(errand) == PART_IDENTIFY)
+            continue;
+        silent |= errand->exchange.outcome == OUTCOME_TIMEOUT || errand->exchange.outcome == OUTCOME_UNREACHABLE;
+        if (study->asked[i] >= witness->counted)
+            witness->silent = silent;
+        count(&witness->failures, &witness->counted, study->asked[i]);
+        if (part_of(errand) == PART_QUESTION)
+            count(&witness->question_failures, &witness->question_counted, study->asked[i]);
+    }
+}
+
+static bool apex_failed(const struct study *study, enum study_part part, bool external, msec_t now)
+{
+    uint16_t type = study->by_soa || study->kind == STUDY_BROKEN ? TYPE_SOA : TYPE_CNAME;
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct errand *errand = &study->errand[i];
+        if (part_of(errand) == part && at_external(errand) == external && errand->inquiry.type == type &&
+            (is_silent(study, i, now) || (errand->exchange.state == EXCHANGE_DONE && !is_usable(errand))))
+            return true;
+    }
+    return false;
+}
+
+/* Something was asked lately of which nothing is known yet. */
+static bool is_open_round(const struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->count; i++)
+        if (study->errand[i].exchange.state == EXCHANGE_OPEN && now - study->asked[i] < TRIAL_SILENCE)
+            return true;
+    return false;
+}
+
+/* ---- what it says of the zone ---- */
+
+static void conclude_fine(struct study *study, msec_t now) /* [3] */
+{
+    study->result.decided = study->result.fine = true;
+    study_conclude(study, now);
+}
+
+void trial_on_ended(struct study *study, struct errand *errand, msec_t now)
+{
+    enum study_part part = part_of(errand);
+    if (part == PART_IDENTIFY && study->step == STUDY_IDENTIFY)
+        on_identified(study, now);
+    if (at_external(errand))
+        return;
+    if (study->kind == STUDY_CONFIRM && errand->exchange.outcome == OUTCOME_SERVFAIL &&
+        kind_bogus(&errand->kind) != BOGUS_NOT)
+        study_conclude(study, now); /* a validation failure says nothing of a block */
+    else if (is_usable(errand) && (part == PART_QUESTION || study->kind == STUDY_BROKEN))
+        conclude_fine(study, now);
+}
+
+void study_on_late_answer(struct study *study, msec_t now)
+{
+    study->result.late = true;
+    conclude_fine(study, now);
+}
+
+/* A denial with proof decides nothing, but that the zone must be asked otherwise. */
+static void judge_apex(struct study *study) /* [3] */
+{
+    for (unsigned i = 0; i < study->count && study->kind == STUDY_CONFIRM; i++) {
+        const struct errand *errand = &study->errand[i];
+        bool                 alias  = study->by_alias && part_of(errand) == PART_ALIAS;
+        if ((part_of(errand) != PART_APEX && !alias) || at_external(errand) || !is_usable(errand))
+            continue;
+        bool drawn = errand->inquiry.type == TYPE_CNAME && !alias;
+        if (drawn && study->proofs[i]) {
+            study->by_soa = true;
+            continue;
+        }
+        study->result.apex = true;
+        study->acquitted |= drawn;
+    }
+}
+
+/* Domestic fails the alias itself: it is the alias's own zone, which is above it, and not the target. */
+static bool leave_alias(struct study *study, msec_t now)
+{
+    if (!study->by_alias || study->result.apex || is_open_round(study, now) ||
+        !apex_failed(study, PART_ALIAS, false, now))
+        return false;
+    study->by_alias  = false;
+    study->alias.len = 0;
+    identify(study, name_parent(name_view(&study->name)), now);
+    return true;
+}
+
+/* Some zones' servers deny nothing, here or abroad. */
+static void ask_external_apex(struct study *study, msec_t now) /* [5] */
+{
+    if (study->kind != STUDY_CONFIRM || study->by_soa || is_narrowed(study) || study->by_alias ||
+        !apex_failed(study, PART_APEX, false, now))
+        return;
+    if (!study_any_asked(study, PART_APEX, true))
+        send_apex(study, NULL, true, now);
+    study->by_soa = !study_any_asked(study, PART_APEX, true) || apex_failed(study, PART_APEX, true, now);
+}
+
+/* ---- weighing ---- */
+
+static double power(double base, unsigned exponent)
+{
+    double product = 1;
+    while (exponent-- > 0)
+        product *= base;
+    return product;
+}
+
+static bool in_trouble(const struct fare *fare) { return fare->share > TRIAL_TROUBLE; }
+
+/* It answers others: before its last failure, and behind that if it was silence. */
+static bool is_proved(const struct witness *witness, msec_t counted)
+{
+    return witness->proved > 0 && counted >= witness->proved && (!witness->silent || witness->good >= counted);
+}
+
+static bool weighs_enough(const struct study *study, const struct fare fares[], bool question) /* [4] */
+{
+    double weight  = 1;
+    bool   sides[] = {false, study->kind != STUDY_BROKEN};
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        const struct witness *witness  = &study->witnesses[i];
+        unsigned              failures = question ? witness->question_failures : witness->failures;
+        msec_t                counted  = question ? witness->question_counted : witness->counted;
+        if (in_trouble(&fares[i]) || !is_proved(witness, counted) || counted == study->began)
+            continue;
+        weight *= power(fares[i].share, failures);
+        sides[witness->external] = true;
+    }
+    return sides[0] && sides[1] && weight <= (study->believed ? TRIAL_WEIGHT_BELIEVED : TRIAL_WEIGHT);
+}
+
+/* Silence may be a recursion that takes seconds. Of a zone that is believed that is less likely. */
+static bool was_patient(const struct study *study, const struct witness *witness, msec_t now)
+{
+    if (!witness->silent || study->believed)
+        return true;
+    for (unsigned i = 0; i < study->count; i++) {
+        const struct exchange *exchange = &study->errand[i].exchange;
+        if (exchange->server == witness->server && at_external(&study->errand[i]) == witness->external &&
+            (exchange->state == EXCHANGE_DONE || now - exchange->started >= TRIAL_PATIENT))
+            return true;
+    }
+    return false;
+}
+
+static bool all_were_patient(const struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->witness_count; i++)
+        if (!was_patient(study, &study->witnesses[i], now))
+            return false;
+    return true;
+}
+
+/* What has been silent so far is, for the evidence. */
+static void end_silence(struct study *study, msec_t now)
+{
+    for (unsigned i = 0; i < study->count; i++) {
+        struct errand *errand = &study->errand[i];
+        if (!is_silent(study, i, now))
+            continue;
+        errand_cancel(study->errands, errand);
+        exchange_on_timeout(&errand->exchange);
+    }
+}
+
+static void convict(struct study *study, enum zone_scope scope, msec_t now)
+{
+    end_silence(study, now);
+    study->result.decided  = true;
+    study->result.believed = study->believed && scope == SCOPE_ZONE;
+    study->result.scope    = scope;
+    study->result.reason   = study_reason(study);
+    study_conclude(study, now);
+}
+
+static bool question_at_apex(const struct study *study)
+{
+    return study->zone.len > 0 && name_equal(name_view(&study->name), name_view(&study->zone));
+}
+
+/* True: the study has ended. */
+static bool judge_narrow(struct study *study, const struct fare fares[], msec_t now)
+{
+    bool at_apex = question_at_apex(study);
+    if (!at_apex && has_apex(study) && !study_any_asked(study, PART_OTHER_TYPE, false)) {
+        send_other_type(study, now);
+        return study->step == STUDY_DONE;
+    }
+    study->heavy = weighs_enough(study, fares, true);
+    if (!study->heavy || is_open_round(study, now) || !all_were_patient(study, now))
+        return false;
+    convict(study, at_apex || study_any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME, now);
+    return true;
+}
+
+static bool judge_zone(struct study *study, const struct fare fares[], msec_t now)
+{
+    bool external = study->by_soa || study_any_usable(study, PART_APEX, true);
+    study->heavy  = !study->by_alias && apex_failed(study, PART_APEX, false, now) &&
+                   (study->kind == STUDY_BROKEN || external) && weighs_enough(study, fares, false);
+    if (!study->heavy || !all_were_patient(study, now))
+        return false;
+    convict(study, SCOPE_ZONE, now);
+    return true;
+}
+
+/* ---- controls ---- */
+
+static void note_fare(struct study *study, struct witness *witness, const struct fare *fare)
+{
+    if (fare->good < study->began || fare->good == 0)
+        return;
+    witness->good = fare->good;
+    if (witness->proved == 0)
+        witness->proved = fare->good;
+}
+
+static bool has_trouble(const struct study *study, const struct fare fares[]) /* [7] */
+{
+    bool all = true;
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        bool bad = fares[i].bad >= study->began && fares[i].bad > fares[i].good;
+        if (study->kind == STUDY_BROKEN && (bad || in_trouble(&fares[i])))
+            return true;
+        all &= bad || in_trouble(&fares[i]);
+    }
+    return all && study->rounds > 0;
+}
+
+static void want_controls(struct study *study, const struct fare fares[], msec_t now)
+{
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        struct witness *witness = &study->witnesses[i];
+        bool            closing = witness->silent && !is_open_round(study, now) && witness->good < witness->counted;
+        bool            few     = fares[i].seen < TRIAL_FEW && witness->good < study->next - TRIAL_SPREAD;
+        witness->wants_control  = study->rounds > 0 && (witness->proved == 0 || closing || few);
+    }
+}
+
+/* ---- looking ---- */
+
+static void end_in_doubt(struct study *study, bool trouble, msec_t now)
+{
+    study->result.trouble = trouble;
+    study_conclude(study, now);
+}
+
+void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
+{
+    struct fare fares[TRIAL_WITNESSES];
+    if (study->step != STUDY_ASK)
+        return;
+    for (unsigned i = 0; i < study->witness_count; i++) {
+        fare(context, study->witnesses[i].server, &fares[i]);
+        note_fare(study, &study->witnesses[i], &fares[i]);
+    }
+    if (has_trouble(study, fares)) {
+        end_in_doubt(study, true, now);
+        return;
+    }
+    note_failures(study, now);
+    judge_apex(study);
+    if (leave_alias(study, now))
+        return;
+    ask_external_apex(study, now);
+    if (is_narrowed(study) ? judge_narrow(study, fares, now) : judge_zone(study, fares, now))
+        return;
+    bool may_go_on = now >= study->next && !study->heavy && !is_open_round(study, now);
+    if (now - study->began >= TRIAL_LIFE || (may_go_on && study->rounds == TRIAL_ROUNDS)) {
+        end_in_doubt(study, false, now);
+        return;
+    }
+    if (may_go_on)
+        begin_round(study, now);
+    if (study->step == STUDY_ASK)
+        want_controls(study, fares, now);
+}
