@@ -180,6 +180,13 @@ bool address_is_loopback(const struct address *address)
     return cidr_contains(&v4, address) || cidr_contains(&v6, address);
 }
 
+bool address_is_wildcard(const struct address *address)
+{
+    if (address->any.sa_family == AF_INET)
+        return address->in.sin_addr.s_addr == INADDR_ANY;
+    return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
 struct view address_client(const struct address *address)
 {
     if (address->any.sa_family == AF_INET6)

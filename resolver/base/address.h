@@ -35,6 +35,8 @@ const char *address_format_host(const struct address *address, char text[ADDRESS
 uint16_t    address_port(const struct address *address);
 bool        address_equal(const struct address *a, const struct address *b);
 bool        address_is_loopback(const struct address *address);
+/* 0.0.0.0 or ::, which to a listener is every address of its family. */
+bool address_is_wildcard(const struct address *address);
 /* The bytes that tell clients apart: an IPv4 address, the /64 of an IPv6 one, in which a host may number itself as it
  * likes. Borrows. */
 struct view address_client(const struct address *address);

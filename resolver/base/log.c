@@ -9,11 +9,15 @@
 #include "base/units.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +34,10 @@ static const int         level_priorities[] = {3, 4, 6, 7}; /* syslog's numbers,
 static atomic_int  log_level_now  = LOG_LEVEL_INFO;
 static atomic_int  log_format_now = LOG_FORMAT_TEXT;
 static atomic_bool log_to_journal;
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER; /* of what follows, and of the look before a write */
+static int             log_file = STDERR_FILENO;
+static unsigned        log_lost; /* lines */
 
 /* systemd names the device and inode of the journal's stream, for a child may have been redirected since. */
 static bool stderr_is_journal(void)
@@ -118,6 +126,60 @@ static void line_open(struct line *line, enum log_level level, bool json)
     line_add(line, opening, (size_t) len);
 }
 
+void log_open(void)
+{
+    struct stat status;
+    int         own = -1;
+
+    if (fstat(STDERR_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO)))
+        own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own >= 0)
+        log_file = own;
+}
+
+/* False: it would have to wait. The lock is held. A pipe that takes anything takes a whole line. */
+static bool line_write(const struct line *line)
+{
+    struct pollfd waiting = {.fd = log_file, .events = POLLOUT};
+    struct stat   status;
+    ssize_t       written;
+
+    if (poll(&waiting, 1, 0) != 1 || (waiting.revents & POLLOUT) == 0)
+        return false;
+    do {
+        if (fstat(log_file, &status) == 0 && S_ISSOCK(status.st_mode))
+            written = send(log_file, line->bytes, line->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else
+            written = write(log_file, line->bytes, line->len);
+    } while (written < 0 && errno == EINTR);
+    return written >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* False: that too has to wait. */
+static bool tell_lost(void)
+{
+    bool        json = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
+    char        message[64];
+    struct line line;
+
+    snprintf(message, sizeof(message), "%u lines lost: nobody read the log", log_lost);
+    line_open(&line, LOG_LEVEL_WARNING, json);
+    line_add_message(&line, message, json);
+    line_close(&line, json ? "\"}\n" : "\n");
+    if (!line_write(&line))
+        return false;
+    log_lost = 0;
+    return true;
+}
+
+void log_catch_up(void)
+{
+    pthread_mutex_lock(&log_lock);
+    if (log_lost > 0)
+        (void) tell_lost();
+    pthread_mutex_unlock(&log_lock);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     bool        json    = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
@@ -139,7 +201,9 @@ void log_line(enum log_level level, const char *format, ...)
     if (!line_add_message(&line, message, json) || wanted >= (int) sizeof(message))
         line_close(&line, "...");
     line_close(&line, closing);
-    while (write(STDERR_FILENO, line.bytes, line.len) < 0 && errno == EINTR)
-        ;
+    pthread_mutex_lock(&log_lock);
+    if ((log_lost > 0 && !tell_lost()) || !line_write(&line))
+        log_lost++;
+    pthread_mutex_unlock(&log_lock);
     errno = saved;
 }

@@ -5,6 +5,9 @@
  * Text format:  "<level> message" with the sd-daemon "<N>" prefix when standard error is the journal.
  * JSON format:  {"time":"…Z","level":"warning","message":"…"}
  * Bytes that are not printable (printable.h) are written as \xHH.
+ *
+ * A line never waits for its reader: where a pipe, a socket or a terminal takes no more it is dropped and counted, and
+ * "N lines lost" follows when it takes some again.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -24,6 +27,11 @@ enum log_format {
 
 /* Applies to all threads from the next line on. */
 void log_configure(enum log_level level, enum log_format format);
+/* Opens what standard error is once more for itself, so that others who write there cannot make it wait. Once, before
+ * threads and while rights are there; without it all else holds while nobody else writes there. */
+void log_open(void);
+/* Says what was lost, if that can be written now. From time to time: no line may come for hours. */
+void log_catch_up(void);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

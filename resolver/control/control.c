@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ struct control {
     uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows; ACCEPT_MS */
     uv_timer_t             stall; /* looks for clients that take nothing */
     struct outboxes        outboxes;
+    struct stat            file; /* the socket's, when it was opened */
     bool                   closing;
     bool                   waits;   /* a connection does, for memory: until it is accepted libuv looks for no other */
     struct client         *running; /* its method runs right now */
@@ -471,6 +473,27 @@ static void control_on_connection(uv_stream_t *listener, int status)
 
 static void control_on_closed(uv_handle_t *handle) { control_unref(handle->data); }
 
+static bool control_path(struct control *control, struct sockaddr_un *ret)
+{
+    socklen_t len = sizeof(*ret);
+    int       fd  = -1;
+
+    *ret = (struct sockaddr_un){0};
+    return uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
+           getsockname(fd, (struct sockaddr *) ret, &len) == 0 && ret->sun_family == AF_UNIX && ret->sun_path[0] == '/';
+}
+
+enum control_place control_look(struct control *control)
+{
+    struct sockaddr_un address;
+    struct stat        status;
+
+    if (!control_path(control, &address) || lstat(address.sun_path, &status) != 0)
+        return CONTROL_GONE;
+    return status.st_dev == control->file.st_dev && status.st_ino == control->file.st_ino ? CONTROL_IN_PLACE
+                                                                                          : CONTROL_REPLACED;
+}
+
 struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options)
 {
     struct control *control = calloc(1, sizeof(*control));
@@ -500,30 +523,21 @@ struct control *control_start(uv_loop_t *loop, int fd, const struct control_opti
         control_close(control);
         return NULL;
     }
+    struct sockaddr_un address;
+    if (control_path(control, &address))
+        (void) lstat(address.sun_path, &control->file);
     unsigned tick = control->options.stall_ms / STALL_TICKS;
     uv_timer_start(&control->stall, control_on_stall_tick, tick, tick);
     return control;
 }
 
-/* While the socket listens nobody else can have taken its path, so the file there is ours. False: it has none. */
-static bool control_path(struct control *control, struct sockaddr_un *ret)
-{
-    socklen_t len = sizeof(*ret);
-    int       fd  = -1;
-
-    *ret = (struct sockaddr_un){0};
-    return uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
-           getsockname(fd, (struct sockaddr *) ret, &len) == 0 && ret->sun_family == AF_UNIX && ret->sun_path[0] == '/';
-}
-
 int control_set_group(struct control *control, gid_t group)
 {
     struct sockaddr_un address;
+    bool               wanted = group != (gid_t) -1 && control_look(control) == CONTROL_IN_PLACE;
 
-    if (group != (gid_t) -1 && control_path(control, &address) && chown(address.sun_path, (uid_t) -1, group) != 0)
-        return -errno;
     control->options.group = group;
-    return 0;
+    return wanted && control_path(control, &address) ? control_give(address.sun_path, group) : 0;
 }
 
 void control_close(struct control *control)
@@ -531,7 +545,7 @@ void control_close(struct control *control)
     struct sockaddr_un address;
 
     control->closing = true;
-    if (control_path(control, &address))
+    if (control_look(control) == CONTROL_IN_PLACE && control_path(control, &address))
         unlink(address.sun_path);
     LIST_EACH (link, next, &control->clients) {
         struct client *client = CONTAINER_OF(link, struct client, link);

@@ -24,10 +24,13 @@ struct control_method {
     void (*run)(void *context, struct control_call *call, json_t *params);
 };
 
-/* Bound and listening, mode 0660, owned by `gid` where not (gid_t)-1. A socket file that nobody listens on is replaced;
- * one that is alive is -EADDRINUSE, a file that is no socket -ENOTSOCK. -errno on failure; creates the parent directory
- * (0755). */
-int control_bind(const char *path, gid_t gid);
+/* Bound and listening, mode 0660, of the group `gid` where not (gid_t)-1; *ret_given is -errno where the group cannot
+ * have it, because this process is neither root nor in it. A socket file that nobody listens on is replaced; one that
+ * is alive is -EADDRINUSE, a file that is no socket -ENOTSOCK. -errno on failure; creates the parent directory (0755).
+ */
+int control_bind(const char *path, gid_t gid, int *ret_given);
+/* Gives a socket file to the group; never through a link. 0 or -errno. */
+int control_give(const char *path, gid_t gid);
 
 struct control_options {
     const struct control_method *methods; /* borrowed; ends with name NULL */
@@ -64,13 +67,20 @@ void control_reply_series(struct control_call *call, json_t *result, const struc
 void control_end_series(struct control_call *call);
 
 /* Who else may change things, from the next connection on; the socket file gets that group. For a reload that keeps the
- * path, on which control_bind() would find the old socket alive. -errno: the file's group cannot be changed, and
- * nothing is. With (gid_t)-1 the file keeps its group. */
+ * path, on which control_bind() would find the old socket alive. -errno: the file's group cannot be changed. With
+ * (gid_t)-1 the file keeps its group. */
 int control_set_group(struct control *control, gid_t group);
 
-/* Stops listening, removes the socket file where it may, and closes clients; calls that wait must still be answered (to
- * nobody, but for a call whose method closes the control itself and answers before it returns). Freed when the last one
- * is and libuv is done. */
+enum control_place {
+    CONTROL_IN_PLACE,
+    CONTROL_GONE,     /* somebody has removed the socket file: nobody finds it any more */
+    CONTROL_REPLACED, /* and put something else there */
+};
+enum control_place control_look(struct control *control);
+
+/* Stops listening, removes the socket file where it is its own and it may, and closes clients; calls that wait must
+ * still be answered (to nobody, but for a call whose method closes the control itself and answers before it returns).
+ * Freed when the last one is and libuv is done. */
 void control_close(struct control *control);
 
 #endif

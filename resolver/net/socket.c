@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 int socket_open(const struct address *address, int type)
@@ -16,6 +17,33 @@ int socket_open(const struct address *address, int type)
         }
     }
     return fd;
+}
+
+static int get(int fd, int option)
+{
+    int       value;
+    socklen_t len = sizeof(value);
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -errno : value;
+}
+
+/* A peer is what a UDP socket has that was left. */
+static bool listens(int fd, int type)
+{
+    struct address peer = {.len = sizeof(peer.in6)};
+    return type == SOCK_STREAM ? get(fd, SO_ACCEPTCONN) == 1
+                               : type == SOCK_DGRAM && getpeername(fd, &peer.any, &peer.len) < 0;
+}
+
+int socket_adopt(int fd, int *ret_type)
+{
+    int domain = get(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
+    *ret_type = get(fd, SO_TYPE);
+    if ((domain != AF_INET && domain != AF_INET6) || get(fd, SO_REUSEPORT) != 1 || !listens(fd, *ret_type))
+        return -EINVAL;
+    if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        fchown(fd, geteuid(), (gid_t) -1) < 0)
+        return -errno;
+    return 0;
 }
 
 int socket_set(int fd, int level, int option, int value)

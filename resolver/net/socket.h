@@ -6,8 +6,19 @@
 
 #include "base/address.h"
 
+/* With SO_REUSEPORT the kernel lets every process of the same user have a socket on an address, and spreads what comes
+ * over all of them. */
+enum socket_place {
+    SOCKET_FIRST, /* the address must be nobody's; from then on it may be joined */
+    SOCKET_JOINS, /* others may be there already */
+};
+
 /* A non-blocking, close-on-exec socket of the address's family (an IPv6 one is IPV6_V6ONLY). -errno on failure. */
 int socket_open(const struct address *address, int type);
+/* Takes over a listening socket that a process of ours had: makes it non-blocking, close-on-exec and this user's, which
+ * others of his may join. -errno: it is none, it has been left (udp_listen_stop()), or is another user's, whose sockets
+ * ours cannot join. */
+int socket_adopt(int fd, int *ret_type);
 /* setsockopt() with an int. 0 or -errno. */
 int socket_set(int fd, int level, int option, int value);
 /* UDP: no path MTU discovery, so that a forged "fragmentation needed" shrinks nothing. 0 or -errno. */

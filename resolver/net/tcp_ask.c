@@ -33,6 +33,7 @@ struct tcp_ticket {
     void            *owner;
     bool             retried;
     unsigned         stall; /* ms */
+    unsigned         again; /* how often it may still be asked elsewhere because it stalls */
     size_t           len;
     uint8_t          question[];
 };
@@ -274,12 +275,13 @@ static uint64_t look_at(struct tcp_link *link, uint64_t now)
         struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
         struct tcp_ticket *ticket = sent->owner;
         struct tcp_sent   *other  = other_place(ticket, sent);
-        if (other && other->at >= sent->at) /* that one's turn */
+        if ((other && other->at >= sent->at) || ticket->again == 0) /* that one's turn, or nobody's */
             continue;
         if (now - sent->at < ticket->stall)
             return sent->at + ticket->stall;
         if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_LIVE : TCP_WANT_SECOND, sent->at))
             return now + AGAIN_MS;
+        ticket->again--;
     }
     return UINT64_MAX;
 }
@@ -389,7 +391,7 @@ static void drop_handle(void *context)
 /* ---- public ---- */
 
 int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
-                 struct tcp_ticket **ret)
+                 unsigned again, struct tcp_ticket **ret)
 {
     assert(question.len >= 2);
     struct upstream   *upstream = get_upstream(ask, server);
@@ -399,6 +401,7 @@ int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view 
     ticket->upstream = upstream;
     ticket->owner    = owner;
     ticket->stall    = 2 * rtt > TCP_ASK_STALL ? 2 * rtt : TCP_ASK_STALL;
+    ticket->again    = again;
     ticket->len      = question.len;
     list_init(&ticket->link);
     list_init(&ticket->replied_link);

@@ -21,7 +21,8 @@
  *   1. A connection ends (closed, reset) with questions open: they move at once to fresh ones, spread over several, for
  *      one of them may be what breaks it. A question is given up when a connection that answered nothing breaks under
  *      it for the second time.
- *   2. A question stalls: it is asked on a second connection, too. The first answer wins.
+ *   2. A question stalls: it is asked on a second connection, too, and once more when that one stalls. The first answer
+ *      wins. More would only ask a server that does not know, or is gone, without end.
  *   3. The second connection answers what the first has not: the first is silent and takes no more questions. If it has
  *      still not answered anything when the grace is over, all that waits on it is asked elsewhere at once. Any answer
  *      restores it.
@@ -42,6 +43,7 @@ struct tcp_ticket;
 
 enum { /* see above; ms */
     TCP_ASK_STALL    = 600,
+    TCP_ASK_AGAIN    = 2, /* times */
     TCP_ASK_EXTRA    = 1000,
     TCP_ASK_QUIET    = 1000,
     TCP_ASK_GRACE    = 50,
@@ -62,11 +64,12 @@ struct tcp_ask_stats {
 
 struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
- * `rtt`: ms that the server takes to answer over TCP, 0 if that is not known. Events come later, never from inside this
- * call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server, and on all of them
- * that id, or 1000 others. */
+ * `rtt`: ms that the server takes to answer over TCP, 0 if that is not known. `again`: how often it may be asked on
+ * another connection because it stalls, e.g. TCP_ASK_AGAIN; 0 where it is asked otherwise as well. Events come later,
+ * never from inside this call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server,
+ * and on all of them that id, or 1000 others. */
 int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
-                 struct tcp_ticket **ret);
+                 unsigned again, struct tcp_ticket **ret);
 /* What the reply says of how long the server keeps the connection without a question (RFC 7828), ms; 0: it wants it
  * closed, and gets no more questions. It holds until the server says otherwise. To be called before the ticket is
  * released; without a reply nothing happens. */

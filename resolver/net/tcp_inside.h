@@ -51,6 +51,7 @@ struct tcp_listen {
     uv_timer_t                sweep, resume;
     unsigned                  handles; /* not yet closed */
     bool                      stopping, closing;
+    unsigned                  quiet_ms; /* while stopping */
     struct list               sockets, by_use, dirty, paused;
     struct connection       **slots;
     uint32_t                 *vacant; /* a stack of free slots */

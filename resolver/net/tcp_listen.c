@@ -27,7 +27,6 @@ enum {
     ACCEPTS       = 64,        /* connections taken in a wakeup, so that the open ones are served meanwhile */
     SOCKET_BUFFER = 128 << 10, /* bytes, each way: the kernel would let a thousand slow readers have megabytes each */
     SWEEP_MS      = 1000,      /* at most this late is an idle connection closed */
-    STOP_MS       = 200,       /* silence that ends one at a stop: what a client had sent before has come by then */
 };
 
 struct tcp_socket { /* a listening one */
@@ -39,13 +38,15 @@ struct tcp_socket { /* a listening one */
     bool               resting;
 };
 
-int tcp_listen_bind(const struct address *address)
+/* What is left of the connections of a process that has ended does not keep the address (SO_REUSEADDR), a socket that
+ * listens does; so who comes first is settled by listen(). */
+int tcp_listen_bind(const struct address *address, enum socket_place place)
 {
     int fd = socket_open(address, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int error = socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (error == 0)
+    if (error == 0 && place == SOCKET_JOINS)
         error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         error = socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
@@ -57,6 +58,8 @@ int tcp_listen_bind(const struct address *address)
         error = -errno;
     if (error == 0 && listen(fd, BACKLOG) < 0)
         error = -errno;
+    if (error == 0 && place == SOCKET_FIRST)
+        error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         return fd;
     close(fd);
@@ -105,7 +108,8 @@ static bool is_over(const struct connection *connection, uint64_t now)
     if (connection->unanswered > 0 || !list_empty(&connection->paused))
         return false;
     if (connection->listen->stopping)
-        return now - connection->active >= STOP_MS && !connection->held && output_waiting(&connection->out) == 0;
+        return now - connection->active >= connection->listen->quiet_ms && !connection->held &&
+               output_waiting(&connection->out) == 0;
     if (connection->begun == 0)
         return now - connection->active >= options->idle_ms;
     return now - connection->begun >= options->message_ms ||
@@ -322,16 +326,17 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
     return listen;
 }
 
-bool tcp_listen_add(struct tcp_listen *listen, int fd)
+bool tcp_listen_add(struct tcp_listen *listen, int fd, const struct address *address)
 {
     struct tcp_socket *socket = calloc(1, sizeof(*socket));
-    if (!socket || !socket_address(fd, &socket->address) || uv_poll_init(listen->loop, &socket->poll, fd) < 0) {
+    if (!socket || uv_poll_init(listen->loop, &socket->poll, fd) < 0) {
         free(socket);
         return false;
     }
     socket->poll.data = socket;
     socket->listen    = listen;
     socket->fd        = fd;
+    socket->address   = *address;
     list_append(&listen->sockets, &socket->link);
     listen->handles++;
     watch_socket(socket);
@@ -352,11 +357,29 @@ static void close_socket(struct tcp_socket *socket)
     close(socket->fd);
 }
 
-static void leave_socket(struct tcp_socket *socket)
+static void drain(struct tcp_socket *socket)
 {
     for (unsigned i = 0; i < 2 * BACKLOG && accept_next(socket);)
         i++;
+    (void) shutdown(socket->fd, SHUT_RDWR); /* who keeps it for us must not keep it listening */
+}
+
+static void leave_socket(struct tcp_socket *socket)
+{
+    drain(socket);
     close_socket(socket);
+}
+
+void tcp_listen_drain(struct tcp_listen *listen, int fd)
+{
+    drain(&(struct tcp_socket){.listen = listen, .fd = fd});
+    close(fd);
+}
+
+void tcp_listen_hand_on(struct tcp_listen *listen)
+{
+    LIST_EACH (link, next, &listen->sockets)
+        close_socket(CONTAINER_OF(link, struct tcp_socket, link));
 }
 
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)
@@ -368,14 +391,15 @@ void tcp_listen_remove(struct tcp_listen *listen, const struct address *address)
     }
 }
 
-void tcp_listen_stop(struct tcp_listen *listen)
+void tcp_listen_stop(struct tcp_listen *listen, unsigned quiet_ms)
 {
     listen->stopping = true;
+    listen->quiet_ms = quiet_ms;
     uv_update_time(listen->loop); /* what was done in this turn must not count against who is accepted now */
     LIST_EACH (link, next, &listen->sockets)
         leave_socket(CONTAINER_OF(link, struct tcp_socket, link));
     if (listen->stats.open > 0)
-        uv_timer_start(&listen->sweep, on_sweep, STOP_MS, STOP_MS / 4);
+        uv_timer_start(&listen->sweep, on_sweep, quiet_ms / 4, quiet_ms / 4);
 }
 
 static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->data); }

@@ -8,13 +8,14 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "net/socket.h"
 
 #include <uv.h>
 
 struct tcp_listen;
 
-/* A bound and listening, non-blocking socket with SO_REUSEPORT (and IPV6_V6ONLY). -errno on failure. */
-int tcp_listen_bind(const struct address *address);
+/* A bound and listening, non-blocking socket that others may join (SO_REUSEPORT). -errno on failure. */
+int tcp_listen_bind(const struct address *address, enum socket_place place);
 
 /* Handles one message. Returns the length of an answer written to `out` (65535 bytes), 0 for none or later. */
 typedef size_t (*tcp_listen_fn)(void *context, struct view message, const struct path *path, uint8_t *out, size_t cap);
@@ -42,13 +43,20 @@ struct tcp_listen_stats {
 
 struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_options *options, tcp_listen_fn handle,
                                      void *context);
-/* Takes `fd` (from tcp_listen_bind()). False: no memory or no event loop slot; `fd` is as before. */
-bool tcp_listen_add(struct tcp_listen *listen, int fd);
-/* Accepts what is queued on the socket bound to `address`, then closes it; its connections live on. */
+/* Takes `fd` (from tcp_listen_bind()), which tcp_listen_remove() knows by `address`. False: no memory or no event loop
+ * slot; `fd` is as before. */
+bool tcp_listen_add(struct tcp_listen *listen, int fd, const struct address *address);
+/* Accepts what is queued on the sockets added with that address, then closes them, whoever else has them too; their
+ * connections live on. */
 void tcp_listen_remove(struct tcp_listen *listen, const struct address *address);
+/* The same with a socket that was not added; takes it. */
+void tcp_listen_drain(struct tcp_listen *listen, int fd);
+/* Closes the sockets and leaves what is queued on them to another process that has them too. */
+void tcp_listen_hand_on(struct tcp_listen *listen);
 /* Takes no more clients but those that are queued, and closes each connection once all that came on it is answered and
- * nothing has moved for a moment; stats.open tells when the last one is gone. Who goes on asking is not waited for. */
-void tcp_listen_stop(struct tcp_listen *listen);
+ * nothing has moved for `quiet_ms`; stats.open tells when the last one is gone. Who goes on asking is not waited for.
+ * May be called again, for less quiet. */
+void tcp_listen_stop(struct tcp_listen *listen, unsigned quiet_ms);
 /* A late answer. If the connection is gone, nothing happens. `answer` empty (len 0): the question ends without an
  * answer. Every message for which the handler returned 0 is owed exactly one call. */
 void tcp_listen_send(struct tcp_listen *listen, const struct path *path, struct view answer);

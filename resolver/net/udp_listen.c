@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,20 +79,12 @@ struct udp_listen {
     struct batch            batch;
 };
 
-static bool is_wildcard(const struct address *address)
+int udp_listen_prepare(int fd, const struct address *address)
 {
-    return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)
-                                              : address->in.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
-static int prepare_socket(int fd, const struct address *address)
-{
-    int error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (error == 0)
-        error = socket_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    int error = socket_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (error == 0)
         error = socket_omit_pmtu(fd, address);
-    if (error == 0 && is_wildcard(address))
+    if (error == 0 && address_is_wildcard(address))
         error = address->any.sa_family == AF_INET6 ? socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                                    : socket_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
     /* A smaller buffer than asked for still serves: the first needs a privilege, the second is cut by the kernel. */
@@ -100,14 +93,18 @@ static int prepare_socket(int fd, const struct address *address)
     return error;
 }
 
-int udp_listen_bind(const struct address *address)
+int udp_listen_bind(const struct address *address, enum socket_place place)
 {
     int fd = socket_open(address, SOCK_DGRAM);
     if (fd < 0)
         return fd;
-    int error = prepare_socket(fd, address);
+    int error = udp_listen_prepare(fd, address);
+    if (error == 0 && place == SOCKET_JOINS)
+        error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0 && bind(fd, &address->any, address->len) < 0)
         error = -errno;
+    if (error == 0 && place == SOCKET_FIRST)
+        error = socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         return fd;
     close(fd);
@@ -346,6 +343,14 @@ static void on_closed(uv_handle_t *handle)
         free(listen);
 }
 
+/* What was dropped before this process had the socket is not its own. */
+static uint32_t drops_so_far(int fd)
+{
+    uint32_t  memory[SK_MEMINFO_VARS] = {0};
+    socklen_t len                     = sizeof(memory);
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 ? memory[SK_MEMINFO_DROPS] : 0;
+}
+
 struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handle, void (*begin)(void *context),
                                     void *context)
 {
@@ -358,7 +363,8 @@ struct udp_listen *udp_listen_start(uv_loop_t *loop, int fd, udp_listen_fn handl
     listen->handles   = 2;
     listen->poll.data = listen->turn_end.data = listen;
     listen->fd                                = fd;
-    listen->wildcard                          = is_wildcard(&listen->address);
+    listen->overflow                          = drops_so_far(fd);
+    listen->wildcard                          = address_is_wildcard(&listen->address);
     listen->handle                            = handle;
     listen->begin                             = begin;
     listen->context                           = context;
@@ -410,6 +416,17 @@ void udp_listen_stop(struct udp_listen *listen)
     /* What came before and while the socket turns deaf is in its queue, which nobody else reads. */
     serve(listen, DRAIN_BATCHES);
     turn_deaf(listen);
+    serve(listen, DRAIN_BATCHES);
+    send_waiting(listen);
+    uv_poll_stop(&listen->poll);
+    listen->deaf = true;
+}
+
+void udp_listen_hand_on(struct udp_listen *listen)
+{
+    assert(!listen->serving);
+    if (listen->deaf)
+        return;
     serve(listen, DRAIN_BATCHES);
     send_waiting(listen);
     uv_poll_stop(&listen->poll);

@@ -88,7 +88,7 @@ static void resend(struct query *query, struct desk *desk, struct exchange *exch
 void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
 {
     sending_release_deaf(desk, exchange);
-    if (exchange->transport == TRANSPORT_UDP && query->sends >= LIMIT_UDP_SENDS) {
+    if (exchange->transport == TRANSPORT_UDP && query->sends >= query->most) {
         exchange->state   = EXCHANGE_DONE;
         exchange->outcome = OUTCOME_REFUSED;
         asking_failed(query, desk, exchange);
@@ -288,10 +288,12 @@ void asking_go_on(struct query *query, struct desk *desk, msec_t now)
     advance(query, desk, &query->sides[0], now); /* what the second side cannot use is the first one's */
 }
 
+/* One that was begun beside another is left to itself for longer, so that a dead name costs less than it is asked. */
 bool asking_is_still(const struct query *query, msec_t now)
 {
+    msec_t wait = query->most < LIMIT_UDP_SENDS ? 2 * HEDGE_MAX : HEDGE_MAX;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (query->exchanges[i].state != EXCHANGE_UNUSED && now - query->exchanges[i].sent < HEDGE_MAX)
+        if (query->exchanges[i].state != EXCHANGE_UNUSED && now - query->exchanges[i].sent < wait)
             return false;
     return true;
 }

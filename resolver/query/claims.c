@@ -51,11 +51,13 @@ bool claims_take(struct claims *claims, struct claim *claim, bool anew, msec_t n
         bool alive = is_alive(there, now), same = same_question(there, claim->hash);
         if (alive && !same)
             return true;
-        bool     taken = !alive || (anew && there & SPENT);
+        bool     over  = alive && anew && there & SPENT;
+        bool     taken = !alive || over;
         uint64_t after = taken ? ours | (alive ? there & AWAITED : 0) : there | AWAITED;
         if (!atomic_compare_exchange_weak_explicit(slot, &there, after, memory_order_acq_rel, memory_order_acquire))
             continue;
         claim->value = taken ? ours : 0;
+        claim->over  = over;
         return taken;
     }
 }

@@ -29,6 +29,7 @@ struct claims {
 struct claim { /* one query's; zeroed: none */
     uint64_t hash;
     uint64_t value; /* of the slot, without flags; 0: it is not held */
+    bool     over;  /* it was taken from one that is spent */
 };
 
 struct claims *claims_create(struct hash_key key); /* NULL: no memory */

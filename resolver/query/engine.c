@@ -463,3 +463,5 @@ struct counters *engine_counters(struct engine *engine) { return &engine->desk.c
 struct rng *engine_rng(struct engine *engine) { return &engine->desk.rng; }
 
 size_t engine_flights(const struct engine *engine) { return engine->flights.count; }
+
+size_t engine_waiting(const struct engine *engine) { return engine->asker_count; }

@@ -54,5 +54,6 @@ void   engine_on_time(struct engine *engine, msec_t now);
 struct counters *engine_counters(struct engine *engine); /* any thread may read */
 struct rng      *engine_rng(struct engine *engine);
 size_t           engine_flights(const struct engine *engine);
+size_t           engine_waiting(const struct engine *engine); /* clients that are owed an answer */
 
 #endif

@@ -100,6 +100,7 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
     struct message   reply;
     switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &errand->kind)) {
     case EXCHANGE_IGNORE:
+        set_timer(errands, errand);
         return;
     case EXCHANGE_AGAIN:
         sending_release_deaf(desk, exchange);

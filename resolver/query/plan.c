@@ -112,8 +112,8 @@ static bool may_send(struct query *query, const struct side *side, unsigned keep
 {
     const struct side *other = other_of(query, side);
     if (!is_possible(query, other) || is_hopeless(query, other, now) || other->sends >= keep)
-        return query->sends < LIMIT_UDP_SENDS;
-    return query->sends + keep - other->sends < LIMIT_UDP_SENDS;
+        return query->sends < query->most;
+    return query->sends + keep - other->sends < query->most;
 }
 
 static bool has_room(const struct query *query)
@@ -132,12 +132,13 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
         return (struct plan){.step = PLAN_SPENT, .due = MSEC_NEVER};
     const struct tally tally = look(query, side);
     int                next  = group_pick(group_of(query, side), side->tried, now);
+    unsigned           share = query->most / 2;
     bool               wait  = tally.hopeful > 0 && !side->hurry;
-    if (next >= 0 && has_room(query) && may_send(query, side, PLAN_SHARE - 1, now))
+    if (next >= 0 && has_room(query) && may_send(query, side, share > 1 ? share - 1 : 1, now))
         return (struct plan){
             .step = PLAN_ASK, .due = wait ? side->last_asked + side->wait : now, .server = (unsigned) next};
     /* to where the network says that nobody is only what nobody else needs */
-    unsigned keep = tally.again && tally.again->hinted ? LIMIT_UDP_SENDS : PLAN_SHARE;
+    unsigned keep = tally.again && tally.again->hinted ? query->most : share;
     if (tally.again && may_send(query, side, keep, now))
         return (struct plan){.step = PLAN_RESEND, .due = side->last_asked + side->wait, .exchange = tally.again};
     return (struct plan){.step = tally.open > 0 ? PLAN_WAIT : PLAN_SPENT, .due = MSEC_NEVER};
@@ -204,4 +205,4 @@ bool plan_is_over(struct query *query, msec_t now)
            plan_side(query, &query->sides[1], now).step == PLAN_SPENT;
 }
 
-bool plan_is_spent(const struct query *query) { return query->sends >= LIMIT_UDP_SENDS; }
+bool plan_is_spent(const struct query *query) { return query->sends >= query->most; }

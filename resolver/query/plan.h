@@ -2,18 +2,15 @@
  * plan.h: who is left to be asked, and when. The one place that says so: asking.c carries it out, and the query's timer
  * reads it. It changes nothing.
  *
- * Datagrams are shared out: LIMIT_UDP_SENDS for one question. Where there is a second group, each of the two has
- * PLAN_SHARE of them for itself; one less where the other has an upstream that was not asked yet; all against resends
- * to where the network says that nobody is. What a side cannot use, the other may.
+ * Datagrams are shared out: LIMIT_UDP_SENDS for one question, QUERY_ANEW for one that begins beside another. Where
+ * there is a second group, each of the two has half of them for itself; one less, but at least one, where the other has
+ * an upstream that was not asked yet; all against resends to where the network says that nobody is. What a side cannot
+ * use, the other may.
  */
 #ifndef QUERY_PLAN_H
 #define QUERY_PLAN_H
 
 #include "query/query.h"
-
-enum {
-    PLAN_SHARE = LIMIT_UDP_SENDS / 2
-};
 
 enum plan_step {
     PLAN_ASK,    /* the upstream number `server` of the side's group */

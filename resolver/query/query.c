@@ -270,13 +270,13 @@ static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
     }
 }
 
-/* It has no datagram left: somebody may ask the same anew. */
+/* It has no datagram left: when it has been silent for a while, somebody may ask the same anew. */
 static void run_spent(struct query *query, struct desk *desk, msec_t now)
 {
-    if (desk->shared.claims)
-        claims_spend(desk->shared.claims, &query->claim);
     if (now < query->look_at)
         return;
+    if (desk->shared.claims && asking_is_still(query, now))
+        claims_spend(desk->shared.claims, &query->claim);
     take_from_cache(query, desk, now);
     query->look_at = now + CLAIM_LOOK_MAX;
 }
@@ -303,6 +303,7 @@ static void begin_asking(struct query *query, struct desk *desk, msec_t now)
 {
     query->state   = QUERY_ASKING;
     query->started = now;
+    query->most    = query->anew || query->claim.over ? QUERY_ANEW : LIMIT_UDP_SENDS;
     query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
     if (query->route.would)
         COUNT(desk->counters.would_reroute);
@@ -358,6 +359,7 @@ static void run(struct query *query, struct desk *desk, msec_t now)
 void query_start(struct query *query, struct desk *desk, bool anew, msec_t now)
 {
     query->started = now;
+    query->anew    = anew;
     enter_epoch(query, desk);
     if (take_claim(query, desk, anew, now)) {
         begin_asking(query, desk, now);
@@ -396,7 +398,7 @@ void query_on_packet(struct query *query, struct desk *desk, struct exchange *ex
     switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &kind)) {
     case EXCHANGE_IGNORE:
         COUNT(desk->counters.upstream_ignored);
-        return;
+        break;
     case EXCHANGE_AGAIN:
         asking_again(query, desk, exchange, now);
         break;

@@ -59,7 +59,8 @@ enum { /* ms */
 };
 
 enum {
-    QUERY_EXCHANGES = LIMIT_UDP_SENDS
+    QUERY_EXCHANGES = LIMIT_UDP_SENDS,
+    QUERY_ANEW      = 2, /* datagrams of one that begins beside another that was silent: one to each side */
 };
 
 struct asker { /* a client that waits */
@@ -106,7 +107,8 @@ struct query {
     msec_t           look_at; /* QUERY_WAITING, or no datagram is left: when to look into the cache */
     msec_t           look_wait;
     struct side      sides[2];
-    unsigned         sends;       /* datagrams */
+    unsigned         sends, most; /* datagrams: sent, and how many it has */
+    bool             anew;        /* it begins beside one that has spent its datagrams */
     bool             bogus_final; /* the zone's own fault: nobody has another answer */
     bool             needs_authentic;
     bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */

@@ -61,6 +61,7 @@ enum {
 };
 #define TRIAL_WEIGHT 1e-5
 #define TRIAL_WEIGHT_BELIEVED 1e-3
+#define TRIAL_WEIGHT_BROKEN 1e-4
 #define TRIAL_TROUBLE 0.3
 
 enum study_kind {

@@ -326,6 +326,13 @@ static bool is_proved(const struct witness *witness, msec_t counted)
     return witness->proved > 0 && counted >= witness->proved && (!witness->silent || witness->good >= counted);
 }
 
+static double needed_weight(const struct study *study)
+{
+    if (study->kind == STUDY_BROKEN)
+        return TRIAL_WEIGHT_BROKEN;
+    return study->believed ? TRIAL_WEIGHT_BELIEVED : TRIAL_WEIGHT;
+}
+
 static bool weighs_enough(const struct study *study, const struct fare fares[], bool question) /* [4] */
 {
     double weight  = 1;
@@ -339,7 +346,7 @@ static bool weighs_enough(const struct study *study, const struct fare fares[], 
         weight *= power(fares[i].share, failures);
         sides[witness->external] = true;
     }
-    return sides[0] && sides[1] && weight <= (study->believed ? TRIAL_WEIGHT_BELIEVED : TRIAL_WEIGHT);
+    return sides[0] && sides[1] && weight <= needed_weight(study);
 }
 
 /* Silence may be a recursion that takes seconds. Of a zone that is believed that is less likely. */

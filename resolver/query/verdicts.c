@@ -250,10 +250,9 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
     if (zone) {
         note_evidence(prober, zone, study);
         bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-        if (blocked && study->result.fine)
-            apply_good(prober, zone, &study->result, now);
-        else if (blocked && !domestic_down(prober))
-            learner_apply_zone(prober->learner, zone, EVIDENCE_RECHECK_BAD, study->result.reason, now);
+        if (blocked && !domestic_down(prober))
+            learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
+                               study->result.fine ? REASON_NONE : study->result.reason, now);
         else if (!blocked && study->result.fine)
             learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
     }

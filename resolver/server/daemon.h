@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "control/control.h"
 #include "query/prober.h"
+#include "server/descriptor_store.h"
 #include "server/outlet.h"
 #include "server/registry.h"
 #include "server/worker.h"
@@ -33,31 +34,36 @@ struct daemon {
     bool         loading;   /* the table is being filled from disk: nothing is written back */
     bool         importing; /* many zones change at once: that is told in one line */
     uint64_t     watchdog_us;
+    msec_t       looked; /* at what the outside may have done, last */
 
-    struct registry   *registry;
-    struct setup      *setup;
-    struct shared      shared;
-    struct quota       quota; /* in shared */
-    struct learner    *learner;
-    struct prober     *prober;
-    struct outlet      outlet;
-    struct store      *store;
-    struct control    *control;
-    struct list        kept;  /* replies that wait for the disk, see kept.h */
-    struct descriptors share; /* of the workers that are started next; the keeper has what it began with */
-    struct worker     *workers[LIMIT_WORKERS];
-    unsigned           worker_count;
-    struct worker     *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */
-    unsigned           leaving_count;
-    struct counters    ended;       /* counters of workers that have ended */
-    uint64_t           ended_drops; /* their worker_kernel_drops() */
+    struct registry        *registry;
+    struct setup           *setup;
+    struct shared           shared;
+    struct quota            quota; /* in shared */
+    struct learner         *learner;
+    struct prober          *prober;
+    struct outlet           outlet;
+    struct store           *store;
+    struct control         *control;
+    struct descriptor_store passed;       /* the service manager's */
+    struct address          missing;      /* [::1] of the default listen, on a host that has none; len 0: none */
+    bool                    missing_told; /* that something else keeps it from being listened on */
+    bool                    control_lost; /* that nobody finds it has been said */
+    struct list             kept;         /* replies that wait for the disk, see kept.h */
+    struct descriptors      share;        /* of the workers that are started next; the keeper has what it began with */
+    struct worker          *workers[LIMIT_WORKERS];
+    unsigned                worker_count;
+    struct worker          *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */
+    unsigned                leaving_count;
+    struct counters         ended;       /* counters of workers that have ended */
+    uint64_t                ended_drops; /* their worker_kernel_drops() */
 };
 
 /* Reads the configuration, starts everything, runs until a signal, winds up. The exit status. */
 int daemon_run(const char *config_path, const struct settings_sources *sources);
 
 /* Reads the configuration again and applies all of it; `warnings`: a JSON array that takes them, or NULL. On failure
- * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says bytes) says why. */
+ * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says why. */
 enum {
     ERROR_TEXT_MAX = 512
 };

@@ -249,12 +249,13 @@ static bool replay_store(struct daemon *daemon)
 {
     struct replay replay = {.daemon = daemon, .clocks = clock_both()};
     size_t        records;
+    char          why[STORE_WHY_MAX];
     daemon->loading = true;
-    int error       = store_replay(daemon->store, replay_one, report_store, &replay, &records);
+    int error       = store_replay(daemon->store, replay_one, report_store, &replay, why, &records);
     daemon->loading = false;
     learner_reclaim(daemon->learner);
     if (error) {
-        log_error("state: cannot read %s: %s", daemon->settings->state, strerror(-error));
+        log_error("state: %s", why);
         return false;
     }
     struct learner_counts counts = learner_count(daemon->learner);

@@ -59,9 +59,10 @@ static bool send_tcp(struct outlet *outlet, struct exchange *exchange, struct vi
 {
     struct server     *server = exchange->server;
     unsigned           rtt    = (unsigned) rtt_smoothed(&server->rtt[TRANSPORT_TCP]);
+    bool               beside = exchange->listens && !exchange->doubted;
     struct tcp_ticket *ticket;
     assert(!exchange->tickets[TRANSPORT_TCP]);
-    if (tcp_ask_open(outlet->tcp, &server->address, query, exchange, rtt, &ticket) != 0)
+    if (tcp_ask_open(outlet->tcp, &server->address, query, exchange, rtt, beside ? 0 : TCP_ASK_AGAIN, &ticket) != 0)
         return false;
     exchange->tickets[TRANSPORT_TCP] = ticket;
     return true;

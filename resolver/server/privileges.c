@@ -4,7 +4,6 @@
 #include "server/privileges.h"
 
 #include <cap-ng.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -30,33 +29,31 @@ static bool fail(const char *what, const char *path)
     return false;
 }
 
-/* A directory that is there already belongs to whoever made it. */
+/* A directory that is there already belongs to whoever made it; so does one that was put in its place meanwhile. */
 static bool make_directory(const char *path, mode_t mode, const struct passwd *user)
 {
     if (mkdir(path, mode) != 0)
         return errno == EEXIST || fail("make", path);
-    return chown(path, user->pw_uid, user->pw_gid) == 0 || fail("chown", path);
+    int         directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    bool        good = directory >= 0 && fstat(directory, &status) == 0 &&
+                (status.st_uid != 0 || fchown(directory, user->pw_uid, user->pw_gid) == 0);
+    if (!good)
+        fail("give away", path);
+    if (directory >= 0)
+        close(directory);
+    return good;
 }
 
-/* State that an earlier start as root left; never through a symbolic link. */
-static bool give_state(const char *path, const struct passwd *user)
+bool privileges_owner(const struct settings *settings, bool *ret_gives, struct store_owner *ret)
 {
-    int  directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *entries   = directory >= 0 ? fdopendir(directory) : NULL;
-    if (!entries) {
-        if (directory >= 0)
-            close(directory);
-        return fail("open", path);
-    }
-    bool           good = fchown(directory, user->pw_uid, user->pw_gid) == 0;
-    struct dirent *entry;
-    while (good && (entry = readdir(entries)))
-        if (entry->d_type == DT_REG)
-            good = fchownat(directory, entry->d_name, user->pw_uid, user->pw_gid, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!good)
-        fail("chown", path);
-    closedir(entries);
-    return good;
+    *ret_gives = wanted(settings);
+    if (!*ret_gives)
+        return true;
+    const struct passwd *user = account(settings);
+    if (user)
+        *ret = (struct store_owner){.user = user->pw_uid, .group = user->pw_gid};
+    return user != NULL;
 }
 
 bool privileges_prepare(const struct settings *settings)
@@ -75,7 +72,7 @@ bool privileges_prepare(const struct settings *settings)
         if (!make_directory(parent, 0755, user))
             return false;
     }
-    return make_directory(settings->state, 0750, user) && give_state(settings->state, user);
+    return true;
 }
 
 bool privileges_drop(const struct settings *settings)

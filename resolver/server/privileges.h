@@ -5,9 +5,13 @@
 #define SERVER_PRIVILEGES_H
 
 #include "settings/settings.h"
+#include "store/store.h"
 
-/* Before anything is opened: makes the state directory and the control socket's directory and gives them to the user.
- * Nothing to do where `user` is not set or the process is not root's. False: logged. */
+/* Whom the state is to be given to; *ret_gives false: nobody, for `user` is not set or the process is not root's.
+ * False: logged. */
+bool privileges_owner(const struct settings *settings, bool *ret_gives, struct store_owner *ret);
+/* Before the control socket is opened: makes its directory and gives it to the user. Nothing to do where the state is
+ * given to nobody. False: logged. */
 bool privileges_prepare(const struct settings *settings);
 /* Becomes the user, with its groups; CAP_NET_BIND_SERVICE stays, so that a reload may bind port 53. False: logged. */
 bool privileges_drop(const struct settings *settings);

@@ -94,7 +94,7 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
                                            .trusted  = upstream->trusted,
                                            .mix_case = upstream->mix_case,
                                            .key      = registry->key};
-    entry->server = server_create(&options);
+    entry->server                       = server_create(&options);
     if (!entry->server) {
         free(entry);
         return NULL;

@@ -6,11 +6,10 @@
  */
 #include "server/worker.h"
 
-#include "base/list.h"
 #include "base/log.h"
-#include "net/tcp_listen.h"
-#include "net/udp_listen.h"
 #include "server/clock.h"
+#include "server/doors.h"
+#include "server/orders.h"
 #include "server/outlet.h"
 
 #include <stdlib.h>
@@ -18,35 +17,11 @@
 #include <unistd.h>
 
 enum {
-    TCP_IDLE    = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
-    STOP_WITHIN = 5000,  /* ms to answer what was asked before a stop */
-    LEFT_LIFE   = 40000, /* ms: longer than the longest deadline that settings allow */
-    PULSE_EVERY = 1000,  /* ms between turns of an idle loop, for the watchdog */
-    TCP_MESSAGE = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
-};
-
-enum order_kind {
-    ORDER_LISTEN,
-    ORDER_LEAVE,
-    ORDER_SETUP,
-    ORDER_STOP
-};
-
-struct order {
-    struct order   *next;
-    enum order_kind kind;
-    int             udp, tcp;
-    struct address  address;
-    struct setup   *setup;
-    bool            waits; /* ORDER_LISTEN: it was tried before */
-};
-
-struct listener {
-    struct list        link;
-    struct udp_listen *udp;
-    struct worker     *worker;
-    bool               left; /* reads no more; its late answers still go out */
-    msec_t             left_at;
+    TCP_IDLE     = 30000, /* ms; RFC 7766, 6.2.3: seconds, and a mail server asks every few */
+    LEAVE_WITHIN = 5000,  /* ms for a worker that leaves others behind: longer than the default deadline */
+    END_WITHIN   = 1000,  /* ms for clients that wait when the process ends: it is wanted back soon */
+    PULSE_EVERY  = 1000,  /* ms between turns of an idle loop, for the watchdog */
+    TCP_MESSAGE  = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
 
 struct worker {
@@ -58,24 +33,20 @@ struct worker {
     struct engine     *engine;
     struct outlet      outlet;
     struct tcp_listen *tcp;
-    struct list        listeners;
+    struct doors       doors;
     struct ring       *ring;
     struct pace       *pace;
     uv_async_t        *keeper;
     msec_t             now;
     msec_t             timer_due;
-    bool               online, stopping, catching_up;
-    msec_t             stop_at;
+    bool               online, catching_up;
+    bool               ends;    /* WORKER_ENDS */
+    msec_t             stop_at; /* at the latest; MSEC_NEVER: it was not told to */
     _Atomic int64_t    pulse;
     _Atomic uint64_t   kernel_drops;
-    uint64_t           drops_before; /* those of listeners that are freed */
     atomic_bool        ended;
 
-    pthread_mutex_t lock; /* of the orders */
-    struct order   *orders, **orders_end;
-    bool            deaf; /* its loop is closed or about to be: what is ordered now is only freed */
-
-    struct order *waiting; /* to listen, when there is memory for it */
+    struct orders orders;
 };
 
 /* ---- before anything else in each turn ---- */
@@ -92,13 +63,11 @@ static void begin(void *context) { begin_worker(context); }
 
 static void begin_outlet(void *context) { begin_worker(((struct outlet *) context)->context); }
 
-static void begin_listener(void *context) { begin_worker(((struct listener *) context)->worker); }
-
 /* ---- queries ---- */
 
 static size_t on_udp(void *context, struct view datagram, const struct path *path, uint8_t *out, size_t cap)
 {
-    struct worker *worker = ((struct listener *) context)->worker;
+    struct worker *worker = context;
     return engine_receive(worker->engine, datagram, path, false, worker->now, out, cap);
 }
 
@@ -160,206 +129,59 @@ static void on_unreachable(void *context, struct exchange *exchange, enum transp
 
 /* ---- orders ---- */
 
-static bool give_order(struct worker *worker, const struct order *order)
-{
-    struct order *copy = malloc(sizeof(*copy));
-    if (!copy)
-        return false;
-    *copy      = *order;
-    copy->next = NULL;
-    pthread_mutex_lock(&worker->lock);
-    *worker->orders_end = copy;
-    worker->orders_end  = &copy->next;
-    if (!worker->deaf)
-        uv_async_send(&worker->wake);
-    pthread_mutex_unlock(&worker->lock);
-    return true;
-}
-
-static struct order *take_order(struct worker *worker)
-{
-    pthread_mutex_lock(&worker->lock);
-    struct order *order = worker->orders;
-    if (order && !(worker->orders = order->next))
-        worker->orders_end = &worker->orders;
-    pthread_mutex_unlock(&worker->lock);
-    return order;
-}
-
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
-static void drop_order(struct order *order)
-{
-    if (order->kind == ORDER_LISTEN) {
-        close_fd(order->udp);
-        close_fd(order->tcp);
-    }
-    setup_drop(order->setup);
-    free(order);
-}
-
-/* An order that must not be lost for want of 64 bytes. */
-static void insist(struct worker *worker, const struct order *order)
-{
-    while (!give_order(worker, order))
-        usleep(1000);
-}
-
 void worker_listen(struct worker *worker, const struct address *address, int udp, int tcp)
 {
-    insist(worker, &(struct order){.kind = ORDER_LISTEN, .address = *address, .udp = udp, .tcp = tcp});
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_LISTEN, .address = *address, .udp = udp, .tcp = tcp});
+}
+
+void worker_drain(struct worker *worker, int udp, int tcp)
+{
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_DRAIN, .udp = udp, .tcp = tcp});
 }
 
 void worker_leave(struct worker *worker, const struct address *address)
 {
-    insist(worker, &(struct order){.kind = ORDER_LEAVE, .address = *address});
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_LEAVE, .address = *address});
 }
 
 void worker_set_setup(struct worker *worker, struct setup *setup)
 {
-    insist(worker, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)});
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_SETUP, .setup = setup_take(setup)});
 }
 
-static bool add_listener(struct worker *worker, int udp)
+static void begin_stop(struct worker *worker, enum worker_end end)
 {
-    struct listener *listener = calloc(1, sizeof(*listener));
-    if (!listener)
-        return false;
-    listener->worker = worker;
-    listener->udp    = udp_listen_start(&worker->loop, udp, on_udp, begin_listener, listener);
-    if (!listener->udp) {
-        free(listener);
-        return false;
-    }
-    list_append(&worker->listeners, &listener->link);
-    return true;
+    worker->ends    = worker->ends || end != WORKER_LEAVES;
+    worker->stop_at = msec_min(worker->stop_at, worker->now + (worker->ends ? END_WITHIN : LEAVE_WITHIN));
+    doors_stop(&worker->doors, end, worker->now);
 }
 
-/* False: not on both yet. */
-static bool listen_on(struct worker *worker, struct order *order)
-{
-    if (order->udp >= 0 && add_listener(worker, order->udp))
-        order->udp = -1;
-    if (order->tcp >= 0 && tcp_listen_add(worker->tcp, order->tcp))
-        order->tcp = -1;
-    return order->udp < 0 && order->tcp < 0;
-}
-
-static void wait_to_listen(struct worker *worker, struct order *order)
-{
-    char text[ADDRESS_TEXT_MAX];
-    if (!order->waits)
-        log_warning("no memory to listen on %s: trying again", address_format(&order->address, text));
-    order->waits    = true;
-    order->next     = worker->waiting;
-    worker->waiting = order;
-}
-
-/* NULL: any address. */
-static void drop_waiting(struct worker *worker, const struct address *address)
-{
-    struct order **at = &worker->waiting;
-    while (*at) {
-        struct order *order = *at;
-        if (address && !address_equal(&order->address, address)) {
-            at = &order->next;
-            continue;
-        }
-        *at = order->next;
-        drop_order(order);
-    }
-}
-
-static void leave_listener(struct listener *listener)
-{
-    if (listener->left)
-        return;
-    udp_listen_stop(listener->udp);
-    listener->left    = true;
-    listener->left_at = listener->worker->now;
-}
-
-static void leave_address(struct worker *worker, const struct address *address)
-{
-    LIST_EACH (item, next, &worker->listeners) {
-        struct listener *listener = CONTAINER_OF(item, struct listener, link);
-        struct address   bound    = udp_listen_address(listener->udp);
-        if (address_equal(&bound, address))
-            leave_listener(listener);
-    }
-    tcp_listen_remove(worker->tcp, address);
-    drop_waiting(worker, address);
-}
-
-static void free_listener(struct listener *listener)
-{
-    list_remove(&listener->link);
-    listener->worker->drops_before += udp_listen_read_stats(listener->udp)->kernel_dropped;
-    udp_listen_free(listener->udp);
-    free(listener);
-}
-
-/* One that has left is freed when no client of it can still be waiting. */
-static void sweep_listeners(struct worker *worker)
-{
-    LIST_EACH (item, next, &worker->listeners) {
-        struct listener *listener = CONTAINER_OF(item, struct listener, link);
-        if (listener->left && worker->now - listener->left_at > LEFT_LIFE)
-            free_listener(listener);
-    }
-}
-
-static void begin_stop(struct worker *worker)
-{
-    worker->stopping = true;
-    worker->stop_at  = worker->now + STOP_WITHIN;
-    drop_waiting(worker, NULL);
-    LIST_EACH (item, next, &worker->listeners)
-        leave_listener(CONTAINER_OF(item, struct listener, link));
-    tcp_listen_stop(worker->tcp);
-}
-
-/* Nobody is owed an answer any more, or has had the time. */
+/* Nobody is owed an answer any more, or has had the time. What nobody waits for is evidence still, where there is
+ * somebody to take it. */
 static bool may_end(const struct worker *worker)
 {
-    return (engine_flights(worker->engine) == 0 && tcp_listen_read_stats(worker->tcp)->open == 0) ||
-           worker->now >= worker->stop_at;
+    size_t owed = worker->ends ? engine_waiting(worker->engine) : engine_flights(worker->engine);
+    return (owed == 0 && tcp_listen_read_stats(worker->tcp)->open == 0) || worker->now >= worker->stop_at;
 }
 
 static void carry_out(struct worker *worker, struct order *order)
 {
     switch (order->kind) {
     case ORDER_LISTEN:
-        if (!listen_on(worker, order)) {
-            wait_to_listen(worker, order);
-            return;
-        }
-        break;
+    case ORDER_DRAIN:
+        doors_open(&worker->doors, order, worker->now);
+        return;
     case ORDER_LEAVE:
-        leave_address(worker, &order->address);
+        doors_leave(&worker->doors, &order->address, worker->now);
         break;
     case ORDER_SETUP:
         engine_set_setup(worker->engine, order->setup);
         break;
     case ORDER_STOP:
-        begin_stop(worker);
+        begin_stop(worker, order->end);
         break;
     }
-    drop_order(order);
-}
-
-static void listen_again(struct worker *worker)
-{
-    struct order *order = worker->waiting, *next;
-    worker->waiting     = NULL;
-    for (; order; order = next) {
-        next = order->next;
-        carry_out(worker, order);
-    }
+    order_drop(order);
 }
 
 static void on_wake(uv_async_t *wake)
@@ -367,7 +189,7 @@ static void on_wake(uv_async_t *wake)
     struct worker *worker = wake->data;
     struct order  *order;
     begin_worker(worker);
-    while ((order = take_order(worker)))
+    while ((order = orders_take(&worker->orders)))
         carry_out(worker, order);
 }
 
@@ -396,12 +218,9 @@ static void copy_tcp_stats(struct worker *worker)
 
 static void look_at_listeners(struct worker *worker)
 {
-    uint64_t drops = worker->drops_before;
-    LIST_EACH (item, next, &worker->listeners)
-        drops += udp_listen_read_stats(CONTAINER_OF(item, struct listener, link)->udp)->kernel_dropped;
-    atomic_store_explicit(&worker->kernel_drops, drops, memory_order_relaxed);
+    doors_look(&worker->doors, worker->now);
+    atomic_store_explicit(&worker->kernel_drops, doors_drops(&worker->doors), memory_order_relaxed);
     copy_tcp_stats(worker);
-    sweep_listeners(worker);
 }
 
 /* A stranger must not fill the log: a line a minute, whoever it names. */
@@ -421,11 +240,10 @@ static void on_before_sleep(uv_prepare_t *prepare)
     if (worker->now - atomic_load_explicit(&worker->pulse, memory_order_relaxed) >= PULSE_EVERY) {
         atomic_store_explicit(&worker->pulse, worker->now, memory_order_relaxed);
         look_at_listeners(worker);
-        listen_again(worker);
         tell_limited(worker);
     }
-    msec_t due = msec_min(engine_next(worker->engine), worker->now + PULSE_EVERY);
-    if (worker->stopping && may_end(worker)) {
+    msec_t due = msec_min(msec_min(engine_next(worker->engine), worker->stop_at), worker->now + PULSE_EVERY);
+    if (worker->stop_at != MSEC_NEVER && may_end(worker)) {
         uv_stop(&worker->loop);
         due = worker->now;
     }
@@ -452,14 +270,8 @@ static void wind_up(struct worker *worker)
     look_at_listeners(worker);
     tcp_listen_close(worker->tcp);
     outlet_close(&worker->outlet);
-    LIST_EACH (item, next, &worker->listeners) {
-        struct listener *listener = CONTAINER_OF(item, struct listener, link);
-        leave_listener(listener);
-        free_listener(listener);
-    }
-    pthread_mutex_lock(&worker->lock);
-    worker->deaf = true;
-    pthread_mutex_unlock(&worker->lock);
+    doors_close(&worker->doors);
+    orders_close(&worker->orders);
     uv_close((uv_handle_t *) &worker->wake, NULL);
     uv_close((uv_handle_t *) &worker->timer, NULL);
     uv_close((uv_handle_t *) &worker->before_sleep, NULL);
@@ -499,13 +311,13 @@ struct worker *worker_start(const struct worker_options *options)
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
         return NULL;
-    worker->orders_end = &worker->orders;
-    worker->keeper     = options->keeper;
-    worker->pace       = options->shared.pace;
-    worker->now        = clock_now();
-    worker->pulse      = worker->now;
-    list_init(&worker->listeners);
-    pthread_mutex_init(&worker->lock, NULL);
+    worker->keeper  = options->keeper;
+    worker->stop_at = MSEC_NEVER;
+    worker->pace    = options->shared.pace;
+    worker->now     = clock_now();
+    worker->pulse   = worker->now;
+    doors_init(&worker->doors);
+    orders_init(&worker->orders, &worker->wake);
     if (uv_loop_init(&worker->loop) != 0)
         goto no_loop;
     init_handles(worker);
@@ -527,9 +339,14 @@ struct worker *worker_start(const struct worker_options *options)
                                            .exempt      = is_exempt};
     worker->outlet                      = (struct outlet){
                              .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
-    worker->ring   = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
-    worker->engine = engine_create(&engine);
-    worker->tcp    = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
+    worker->ring          = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
+    worker->engine        = engine_create(&engine);
+    worker->tcp           = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
+    worker->doors.loop    = &worker->loop;
+    worker->doors.tcp     = worker->tcp;
+    worker->doors.handle  = on_udp;
+    worker->doors.begin   = begin;
+    worker->doors.context = worker;
     if (!worker->ring || !worker->engine || !worker->tcp ||
         !outlet_open(&worker->outlet, &worker->loop, engine_rng(worker->engine), options->share.sockets, begin_outlet))
         goto no_parts;
@@ -546,12 +363,15 @@ no_parts:
     uv_loop_close(&worker->loop);
 no_loop:
     ring_destroy(worker->ring);
-    pthread_mutex_destroy(&worker->lock);
+    orders_fini(&worker->orders);
     free(worker);
     return NULL;
 }
 
-void worker_stop(struct worker *worker) { insist(worker, &(struct order){.kind = ORDER_STOP}); }
+void worker_stop(struct worker *worker, enum worker_end end)
+{
+    orders_give(&worker->orders, &(struct order){.kind = ORDER_STOP, .end = end});
+}
 
 bool worker_has_ended(struct worker *worker) { return atomic_load(&worker->ended); }
 
@@ -562,12 +382,9 @@ uint64_t worker_join(struct worker *worker, struct counters *sum)
 #define COUNTER(symbol, help) atomic_fetch_add(&sum->symbol, atomic_load(&counters->symbol));
 #include "query/counters.def"
 #undef COUNTER
-    struct order *order;
-    while ((order = take_order(worker)))
-        drop_order(order);
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);
-    pthread_mutex_destroy(&worker->lock);
+    orders_fini(&worker->orders);
     uint64_t drops = worker_kernel_drops(worker);
     free(worker);
     return drops;

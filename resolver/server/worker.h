@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "query/engine.h"
 #include "server/descriptors.h"
+#include "server/orders.h"
 
 #include <uv.h>
 
@@ -29,12 +30,15 @@ struct worker *worker_start(const struct worker_options *options);
  * worker cannot listen on for now waits with it, its queries in the sockets' queues. */
 /* Takes both, from net's bind functions; -1: none. */
 void worker_listen(struct worker *worker, const struct address *address, int udp, int tcp);
+/* Serves what lies in the queues of the two (-1: none), of which it takes one or both, and leaves them. */
+void worker_drain(struct worker *worker, int udp, int tcp);
 void worker_leave(struct worker *worker, const struct address *address);
 void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a reference of its own */
 
-/* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end, of which the keeper is woken;
+/* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end, of which the keeper is woken
+ * (who is still waiting then gets a stale answer or SERVFAIL); it may be told again that it has less time.
  * worker_join() waits for it and frees; what it counted is added to `sum`, and its kernel drops are returned. */
-void     worker_stop(struct worker *worker);
+void     worker_stop(struct worker *worker, enum worker_end end);
 bool     worker_has_ended(struct worker *worker); /* worker_join() will not wait; there are no further observations */
 uint64_t worker_join(struct worker *worker, struct counters *sum);
 

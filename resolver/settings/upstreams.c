@@ -8,6 +8,7 @@
 #include "settings/source.h"
 
 #include <ctype.h>
+#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,16 +26,47 @@ static bool is_unspecified(const struct address *address)
     return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
 }
 
+/* A scope says something of a link-local address only. */
+static bool same_host(const struct address *a, const struct address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_INET)
+        return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+    return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr) &&
+           (!IN6_IS_ADDR_LINKLOCAL(&a->in6.sin6_addr) || a->in6.sin6_scope_id == b->in6.sin6_scope_id);
+}
+
+/* Whether the machine has that address itself. Where it does not tell, only what every machine has is known. */
+static bool is_here(const struct address *address)
+{
+    struct ifaddrs *list  = NULL;
+    bool            found = address_is_loopback(address);
+    if (found || getifaddrs(&list) != 0)
+        return found;
+    for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
+        struct address own = {.len = 0};
+        if (!entry->ifa_addr || entry->ifa_addr->sa_family != address->any.sa_family)
+            continue;
+        own.len = address->len;
+        memcpy(&own.any, entry->ifa_addr, address->len);
+        found = same_host(&own, address);
+    }
+    freeifaddrs(list);
+    return found;
+}
+
 /* True if a query sent to `address` would come back to us: one of the listeners has it, or listens on all addresses of
- * its family while it is a loopback one. */
+ * its family while the machine has it. Another port is somebody else's. */
 static bool is_own(const struct settings *settings, const struct address *address)
 {
     for (size_t i = 0; i < settings->listen_count; i++) {
         const struct address *listen = &settings->listen[i];
-        if (address_equal(listen, address))
+        if (address_port(listen) != address_port(address))
+            continue;
+        if (same_host(listen, address))
             return true;
-        if (is_unspecified(listen) && address_is_loopback(address) && address_port(listen) == address_port(address) &&
-            listen->any.sa_family == address->any.sa_family)
+        if (is_unspecified(listen) && listen->any.sa_family == address->any.sa_family && is_here(address))
             return true;
     }
     return false;

@@ -79,11 +79,19 @@ int disk_write(int file, struct view bytes, uint64_t offset)
 
 int disk_create(int directory, const char *name, int *ret_file)
 {
-    char temporary[DISK_NAME_MAX];
+    static const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    char             temporary[DISK_NAME_MAX];
+
+    int error;
 
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
-    *ret_file = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    return *ret_file < 0 ? -errno : 0;
+    *ret_file = openat(directory, temporary, flags, FILE_MODE);
+    error     = *ret_file < 0 ? -errno : 0;
+    if (error == -EACCES && unlinkat(directory, temporary, 0) == 0) { /* another user's, from before */
+        *ret_file = openat(directory, temporary, flags, FILE_MODE);
+        error     = *ret_file < 0 ? -errno : 0;
+    }
+    return error;
 }
 
 void disk_discard(int directory, const char *name, int file)

@@ -5,9 +5,15 @@
  */
 #include "store/home.h"
 
+#include "store/disk.h"
+
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +24,138 @@
 enum {
     DIRECTORY_MODE = 0750,
     LOCK_MODE      = 0640,
+    USER_TEXT_MAX  = 40,
 };
+
+#define LOCK "lock"
+
+/* ---- why not ---- */
+
+static int say(char *ret_why, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int say(char *ret_why, int error, const char *format, ...)
+{
+    va_list arguments;
+
+    if (ret_why != NULL) {
+        va_start(arguments, format);
+        vsnprintf(ret_why, STORE_WHY_MAX, format, arguments);
+        va_end(arguments);
+    }
+    return -error;
+}
+
+static const char *user_text(uid_t user, char text[USER_TEXT_MAX])
+{
+    const struct passwd *entry = getpwuid(user);
+
+    if (entry != NULL)
+        snprintf(text, USER_TEXT_MAX, "%s", entry->pw_name);
+    else
+        snprintf(text, USER_TEXT_MAX, "user %u", (unsigned) user);
+    return text;
+}
+
+int home_explain(int directory, const char *path, const char *name, int error, char *ret_why)
+{
+    const char *slash = name != NULL ? "/" : "", *file = name != NULL ? name : "";
+    char        owner[USER_TEXT_MAX], ours[USER_TEXT_MAX];
+    struct stat status;
+    bool        known = ret_why != NULL &&
+                 (name != NULL ? fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) : stat(path, &status)) == 0;
+
+    if (known && (error == EACCES || error == EPERM) && status.st_uid != geteuid())
+        return say(ret_why, error, "%s%s%s belongs to %s, and bywayd runs as %s: chown it", path, slash, file,
+                   user_text(status.st_uid, owner), user_text(geteuid(), ours));
+    if (known && name != NULL && !S_ISREG(status.st_mode))
+        return say(ret_why, error, "%s/%s is no regular file", path, name);
+    return say(ret_why, error, "cannot use %s%s%s: %s", path, slash, file, strerror(error));
+}
+
+/* ---- whose files are there ---- */
+
+static bool is_set_aside(const char *name, const char *of)
+{
+    static const char mark[] = ".bad-";
+    size_t            len    = strlen(of);
+
+    return strncmp(name, of, len) == 0 && strncmp(name + len, mark, strlen(mark)) == 0 &&
+           isdigit((unsigned char) name[len + strlen(mark)]);
+}
+
+/* Ours, or what a file system has of its own. */
+static bool is_expected(const char *name)
+{
+    static const char *const names[]   = {".",  "..",         "lost+found",         DISK_SNAPSHOT,
+                                          LOCK, DISK_JOURNAL, DISK_SNAPSHOT ".tmp", DISK_JOURNAL ".tmp"};
+    static const char        removed[] = ".nfs"; /* what NFS makes of a file that was removed while it was open */
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return is_set_aside(name, DISK_SNAPSHOT) || is_set_aside(name, DISK_JOURNAL) ||
+           strncmp(name, removed, strlen(removed)) == 0;
+}
+
+static DIR *open_list(int directory)
+{
+    int  copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+
+    if (list == NULL && copy >= 0)
+        close(copy);
+    return list;
+}
+
+/* A directory that was named by mistake must not be taken over. */
+static int refuse_strangers(int directory, const char *path, char *ret_why)
+{
+    DIR           *list = open_list(directory);
+    struct dirent *entry;
+    int            error = 0;
+
+    if (list == NULL)
+        return home_explain(directory, path, NULL, errno, ret_why);
+    while (error == 0 && (entry = readdir(list)) != NULL)
+        if (!is_expected(entry->d_name))
+            error = say(ret_why, ENOTEMPTY, "%s has files of others (%s): it must be a directory for bywayd alone",
+                        path, entry->d_name);
+    closedir(list);
+    return error;
+}
+
+/* By the open file, which nobody can exchange meanwhile; one that has another name elsewhere may be somebody's. */
+static void give_file(int directory, const char *name, const struct store_owner *owner)
+{
+    int         file = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (file < 0)
+        return;
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == 0 && status.st_nlink == 1)
+        (void) fchownat(file, "", owner->user, owner->group, AT_EMPTY_PATH);
+    close(file);
+}
+
+/* What root has made, when an earlier start was root's or just now. What cannot be given is found when it is used. A
+ * directory behind a symbolic link may be anybody's, and stays his. */
+static void give(int directory, const char *path, const struct store_owner *owner)
+{
+    DIR           *list = open_list(directory);
+    struct dirent *entry;
+    struct stat    status, link;
+
+    if (fstat(directory, &status) == 0 && lstat(path, &link) == 0 && S_ISDIR(link.st_mode) && status.st_uid == 0 &&
+        (status.st_mode & S_IWOTH) == 0)
+        (void) fchown(directory, owner->user, owner->group);
+    while (list != NULL && (entry = readdir(list)) != NULL)
+        if (strcmp(entry->d_name, "lost+found") != 0)
+            give_file(directory, entry->d_name, owner);
+    if (list != NULL)
+        closedir(list);
+}
+
+/* ---- the locks ---- */
 
 static int take_record(int file, short type)
 {
@@ -29,65 +166,103 @@ static int take_record(int file, short type)
     return errno == EAGAIN || errno == EACCES ? -EWOULDBLOCK : -errno;
 }
 
-static int holder(int file)
+static int say_held(int directory, const char *path, char *ret_why)
 {
-    struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock held  = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int          file  = openat(directory, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool         known = file >= 0 && fcntl(file, F_GETLK, &held) == 0 && held.l_type != F_UNLCK && held.l_pid > 0;
 
-    return file >= 0 && fcntl(file, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK ? wanted.l_pid : 0;
+    if (file >= 0)
+        close(file);
+    if (known)
+        return say(ret_why, EWOULDBLOCK, "another bywayd (process %d) uses %s", (int) held.l_pid, path);
+    return say(ret_why, EWOULDBLOCK, "another bywayd uses %s", path);
 }
 
-/* *ret_lock is -1 where there is none, and none can be made. */
-static int take_both(int directory, int *ret_lock, int *ret_pid)
+/* `alone`: nobody else has the directory, so one of another user, from before, can be replaced. */
+static int open_lock(int directory, bool alone, int *ret_lock)
 {
-    short type  = F_WRLCK;
-    int   error = 0, lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+    static const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    int              error;
 
-    if (lock < 0 && errno == EROFS) { /* what is there must still be read */
-        type = F_RDLCK;
-        lock = openat(directory, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    *ret_lock = openat(directory, LOCK, flags, LOCK_MODE);
+    error     = *ret_lock < 0 ? -errno : 0;
+    if (error == -EACCES && alone && unlinkat(directory, LOCK, 0) == 0) {
+        *ret_lock = openat(directory, LOCK, flags | O_EXCL, LOCK_MODE);
+        error     = *ret_lock < 0 ? -errno : 0;
     }
-    if (lock < 0 && (type == F_WRLCK || errno != ENOENT))
-        return -errno;
-    if (lock >= 0)
-        error = take_record(lock, type);
-    if (error == 0 && flock(directory, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        error = -EWOULDBLOCK;
-    if (error == -EWOULDBLOCK)
-        *ret_pid = holder(lock);
-    if (error < 0 && lock >= 0)
-        close(lock);
-    *ret_lock = lock;
     return error;
 }
 
-static int open_both(const char *path, int *ret_directory, int *ret_lock, int *ret_pid)
+/* *ret_lock is -1 where there is none, and none can be made. */
+static int take_lock(int directory, bool alone, int *ret_lock)
+{
+    short type  = F_WRLCK;
+    int   error = open_lock(directory, alone, ret_lock);
+
+    if (error == -EROFS) { /* what is there must still be read */
+        type      = F_RDLCK;
+        *ret_lock = openat(directory, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        error     = *ret_lock < 0 && errno != ENOENT ? -errno : 0;
+    }
+    if (error == 0 && *ret_lock >= 0)
+        error = take_record(*ret_lock, type);
+    if (error < 0 && *ret_lock >= 0)
+        close(*ret_lock);
+    return error;
+}
+
+/* ---- the directory ---- */
+
+static int take(int directory, const char *path, char *ret_why, int *ret_lock)
+{
+    bool alone = flock(directory, LOCK_EX | LOCK_NB) == 0;
+    int  error;
+
+    if (!alone && errno == EWOULDBLOCK)
+        return say_held(directory, path, ret_why);
+    error = refuse_strangers(directory, path, ret_why);
+    if (error < 0)
+        return error;
+    error = take_lock(directory, alone, ret_lock);
+    if (error == -EWOULDBLOCK)
+        return say_held(directory, path, ret_why);
+    if (error < 0)
+        return home_explain(directory, path, faccessat(directory, LOCK, F_OK, 0) == 0 ? LOCK : NULL, -error, ret_why);
+    return 0;
+}
+
+static int open_both(const char *path, const struct store_owner *owner, char *ret_why, int *ret_directory,
+                     int *ret_lock)
 {
     int directory, error;
 
     if (mkdir(path, DIRECTORY_MODE) < 0 && errno != EEXIST && errno != EROFS)
-        return -errno;
+        return say(ret_why, errno, "cannot make %s: %s", path, strerror(errno));
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
-        return -errno;
-    error = take_both(directory, ret_lock, ret_pid);
-    if (error < 0)
+        return home_explain(-1, path, NULL, errno, ret_why);
+    error = take(directory, path, ret_why, ret_lock);
+    if (error < 0) {
         close(directory);
-    else
-        *ret_directory = directory;
-    return error;
+        return error;
+    }
+    if (owner != NULL)
+        give(directory, path, owner);
+    *ret_directory = directory;
+    return 0;
 }
 
-int home_open(const char *path, int *ret_pid, struct home **ret)
+int home_open(const char *path, const struct store_owner *owner, char *ret_why, struct home **ret)
 {
     size_t       size = strlen(path) + 1;
     struct home *home = malloc(sizeof(*home) + size);
     int          error;
 
-    *ret_pid = 0;
     if (home == NULL)
-        return -ENOMEM;
+        return say(ret_why, ENOMEM, "out of memory");
     memcpy(home->path, path, size);
-    error = open_both(path, &home->directory, &home->lock, ret_pid);
+    error = open_both(path, owner, ret_why, &home->directory, &home->lock);
     if (error < 0)
         free(home);
     else
@@ -102,6 +277,16 @@ static bool is_file(int file, const struct stat *status)
     return fstat(file, &ours) == 0 && ours.st_dev == status->st_dev && ours.st_ino == status->st_ino;
 }
 
+int home_check(const struct home *home, char *ret_why)
+{
+    struct stat status;
+
+    if (stat(home->path, &status) < 0 ||
+        (faccessat(home->directory, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0 && errno != EROFS))
+        return home_explain(home->directory, home->path, NULL, errno, ret_why);
+    return 0;
+}
+
 static void close_both(const struct home *home)
 {
     close(home->directory);
@@ -112,12 +297,12 @@ static void close_both(const struct home *home)
 int home_find(struct home *home, bool *ret_moved)
 {
     struct stat status;
-    int         directory = -1, lock = -1, pid, error;
+    int         directory = -1, lock = -1, error;
 
     *ret_moved = false;
     if (stat(home->path, &status) == 0 && is_file(home->directory, &status))
         return 0;
-    error = open_both(home->path, &directory, &lock, &pid);
+    error = open_both(home->path, NULL, NULL, &directory, &lock);
     if (error < 0)
         return error;
     close_both(home);

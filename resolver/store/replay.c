@@ -9,6 +9,8 @@
  *   a record that the owner     of a newer version: set aside with a report, before a snapshot without it takes its
  *   does not understand         place; the other records are kept
  *   anything else               set aside with a report; the records before the damage are kept
+ *
+ * A file that cannot be read says nothing of what it holds: that is an error, and the file stays where it is.
  */
 #include "store/replay.h"
 
@@ -44,7 +46,7 @@ static void report(const struct replay *replay, const char *name, const char *fa
 static bool set_aside(const struct replay *replay, const char *name, const char *fault)
 {
     char kept[DISK_NAME_MAX], consequence[REPORT_MAX / 2];
-    int  error = disk_set_aside(replay->directory, name, kept);
+    int  error = disk_set_aside(replay->home->directory, name, kept);
 
     if (error < 0)
         snprintf(consequence, sizeof(consequence), "setting it aside failed: %s", strerror(-error));
@@ -54,13 +56,15 @@ static bool set_aside(const struct replay *replay, const char *name, const char 
     return error < 0;
 }
 
-/* -ENOMEM. True in *ret_set_aside as from set_aside(). */
+/* True in *ret_set_aside as from set_aside(). */
 static int find(const struct replay *replay, struct found *found, enum journal_kind kind, bool *ret_set_aside)
 {
-    int error = disk_read(replay->directory, found->name, &found->bytes);
+    int error = disk_read(replay->home->directory, found->name, &found->bytes);
 
-    if (error == -ENOENT || error == -ENOMEM)
-        return error == -ENOMEM ? error : 0;
+    if (error == -ENOENT)
+        return 0;
+    if (error < 0 && error != -EFBIG)
+        return home_explain(replay->home->directory, replay->home->path, found->name, -error, replay->why);
     found->exists = true;
     if (error < 0)
         *ret_set_aside = set_aside(replay, found->name, strerror(-error));

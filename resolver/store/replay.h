@@ -5,15 +5,17 @@
 #ifndef STORE_REPLAY_H
 #define STORE_REPLAY_H
 
+#include "store/home.h"
 #include "store/journal.h"
 #include "store/store.h"
 
 struct replay {
     /* inputs */
-    int             directory;
-    store_record_fn each;
-    store_report_fn report;
-    void           *context;
+    const struct home *home;
+    store_record_fn    each;
+    store_report_fn    report;
+    void              *context;
+    char              *why; /* takes the reason of a failure, STORE_WHY_MAX bytes */
 
     /* results */
     size_t   records;
@@ -24,7 +26,7 @@ struct replay {
     bool     set_aside_snapshot, set_aside_journal; /* could not be done, and must be before they are replaced */
 };
 
-/* -ENOMEM; whatever is found in the files is no error. */
+/* -errno, with `why`: a file could not be read. Whatever is found in the files is no error. */
 int replay_run(struct replay *replay);
 
 #endif

@@ -116,6 +116,13 @@ static bool take_mail(struct scribe *scribe, bool last, struct buffer *ret, uint
     return ret->len > 0;
 }
 
+/* There is a journal whose records a start would replay. Once the snapshot may have replaced the old one, what is
+ * appended there is lost, although it is written. */
+static bool may_append(const struct scribe_job *job)
+{
+    return job->append_error == 0 && (job->new_journal >= 0 || (job->journal >= 0 && !job->replaced));
+}
+
 /* Appends what has come, and keeps it for the snapshot that is being written; the last mail comes after that. */
 static void read_mail(struct scribe *scribe, struct scribe_job *job, bool last)
 {
@@ -126,7 +133,7 @@ static void read_mail(struct scribe *scribe, struct scribe_job *job, bool last)
         return;
     if (!take_mail(scribe, last, &frames, &appended))
         return;
-    if ((job->new_journal >= 0 || job->journal >= 0) && job->append_error == 0)
+    if (may_append(job))
         job->append_error = append(scribe, job, &frames, appended);
     if (!last) {
         scribe->tail_appended = appended;

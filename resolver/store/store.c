@@ -82,15 +82,17 @@ struct store {
     struct store_stats stats;
 };
 
-int store_lock(const char *directory, int *ret_pid, struct store **ret)
+int store_lock(const char *directory, const struct store_owner *owner, char *ret_why, struct store **ret)
 {
     struct store *store = calloc(1, sizeof(*store));
     int           error;
 
-    if (store == NULL)
+    if (store == NULL) {
+        snprintf(ret_why, STORE_WHY_MAX, "out of memory");
         return -ENOMEM;
+    }
     store->journal = -1;
-    error          = home_open(directory, ret_pid, &store->home);
+    error          = home_open(directory, owner, ret_why, &store->home);
     if (error < 0) {
         free(store);
         return error;
@@ -99,14 +101,17 @@ int store_lock(const char *directory, int *ret_pid, struct store **ret)
     return 0;
 }
 
-int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, size_t *ret_records)
+int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, char *ret_why,
+                 size_t *ret_records)
 {
     int error;
 
     assert(store->state == STORE_LOCKED);
     store->found =
-        (struct replay){.directory = store->home->directory, .each = each, .report = report, .context = context};
-    error = replay_run(&store->found);
+        (struct replay){.home = store->home, .each = each, .report = report, .context = context, .why = ret_why};
+    error = home_check(store->home, ret_why);
+    if (error == 0)
+        error = replay_run(&store->found);
     if (error < 0)
         return error;
     store->state = STORE_REPLAYED;

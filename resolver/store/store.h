@@ -5,8 +5,8 @@
  * Directory: locked while open, and so is `lock` in it, `snapshot`, `journal`. Both files: a header {magic
  * "byway", kind, version, generation}, then records {length u32, crc32c u32, bytes}. A journal is replayed on the
  * snapshot of the same generation; a torn tail is cut off silently (that is what a crash leaves), anything else that is
- * wrong sets the file aside as NAME.bad-N with a report, keeping the records before it; so does a record that the owner
- * does not understand, for the next snapshot will lack it. Formats: docs/state.md.
+ * wrong with its content sets the file aside as NAME.bad-N with a report, keeping the records before it; so does a
+ * record that the owner does not understand, for the next snapshot will lack it. Formats: docs/state.md.
  *
  * Writing happens on a thread of its own: a slow, full, read-only or hanging disk never blocks the caller. While the
  * disk fails nothing is queued: the owner still has everything, and a whole snapshot is written as soon as the disk
@@ -19,6 +19,7 @@
 
 #include "base/types.h"
 
+#include <sys/types.h>
 #include <uv.h>
 
 struct store;
@@ -26,13 +27,28 @@ struct store;
 typedef void (*store_report_fn)(void *context, const char *text);   /* warnings, one line */
 typedef bool (*store_record_fn)(void *context, struct view record); /* false: it is not understood */
 
-/* Takes the lock only; nothing else is read. -EWOULDBLOCK: another process holds it (its pid in *ret_pid where known).
- * -errno otherwise. Creates the directory (0750) if it is missing. */
-int store_lock(const char *directory, int *ret_pid, struct store **ret);
+/* The user that the process will become. */
+struct store_owner {
+    uid_t user;
+    gid_t group;
+};
+
+enum {
+    STORE_WHY_MAX = 384 /* bytes of a sentence for the operator, which names the file */
+};
+
+/* Takes the lock, before anything else is touched; nothing is read. Creates the directory (0750) if it is missing. It
+ * must be for bywayd alone: files of others in it are an error, and nothing is changed. `owner`, NULL but for root:
+ * what root has made there becomes his. -EWOULDBLOCK: another process has it; -errno otherwise; `ret_why`
+ * (STORE_WHY_MAX bytes) says what is wrong. */
+int store_lock(const char *directory, const struct store_owner *owner, char *ret_why, struct store **ret);
 
 /* Hands every surviving record, oldest first, to `each`; a file with one that is not understood is set aside as well.
- * Never fails for what it finds; *ret_records counts. Blocking; used once, before the loop runs. -ENOMEM. */
-int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, size_t *ret_records);
+ * Never fails for what it finds in the files; *ret_records counts. Blocking; used once, before the loop runs, by the
+ * user that will write. -errno: a file, or the directory, is there and cannot be used, with `ret_why` as above; nothing
+ * is changed. */
+int store_replay(struct store *store, store_record_fn each, store_report_fn report, void *context, char *ret_why,
+                 size_t *ret_records);
 
 /* Gives all current records to the snapshot writer by calling store_snapshot_add() for each; called on the loop's
  * thread when a compaction is due, and by store_close(). It must not call store_append(). */

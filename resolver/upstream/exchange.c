@@ -126,6 +126,20 @@ static enum exchange_step on_unsound(struct exchange *exchange, enum transport t
     return finish(exchange, OUTCOME_MALFORMED);
 }
 
+/* It has the id and is no reply to this question. Over TCP, of another question, it is not the upstream's opinion of
+ * this one, for which the socket still has its time. */
+static enum exchange_step on_other(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now,
+                                   const struct message *message)
+{
+    bool late  = exchange->doubted && now >= exchange->doubted + EXCHANGE_DOUBTFUL;
+    bool other = message->has_question || !(message->flags & FLAG_QR);
+    if (transport == TRANSPORT_UDP || !exchange->listens || late || !other)
+        return on_unsound(exchange, transport, rng, now);
+    count_ignored(exchange);
+    exchange->tcp_over = true;
+    return EXCHANGE_IGNORE;
+}
+
 static enum exchange_step on_cut(struct exchange *exchange, struct rng *rng) /* [2] */
 {
     exchange->listens = false;
@@ -234,7 +248,7 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport 
     if (ret_message->id != exchange->id)
         return on_stray(exchange, transport, rng, now);
     if (!is_reply(exchange, ret_message))
-        return on_unsound(exchange, transport, rng, now);
+        return on_other(exchange, transport, rng, now, ret_message);
     if (!parsed && ret_message->flags & FLAG_TC && transport == TRANSPORT_UDP) /* in the middle of a record */
         return on_cut(exchange, rng);
     if (!parsed || !is_in_case(exchange, transport, ret_message, now))
@@ -269,7 +283,7 @@ bool exchange_on_unreachable(struct exchange *exchange, enum transport transport
 {
     if (transport == TRANSPORT_UDP && sent) {
         exchange->hinted = true;
-        server_on_hint(exchange->server);
+        server_on_hint(exchange->server, now);
         if (server_health(exchange->server) != HEALTH_DOWN)
             return false;
     } else {

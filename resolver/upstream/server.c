@@ -106,8 +106,6 @@ void server_on_unreachable(struct server *server, enum transport transport, msec
         server_suspect(server);
 }
 
-void server_on_hint(struct server *server) { COUNT(server->hints); }
-
 void server_on_outdone(struct server *server)
 {
     COUNT(server->beaten);
@@ -143,6 +141,13 @@ static bool take_turn(_Atomic int64_t *last, msec_t every, msec_t now)
     int64_t before = atomic_load_explicit(last, memory_order_relaxed);
     return (before == 0 || now - before >= every) &&
            atomic_compare_exchange_strong_explicit(last, &before, now, memory_order_relaxed, memory_order_relaxed);
+}
+
+void server_on_hint(struct server *server, msec_t now)
+{
+    COUNT(server->hints);
+    if (take_turn(&server->hinted, SERVER_HINT_EVERY, now))
+        server_suspect(server);
 }
 
 bool server_take_copy(struct server *server, msec_t now)

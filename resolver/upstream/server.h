@@ -40,6 +40,7 @@ enum {
     SERVER_OUTDONE        = 3,      /* questions in a row; one or two may be odd names */
     SERVER_COPY_EVERY     = 2000,   /* ms between copies to a server that is down or outdone */
     SERVER_LADDER_EVERY   = 1000,   /* ms between silent questions that are asked in every form */
+    SERVER_HINT_EVERY     = 5000,   /* ms between probes because of ICMP */
     SERVER_TCP_RETRY      = 10000,  /* ms after a TCP failure during which another upstream is asked as well */
     SERVER_CASE_LOST      = 3,      /* replies in another letter case, in a row, until case is no longer mixed … */
     SERVER_CASE_RETRY     = 600000, /* … for so many ms */
@@ -64,7 +65,7 @@ struct server {
     _Atomic int64_t  last_answer, last_failure; /* msec_t of the caller's clock; 0: never */
     _Atomic int64_t  tcp_failed;                /* msec_t; 0: never */
     _Atomic int64_t  edns_seen;                 /* msec_t of the last reply with OPT; 0: never */
-    _Atomic int64_t  copied, laddered;          /* msec_t of the last copy, of the last silent one in every form */
+    _Atomic int64_t  copied, laddered, hinted;  /* msec_t of the last copy, silent one in every form, probe for ICMP */
     _Atomic unsigned case_lost;                 /* replies in another case in a row */
     _Atomic int64_t  case_off;                  /* msec_t since when case is not mixed; 0: it is */
 
@@ -109,8 +110,8 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome);
 /* The system would not send it, or a TCP connection was refused or broke twice. */
 void server_on_unreachable(struct server *server, enum transport transport, msec_t now);
-/* ICMP says that nobody is there, which anybody can forge: counted, no more. */
-void server_on_hint(struct server *server);
+/* ICMP says that nobody is there, which anybody can forge: now and then a probe looks. */
+void server_on_hint(struct server *server, msec_t now);
 /* It failed, or was silent, where another server of its group has answered the same question. */
 void server_on_outdone(struct server *server);
 /* A reply had OPT. */

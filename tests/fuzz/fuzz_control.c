@@ -87,7 +87,8 @@ static void open_socket(void)
     atexit(remove_directory);
     snprintf(path, sizeof(path), "%s/socket", directory);
     CHECK(uv_loop_init(&daemon_.loop) == 0);
-    int fd = control_bind(path, (gid_t) -1);
+    int given;
+    int fd = control_bind(path, (gid_t) -1, &given);
     CHECK(fd >= 0);
     daemon_.control = control_start(
         &daemon_.loop, fd, &(struct control_options){.methods = commands, .group = (gid_t) -1, .context = &daemon_});

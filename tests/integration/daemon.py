@@ -88,6 +88,7 @@ class Daemon:
         self.set(config or {})
         self.process = None
         self.extra = {}  # environment
+        self.pass_fds = ()
         limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.program = [*limit, program("bywayd")]
         self._notify = None
@@ -130,7 +131,7 @@ class Daemon:
         threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*self.program, "-c", str(self.path), *arguments],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.pass_fds,
                                             env=environment(NOTIFY_SOCKET=str(path), **self.extra))
         return self.process
 

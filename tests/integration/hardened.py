@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""hardened.py UNIT PROGRAM [ARGUMENT ...]: runs the program as nobody, under the system calls that the unit leaves to
-its service (systemd.exec(5)). systemd would answer others with an error; here they kill, so that a test sees each. Ends
-with 77 where the kernel has no such filters."""
+"""hardened.py UNIT PROGRAM [ARGUMENT ...]: runs the program as nobody, with the capabilities, groups and system calls
+that the unit leaves to its service (systemd.exec(5)). systemd would answer other calls with an error; here they kill, so
+that a test sees each. Ends with 77 where the kernel has no such filters."""
 
 import ctypes
 import os
@@ -12,10 +12,9 @@ import sys
 
 KILL, ALLOW, ENOSYS = 0x80000000, 0x7FFF0000, 0x00050000 | 38
 EQUAL, MASKED = 4, 7  # enum scmp_compare
-NOBODY = 65534
 NAMESPACES = 0x7E020080  # CLONE_NEW*
 WRITE, EXECUTE = 2, 4  # PROT_*
-FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
+FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 # What these options take away, as far as it is a call as a whole.
 TAKES = {"ProtectClock": "@clock", "ProtectKernelModules": "@module", "ProtectKernelLogs": "syslog", "PrivateDevices": "@raw-io",
          "ProtectHostname": "sethostname setdomainname", "LockPersonality": "personality",
@@ -69,10 +68,19 @@ def load(options):
         sys.exit(77)
 
 
+def become_nobody(unit):
+    """Comes back here, as nobody."""
+    capabilities = "-all" + "".join(f",+{name[len('CAP_'):].lower()}" for name in unit["AmbientCapabilities"].split())
+    groups = unit.get("SupplementaryGroups", "").split()
+    os.execvp("setpriv", ["setpriv", "--reuid=nobody", "--regid=nogroup",
+                          f"--groups={','.join(groups)}" if groups else "--clear-groups", "--no-new-privs",
+                          f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", f"--bounding-set={capabilities}",
+                          sys.executable, *sys.argv])
+
+
 if __name__ == "__main__":
-    unit = dict(re.findall(r"^(\w+)=(.*)$", pathlib.Path(sys.argv[1]).read_text(), re.MULTILINE))
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    load(unit)
+    service = dict(re.findall(r"^(\w+)=(.*)$", pathlib.Path(sys.argv[1]).read_text(), re.MULTILINE))
+    if os.geteuid() == 0:
+        become_nobody(service)
+    load(service)
     os.execvp(sys.argv[2], sys.argv[2:])

@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pathlib
+import pwd
 import re
 import socket
 import stat
@@ -15,7 +16,7 @@ import time
 import pytest
 
 from conftest import DOMESTIC
-from daemon import has_sanitizers, program, run, wait_for
+from daemon import Daemon, has_sanitizers, program, run, wait_for
 from upstream import Servfail
 
 PARSE, INVALID, UNKNOWN, PARAMS, FAILED, DENIED, NOT_FOUND = -32700, -32600, -32601, -32602, -32000, -32001, -32002
@@ -339,6 +340,91 @@ def test_the_control_group_may_change(forwarder):
     assert code_of(as_user(call_code(daemon.socket, *PIN), 65534, group.gr_gid)) is None
     assert "denied.test." in daemon.zones()
     assert as_user(call_code(daemon.socket, *PIN), 65534, 65534).returncode != 0
+
+
+@needs_root
+def test_the_control_group_of_a_user(domestic, external):
+    """Root gives the socket to it before it becomes the user; a reload is the user's, who may not be in the group."""
+    mail, games = grp.getgrnam("mail"), grp.getgrnam("games")
+    daemon = Daemon([domestic], [external], {"user": "nobody", "control.group": "mail"})
+    os.chown(daemon.directory, pwd.getpwnam("nobody").pw_uid, -1)
+    try:
+        daemon.start()
+        assert os.stat(daemon.socket).st_gid == mail.gr_gid and stat.S_IMODE(os.stat(daemon.socket).st_mode) == 0o660
+        assert not daemon.warnings()
+        daemon.set({"control.group": "games"})
+        daemon.control("reload")
+        assert os.stat(daemon.socket).st_gid == mail.gr_gid
+        assert [line for line in daemon.warnings() if "control.group: cannot give" in line and "to games" in line]
+        assert code_of(as_user(call_code(daemon.socket, *PIN), 65534, mail.gr_gid)) is None, "it is the daemon's user"
+        assert games.gr_gid != mail.gr_gid
+    finally:
+        daemon.close()
+
+
+@needs_root
+@pytest.mark.parametrize("member", [False, True])
+def test_a_control_group_that_the_user_is_in_or_not(domestic, external, fresh, member):
+    """As a unit starts it. It serves either way; who is not in the group hears what to do."""
+    mail, nobody = grp.getgrnam("mail"), pwd.getpwnam("nobody")
+    daemon = Daemon([domestic], [external], {"control.group": "mail"})
+    os.chown(daemon.directory, nobody.pw_uid, -1)
+    groups = f"--groups={mail.gr_gid}" if member else "--clear-groups"
+    daemon.program = ["setpriv", "--reuid=nobody", f"--regid={nobody.pw_gid}", groups, *daemon.program]
+    try:
+        daemon.start()
+        assert daemon.ask(fresh("open")).rcode == "NOERROR"
+        status = os.stat(daemon.socket)
+        assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (mail.gr_gid if member else nobody.pw_gid, 0o660)
+        warned = [line for line in daemon.warnings() if "SupplementaryGroups=mail" in line]
+        assert len(warned) == (0 if member else 1)
+    finally:
+        daemon.close()
+
+
+# ---- its file ----
+
+
+def test_a_socket_file_that_was_removed(forwarder, fresh):
+    daemon = forwarder()
+    os.unlink(daemon.socket)
+    assert daemon.ctl("status").returncode == 3
+    wait_for(lambda: daemon.ctl("status").returncode == 0, 8, "it is there again", every=0.2)
+    assert stat.S_IMODE(os.stat(daemon.socket).st_mode) == 0o660
+    assert [line for line in daemon.warnings() if f"{daemon.socket} had been removed" in line]
+    daemon.control("reload")
+    assert daemon.ask(fresh("open")).rcode == "NOERROR"
+    daemon.stop()
+    assert not os.path.exists(daemon.socket)
+
+
+def test_a_directory_that_was_removed_or_locked(forwarder):
+    daemon = forwarder()
+    moved = daemon.directory / "run" / "control.sock"
+    daemon.set({"control.socket": str(moved)})
+    daemon.control("reload")
+    daemon.socket = str(moved)
+    moved.unlink()
+    moved.parent.rmdir()
+    moved.parent.write_text("in the way")
+    wait_for(lambda: [line for line in daemon.warnings() if "nobody reaches this bywayd" in line], 8, "it is said")
+    time.sleep(4)
+    assert len([line for line in daemon.warnings() if "nobody reaches this bywayd" in line]) == 1
+    moved.parent.unlink()
+    wait_for(lambda: daemon.ctl("status").returncode == 0, 8, "it is there again", every=0.2)
+
+
+def test_a_socket_file_of_another(forwarder, domestic, external):
+    """It was taken away and another one's is there: that one is left alone, at the end too."""
+    daemon = forwarder()
+    os.unlink(daemon.socket)
+    other = socket.socket(socket.AF_UNIX)
+    other.bind(daemon.socket)
+    other.listen()
+    wait_for(lambda: [line for line in daemon.warnings() if f"something else is at {daemon.socket}" in line], 8, "it is said")
+    daemon.stop()
+    assert os.path.exists(daemon.socket)
+    other.close()
 
 
 # ---- bywayctl ----

@@ -73,7 +73,7 @@ def test_it_stops_soon_with_work_under_way(forwarder, domestic, external, fresh)
     time.sleep(0.2)
     started = time.monotonic()
     daemon.stop()
-    assert time.monotonic() - started < (10 if has_sanitizers() else 6)
+    assert time.monotonic() - started < (3 if has_sanitizers() else 1.5)
 
 
 def test_an_address_that_is_taken(domestic, external):
@@ -259,6 +259,27 @@ def test_privileges_are_dropped(domestic, external, fresh):
         daemon.close()
 
 
+@needs_root
+def test_reloads_of_another_user_than_root(domestic, external, fresh):
+    """The sockets that root bound are the user's too: his may join them."""
+    daemon = Daemon([domestic], [external], {"user": "nobody", "workers": 1})
+    os.chown(daemon.directory, pwd.getpwnam("nobody").pw_uid, -1)
+    elsewhere, all_of_them = endpoint("127.0.0.2", daemon.port), endpoint("0.0.0.0", daemon.port)
+    try:
+        daemon.start()
+        for listen, workers in (([daemon.where], 3), ([all_of_them], 3), ([daemon.where, elsewhere], 3), ([elsewhere], 1),
+                                ([daemon.where], 4), ([all_of_them, daemon.where], 4), ([daemon.where], 2)):
+            daemon.set({"listen": listen, "workers": workers})
+            daemon.control("reload")
+            assert daemon.control("status")["workers"] == workers
+            for where in listen:
+                for tcp in (False, True):
+                    at = where.replace("0.0.0.0", "127.0.0.9")
+                    assert ask(at, fresh("open"), tcp=tcp).addresses == [DOMESTIC]
+    finally:
+        daemon.close()
+
+
 def port_is_free(port):
     try:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -284,3 +305,56 @@ def test_a_stall_is_not_the_upstreams_silence(forwarder, domestic, external, fre
     reply, _ = together([lambda: daemon.ask(zone, timeout=4), stall])
     assert reply.addresses == [DOMESTIC] and external.count(zone) == 0
     assert not [line for line in daemon.log().splitlines() if "is down" in line]
+
+
+def test_standard_streams_that_are_closed(domestic, external, fresh):
+    """No file of its own takes their place: the log would go there."""
+    daemon = Daemon([domestic], [external])
+    daemon.program = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *daemon.program]
+    try:
+        daemon.start()
+        assert [os.readlink(f"/proc/{daemon.process.pid}/fd/{n}") for n in range(3)] == ["/dev/null"] * 3
+        daemon.control("reload")
+        assert daemon.ask(fresh("open")).addresses == [DOMESTIC]
+    finally:
+        daemon.close()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe of another user", "socket"])
+def test_a_log_that_nobody_reads(domestic, external, fresh, kind):
+    """It stops nobody: lines are dropped, and how many is said when it flows again."""
+    daemon = Daemon([domestic], [external])
+    reader, writer = (end.detach() for end in socket.socketpair()) if kind == "socket" else os.pipe()
+    if kind == "pipe of another user" and os.geteuid() == 0:
+        user = pwd.getpwnam("nobody")
+        os.chown(daemon.directory, user.pw_uid, -1)
+        daemon.program = ["setpriv", "--reuid=nobody", f"--regid={user.pw_gid}", "--clear-groups", *daemon.program]
+    daemon.program = ["bash", "-c", f'exec "$@" 2>&{writer}', "bash", *daemon.program]
+    daemon.pass_fds = (writer,)
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    try:
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(writer, b"full\n" * 100)
+        os.set_blocking(writer, True)  # as it is inherited
+        daemon.start()
+        for _ in range(20):
+            daemon.control("reload")
+            assert daemon.ask(fresh("open")).rcode == "NOERROR"
+        daemon.hang_up()
+        heard = []
+
+        def lost():
+            with pytest.raises(BlockingIOError):
+                while True:
+                    heard.append(os.read(reader, 65536))
+            return re.search(rb"^warning (\d+) lines lost: nobody read the log$", b"".join(heard), re.M)
+        assert int(wait_for(lost, 5, "it is said", every=0.2)[1]) >= 21
+        daemon.control("reload")
+        wait_for(lambda: lost() and b"".join(heard).endswith(f"info reloaded {daemon.path}\n".encode()), 5, "it flows again")
+        daemon.stop()
+    finally:
+        daemon.close()
+        os.close(reader)
+        os.close(writer)

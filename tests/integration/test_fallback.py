@@ -183,7 +183,8 @@ def test_one_failing_domestic_upstream_is_covered_by_the_other(forwarder, domest
     assert daemon.zones(state="blocked") == {}
 
 
-def test_a_silent_second_upstream_delays_external_a_little(forwarder, domestic, second, external, fresh):
+def test_a_silent_second_upstream_has_its_patience(forwarder, domestic, second, external, fresh):
+    """It answers other questions: it may be a slow recursion. One that does not is waited for a quarter of a second."""
     daemon = forwarder(domestics=[domestic, second])
     for failing, silent in [(domestic, second), (second, domestic)] * 2:
         zone = fresh("half")
@@ -191,7 +192,7 @@ def test_a_silent_second_upstream_delays_external_a_little(forwarder, domestic, 
         silent.set(zone, Silent())
         assert daemon.ask(zone).addresses == [EXTERNAL]
         wait = gap(failing.seen(zone)[0], external.seen(zone)[0])
-        assert wait < 0.25 + quick(), wait
+        assert wait < 0.9 + quick(), wait
 
 
 def test_the_second_domestic_is_asked_before_patience_ends(forwarder, domestic, second, external, fresh):

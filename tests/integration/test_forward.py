@@ -239,12 +239,25 @@ def test_ad_ends_with_the_trust(forwarder, domestic, fresh):
     assert not daemon.ask(zone, "MX", ad=True).has("AD"), "out of the cache"
 
 
-def test_the_case_of_the_question_is_mixed_upstream(byway, shared_domestic, fresh):
+@pytest.mark.parametrize("mix", [False, True])
+def test_letter_case_is_mixed_where_that_is_wanted(forwarder, domestic, fresh, mix):
+    daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "mix_case": mix}]})
     zone = fresh("mixedcase")
     for n in range(12):
-        assert byway.ask(f"abcdefghij{n}.{zone}").addresses == [DOMESTIC]
-    spellings = {seen.qname.labels[1] for seen in shared_domestic.seen(zone)}
-    assert len(spellings) > 6, spellings
+        assert daemon.ask(f"abcdefghij{n}.{zone}").addresses == [DOMESTIC]
+    spellings = {seen.qname.labels[1] for seen in domestic.seen(zone)}
+    assert len(spellings) > 6 if mix else spellings == {zone.split(".")[0].encode()}, spellings
+
+
+def test_mixing_case_ends_and_begins_with_a_reload(forwarder, domestic, fresh):
+    daemon = forwarder({"upstreams.domestic": [str(domestic)]})
+    for mix in (True, False):
+        daemon.set({"upstreams.domestic": [{"address": str(domestic), "mix_case": mix}]})
+        daemon.control("reload")
+        zone = fresh("reloaded")
+        for n in range(12):
+            assert daemon.ask(f"abcdefghij{n}.{zone}").addresses == [DOMESTIC]
+        assert (len({seen.qname.labels[1] for seen in domestic.seen(zone)}) > 6) == mix
 
 
 def test_ids_and_ports_are_not_guessable(byway, shared_domestic, fresh):

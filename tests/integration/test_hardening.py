@@ -67,3 +67,40 @@ def test_a_life(hardened, domestic, second, fresh):
         assert not load.stop().lost
     hardened.restart()
     assert hardened.ask(f"again.{GOOD[0]}").rcode == "NOERROR"
+
+
+# ---- what is shipped ----
+
+SHIPPED = [ROOT / "config/byway.json", *sorted((ROOT / "config/examples").glob("*.json"))]
+# A host of its own, with the addresses that the files name, and the directories that systemd makes for the unit.
+HOST = """ip link set lo up; ip address add 192.0.2.25/24 dev lo
+mount -t tmpfs none /run; mount -t tmpfs none /var/lib
+mkdir -m 755 /run/byway; mkdir -m 750 /var/lib/byway; chown nobody:nogroup /run/byway /var/lib/byway; exec "$@" """
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_what_is_shipped_starts(needs_filters, path):
+    """Each file as it is, under the unit as it is: it serves at every address that it names, and stops."""
+    daemon = Daemon([], [])
+    bywayd = daemon.directory / "build" / "bywayd"
+    bywayd.parent.mkdir()
+    shutil.copy(program("bywayd"), bywayd)
+    shutil.copytree(ROOT / "config", daemon.directory / "config")  # the presets
+    shutil.copy(path, daemon.path)
+    daemon.program = ["unshare", "--net", "--mount", "sh", "-c", HOST, "sh", *HARDENED, str(bywayd)]
+    inside = ["nsenter", "-n", "-m", "-t"]
+    try:
+        daemon.start()
+        target = str(daemon.process.pid)
+        for where in json.loads(path.read_text()).get("listen", ["127.0.0.1:53", "[::1]:53"]):
+            host = where.rsplit(":", 1)[0].strip("[]")
+            for transport in ("+notcp", "+tcp"):
+                done = subprocess.run([*inside, target, "dig", "+time=2", "+tries=1", transport, f"@{host}", "-b", host,
+                                       "localhost"], capture_output=True, text=True, check=False)
+                assert "status: NOERROR" in done.stdout, (where, transport, done.stdout, daemon.log())
+        done = subprocess.run([*inside, target, program("bywayctl"), "status"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "bywayd" in done.stdout, done.stderr
+        assert "error" not in daemon.log()
+        daemon.stop()
+    finally:
+        daemon.close()

@@ -196,7 +196,8 @@ def test_a_broken_zone_is_not_blocked_and_costs_little(forwarder, domestic, exte
         assert {reply.rcode for reply in replies} == {"SERVFAIL"}
         assert max(reply.elapsed for reply in replies) < 4.5 + NOISE
         packets = domestic.count() + external.count()
-        assert packets <= 12, [(u.mark, s.text, s.qtype, round(s.at, 2)) for u in (domestic, external) for s in u.seen()]
+        assert packets <= 12, [(u.mark, s.transport, s.text, s.qtype, round(s.at, 2))
+                               for u in (domestic, external) for s in u.seen()]
         time.sleep(1)
         assert daemon.zones(state="blocked") == {}
         daemon.stop()

@@ -1,16 +1,19 @@
 """Upstreams that lead back to byway: a question costs few packets, ends by its deadline, and the operator is told."""
 
+import contextlib
 import json
 import os
 import pathlib
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
 
-from client import together
+from client import parse_endpoint, together
 from conftest import EXTERNAL
-from daemon import wait_for
+from daemon import program, wait_for
 from upstream import Silent, endpoint
 
 PER_QUESTION = 15  # messages that byway may receive for one client's question, confirmations included
@@ -48,14 +51,49 @@ def pair(forwarder):
     return first, second
 
 
-@pytest.fixture(scope="module")
-def own_address():
-    """An address of this host of which byway, listening on all of them, does not know that it is its own."""
-    links = json.loads(subprocess.run(["ip", "-json", "-4", "address"], capture_output=True, check=True).stdout)
-    for address in (info["local"] for link in links for info in link.get("addr_info", []) if "local" in info):
-        if not address.startswith("127."):
-            return address
-    pytest.skip("this host has no address but loopback")
+class Forwarder:
+    """A plain one, over UDP, that has byway for its upstream."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.9", 0))
+        self.where = endpoint(*self.sock.getsockname())
+        self._asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._peers = {}
+
+    def begin(self, upstream):
+        self._asking.connect(parse_endpoint(upstream))
+        for sock, pass_on in ((self.sock, self._ask), (self._asking, self._answer)):
+            threading.Thread(target=self._run, args=(sock, pass_on), daemon=True).start()
+
+    @staticmethod
+    def _run(sock, pass_on):
+        with contextlib.suppress(OSError):
+            while (packet := sock.recvfrom(4096))[0]:
+                data, peer = packet
+                with contextlib.suppress(ConnectionRefusedError):
+                    pass_on(data, peer)
+
+    def _ask(self, data, peer):
+        self._peers[data[:2]] = peer
+        self._asking.send(data)
+
+    def _answer(self, data, _):
+        if data[:2] in self._peers:
+            self.sock.sendto(data, self._peers[data[:2]])
+
+    def close(self):
+        for sock in (self.sock, self._asking):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+
+@pytest.fixture
+def follower():
+    follower = Forwarder()
+    yield follower
+    follower.close()
 
 
 def ask_in_circles(daemons, zones, expected):
@@ -100,13 +138,10 @@ def test_two_without(pair, external, fresh):
 
 
 @pytest.mark.parametrize("other_way", [True, False])
-def test_one_alone(forwarder, external, own_address, fresh, other_way):
-    daemon = forwarder({"workers": 2, "allow": ["0.0.0.0/0"]}, addresses=("0.0.0.0",))
-    daemon.where = endpoint("127.0.0.1", daemon.port)
-    own = endpoint(own_address, daemon.port)
-    daemon.set({"upstreams.domestic": [own]})
-    daemon.restart()
-    check_told(daemon, own)
+def test_one_alone(forwarder, external, follower, fresh, other_way):
+    daemon = forwarder({"workers": 2, "upstreams.domestic": [follower.where]})
+    follower.begin(daemon.where)
+    check_told(daemon, follower.where)
     if not other_way:
         external.set(".", Silent())
     try:
@@ -114,6 +149,43 @@ def test_one_alone(forwarder, external, own_address, fresh, other_way):
                        ("NOERROR", [EXTERNAL]) if other_way else ("SERVFAIL", []))
     finally:
         external.clear(".")
+
+
+OWN = """ip link set lo up; ip address add 192.0.2.7/32 dev lo; ip -6 address add 2001:db8::7/128 dev lo nodad
+mount --bind "$1" /etc/resolv.conf; shift; exec "$@" """
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("listen, upstream, own", [
+    ("0.0.0.0:53", "192.0.2.7", True), ("0.0.0.0:53", "192.0.2.7:53", True), ("0.0.0.0:53", "127.0.0.77", True),
+    ("0.0.0.0:53", "tcp://192.0.2.7", True), ("[::]:53", "2001:db8::7", True), ("[::]:53", "::1", True),
+    ("192.0.2.7:53", "192.0.2.7", True), ("[::1%lo]:53", "::1", True), ("[::1]:53", "::1%lo", True),
+    ("0.0.0.0:53", "192.0.2.7:5353", False), ("0.0.0.0:53", "127.0.0.1:5353", False), ("0.0.0.0:53", "192.0.2.8", False),
+    ("0.0.0.0:5353", "192.0.2.7", False), ("127.0.0.1:53", "192.0.2.7", False), ("127.0.0.1:53", "127.0.0.2", False),
+    ("[::]:53", "192.0.2.7", False), ("0.0.0.0:53", "2001:db8::7", False), ("192.0.2.7:53", "127.0.0.1", False),
+    ("127.0.0.1:53", "127.0.0.1:5353", False),
+])
+def test_the_machines_own_addresses(tmp_path, listen, upstream, own):
+    """Where byway listens, on that port, a question would come back: an error where it is configured, and left out where
+    it stands in resolv.conf."""
+    resolv = tmp_path / "resolv.conf"
+    config = tmp_path / "byway.json"
+
+    def check(domestic):
+        config.write_text(json.dumps({"listen": [listen], "upstreams": {"external": ["198.51.100.1"], **domestic}}))
+        return subprocess.run(["unshare", "--net", "--mount", "sh", "-c", OWN, "sh", str(resolv), program("bywayd"), "-c",
+                               str(config), "--check"], capture_output=True, text=True, check=False)
+    resolv.write_text("nameserver 203.0.113.1\n")
+    done = check({"domestic": [upstream, "203.0.113.2"]})
+    assert (done.returncode == 1) == own, done.stderr
+    assert ("upstreams.domestic[0]" in done.stderr and "it would ask itself" in done.stderr) == own
+    if "tcp://" in upstream or ":53" in upstream.replace("::", ""):
+        return
+    resolv.write_text(f"nameserver {upstream}\n")
+    done = check({})
+    assert (done.returncode == 1) == own, done.stderr
+    resolv.write_text(f"nameserver {upstream}\nnameserver 203.0.113.1\n")
+    assert check({}).returncode == 0
 
 
 def test_no_loop_is_seen_where_none_is(forwarder, domestic, external):

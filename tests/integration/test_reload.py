@@ -4,13 +4,14 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
 from client import Load, TcpClient, ask, parse_endpoint, question, udp_exchange
 from conftest import DOMESTIC, EXTERNAL, OFFICE, SECOND, learn
-from daemon import wait_for
+from daemon import Daemon, wait_for
 from upstream import Servfail, Silent, Slow, endpoint, free_port
 
 
@@ -261,3 +262,82 @@ def test_workers_may_change(forwarder, fresh):
     assert (done.returncode, workers) in ((0, 2), (0, 1), (1, 1))
     if workers == 1:
         assert "workers" in done.stderr + daemon.log(), "what needs a restart is said"
+
+
+def is_silent(where, zone):
+    """Nobody is there any more, over either transport."""
+    assert udp_exchange(where, question(zone).to_wire(), 0.3) is None
+    with pytest.raises(OSError):
+        TcpClient(where, timeout=1)
+    return True
+
+
+def test_a_scoped_address_is_left(forwarder, needs_ipv6, fresh):
+    """The kernel keeps no scope for ::1; it is the one that was configured all the same."""
+    daemon = forwarder({"workers": 2})
+    scoped, plain = f"[::1%lo]:{daemon.port}", f"[::1]:{daemon.port}"
+    zone = fresh("open")
+    for listen in ([daemon.where, scoped], [daemon.where], [scoped], [plain], [daemon.where, scoped], [daemon.where]):
+        daemon.set({"listen": listen})
+        daemon.control("reload")
+        if scoped in listen or plain in listen:
+            for tcp in (False, True):
+                assert ask(plain, f"on.{zone}", tcp=tcp).addresses == [DOMESTIC]
+        else:
+            assert is_silent(plain, zone)
+
+
+# ---- ::1, which is listened on by default where there is one ----
+
+IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+NO_IPV6 = f'ip link set lo up && echo 1 >{IPV6_OFF} && exec "$@"'
+
+
+@pytest.fixture
+def without_ipv6(domestic, external):
+    """A bywayd with the default addresses on a host that has no ::1, and a function that runs a program there."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    daemon = Daemon([domestic], [external], {"listen": None, "workers": 2})
+    daemon.program = ["unshare", "--net", "sh", "-c", NO_IPV6, "sh", *daemon.program]
+    yield daemon.start(), lambda *argv: subprocess.run(["nsenter", "-t", str(daemon.process.pid), "-n", *argv],
+                                                       capture_output=True, text=True, check=False).stdout
+    daemon.close()
+
+
+def answers(run, *options):
+    return "NOERROR" in run("dig", "+tries=1", "+time=1", *options, "localhost")
+
+
+def test_ipv6_that_comes_later(without_ipv6):
+    daemon, run = without_ipv6
+    assert answers(run, "@127.0.0.1") and not answers(run, "@::1")
+    assert len([line for line in daemon.warnings() if "[::1]:53" in line]) == 1, "one line, however many workers"
+    daemon.control("reload")
+    time.sleep(4)
+    assert len([line for line in daemon.warnings() if "[::1]:53" in line]) == 1
+    run("sh", "-c", f"echo 0 >{IPV6_OFF}")
+    wait_for(lambda: answers(run, "@::1") and answers(run, "@::1", "+tcp"), 15, "it listens on ::1", every=0.3)
+    assert "listen: [::1]:53 is there now" in daemon.log()
+    daemon.set({"workers": 3})
+    daemon.control("reload")
+    for _ in range(20):
+        assert answers(run, "@::1") and answers(run, "@127.0.0.1")
+
+
+def test_a_reload_finds_ipv6_too(without_ipv6):
+    daemon, run = without_ipv6
+    run("sh", "-c", f"echo 0 >{IPV6_OFF}")
+    daemon.control("reload")
+    assert answers(run, "@::1") and answers(run, "@::1", "+tcp")
+
+
+def test_ipv6_that_was_asked_for_is_an_error(without_ipv6):
+    daemon, _ = without_ipv6
+    daemon.set({"listen": ["127.0.0.1:53", "[::1]:53"]})
+    done = daemon.ctl("reload")
+    assert done.returncode == 1 and "cannot bind [::1]:53" in done.stderr
+    daemon.stop()
+    assert daemon.spawn().wait(10) == 1
+    daemon.process = None
+    assert "error listen: cannot bind [::1]:53" in daemon.log()

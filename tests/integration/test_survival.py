@@ -24,7 +24,7 @@ import pytest
 
 from client import Load, parse_endpoint, question
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
-from daemon import Daemon, program, wait_for
+from daemon import Daemon, has_sanitizers, program, wait_for
 from upstream import Resolve, Sequence, Servfail, free_port
 
 SLACK = 1.0  # seconds: what was reported as blocked that long before a kill may not be lost
@@ -497,7 +497,7 @@ def small_disk(tmp_path):
 
 class Full:
     def __init__(self, daemon):
-        self.ballast = daemon.state / "ballast"
+        self.ballast = daemon.state.parent / "ballast"  # on the same disk; the directory itself is bywayd's alone
 
     def begin(self):
         with open(self.ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -794,3 +794,25 @@ def test_the_clock_is_set_between_two_starts(weather, aged, jump, end):
         assert abs(until(pin, "until", weather) - HOUR) < 30
     elif jump < 0 and pin:  # so it is, unless the stop wrote it anew, by the other clock: then it ended a day ago
         assert until(pin, "until", weather) <= HOUR + 1
+
+
+@pytest.mark.parametrize("sync_ms, kept", [(300, True), (20000, False)])
+def test_a_stop_on_a_slow_disk(exposed, weather, sync_ms, kept):
+    """It waits for a disk that is slow, and for 3 s for one that hangs: what was on it before is not harmed."""
+    daemon = exposed()
+    pin_many(daemon, "before")
+    weather.sync_ms = sync_ms
+    pinning = threading.Thread(target=daemon.calls, args=[("zones.pin", {"zone": f"amid{n}.test", "via": "external"})
+                                                          for n in range(12)])
+    pinning.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    daemon.process.terminate()
+    assert daemon.process.wait(15) == 0
+    assert time.monotonic() - began < 3 + (2 if has_sanitizers() else 1)
+    daemon.process = None
+    pinning.join()
+    weather.clear_up()
+    daemon.start()
+    table = daemon.table()
+    assert pins(table, "before") == 12 and (pins(table, "amid") == 12 or not kept)

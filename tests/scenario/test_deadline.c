@@ -50,15 +50,11 @@ static void icmp_is_heard_where_probes_say_the_same(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_say(world, EVERYBODY, ".", (struct manner){.way = UNREACHABLE});
-    static const char *const names[] = {"first.example", "second.example"};
-    const struct ask        *ask;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        ask = world_ask(world, names[i], TYPE_MX);
-        assert_int_equal(world_wait(world, ask), 4500);
-        assert_int_equal(ask->ede, EDE_NETWORK_ERROR);
-    }
+    const struct ask *ask = world_ask(world, "first.example", TYPE_MX);
+    assert_int_equal(world_wait(world, ask), 4500);
+    assert_int_equal(ask->ede, EDE_NETWORK_ERROR);
     world_run(world, 6000);
-    ask = world_ask(world, "third.example", TYPE_MX);
+    ask = world_ask(world, "second.example", TYPE_MX);
     assert_true(world_wait(world, ask) <= 4 * (DOMESTIC_DELAY + EXTERNAL_DELAY));
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
     assert_int_equal(ask->ede, EDE_NETWORK_ERROR);

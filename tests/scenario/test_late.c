@@ -195,6 +195,25 @@ static void whoever_asks_behind_a_blip_is_answered(void **state)
 }
 
 /* A short deadline leaves external its time. */
+/* Every now and then somebody asks anew; what that costs does not grow with who waits. */
+static void a_dead_name_that_many_ask_for_costs_little(void **state)
+{
+    (void) state;
+    for (unsigned workers = 1; workers <= 3; workers += 2) {
+        struct world_options options = {.seed = 3, .domestic = 1, .external = 1, .workers = workers};
+        struct world        *world   = world_create(&options);
+        world_warm_up(world);
+        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SILENT});
+        for (unsigned n = 0; n < 45; n++) {
+            world_ask_by(world,
+                         &(struct world_question){.name = "mx.dead.example", .type = TYPE_MX, .worker = n % workers});
+            world_run(world, 100);
+        }
+        assert_in_range(world_count(world, EVERYBODY, "dead.example", BY_CLIENTS), 6, 12);
+        world_end(world);
+    }
+}
+
 static void patience_leaves_the_other_side_its_time(void **state)
 {
     (void) state;
@@ -222,6 +241,7 @@ int main(void)
         cmocka_unit_test(bogus_is_never_covered_by_a_stale_answer),
         cmocka_unit_test(workers_share_what_is_not_kept),
         cmocka_unit_test(whoever_asks_behind_a_blip_is_answered),
+        cmocka_unit_test(a_dead_name_that_many_ask_for_costs_little),
         cmocka_unit_test(patience_leaves_the_other_side_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

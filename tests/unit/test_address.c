@@ -119,6 +119,22 @@ static void test_equality_and_loopback(void **state)
     }
 }
 
+static void test_wildcard(void **state)
+{
+    static const struct {
+        const char *text;
+        bool        wildcard;
+    } rows[] = {{"0.0.0.0", true}, {"[::]:5353", true}, {"0.0.0.1", false}, {"::1", false}, {"127.0.0.1", false}};
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct address address;
+
+        assert_true(address_parse(rows[i].text, 53, &address));
+        assert_int_equal(address_is_wildcard(&address), rows[i].wildcard);
+    }
+}
+
 static void test_what_tells_clients_apart(void **state)
 {
     static const struct {
@@ -216,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_addresses_are_read_and_written),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_equality_and_loopback),
+        cmocka_unit_test(test_wildcard),
         cmocka_unit_test(test_what_tells_clients_apart),
         cmocka_unit_test(test_blocks_are_read),
         cmocka_unit_test(test_blocks_contain),

@@ -89,12 +89,14 @@ static void a_spent_claim_is_taken_over(void **state)
     claims_spend(claims, &first);
     assert_false(claims_take(claims, &second, false, NOW + 200));
     assert_true(claims_take(claims, &second, true, NOW + 200));
+    assert_true(second.over && !first.over);
     assert_true(claims_awaited(claims, &second));
     claims_release(claims, &first);
     claims_spend(claims, &first);
     assert_false(claims_take(claims, &third, true, NOW + 300));
     claims_release(claims, &second);
     assert_true(claims_take(claims, &third, false, NOW + 300));
+    assert_false(third.over);
 }
 
 #define CLAIMS_TEST(name) cmocka_unit_test_setup_teardown(name, open_claims, close_claims)

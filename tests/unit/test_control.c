@@ -10,15 +10,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -171,6 +174,21 @@ static const struct control_method methods[] = {
 
 static void on_tick(uv_timer_t *timer) { (void) timer; }
 
+/* Calls that change a file by its path, which somebody may have exchanged. */
+static unsigned path_calls;
+
+int chmod(const char *path, mode_t mode)
+{
+    path_calls++;
+    return fchmodat(AT_FDCWD, path, mode, 0);
+}
+
+int chown(const char *path, uid_t user, gid_t group)
+{
+    path_calls++;
+    return fchownat(AT_FDCWD, path, user, group, 0);
+}
+
 /* A client that takes nothing for stall_ms is closed; 0: after the usual time, which no test reaches. */
 static void bench_open_stalling(struct bench *bench, unsigned stall_ms)
 {
@@ -181,7 +199,8 @@ static void bench_open_stalling(struct bench *bench, unsigned stall_ms)
     assert_int_equal(0, uv_loop_init(&bench->loop));
     uv_timer_init(&bench->loop, &bench->tick);
     uv_timer_start(&bench->tick, on_tick, 1, 1);
-    int fd = control_bind(bench->path, (gid_t) -1);
+    int given;
+    int fd = control_bind(bench->path, (gid_t) -1, &given);
     assert_true(fd >= 0);
     bench->control = control_start(
         &bench->loop, fd,
@@ -1053,31 +1072,122 @@ static void test_bind(void **state)
     struct bench bench;
     struct stat  status;
     char         other[160], longer[256];
+    int          given;
 
     (void) state;
     bench_open(&bench);
     assert_int_equal(0, stat(bench.path, &status));
     assert_int_equal(0660, status.st_mode & 07777);
-    assert_int_equal(-EADDRINUSE, control_bind(bench.path, (gid_t) -1)); /* alive */
+    assert_int_equal(-EADDRINUSE, control_bind(bench.path, (gid_t) -1, &given)); /* alive */
     assert_int_equal(0, access(bench.path, F_OK));
 
     snprintf(other, sizeof(other), "%s/other", bench.directory);
-    int fd = control_bind(other, getgid());
+    int fd = control_bind(other, getgid(), &given);
     assert_true(fd >= 0);
     close(fd);
-    fd = control_bind(other, (gid_t) -1); /* left by the dead */
+    fd = control_bind(other, (gid_t) -1, &given); /* left by the dead */
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(0, unlink(other));
 
     close(open(other, O_CREAT | O_WRONLY, 0600)); /* somebody's file is not ours to remove */
-    assert_int_equal(-ENOTSOCK, control_bind(other, (gid_t) -1));
+    assert_int_equal(-ENOTSOCK, control_bind(other, (gid_t) -1, &given));
     assert_int_equal(0, unlink(other));
 
     snprintf(longer, sizeof(longer), "%s/%0150d", bench.directory, 0);
-    assert_int_equal(-ENAMETOOLONG, control_bind(longer, (gid_t) -1));
+    assert_int_equal(-ENAMETOOLONG, control_bind(longer, (gid_t) -1, &given));
     snprintf(longer, sizeof(longer), "%s/none/none/sock", bench.directory);
-    assert_int_equal(-ENOENT, control_bind(longer, (gid_t) -1));
+    assert_int_equal(-ENOENT, control_bind(longer, (gid_t) -1, &given));
+    bench_close(&bench);
+}
+
+/* Whatever the umask is, and for a group that root alone may choose: without a call that names the path. */
+static void test_bind_makes_it_right(void **state)
+{
+    struct bench bench;
+    struct stat  status;
+    char         other[160];
+    int          given = 1, fd;
+
+    (void) state;
+    bench_open(&bench);
+    snprintf(other, sizeof(other), "%s/other", bench.directory);
+    for (mode_t mask = 0; mask <= 0777; mask += 077) {
+        umask(mask);
+        path_calls = 0;
+        fd         = control_bind(other, getuid() == 0 ? 4321 : getgid(), &given);
+        assert_true(fd >= 0);
+        assert_int_equal(given, 0);
+        assert_int_equal(path_calls, 0);
+        assert_int_equal(umask(022), mask);
+        assert_int_equal(0, stat(other, &status));
+        assert_int_equal(0660, status.st_mode & 07777);
+        assert_int_equal(getuid() == 0 ? 4321 : getgid(), status.st_gid);
+        assert_int_equal(getegid(), setfsgid((gid_t) -1));
+        close(fd);
+        assert_int_equal(0, unlink(other));
+    }
+    bench_close(&bench);
+}
+
+/* Who is neither root nor in the group has a socket all the same; who is in it can give it. */
+static void test_bind_for_a_group(void **state)
+{
+    struct bench bench;
+    struct stat  status;
+    char         other[160];
+    int          given, result;
+
+    (void) state;
+    if (getuid() != 0)
+        skip();
+    bench_open(&bench);
+    assert_int_equal(0, chmod(bench.directory, 0777));
+    snprintf(other, sizeof(other), "%s/other", bench.directory);
+    for (int member = 0; member < 2; member++) {
+        pid_t child = fork();
+        if (child == 0) {
+            gid_t groups[] = {4321};
+            if (setgroups((size_t) member, groups) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+                _exit(9);
+            given = 1;
+            _exit(control_bind(other, 4321, &given) >= 0 && given == (member ? 0 : -EPERM) ? 0 : 1);
+        }
+        assert_int_equal(child, waitpid(child, &result, 0));
+        assert_int_equal(0, result);
+        assert_int_equal(0, stat(other, &status));
+        assert_int_equal(member ? 4321 : 65534, status.st_gid);
+        assert_int_equal(0660, status.st_mode & 07777);
+        assert_int_equal(0, unlink(other));
+    }
+    bench_close(&bench);
+}
+
+/* A link in its place is not followed, nor is a file given that has another name. */
+static void test_give(void **state)
+{
+    struct bench bench;
+    struct stat  status;
+    char         link_to[160], file[160];
+
+    (void) state;
+    if (getuid() != 0)
+        skip();
+    bench_open(&bench);
+    snprintf(file, sizeof(file), "%s/file", bench.directory);
+    snprintf(link_to, sizeof(link_to), "%s/link", bench.directory);
+    close(open(file, O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(0, symlink(file, link_to));
+    assert_int_equal(-EPERM, control_give(link_to, 4321));
+    assert_int_equal(-EPERM, control_give(file, 4321));
+    assert_true(stat(file, &status) == 0 && status.st_gid == getgid());
+    assert_int_equal(0, unlink(link_to));
+    assert_int_equal(0, link(bench.path, link_to));
+    assert_int_equal(-EPERM, control_give(link_to, 4321));
+    assert_int_equal(0, unlink(link_to));
+    assert_int_equal(0, control_give(bench.path, 4321));
+    assert_true(stat(bench.path, &status) == 0 && status.st_gid == 4321);
+    assert_int_equal(0, unlink(file));
     bench_close(&bench);
 }
 
@@ -1110,6 +1220,9 @@ int main(void)
         cmocka_unit_test(test_denied),
         cmocka_unit_test(test_set_group),
         cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_bind_makes_it_right),
+        cmocka_unit_test(test_bind_for_a_group),
+        cmocka_unit_test(test_give),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -625,8 +625,13 @@ static void icmp_is_a_hint(void **state)
     begin(world, UDP);
     assert_false(exchange_on_unreachable(&world->exchange, UDP, true, 1001));
     assert_true(world->exchange.hinted);
-    assert_int_equal(server_health(world->server), HEALTH_UP);
+    assert_int_equal(server_health(world->server), HEALTH_SUSPECT); /* a probe looks, now and then */
     assert_int_equal(world->server->hints, 1);
+    atomic_store(&world->server->health, HEALTH_UP);
+    assert_false(exchange_on_unreachable(&world->exchange, UDP, true, 1001 + SERVER_HINT_EVERY - 1));
+    assert_int_equal(server_health(world->server), HEALTH_UP);
+    assert_false(exchange_on_unreachable(&world->exchange, UDP, true, 1001 + SERVER_HINT_EVERY));
+    assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
     struct exchange open = world->exchange;
     make_reply(world, 0);
     assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);

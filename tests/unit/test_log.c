@@ -10,14 +10,25 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/units.h"
 #include "lib/heap.h"
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
 
 static int  stderr_saved;
 static int  reader; /* a packet socket: one recv() is one write() */
@@ -185,6 +196,8 @@ static void test_no_allocation_and_errno_is_kept(void **state)
     assert_int_equal(errno, EDOM);
     while (line() != NULL)
         ;
+    log_catch_up();
+    assert_non_null(strstr(line(), " lines lost: nobody read the log"));
 }
 
 static void test_the_journal_gets_priorities(void **state)
@@ -213,6 +226,96 @@ static void test_the_journal_gets_priorities(void **state)
     unsetenv("JOURNAL_STREAM");
 }
 
+/* Whoever reads has stopped: no line waits, and the number of those that were dropped is said when he goes on. */
+static void flood_until_lost(unsigned *ret_sent)
+{
+    uint64_t begun = now_ms();
+
+    for (*ret_sent = 0; *ret_sent < 5000; ++*ret_sent)
+        log_line(LOG_LEVEL_INFO, "line %u %0400u", *ret_sent, 0);
+    assert_true(now_ms() - begun < 4000);
+}
+
+/* What came, until nothing more does: how many whole lines, in sequence, and how many are said to be lost. */
+static void read_all(int file, unsigned *ret_lines, unsigned *ret_lost)
+{
+    static char text[1 << 22];
+    size_t      len = 0;
+    ssize_t     got;
+
+    while ((got = read(file, text + len, sizeof(text) - 1 - len)) > 0)
+        len += (size_t) got;
+    text[len]  = '\0';
+    *ret_lines = *ret_lost = 0;
+    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n")) {
+        unsigned number;
+
+        if (sscanf(at, "warning %u lines lost", ret_lost) == 1)
+            continue;
+        assert_int_equal(sscanf(at, "info line %u", &number), 1);
+        assert_int_equal(strlen(at), strlen("info line  ") + 400 + (size_t) snprintf(NULL, 0, "%u", number));
+        assert_int_equal(number, *ret_lines);
+        ++*ret_lines;
+    }
+}
+
+static void test_nobody_reads(void **state)
+{
+    (void) state;
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    for (int kind = 0; kind < 3; kind++) {
+        unsigned sent, lines, more, lost;
+        int      ends[2];
+
+        if (kind == 0)
+            assert_int_equal(pipe(ends), 0);
+        else
+            assert_int_equal(socketpair(AF_UNIX, kind == 1 ? SOCK_STREAM : SOCK_SEQPACKET, 0, ends), 0);
+        assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+        dup2(ends[1], STDERR_FILENO);
+        flood_until_lost(&sent);
+        log_catch_up(); /* still nobody */
+        read_all(ends[0], &lines, &lost);
+        assert_true(lines > 0 && lines < sent);
+        assert_int_equal(lost, 0);
+        log_catch_up();
+        log_catch_up(); /* once */
+        read_all(ends[0], &more, &lost);
+        assert_int_equal(more, 0);
+        assert_int_equal(lines + lost, sent);
+        log_line(LOG_LEVEL_INFO, "line 0 %0400u", 0);
+        read_all(ends[0], &more, &lost);
+        assert_true(more == 1 && lost == 0);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+/* A line that finds room again is preceded by what was lost; as JSON it is an object like any other. */
+static void test_lost_lines_come_first(void **state)
+{
+    char text[1024] = "";
+    int  ends[2];
+
+    (void) state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 8192), 8192);
+    dup2(ends[1], STDERR_FILENO);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    while (log_line(LOG_LEVEL_INFO, "%0400u", 0), poll(&(struct pollfd){.fd = ends[1], .events = POLLOUT}, 1, 0) == 1)
+        ;
+    log_line(LOG_LEVEL_INFO, "lost");
+    log_line(LOG_LEVEL_INFO, "lost");
+    assert_true(read(ends[0], packet, sizeof(packet)) > 0);
+    log_line(LOG_LEVEL_INFO, "found");
+    assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "\"level\":\"warning\",\"message\":\"2 lines lost: nobody read the log\"}\n"));
+    assert_true(strstr(text, "found") > strstr(text, "lines lost"));
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_messages_are_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_allocation_and_errno_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_journal_gets_priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lost_lines_come_first, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

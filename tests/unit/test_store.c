@@ -55,14 +55,80 @@ static atomic_int snapshot_syncs = -1;
 /* Which allocation of the scribe's fails, counted from its next sync of snapshot.tmp on; 0: none. */
 static atomic_int scribe_refused;
 
-static int sync_as(long call, int file)
+/* What a read of the state's files ends with; 0: all is well. */
+static int read_error;
+
+static void name_of(int file, char ret[128])
 {
-    char    link[64], name[128];
+    char    link[64];
     ssize_t len;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-    len       = readlink(link, name, sizeof(name) - 1);
-    name[len] = '\0';
+    len                    = readlink(link, ret, 127);
+    ret[len > 0 ? len : 0] = '\0';
+}
+
+ssize_t read(int file, void *bytes, size_t len)
+{
+    char name[128];
+
+    if (read_error == 0)
+        return syscall(SYS_read, file, bytes, len);
+    name_of(file, name);
+    errno = read_error;
+    return strstr(name, "/journal") != NULL ? -1 : syscall(SYS_read, file, bytes, len);
+}
+
+/* The calls that change the disk: that many more work, then those that follow fail (one, or all); negative: all work.
+ * Each takes a moment, so that records come between any two. */
+static atomic_int calls_left = -1;
+static bool       fails_for_ever;
+static int        failure;
+
+/* True: this one fails. */
+static bool disk_fails(void)
+{
+    if (calls_left < 0)
+        return false;
+    usleep(1000);
+    if (calls_left > 0) {
+        calls_left--;
+        return false;
+    }
+    if (!fails_for_ever)
+        calls_left = -1;
+    errno = failure;
+    return true;
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    return disk_fails() ? -1 : (int) syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t len, off_t offset)
+{
+    return disk_fails() ? -1 : syscall(SYS_pwrite64, file, bytes, len, offset);
+}
+
+int openat(int directory, const char *name, int flags, ...)
+{
+    va_list arguments;
+    mode_t  mode;
+
+    va_start(arguments, flags);
+    mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return (flags & O_CREAT) != 0 && disk_fails() ? -1 : (int) syscall(SYS_openat, directory, name, flags, mode);
+}
+
+static int sync_as(long call, int file)
+{
+    char name[128];
+
+    if (disk_fails())
+        return -1;
+    name_of(file, name);
     if (strstr(name, "/snapshot.tmp") != NULL && snapshot_syncs >= 0) {
         while (snapshot_syncs == 0)
             usleep(1000);
@@ -132,12 +198,12 @@ static bool owner_on_replay(void *context, struct view record)
 static void owner_read(struct owner *owner)
 {
     size_t records = 99;
-    int    pid;
+    char   why[STORE_WHY_MAX];
 
     owner->replayed = owner->last = 0;
     owner->reports                = 0;
-    assert_int_equal(store_lock(owner->directory, &pid, &owner->store), 0);
-    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, &records), 0);
+    assert_int_equal(store_lock(owner->directory, NULL, why, &owner->store), 0);
+    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, why, &records), 0);
     assert_int_equal(records, owner->replayed);
     owner->count = owner->replayed;
 }
@@ -343,7 +409,8 @@ static void test_first_start_and_the_next(void **state)
 static void test_one_process_at_a_time(void **state)
 {
     struct owner *owner = *state;
-    int           pid, status;
+    char          why[STORE_WHY_MAX], expected[STORE_WHY_MAX];
+    int           status;
     pid_t         child;
 
     owner_open(owner);
@@ -351,7 +418,8 @@ static void test_one_process_at_a_time(void **state)
     if (child == 0) {
         struct store *second;
 
-        _exit(store_lock(owner->directory, &pid, &second) == -EWOULDBLOCK && pid == getppid() ? 0 : 1);
+        snprintf(expected, sizeof(expected), "another bywayd (process %d) uses %s", getppid(), owner->directory);
+        _exit(store_lock(owner->directory, NULL, why, &second) == -EWOULDBLOCK && strcmp(why, expected) == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -360,7 +428,7 @@ static void test_one_process_at_a_time(void **state)
     if (child == 0) {
         struct store *second;
 
-        _exit(store_lock(owner->directory, &pid, &second) == 0 ? 0 : 1);
+        _exit(store_lock(owner->directory, NULL, why, &second) == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -370,11 +438,11 @@ static void test_a_directory_that_cannot_be(void **state)
 {
     struct owner *owner = *state;
     struct store *store;
-    int           pid;
+    char          why[STORE_WHY_MAX];
 
-    assert_int_equal(store_lock(path(owner, "no/such"), &pid, &store), -ENOENT);
+    assert_int_equal(store_lock(path(owner, "no/such"), NULL, why, &store), -ENOENT);
     save(owner, "file", (const uint8_t *) "", 0);
-    assert_int_equal(store_lock(path(owner, "file"), &pid, &store), -ENOTDIR);
+    assert_int_equal(store_lock(path(owner, "file"), NULL, why, &store), -ENOTDIR);
 }
 
 static void test_journal_cut_at_every_byte(void **state)
@@ -521,13 +589,13 @@ static void test_a_large_file_is_not_refused(void **state)
     struct owner         *owner = *state;
     static struct content snapshot, journal;
     size_t                records;
-    int                   pid;
+    char                  why[STORE_WHY_MAX];
 
     leave_files(owner, &snapshot, &journal);
     assert_int_equal(truncate(path(owner, "snapshot"), (off_t) 20 << 30), 0);
-    assert_int_equal(store_lock(owner->directory, &pid, &owner->store), 0);
+    assert_int_equal(store_lock(owner->directory, NULL, why, &owner->store), 0);
     heap_fail_at(0);
-    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, &records), -ENOMEM);
+    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, why, &records), -ENOMEM);
     heap_restore();
     owner_forget(owner);
     assert_false(exists(owner, "snapshot.bad-1"));
@@ -561,19 +629,233 @@ static void test_what_lies_in_the_files_place(void **state)
     assert_non_null(strstr(owner->last_report, "newer version"));
     owner_forget(owner);
     snapshot.bytes[7] = 1;
+}
 
-    put_files(owner, &snapshot, &journal); /* a directory */
-    unlink(path(owner, "journal"));
-    assert_int_equal(mkdir(path(owner, "journal"), 0700), 0);
+/* What cannot be read may hold everything: it is an error that names it, and stays as it is. */
+static void check_refused(struct owner *owner, int error, const char *why_part)
+{
+    size_t records;
+    char   why[STORE_WHY_MAX] = "";
+
+    owner->replayed = owner->last = owner->reports = 0;
+    assert_int_equal(store_lock(owner->directory, NULL, why, &owner->store), 0);
+    assert_int_equal(store_replay(owner->store, owner_on_replay, owner_report, owner, why, &records), error);
+    owner_forget(owner);
+    assert_int_equal(owner->reports, 0);
+    assert_non_null(strstr(why, owner->directory));
+    if (strstr(why, why_part) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", why_part, why);
+    assert_false(exists(owner, "snapshot.bad-1") || exists(owner, "journal.bad-1"));
+}
+
+static void test_what_cannot_be_read_is_no_damage(void **state)
+{
+    static const char *const names[] = {"snapshot", "journal"};
+    struct owner            *owner   = *state;
+    static struct content    snapshot, journal;
+
+    leave_files(owner, &snapshot, &journal);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char expected[32];
+
+        snprintf(expected, sizeof(expected), "%s is no regular file", names[i]);
+        put_files(owner, &snapshot, &journal);
+        assert_int_equal(unlink(path(owner, names[i])), 0);
+        assert_int_equal(mkdir(path(owner, names[i]), 0700), 0);
+        check_refused(owner, -EINVAL, expected);
+        assert_int_equal(rmdir(path(owner, names[i])), 0);
+        assert_int_equal(mkfifo(path(owner, names[i]), 0600), 0);
+        check_refused(owner, -EINVAL, expected);
+        assert_int_equal(unlink(path(owner, names[i])), 0);
+        assert_int_equal(symlink("/etc/passwd", path(owner, names[i])), 0);
+        check_refused(owner, -ELOOP, expected);
+        assert_int_equal(unlink(path(owner, names[i])), 0);
+    }
+    put_files(owner, &snapshot, &journal);
+    read_error = EIO;
+    check_refused(owner, -EIO, "/journal: Input/output error");
+    read_error = 0;
+    owner_read(owner);
+    assert_int_equal(owner->replayed, 8);
+    owner_forget(owner);
+}
+
+enum {
+    NOBODY = 65534
+};
+
+/* As another user; the value is that of `check`. Skips where this is not root. */
+static void as_nobody(struct owner *owner, void (*check)(struct owner *owner))
+{
+    pid_t child;
+    int   status;
+
+    if (geteuid() != 0)
+        skip();
+    child = fork_child();
+    if (child == 0) {
+        if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+            _exit(1);
+        check(owner);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void give_all(const struct owner *owner)
+{
+    static const char *const names[] = {"", "lock", "snapshot", "journal"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_int_equal(chown(path(owner, names[i]), NOBODY, NOBODY), 0);
+}
+
+static void check_snapshot_is_roots(struct owner *owner)
+{
+    check_refused(owner, -EACCES, "/snapshot belongs to root, and bywayd runs as nobody: chown it");
+}
+
+static void check_journal_is_roots(struct owner *owner)
+{
+    check_refused(owner, -EACCES, "/journal belongs to root, and bywayd runs as nobody: chown it");
+}
+
+static void check_mode_is_wrong(struct owner *owner) { check_refused(owner, -EACCES, "/journal: Permission denied"); }
+
+static void check_directory_is_roots(struct owner *owner)
+{
+    check_refused(owner, -EACCES, " belongs to root, and bywayd runs as nobody: chown it");
+}
+
+static void check_no_lock(struct owner *owner)
+{
+    struct store *store;
+    char          why[STORE_WHY_MAX];
+
+    assert_int_equal(store_lock(owner->directory, NULL, why, &store), -EACCES);
+    assert_non_null(strstr(why, " belongs to root, and bywayd runs as nobody: chown it"));
+}
+
+static void check_all_is_well(struct owner *owner)
+{
     owner_open(owner);
-    assert_int_equal(owner->replayed, 3);
-    assert_int_equal(owner->reports, 1);
+    assert_int_equal(owner->replayed, 8);
+    assert_int_equal(owner->reports, 0);
     owner_append(owner);
     assert_true(run_until(owner, all_synced));
     owner_close(owner, PATIENCE_MS);
     owner_read(owner);
-    assert_int_equal(owner->replayed, 4);
+    assert_int_equal(owner->replayed, 9);
     owner_forget(owner);
+}
+
+static void test_files_of_another_user(void **state)
+{
+    struct owner         *owner = *state;
+    static struct content snapshot, journal;
+
+    if (geteuid() != 0)
+        skip();
+    leave_files(owner, &snapshot, &journal);
+    put_files(owner, &snapshot, &journal);
+    give_all(owner);
+    assert_int_equal(chown(path(owner, "snapshot"), 0, 0), 0);
+    assert_int_equal(chmod(path(owner, "snapshot"), 0600), 0);
+    as_nobody(owner, check_snapshot_is_roots);
+    give_all(owner);
+    assert_int_equal(chown(path(owner, "journal"), 0, 0), 0);
+    assert_int_equal(chmod(path(owner, "journal"), 0600), 0);
+    as_nobody(owner, check_journal_is_roots);
+    give_all(owner);
+    assert_int_equal(chmod(path(owner, "journal"), 0), 0);
+    as_nobody(owner, check_mode_is_wrong);
+    assert_int_equal(chmod(path(owner, "journal"), 0600), 0);
+    assert_int_equal(chown(owner->directory, 0, 0), 0);
+    assert_int_equal(chmod(owner->directory, 0755), 0);
+    as_nobody(owner, check_directory_is_roots);
+    assert_int_equal(chmod(owner->directory, 0700), 0);
+    as_nobody(owner, check_no_lock);
+    assert_int_equal(chmod(owner->directory, 0755), 0);
+    assert_int_equal(unlink(path(owner, "lock")), 0);
+    as_nobody(owner, check_no_lock);
+    /* These are replaced, for nothing is lost with them. */
+    save(owner, "lock", (const uint8_t *) "", 0);
+    give_all(owner);
+    assert_int_equal(chown(path(owner, "lock"), 0, 0), 0);
+    assert_int_equal(chmod(path(owner, "lock"), 0600), 0);
+    save(owner, "snapshot.tmp", (const uint8_t *) "x", 1);
+    save(owner, "journal.tmp", (const uint8_t *) "x", 1);
+    save(owner, "journal.bad-1", (const uint8_t *) "x", 1);
+    as_nobody(owner, check_all_is_well);
+}
+
+/* Root, which is to become another user, gives him what it has made itself and nothing else. */
+static void test_what_is_given_away(void **state)
+{
+    static const struct store_owner nobody  = {.user = NOBODY, .group = NOBODY};
+    static const char *const        given[] = {"", "lock", "snapshot", "journal.bad-1"};
+    struct owner                   *owner   = *state;
+    struct stat                     status;
+    char                            why[STORE_WHY_MAX], link[80], other[80];
+
+    if (geteuid() != 0)
+        skip();
+    save(owner, "snapshot", (const uint8_t *) "x", 1);
+    save(owner, "journal", (const uint8_t *) "x", 1);
+    save(owner, "journal.bad-1", (const uint8_t *) "x", 1);
+    assert_int_equal(chown(path(owner, "journal"), 1, 1), 0);
+    snprintf(other, sizeof(other), "%s.other", owner->directory);
+    snprintf(link, sizeof(link), "%s.link", owner->directory);
+    assert_int_equal(symlink(other, path(owner, "snapshot.bad-1")), 0);
+    save(owner, "../store-elsewhere", (const uint8_t *) "x", 1);
+    assert_int_equal(rename(path(owner, "../store-elsewhere"), other), 0);
+    assert_int_equal(linkat(AT_FDCWD, other, AT_FDCWD, path(owner, "snapshot.bad-2"), 0), 0);
+    assert_int_equal(mkdir(path(owner, "lost+found"), 0700), 0);
+    assert_int_equal(store_lock(owner->directory, &nobody, why, &owner->store), 0);
+    owner_forget(owner);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        assert_int_equal(stat(path(owner, given[i]), &status), 0);
+        assert_true(status.st_uid == NOBODY && status.st_gid == NOBODY);
+    }
+    assert_true(stat(path(owner, "journal"), &status) == 0 && status.st_uid == 1);
+    assert_true(stat(path(owner, "lost+found"), &status) == 0 && status.st_uid == 0);
+    assert_true(stat(other, &status) == 0 && status.st_uid == 0);
+    assert_int_equal(unlink(other), 0);
+
+    /* behind a link may be a directory of anybody's */
+    assert_int_equal(chown(owner->directory, 0, 0), 0);
+    assert_int_equal(symlink(owner->directory, link), 0);
+    assert_int_equal(store_lock(link, &nobody, why, &owner->store), 0);
+    owner_forget(owner);
+    assert_true(stat(owner->directory, &status) == 0 && status.st_uid == 0);
+    assert_int_equal(unlink(link), 0);
+}
+
+/* A directory that was named by mistake is not taken over. */
+static void test_a_directory_with_files_of_others(void **state)
+{
+    static const char *const strangers[]   = {"passwd", ".hidden", "snapshot.old", "journal.bad-", "lock2", "Snapshot"};
+    static const struct store_owner nobody = {.user = NOBODY, .group = NOBODY};
+    struct owner                   *owner  = *state;
+    struct stat                     status;
+    char                            why[STORE_WHY_MAX];
+
+    save(owner, ".nfs000000000000001700000001", (const uint8_t *) "", 0);
+    assert_int_equal(mkdir(path(owner, "lost+found"), 0700), 0);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        save(owner, strangers[i], (const uint8_t *) "", 0);
+        assert_int_equal(store_lock(owner->directory, &nobody, why, &owner->store), -ENOTEMPTY);
+        assert_non_null(strstr(why, strangers[i]));
+        assert_non_null(strstr(why, "must be a directory for bywayd alone"));
+        assert_false(exists(owner, "lock"));
+        assert_true(stat(owner->directory, &status) == 0 && status.st_uid == geteuid());
+        assert_int_equal(unlink(path(owner, strangers[i])), 0);
+    }
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
 }
 
 /* The journal that a crash between the two renames of a compaction leaves is contained in the snapshot. */
@@ -906,9 +1188,9 @@ static void test_the_directory_is_anothers_now(void **state)
 {
     struct owner *owner = *state;
     char          elsewhere[80];
-    int           pipes[2], status, pid;
+    int           pipes[2], status;
     pid_t         child;
-    char          byte;
+    char          byte, why[STORE_WHY_MAX];
 
     snprintf(elsewhere, sizeof(elsewhere), "%s.elsewhere", owner->directory);
     owner_open(owner);
@@ -920,7 +1202,7 @@ static void test_the_directory_is_anothers_now(void **state)
     if (child == 0) {
         struct store *second;
 
-        if (store_lock(owner->directory, &pid, &second) == 0 && write(pipes[1], "x", 1) == 1)
+        if (store_lock(owner->directory, NULL, why, &second) == 0 && write(pipes[1], "x", 1) == 1)
             pause();
         _exit(1);
     }
@@ -1094,7 +1376,8 @@ static void test_memory_fails(void **state)
     struct owner *owner = *state;
     struct store *store;
     size_t        records;
-    int           pid, error;
+    char          why[STORE_WHY_MAX];
+    int           error;
 
     owner_open(owner);
     for (int i = 0; i < 5; i++)
@@ -1102,13 +1385,13 @@ static void test_memory_fails(void **state)
     owner_close(owner, PATIENCE_MS);
 
     heap_fail_at(0);
-    assert_int_equal(store_lock(owner->directory, &pid, &store), -ENOMEM);
+    assert_int_equal(store_lock(owner->directory, NULL, why, &store), -ENOMEM);
     heap_restore();
     for (size_t n = 0; n < 3; n++) {
         owner->replayed = owner->last = 0;
-        assert_int_equal(store_lock(owner->directory, &pid, &store), 0);
+        assert_int_equal(store_lock(owner->directory, NULL, why, &store), 0);
         heap_fail_at(n);
-        error = store_replay(store, owner_on_replay, owner_report, owner, &records);
+        error = store_replay(store, owner_on_replay, owner_report, owner, why, &records);
         assert_int_equal(error, heap_restore() ? -ENOMEM : 0);
         store_close(store, 0);
     }
@@ -1175,6 +1458,103 @@ static void test_memory_fails_amid_a_snapshot(void **state)
         teardown(state);
     }
     setup(state);
+}
+
+/* Starts with a snapshot due, appends a record every moment while it is written, and says what it held for synced in
+ * the end; -1 before that: the failure did not come. */
+static void child_fails(struct owner *owner, int call, int out)
+{
+    int64_t synced = 0;
+
+    owner_read(owner);
+    calls_left = call;
+    owner_start(owner);
+    for (int i = 0; i < 60; i++) {
+        owner_append(owner);
+        uv_run(&owner->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    for (int i = 0; i < 20; i++) {
+        uv_run(&owner->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    synced = owner->replayed + (int64_t) stats(owner).synced;
+    if (calls_left > 0 && !fails_for_ever)
+        synced = -1;
+    if (write(out, &synced, sizeof(synced)) != sizeof(synced))
+        _exit(1);
+    kill(getpid(), SIGKILL);
+}
+
+/* A journal that has outgrown its snapshot, for each time it was to be compacted that failed. */
+static void leave_outgrown(struct owner *owner)
+{
+    int   status;
+    pid_t child;
+
+    owner_open(owner);
+    owner_append(owner);
+    assert_true(run_until(owner, all_synced));
+    owner_close(owner, PATIENCE_MS);
+    assert_int_equal(mkdir(path(owner, "snapshot.tmp"), 0700), 0);
+    child = fork_child();
+    if (child == 0) {
+        owner_open(owner);
+        for (int i = 0; i < 200; i++)
+            owner_append(owner);
+        _exit(run_until(owner, all_synced) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rmdir(path(owner, "snapshot.tmp")), 0);
+}
+
+static void copy_all(const char *from, const char *to)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "rm -rf %s && cp -a %s %s", to, from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* Each call of the disk fails in turn, once or from then on, while the journal is compacted and records come; then the
+ * process is killed. What was called synced is there. */
+static void test_killed_after_each_failure(void **state)
+{
+    struct owner *owner = *state;
+    char          base[80];
+
+    owner->record_size = 8000;
+    leave_outgrown(owner);
+    snprintf(base, sizeof(base), "%s.base", owner->directory);
+    copy_all(owner->directory, base);
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        int64_t synced = 0;
+
+        for (int n = 0; n < 30 && synced >= 0; n++) {
+            int   pipes[2], status;
+            pid_t child;
+
+            copy_all(base, owner->directory);
+            assert_int_equal(pipe(pipes), 0);
+            child = fork_child();
+            if (child == 0) {
+                failure        = for_ever ? ENOSPC : EIO;
+                fails_for_ever = for_ever;
+                child_fails(owner, n, pipes[1]);
+            }
+            close(pipes[1]);
+            assert_int_equal(read(pipes[0], &synced, sizeof(synced)), sizeof(synced));
+            assert_int_equal(waitpid(child, &status, 0), child);
+            close(pipes[0]);
+            owner_read(owner);
+            owner_forget(owner);
+            if (owner->replayed < synced)
+                fail_msg("call %d of the disk: %d synced, %u there", n, (int) synced, owner->replayed);
+        }
+        assert_true(for_ever || synced < 0);
+    }
+    assert_int_equal(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* Appends for ever, and says after each sync how far it came. */
@@ -1293,6 +1673,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_record_that_is_not_understood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_large_file_is_not_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_lies_in_the_files_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_read_is_no_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_files_of_another_user, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_given_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_with_files_of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_older_journal_is_not_replayed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_journal_is_compacted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_heals_with_a_snapshot, setup, teardown),
@@ -1310,6 +1694,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_late_owner_is_no_late_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_fails_amid_a_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_after_each_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
     };

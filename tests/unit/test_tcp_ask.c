@@ -18,12 +18,15 @@ struct owner {
     struct owner      *opens;        /* asked then, with id 7 */
 };
 
-static int ask_now(struct owner *owner, uint16_t id)
+static int ask_often(struct owner *owner, uint16_t id, unsigned again)
 {
     uint8_t question[12] = {0};
     put_u16(question, id);
-    return tcp_ask_open(ask, &server_address, (struct view){question, sizeof(question)}, owner, 0, &owner->ticket);
+    return tcp_ask_open(ask, &server_address, (struct view){question, sizeof(question)}, owner, 0, again,
+                        &owner->ticket);
 }
+
+static int ask_now(struct owner *owner, uint16_t id) { return ask_often(owner, id, TCP_ASK_AGAIN); }
 
 static void release(struct owner *owner)
 {
@@ -763,6 +766,22 @@ static void test_idle_connections_close(void **state)
     finish();
 }
 
+/* Who does not know, or is gone, is not asked for as long as somebody waits. */
+static void test_silence_is_asked_so_often(void **state)
+{
+    (void) state;
+    for (unsigned again = 0; again <= TCP_ASK_AGAIN; again += TCP_ASK_AGAIN) {
+        start("127.0.0.1");
+        struct owner one = {0};
+        assert_int_equal(ask_often(&one, 1, again), 0);
+        run_for(&loop, 3 * TCP_ASK_EXTRA);
+        assert_int_equal(stats()->opened, 1 + again);
+        assert_int_equal(stats()->stalled, again);
+        release(&one);
+        finish();
+    }
+}
+
 static void test_closes_all(void **state)
 {
     (void) state;
@@ -793,6 +812,7 @@ int main(void)
         cmocka_unit_test(test_release_in_the_handler),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_a_slow_answer_burns_no_connection),
+        cmocka_unit_test(test_silence_is_asked_so_often),
         cmocka_unit_test(test_a_server_that_falls_silent),
         cmocka_unit_test(test_a_silent_connection_closes),
         cmocka_unit_test(test_so_many_connections),

@@ -60,7 +60,7 @@ static bool is_exempt(void *context, const struct address *peer)
 static void start_with(struct server *server, const char *host, struct tcp_listen_options options)
 {
     struct address any = loopback_at(host, 0);
-    int            fd  = tcp_listen_bind(&any);
+    int            fd  = tcp_listen_bind(&any, SOCKET_FIRST);
     assert_true(fd >= 0);
     /* The connections inherit it: a client that does not read is felt early. */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int)), 0);
@@ -75,7 +75,7 @@ static void start_with(struct server *server, const char *host, struct tcp_liste
         options.message_ms = 5000;
     server->listen = tcp_listen_create(&loop, &options, handle, server);
     assert_non_null(server->listen);
-    assert_true(tcp_listen_add(server->listen, fd));
+    assert_true(tcp_listen_add(server->listen, fd, &server->address));
 }
 
 static void start(struct server *server, const char *host, unsigned idle_ms, unsigned connections)
@@ -657,8 +657,8 @@ static void test_remove(void **state)
     struct server server;
     start(&server, "127.0.0.1", 5000, 10);
     struct address other = loopback_at("127.0.0.2", address_port(&server.address));
-    int            fd    = tcp_listen_bind(&other);
-    assert_true(fd >= 0 && tcp_listen_add(server.listen, fd));
+    int            fd    = tcp_listen_bind(&other, SOCKET_FIRST);
+    assert_true(fd >= 0 && tcp_listen_add(server.listen, fd, &other));
     int accepted = client_of(&server);
     int queued   = connected_socket(&server.address, SOCK_STREAM);
     tcp_listen_remove(server.listen, &server.address);
@@ -679,6 +679,63 @@ static void test_remove(void **state)
     finish(&server);
 }
 
+static bool listens(int fd)
+{
+    int value = 0;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &(socklen_t){sizeof(value)}), 0);
+    return value;
+}
+
+/* Somebody else keeps the socket a moment longer: nobody must be let in there any more. */
+static void test_what_was_left_does_not_listen(void **state)
+{
+    (void) state;
+    struct server server;
+    start(&server, "127.0.0.1", 5000, 10);
+    struct address other = loopback_at("127.0.0.2", address_port(&server.address));
+    int            fd = tcp_listen_bind(&other, SOCKET_FIRST), theirs = dup(fd);
+    assert_true(tcp_listen_add(server.listen, fd, &other));
+    tcp_listen_remove(server.listen, &other);
+    assert_false(listens(theirs));
+    close(theirs);
+
+    fd         = tcp_listen_bind(&other, SOCKET_FIRST);
+    theirs     = dup(fd);
+    int queued = connected_socket(&other, SOCK_STREAM);
+    tcp_listen_drain(server.listen, fd);
+    assert_false(listens(theirs));
+    write_all(queued, "\0\1a", 3);
+    expect(queued, "\0\1a", 3);
+    close(theirs);
+    close(queued);
+    finish(&server);
+}
+
+/* Another process has the socket too: who has not been accepted yet waits for it. */
+static void test_handing_on(void **state)
+{
+    (void) state;
+    struct server server;
+    int           type;
+    start(&server, "127.0.0.1", 5000, 10);
+    struct address other = loopback_at("127.0.0.2", address_port(&server.address));
+    int            fd = tcp_listen_bind(&other, SOCKET_FIRST), theirs = dup(fd);
+    assert_true(tcp_listen_add(server.listen, fd, &other));
+    int accepted = client_of(&server), queued = connected_socket(&other, SOCK_STREAM);
+    tcp_listen_hand_on(server.listen);
+    assert_int_equal(socket_adopt(theirs, &type), 0);
+    assert_int_equal(type, SOCK_STREAM);
+    int taken = accept(theirs, NULL, NULL);
+    assert_true(taken >= 0);
+    write_all(accepted, "\0\1a", 3);
+    expect(accepted, "\0\1a", 3);
+    close(accepted);
+    close(queued);
+    close(taken);
+    close(theirs);
+    finish(&server);
+}
+
 /* At a stop those that wait to be accepted are heard, questions are answered, and who is owed nothing is let go. */
 static void test_stop(void **state)
 {
@@ -691,7 +748,7 @@ static void test_stop(void **state)
     write_all(half, "\0\7b", 3);
     RUN_UNTIL(&loop, server.handled == 1);
     int queued = connected_socket(&server.address, SOCK_STREAM);
-    tcp_listen_stop(server.listen);
+    tcp_listen_stop(server.listen, 200);
     write_all(asking, "\0\1c", 3);
     write_all(queued, "\0\1d", 3);
     int refused = socket(AF_INET, SOCK_STREAM, 0);
@@ -711,6 +768,27 @@ static void test_stop(void **state)
     close(queued);
     close(refused);
     finish(&server);
+}
+
+/* A client that was closed by its server lingers in the kernel, which keeps no address. */
+static void test_who_is_first(void **state)
+{
+    (void) state;
+    struct address any = loopback_at("127.0.0.1", 0);
+    int            one = tcp_listen_bind(&any, SOCKET_FIRST);
+    struct address at  = bound_to(one);
+    int            two = tcp_listen_bind(&at, SOCKET_JOINS); /* another worker's */
+    assert_true(one >= 0 && two >= 0);
+    assert_int_equal(tcp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
+    close(two);
+    assert_int_equal(tcp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
+    int client = connected_socket(&at, SOCK_STREAM);
+    close(accept(one, NULL, NULL));
+    close(one);
+    two = tcp_listen_bind(&at, SOCKET_FIRST);
+    assert_true(two >= 0);
+    close(two);
+    close(client);
 }
 
 static void test_closes_all(void **state)
@@ -755,7 +833,10 @@ int main(void)
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_what_was_left_does_not_listen),
+        cmocka_unit_test(test_handing_on),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_who_is_first),
         cmocka_unit_test(test_closes_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static size_t handle(void *context, struct view datagram, const struct path *pat
 static void start(struct server *server, const char *host)
 {
     struct address any = loopback_at(host, 0);
-    int            fd  = udp_listen_bind(&any);
+    int            fd  = udp_listen_bind(&any, SOCKET_FIRST);
     assert_true(fd >= 0);
     assert_int_equal(uv_loop_init(&loop), 0);
     *server        = (struct server){0};
@@ -190,7 +190,7 @@ static void test_stop_leaves_the_others_all_that_comes(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct server server;
         start(&server, i == 0 ? "127.0.0.1" : "0.0.0.0");
-        int other = udp_listen_bind(&server.address);
+        int other = udp_listen_bind(&server.address, SOCKET_JOINS);
         assert_true(other >= 0);
         udp_listen_stop(server.listen);
         struct address to = loopback_at("127.0.0.1", address_port(&server.address));
@@ -207,6 +207,76 @@ static void test_stop_leaves_the_others_all_that_comes(void **state)
         udp_listen_free(server.listen);
         finish_loop(&loop);
     }
+}
+
+/* Another process has the socket too: what came before is served, what comes afterwards waits for it. */
+static void test_handing_on(void **state)
+{
+    (void) state;
+    struct server  server;
+    struct address any = loopback_at("127.0.0.1", 0);
+    int            fd = udp_listen_bind(&any, SOCKET_FIRST), theirs = dup(fd), type;
+    any = bound_to(fd);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    server         = (struct server){.address = any};
+    server.listen  = udp_listen_start(&loop, fd, handle, begin, &server);
+    int  client    = connected_socket(&any, SOCK_DGRAM);
+    char bytes[16] = "";
+    assert_int_equal(send(client, "early", 5, 0), 5);
+    udp_listen_hand_on(server.listen);
+    assert_int_equal(server.handled, 1);
+    assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 5);
+    assert_int_equal(send(client, "later", 5, 0), 5);
+    run_for(&loop, 20);
+    assert_int_equal(server.handled, 1);
+    udp_listen_send(server.listen, &server.path, (struct view){(const uint8_t *) "last", 4});
+    RUN_UNTIL(&loop, can_read(client));
+    assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 4);
+    udp_listen_free(server.listen);
+    finish_loop(&loop);
+
+    assert_int_equal(socket_adopt(theirs, &type), 0);
+    assert_int_equal(type, SOCK_DGRAM);
+    assert_int_equal(udp_listen_prepare(theirs, &any), 0);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    server.handled = 0;
+    server.listen  = udp_listen_start(&loop, theirs, handle, begin, &server);
+    RUN_UNTIL(&loop, server.handled == 1);
+    assert_int_equal(recv(client, bytes, sizeof(bytes), 0), 5);
+    assert_memory_equal(bytes, "later", 5);
+    close(client);
+    finish(&server);
+}
+
+static void test_what_cannot_be_adopted(void **state)
+{
+    (void) state;
+    struct server  server;
+    int            type, pair[2], alone = plain_socket("127.0.0.1", SOCK_DGRAM);
+    struct address any = loopback_at("127.0.0.1", 0);
+    assert_int_equal(pipe(pair), 0);
+    assert_int_equal(socket_adopt(alone, &type), -EINVAL); /* nobody may join it */
+    assert_int_equal(socket_adopt(pair[0], &type), -EINVAL);
+    assert_int_equal(socket_adopt(-1, &type), -EINVAL);
+    int fd = udp_listen_bind(&any, SOCKET_FIRST), theirs = dup(fd);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    server.listen = udp_listen_start(&loop, fd, handle, begin, &server);
+    udp_listen_stop(server.listen); /* it hears nobody any more */
+    assert_int_equal(socket_adopt(theirs, &type), -EINVAL);
+    udp_listen_free(server.listen);
+    finish_loop(&loop);
+    if (geteuid() == 0) {
+        fd = udp_listen_bind(&any, SOCKET_FIRST);
+        assert_int_equal(seteuid(65534), 0);
+        int result = socket_adopt(fd, &type);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(result, -EPERM); /* root's, which nobody's cannot join */
+        close(fd);
+    }
+    close(pair[0]);
+    close(pair[1]);
+    close(alone);
+    close(theirs);
 }
 
 /* Answers that find the socket's buffer full wait, up to a bound, and leave when there is room. */
@@ -316,7 +386,7 @@ static void test_counts_what_the_kernel_dropped(void **state)
 {
     (void) state;
     struct address any = loopback_at("127.0.0.1", 0);
-    int            fd  = udp_listen_bind(&any);
+    int            fd  = udp_listen_bind(&any, SOCKET_FIRST);
     assert_int_equal(socket_set(fd, SOL_SOCKET, SO_RCVBUF, 1), 0);
     assert_int_equal(uv_loop_init(&loop), 0);
     struct server server = {0};
@@ -338,14 +408,19 @@ static void test_bind_reports_why_not(void **state)
 {
     (void) state;
     struct address nobody = loopback_at("192.0.2.1", 0);
-    assert_int_equal(udp_listen_bind(&nobody), -EADDRNOTAVAIL);
+    assert_int_equal(udp_listen_bind(&nobody, SOCKET_FIRST), -EADDRNOTAVAIL);
     struct address any = loopback_at("127.0.0.1", 0);
-    int            one = udp_listen_bind(&any);
+    int            one = udp_listen_bind(&any, SOCKET_FIRST);
     struct address at  = bound_to(one);
-    int            two = udp_listen_bind(&at); /* another worker's */
+    int            two = udp_listen_bind(&at, SOCKET_JOINS); /* another worker's */
     assert_true(one >= 0 && two >= 0);
+    assert_int_equal(udp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
     close(one);
+    assert_int_equal(udp_listen_bind(&at, SOCKET_FIRST), -EADDRINUSE);
     close(two);
+    one = udp_listen_bind(&at, SOCKET_FIRST);
+    assert_true(one >= 0);
+    close(one);
 }
 
 int main(void)
@@ -356,6 +431,8 @@ int main(void)
         cmocka_unit_test(test_wildcard_answers_from_the_address_asked),
         cmocka_unit_test(test_stop_serves_the_queue_and_lets_late_answers_out),
         cmocka_unit_test(test_stop_leaves_the_others_all_that_comes),
+        cmocka_unit_test(test_handing_on),
+        cmocka_unit_test(test_what_cannot_be_adopted),
         cmocka_unit_test(test_full_buffer),
         cmocka_unit_test(test_later_answers_leave_together),
         cmocka_unit_test(test_send_error_costs_one_answer),

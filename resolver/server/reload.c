@@ -1,0 +1,180 @@
+/*
+ * reload.c: see reload.h. What may fail comes first and is undone; put_in_force() cannot.
+ */
+#include "server/reload.h"
+
+#include "base/log.h"
+#include "server/clock.h"
+#include "server/control_socket.h"
+#include "server/keeper.h"
+#include "server/listeners.h"
+#include "server/workers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+struct reports {
+    json_t *warnings; /* or NULL */
+    char   *first;    /* ERROR_TEXT_MAX bytes */
+    size_t  errors;
+};
+
+static void report(void *context, const char *text)
+{
+    static const char prefix[] = "warning: ";
+    struct reports   *reports  = context;
+    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
+        log_warning("configuration: %s", text + sizeof(prefix) - 1);
+        if (reports->warnings)
+            json_array_append_new(reports->warnings, json_string(text + sizeof(prefix) - 1));
+        return;
+    }
+    log_error("configuration: %s", text);
+    if (reports->errors++ == 0)
+        snprintf(reports->first, ERROR_TEXT_MAX, "%s", text);
+}
+
+struct settings *reload_read(const struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
+{
+    struct reports   reports  = {.warnings = warnings, .first = ret_error};
+    struct settings *settings = settings_read(daemon->config_path, &daemon->sources, report, &reports);
+    if (!settings && reports.errors > 1) {
+        size_t used = strlen(ret_error);
+        snprintf(ret_error + used, ERROR_TEXT_MAX - used, " (and %zu more in the log)", reports.errors - 1);
+    }
+    return settings;
+}
+
+/* A stored answer names its group by index. */
+static bool same_groups(const struct settings *a, const struct settings *b)
+{
+    if (a->group_count != b->group_count)
+        return false;
+    for (size_t i = 0; i < a->group_count; i++)
+        if (strcmp(a->groups[i].name, b->groups[i].name) != 0)
+            return false;
+    return true;
+}
+
+static size_t next_preset(const struct settings *settings, size_t i)
+{
+    while (i < settings->rule_count && !settings->rules[i].preset)
+        i++;
+    return i;
+}
+
+/* Else something may be stored that nobody looked at for error codes: it was no blocklist's then, or was passed on. */
+static bool same_blocklists(const struct settings *a, const struct settings *b)
+{
+    size_t i = next_preset(a, 0), j = next_preset(b, 0);
+    for (; i < a->rule_count && j < b->rule_count; i = next_preset(a, i + 1), j = next_preset(b, j + 1))
+        if (!name_equal(name_view(&a->rules[i].zone), name_view(&b->rules[j].zone)))
+            return false;
+    return i == a->rule_count && j == b->rule_count && a->pass_list_errors == b->pass_list_errors;
+}
+
+static bool is_trusted_in(const struct group_setting *group, const struct upstream_setting *upstream)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (address_equal(&group->upstreams[i].address, &upstream->address) && group->upstreams[i].trusted)
+            return true;
+    return false;
+}
+
+/* An upstream is trusted no longer; the cache may have answers with its AD bit. The groups are the same. */
+static bool trust_ended(const struct settings *before, const struct settings *next)
+{
+    for (size_t i = 0; i < before->group_count; i++)
+        for (size_t j = 0; j < before->groups[i].count; j++)
+            if (before->groups[i].upstreams[j].trusted &&
+                !is_trusted_in(&next->groups[i], &before->groups[i].upstreams[j]))
+                return true;
+    return false;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+/* What cannot change while running is said, not ignored. */
+static const char *immovable(const struct settings *now, const struct settings *next)
+{
+    if (!same_text(now->state, next->state))
+        return "state: cannot change while running; restart bywayd";
+    if (!same_text(now->user, next->user))
+        return "user: cannot change while running; restart bywayd";
+    return NULL;
+}
+
+/* Everything that can fail has been done: from here on the new settings are in force. */
+static void put_in_force(struct daemon *daemon, struct settings *next, struct setup *setup, struct bound *bound)
+{
+    struct settings *before       = daemon->settings;
+    struct setup    *setup_before = daemon->setup;
+    bool             flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next);
+    daemon->settings       = next;
+    daemon->setup          = setup;
+    daemon->read_at        = clock_wall();
+    log_configure(next->log_level, next->log_format);
+    epoch_set_setup(table_epoch(daemon->shared.table), setup->serial); /* before anything is flushed */
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        worker_set_setup(daemon->workers[i], setup);
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        worker_set_setup(daemon->leaving[i], setup); /* they too begin nothing that a new fence forbids */
+    listeners_hand_over(bound, daemon);
+    listeners_forget(daemon, before, next->workers);
+    workers_dismiss(daemon, next->workers);
+    listeners_leave(daemon, before, next);
+    keeper_set_setup(daemon);
+    if (flush)
+        cache_flush_all(daemon->shared.cache);
+    setup_drop(setup_before);
+    settings_destroy(before);
+}
+
+static bool apply(struct daemon *daemon, struct settings *next, char ret_error[ERROR_TEXT_MAX])
+{
+    const char   *cannot     = immovable(daemon->settings, next);
+    unsigned      workers    = daemon->worker_count;
+    int           control_fd = -1;
+    struct bound  bound      = {0};
+    struct setup *setup      = NULL;
+    snprintf(ret_error, ERROR_TEXT_MAX, "%s", cannot ? cannot : "out of memory or descriptors");
+    if (cannot || !workers_share(daemon, next, ret_error) || !(setup = registry_setup(daemon->registry, next)))
+        return false;
+    if (!listeners_bind(daemon, next, daemon->settings, workers, &bound, ret_error))
+        goto undo;
+    if (!workers_add(daemon, next->workers) || !control_socket_move(daemon, next, &control_fd, ret_error)) {
+        workers_dismiss(daemon, workers);
+        goto undo;
+    }
+    put_in_force(daemon, next, setup, &bound);
+    if (control_fd >= 0)
+        control_socket_replace(daemon, control_fd);
+    return true;
+
+undo:
+    if (control_fd >= 0)
+        close(control_fd);
+    listeners_discard(&bound);
+    setup_drop(setup);
+    return false;
+}
+
+bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
+{
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long) clock_now() * 1000);
+    struct settings *next = reload_read(daemon, warnings, ret_error);
+    bool             good = next && apply(daemon, next, ret_error);
+    if (!good && next)
+        settings_destroy(next);
+    if (good) {
+        struct reports reports = {.warnings = warnings, .first = ret_error};
+        listeners_warn(next, report, &reports);
+        log_info("reloaded %s", daemon->config_path);
+    } else {
+        log_error("reload: %s; the old configuration stays", ret_error);
+    }
+    sd_notify(0, "READY=1");
+    return good;
+}

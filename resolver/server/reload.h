@@ -1,0 +1,13 @@
+/*
+ * reload.h: the configuration, read at the start and again while everything runs. Keeper thread.
+ */
+#ifndef SERVER_RELOAD_H
+#define SERVER_RELOAD_H
+
+#include "server/daemon.h"
+
+/* Reads the file; errors and warnings go to the log, warnings to the JSON array too (may be NULL), the first error to
+ * ret_error. NULL: it is not usable. */
+struct settings *reload_read(const struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX]);
+
+#endif
