@@ -61,8 +61,10 @@ static struct block *block_with_room(struct pool *pool)
     struct block *block = pool->spare ? pool->spare : aligned_alloc(BLOCK, BLOCK);
     if (!block)
         return NULL;
-    if (block != pool->spare)
+    if (block != pool->spare) {
         *block = (struct block){.fresh = pieces_in_block(pool)};
+        ASAN_POISON_MEMORY_REGION(block->pieces, BLOCK - sizeof(*block));
+    }
     pool->spare = NULL;
     list_init(&block->link);
     list_append(&pool->roomy, &block->link);
