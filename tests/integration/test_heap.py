@@ -1,6 +1,7 @@
 """Memory that load takes is taken once, whichever worker has the load, and most of it is given back."""
 
 import contextlib
+import pathlib
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.release  # a sanitizer keeps what was freed
 BURST = 2000  # questions under way at once
 EACH = 1500  # bytes that one takes at least, with the client that waits
 WORKERS = 8
+HEAP = 64 << 20  # bytes of addresses that glibc sets aside for each heap but the first, at a multiple of as many
 GROWTH = 6 << 20  # bytes from the first burst to the last: what the other workers touch when they first have work
 
 
@@ -90,3 +92,22 @@ def test_load_that_moves_from_worker_to_worker(forwarder, holding):
         print(f"{full >> 10} KiB, then {after >> 10}")
         assert after < full - BURST * EACH / 2
     assert after - first <= GROWTH, after - first
+
+
+def heaps(daemon):
+    """How many glibc has but the first: what is in use of one, and behind it what is set aside."""
+    spans = []
+    for line in pathlib.Path(f"/proc/{daemon.process.pid}/maps").read_text().splitlines():
+        span, rights = line.split()[:2]
+        begin, end = (int(address, 16) for address in span.split("-"))
+        spans.append((begin, end, rights))
+    return sum(begin % HEAP == 0 and rights == "rw-p" and rest == (end, begin + HEAP, "---p")
+               for (begin, end, rights), rest in zip(spans, spans[1:]))
+
+
+def test_all_threads_share_one_heap(forwarder, holding):
+    daemon = forwarder({"workers": WORKERS, "upstreams.held": [holding.address],
+                        "zones": [{"zone": "held.test", "via": "held"}]})
+    for n in range(50):  # each from a port of its own: several workers answer
+        assert daemon.ask(f"n{n}.one.held.test").addresses == ["192.0.2.1"]
+    assert heaps(daemon) == 0
