@@ -26,6 +26,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@
 #include <unistd.h>
 
 enum {
-    EXIT_USAGE = 2
+    EXIT_USAGE  = 2,
+    LARGE_BLOCK = 128 << 10, /* bytes from which on a block is the kernel's: glibc's own figure before it adapts */
 };
 
 #define DEFAULT_CONFIG "/etc/byway/byway.json"
@@ -161,10 +163,20 @@ static bool options_read(int argc, char **argv, struct options *ret)
     return optind == argc && ret->config[0] != '\0';
 }
 
+/* One heap for all threads: with one for each, as glibc has it, every one keeps what it held at its worst, and no other
+ * thread can use it. A threshold that is set stays: glibc's would rise with what was freed, and the heap give back less
+ * and less. */
+static void share_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     char           presets[4096 + 32];
+    share_heap();
     json_set_alloc_funcs(supply_take, supply_give);
     if (!options_read(argc, argv, &options)) {
         fputs(usage, stderr);

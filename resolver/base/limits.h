@@ -29,7 +29,7 @@ enum {
     LIMIT_CONTROL_LINE       = 16 << 20, /* bytes in one control request: an import of 100,000 zones */
     LIMIT_SUSPECTS           = 4096,     /* unconfirmed zones in the table, so that random names cannot fill it */
     LIMIT_DOMAIN_ZONES    = 256,   /* blocked zones and names of one registrable domain, so that none fills the table */
-    LIMIT_DOSSIERS        = 4096,  /* zones whose evidence is at hand: 3 MB */
+    LIMIT_DOSSIERS        = 4096,  /* zones whose evidence is at hand: 6 MB */
     LIMIT_NAMESERVER_SETS = 16384, /* nameserver sets of blocked zones that are kept; a power of two: 15 MB */
     LIMIT_NOTE            = 256,   /* bytes of an operator's note on a pin */
 };

@@ -32,7 +32,7 @@ enum {
 };
 
 struct udp_ticket {
-    struct list        link; /* among the socket's, or the spare ones */
+    struct list        link; /* among the socket's */
     struct udp_socket *socket;
     void              *owner;
     uint64_t           told; /* number of the last event it was told of */
@@ -56,7 +56,7 @@ struct udp_ask {
     void                *context;
     struct udp_ask_stats stats;
     struct udp_sockets   sockets;
-    struct list          upstreams, spare_tickets;
+    struct list          upstreams;
     uint64_t             event;
     unsigned             tickets;
     int64_t              credit; /* thousandths of a fresh port */
@@ -253,27 +253,18 @@ static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct 
     return error;
 }
 
-static struct udp_ticket *take_ticket(struct udp_ask *ask)
-{
-    if (list_empty(&ask->spare_tickets))
-        return calloc(1, sizeof(struct udp_ticket));
-    struct udp_ticket *ticket = CONTAINER_OF(ask->spare_tickets.next, struct udp_ticket, link);
-    list_remove(&ticket->link);
-    return ticket;
-}
-
 int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view question, void *owner, msec_t now,
                  struct udp_ticket **ret)
 {
     assert(question.len >= 2);
     uint16_t           id     = get_u16(question.data);
-    struct udp_ticket *ticket = take_ticket(ask);
+    struct udp_ticket *ticket = malloc(sizeof(*ticket));
     if (!ticket)
         return -ENOMEM;
     struct udp_socket *socket;
     int                error = pick_socket(ask, server, id, now, &socket);
     if (error < 0) {
-        list_prepend(&ask->spare_tickets, &ticket->link);
+        free(ticket);
         return error;
     }
     *ticket = (struct udp_ticket){.socket = socket, .owner = owner, .told = ask->event, .id = id};
@@ -298,7 +289,7 @@ void udp_ask_release(struct udp_ask *ask, struct udp_ticket *ticket)
 {
     struct udp_socket *socket = ticket->socket;
     list_remove(&ticket->link);
-    list_prepend(&ask->spare_tickets, &ticket->link);
+    free(ticket);
     ask->tickets--;
     if (!socket->kept && list_empty(&socket->tickets))
         close_socket(ask, socket);
@@ -425,7 +416,6 @@ struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned socket
     ask->context                     = context;
     ask->credit                      = (int64_t) UDP_ASK_FRESH_RATE * 1000;
     list_init(&ask->upstreams);
-    list_init(&ask->spare_tickets);
     int error = uv_poll_start(&ask->poll, UV_READABLE, on_ready);
     assert(error == 0);
     (void) error;
@@ -437,8 +427,6 @@ static void on_closed(uv_handle_t *handle)
     struct udp_ask *ask = handle->data;
     if (--ask->handles > 0)
         return;
-    LIST_EACH (link, next, &ask->spare_tickets)
-        free(CONTAINER_OF(link, struct udp_ticket, link));
     free(ask);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "query/engine.h"
 
+#include "base/pool.h"
 #include "policy/local.h"
 #include "query/query.h"
 
@@ -20,8 +21,7 @@ struct engine {
     struct flights flights;
     struct timers  timers;
     struct list    queries, background; /* struct query.link: somebody waits, longest first; nobody does */
-    struct list    free_queries;
-    struct list    free_askers; /* struct asker.link */
+    struct pool    query_pool, asker_pool;
     size_t         query_count, asker_count;
     struct address limited; /* who was over client_qps last; len 0: nobody since it was told */
 };
@@ -38,8 +38,8 @@ struct engine *engine_create(const struct engine_options *options)
     rng_init(&engine->desk.rng, options->seed);
     list_init(&engine->queries);
     list_init(&engine->background);
-    list_init(&engine->free_queries);
-    list_init(&engine->free_askers);
+    pool_init(&engine->query_pool, sizeof(struct query));
+    pool_init(&engine->asker_pool, sizeof(struct asker));
     timers_init(&engine->timers);
     struct hash_key key = {rng_u64(&engine->desk.rng), rng_u64(&engine->desk.rng)};
     if (flights_init(&engine->flights, FLIGHT_BUCKETS, key) && timers_reserve(&engine->timers, LIMIT_FLIGHTS))
@@ -48,17 +48,13 @@ struct engine *engine_create(const struct engine_options *options)
     return NULL;
 }
 
-/* ---- pools: what was used once stays for the next, up to the limits ---- */
+/* ---- queries and askers ---- */
 
 static struct query *query_new(struct engine *engine)
 {
-    struct query *query;
-    if (!list_empty(&engine->free_queries)) {
-        query = CONTAINER_OF(engine->free_queries.next, struct query, link);
-        list_remove(&query->link);
-    } else if (engine->query_count >= LIMIT_FLIGHTS || !(query = malloc(sizeof(*query)))) {
+    struct query *query = engine->query_count < LIMIT_FLIGHTS ? pool_take(&engine->query_pool) : NULL;
+    if (!query)
         return NULL;
-    }
     memset(query, 0, sizeof(*query));
     list_init(&query->askers);
     list_init(&query->answered);
@@ -69,15 +65,9 @@ static struct query *query_new(struct engine *engine)
 
 static struct asker *asker_new(struct engine *engine)
 {
-    struct asker *asker;
-    if (engine->asker_count >= LIMIT_ASKERS_TOTAL)
+    struct asker *asker = engine->asker_count < LIMIT_ASKERS_TOTAL ? pool_take(&engine->asker_pool) : NULL;
+    if (!asker)
         return NULL;
-    if (!list_empty(&engine->free_askers)) {
-        asker = CONTAINER_OF(engine->free_askers.next, struct asker, link);
-        list_remove(&asker->link);
-    } else if (!(asker = malloc(sizeof(*asker)))) {
-        return NULL;
-    }
     list_init(&asker->link);
     engine->asker_count++;
     return asker;
@@ -86,7 +76,7 @@ static struct asker *asker_new(struct engine *engine)
 static void asker_drop(struct engine *engine, struct asker *asker)
 {
     list_remove(&asker->link);
-    list_prepend(&engine->free_askers, &asker->link);
+    pool_give(&engine->asker_pool, asker);
     engine->asker_count--;
 }
 
@@ -96,7 +86,7 @@ static void query_drop(struct engine *engine, struct query *query)
     timers_cancel(&engine->timers, &query->timer);
     setup_drop(query->setup);
     list_remove(&query->link);
-    list_prepend(&engine->free_queries, &query->link);
+    pool_give(&engine->query_pool, query);
     engine->query_count--;
 }
 
@@ -169,10 +159,8 @@ void engine_destroy(struct engine *engine)
 {
     if (!engine)
         return;
-    LIST_EACH (item, next, &engine->free_queries)
-        free(CONTAINER_OF(item, struct query, link));
-    LIST_EACH (item, next, &engine->free_askers)
-        free(CONTAINER_OF(item, struct asker, link));
+    pool_fini(&engine->query_pool);
+    pool_fini(&engine->asker_pool);
     flights_fini(&engine->flights);
     timers_fini(&engine->timers);
     setup_drop(engine->desk.setup);

@@ -93,10 +93,10 @@ enum query_state {
 struct query {
     struct flight    flight;
     struct timer     timer;
-    struct list      link; /* the engine's queries that somebody waits for, its others, or its free ones */
+    struct list      link; /* the engine's queries that somebody waits for, or its others */
     struct inquiry   inquiry;
     struct list      askers;   /* who waits, oldest first */
-    struct list      answered; /* who was answered; the engine takes them back */
+    struct list      answered; /* who was answered; the engine frees them */
     unsigned         asker_count;
     enum query_state state;
     struct setup    *setup; /* counted */

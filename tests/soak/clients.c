@@ -183,11 +183,14 @@ static void come(struct client *client)
     client->fd = open_socket(SOCK_DGRAM, 1, 1 + (unsigned) (client - clients));
 }
 
+/* The socket is closed last: the next one has another port then, and hears no answer that was for this one. */
 static void leave(struct client *client)
 {
+    int left = client->fd;
+
     count.gone += client->open;
-    close(client->fd);
     come(client);
+    close(left);
 }
 
 static void ask(struct client *client)
@@ -222,6 +225,8 @@ static void hear(struct client *client)
         struct open *open = &client->opens[wire[1] % OPEN];
         if (len < 12 || !open->sent || open->id != (wire[0] << 8 | wire[1]) || !(wire[2] & 0x80) ||
             len < 12 + open->len || memcmp(wire + 12, open->question, open->len) != 0) {
+            fprintf(stderr, "wrong: %zd bytes, id %d, for client %td at %lld\n", len, wire[0] << 8 | wire[1],
+                    client - clients, (long long) now);
             count.wrong++;
             continue;
         }

@@ -15,6 +15,7 @@ import random
 import resource
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -38,8 +39,9 @@ PORT = 5300
 QUIET = 75  # seconds at most until all is given back: a listener that was left lives for 40 s, a stream for 30 s
 
 # What may be left or grow. Bytes unless it says otherwise.
-RSS_GROWTH = 8 << 20  # from the peak of the first half to that of the second
-RSS_GROWTH_SHORT = 16 << 20  # the same in a run of less than 10 minutes: tables with a bound are still filling
+RSS_CREEP = 1 << 20  # from the second ten minutes to the last, in a run of half an hour or more
+RSS_GROWTH = 4 << 20  # from the peak of the first half to that of the second; what is down differs, and the workers
+RSS_GROWTH_SHORT = 8 << 20  # the same in a run of less than 10 minutes: tables with a bound are still filling
 STATE_BYTES = 16 << 20
 CUT_SHARE = 200  # one in so many questions over TCP: a connection that no worker took yet ends with its worker's socket
 LOG_LINES = 120  # a minute, apart from those that tell of a zone, a reload or an upstream's change
@@ -207,7 +209,7 @@ class Soak:
                 ("zones.list", {}), ("zones.list", {"state": "blocked"}), ("zones.show", {"zone": zone}),
                 ("zones.pin", {"zone": pinned, "via": dice.choice(["domestic", "external"]), "for": "20s",
                                "note": "x" * 200}),
-                ("zones.pin", {"zone": zone, "via": "external"}), ("zones.unpin", {"zone": zone}),
+                ("zones.pin", {"zone": zone, "via": "external", "for": "1m"}), ("zones.unpin", {"zone": zone}),
                 ("zones.unpin", {"zone": pinned}), ("zones.forget", {"zone": zone}), ("zones.export", {}),
                 ("zones.import", {"zones": [{"zone": f"i{dice.randrange(3000)}.test", "state": "blocked",
                                              "reason": "timeout"}
@@ -352,9 +354,19 @@ class Soak:
         half = len(loaded) // 2
         first, second = (max(sample.rss for sample in part) >> 10 for part in (loaded[:half], loaded[half:]))
         print(f"rss: {base.rss >> 10} KiB at first, peaks {first} and {second} KiB, {after.rss >> 10} KiB at last")
+        middles = [f"{middle >> 10}" for at in range(0, int(self.load_s), 600) if (middle := self.middle(at, at + 600))]
+        print(f"rss: medians of ten minutes each: {', '.join(middles)} KiB")
+        if has_sanitizers():  # theirs keep what was freed
+            return
         bound = RSS_GROWTH if self.load_s >= 600 else RSS_GROWTH_SHORT
-        if not has_sanitizers():  # theirs keep what was freed
-            self.check(second - first <= bound >> 10, f"rss grew by {second - first} KiB in the second half")
+        self.check(second - first <= bound >> 10, f"rss grew by {second - first} KiB in the second half")
+        if self.load_s >= 1800:
+            crept = self.middle(self.load_s - 600, self.load_s) - self.middle(600, 1200)
+            self.check(crept <= RSS_CREEP, f"rss crept up by {crept >> 10} KiB after its first ten minutes")
+
+    def middle(self, begin, end):
+        """RSS as it was half of the time between the two: ten minutes see every mood, and each number of workers."""
+        return int(statistics.median([sample.rss for sample in self.samples if begin <= sample.at < end] or [0]))
 
     def judge_answers(self, said, waited, kernel):
         print(f"slowest answer: {said['slowest_ms']} ms")
