@@ -240,8 +240,8 @@ static bool check_weather(const struct sim *sim)
     if (is_hopeless(weather->outage) || weather->severity >= 1)
         return true;
     return target(s->learned > 0 && s->blocked_third > 0, "something happens") &&
-           target(percent(s->blocked_third_waited, s->blocked_third) <= 2,
-                  "straight to external from the third lookup on, 2 % aside");
+           target(percent(s->blocked_third_waited, s->blocked_third) <= 5,
+                  "straight to external from the third lookup on, 5 % aside");
 }
 
 bool score_check(const struct sim *sim)
