@@ -68,7 +68,7 @@ static void name_of(const char *text, struct name *ret)
 static bool claimed(const struct rule *rules, size_t count, const struct name *zone)
 {
     for (size_t i = 0; i < count; i++)
-        if (!rules[i].preset && rules[i].zone.len > 1 &&
+        if (!rules[i].shipped && rules[i].zone.len > 1 &&
             name_is_at_or_below(name_view(zone), name_view(&rules[i].zone)))
             return true;
     return false;
@@ -76,7 +76,7 @@ static bool claimed(const struct rule *rules, size_t count, const struct name *z
 
 size_t local_rules(const struct rule *rules, size_t count, struct rule *out)
 {
-    struct rule rule = {.via = VIA_LOCAL, .preset = true};
+    struct rule rule = {.via = VIA_LOCAL, .shipped = true};
     size_t      made = 0;
     for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
         name_of(zones[i].zone, &rule.zone);
@@ -106,7 +106,7 @@ void echo_draw(struct name *echo, struct rng *rng)
 
 struct rule echo_rule(const struct name *echo)
 {
-    return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .preset = true};
+    return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .shipped = true};
 }
 
 /* The type that answers a question of the type `asked`, or 0: there is none. */

@@ -1,7 +1,7 @@
 /*
- * policy.h: which way a name may go by the operator's word, and whether it is in a blocklist. An immutable suffix tree
- * of `zones` entries and preset zones; the longest match wins, and for the same zone `zones` is above a preset.
- * Read by all threads without locks.
+ * policy.h: which way a name may go, and whether it is in a blocklist. An immutable suffix tree of the operator's
+ * `zones` and of what ships with byway: preset zones, and those of policy/local.h. The longest match wins, and for the
+ * same zone `zones` is above what is shipped. Read by all threads without locks.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -18,8 +18,7 @@ enum via {
     VIA_LOCAL,  /* answered by byway itself (policy/local.h): no group is asked */
 };
 
-/* A zone of a preset. What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may
- * say otherwise. */
+/* What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may say otherwise. */
 struct blocklist {
     struct name    zone;        /* lower case */
     _Atomic msec_t quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
@@ -30,14 +29,15 @@ struct rule {
     enum via          via;
     uint8_t           group;     /* VIA_GROUP: index into the settings' groups; VIA_LOCAL: an enum local */
     bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
-    bool              preset;    /* it comes from a preset, or is VIA_LOCAL: `zones` is above it */
-    struct blocklist *blocklist; /* in a policy: the closest preset zone at or above this one; NULL: there is none.
-                                    Borrowed from the policy */
+    bool              shipped;   /* not the operator's own word: `zones` is above it */
+    bool              is_list;   /* its zone is a blocklist */
+    struct blocklist *blocklist; /* in a policy: the closest list at or above this zone; NULL: there is none. Borrowed
+                                    from the policy */
 };
 
 struct policy;
 
-/* Copies the rules. A zone given twice with the same `preset`: the first counts (settings has refused that
+/* Copies the rules. A zone given twice with the same `shipped`: the first counts (settings has refused that
  * for `zones` already). NULL: no memory. */
 struct policy *policy_create(const struct rule *rules, size_t count);
 void           policy_destroy(struct policy *policy);

@@ -106,7 +106,7 @@ static void zone_read(struct reader *reader, const struct place *place, const js
     static const char *const words[] = {"zone", "via", NULL};
     const struct place       at_zone = {.up = place, .key = "zone"};
     const struct place       at_via  = {.up = place, .key = "via"};
-    struct rule              rule    = {.preset = false};
+    struct rule              rule    = {.shipped = false};
     if (!value_object(reader, place, value))
         return;
     reader_known_keys(reader, place, value, words);
@@ -185,7 +185,7 @@ static void preset_lines(struct reader *reader, const struct place *place, const
         return;
     char *line;
     while ((line = source_line(&text))) {
-        struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .preset = true};
+        struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .shipped = true, .is_list = true};
         char        why[SLIP_WHY_MAX];
         number++;
         line[strcspn(line, "# \t\r")] = '\0';

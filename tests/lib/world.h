@@ -90,7 +90,7 @@ struct world_fence {
     const char *zone;
     enum via    via;
     uint8_t     group;
-    bool        preset; /* it is a blocklist */
+    bool        list; /* it is a preset's blocklist */
 };
 
 enum {

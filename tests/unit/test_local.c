@@ -29,7 +29,7 @@ static struct name named(const char *text)
 
 static struct rule rule(const char *zone, enum via via, bool preset)
 {
-    return (struct rule){.zone = named(zone), .via = via, .preset = preset};
+    return (struct rule){.zone = named(zone), .via = via, .shipped = preset};
 }
 
 /* As the registry makes it. */

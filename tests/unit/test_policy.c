@@ -26,7 +26,7 @@ static struct name named(const char *text)
 
 static struct rule rule(const char *zone, enum via via, uint8_t group, bool preset)
 {
-    return (struct rule){.zone = named(zone), .via = via, .group = group, .preset = preset};
+    return (struct rule){.zone = named(zone), .via = via, .group = group, .shipped = preset, .is_list = preset};
 }
 
 static struct policy *small_policy(void)
@@ -127,6 +127,21 @@ static void a_preset_says_what_a_blocklist_is(void **state)
     policy_destroy(policy);
 }
 
+/* What ships with byway yields to `zones`, but is no blocklist for that. */
+static void not_all_that_is_shipped_is_a_blocklist(void **state)
+{
+    (void) state;
+    struct rule rules[] = {rule("shipped.example", VIA_GROUP, 0, false), rule("shipped.example", VIA_GROUP, 2, false),
+                           rule("list.example", VIA_GROUP, 0, true)};
+    struct name below = named("x.shipped.example"), list = named("x.list.example");
+    rules[0].shipped      = true;
+    struct policy *policy = policy_create(rules, ARRAY_LEN(rules));
+    assert_int_equal(policy_find(policy, name_view(&below))->group, 2);
+    assert_null(policy_find(policy, name_view(&below))->blocklist);
+    assert_non_null(policy_find(policy, name_view(&list))->blocklist);
+    policy_destroy(policy);
+}
+
 static void a_complaint_is_due_once_an_hour(void **state)
 {
     (void) state;
@@ -153,7 +168,7 @@ static void without_rules_all_is_auto(void **state)
     struct name        name   = named("mail.example.org");
     const struct rule *found  = policy_find(policy, name_view(&name));
     assert_int_equal(found->via, VIA_AUTO);
-    assert_false(found->preset);
+    assert_false(found->shipped);
     assert_true(name_is_root(name_view(&found->zone)));
     policy_destroy(policy);
     policy_destroy(NULL);
@@ -193,7 +208,7 @@ static const struct rule *find_slowly(const struct rule *rules, size_t count, st
         if (!name_is_at_or_below(name, name_view(&rules[i].zone)))
             continue;
         if (best == NULL || rules[i].zone.len > best->zone.len ||
-            (rules[i].zone.len == best->zone.len && best->preset && !rules[i].preset))
+            (rules[i].zone.len == best->zone.len && best->shipped && !rules[i].shipped))
             best = &rules[i];
     }
     return best;
@@ -203,7 +218,7 @@ static const struct rule *list_slowly(const struct rule *rules, size_t count, st
 {
     const struct rule *best = NULL;
     for (size_t i = 0; i < count; i++)
-        if (rules[i].preset && name_is_at_or_below(name, name_view(&rules[i].zone)) &&
+        if (rules[i].is_list && name_is_at_or_below(name, name_view(&rules[i].zone)) &&
             (best == NULL || rules[i].zone.len > best->zone.len))
             best = &rules[i];
     return best;
@@ -218,10 +233,11 @@ static void random_policies_agree_with_a_plain_search(void **state)
         struct rule rules[40];
         size_t      count = rng_below(&rng, ARRAY_LEN(rules) + 1);
         for (size_t i = 0; i < count; i++)
-            rules[i] = (struct rule){.zone   = random_name(&rng),
-                                     .via    = (enum via) rng_below(&rng, 3),
-                                     .group  = (uint8_t) i,
-                                     .preset = rng_below(&rng, 2) == 0};
+            rules[i] = (struct rule){.zone    = random_name(&rng),
+                                     .via     = (enum via) rng_below(&rng, 3),
+                                     .group   = (uint8_t) i,
+                                     .shipped = rng_below(&rng, 2) == 0,
+                                     .is_list = rng_below(&rng, 2) == 0};
         struct policy *policy = policy_create(rules, count);
         assert_non_null(policy);
         for (size_t i = 0; i < 100; i++) {
@@ -480,6 +496,7 @@ int main(void)
         cmocka_unit_test(the_longest_match_wins),
         cmocka_unit_test(a_group_is_asked_about_what_is_open_to_it),
         cmocka_unit_test(a_preset_says_what_a_blocklist_is),
+        cmocka_unit_test(not_all_that_is_shipped_is_a_blocklist),
         cmocka_unit_test(a_complaint_is_due_once_an_hour),
         cmocka_unit_test(without_rules_all_is_auto),
         cmocka_unit_test(a_rule_for_the_root_replaces_the_built_in_one),

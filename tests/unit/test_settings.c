@@ -571,7 +571,9 @@ static void assert_rule(const struct rule *rule, const char *zone, enum via via,
     assert_string_equal(name_format(name_view(&rule->zone), text), zone);
     assert_int_equal(rule->via, via);
     assert_int_equal(rule->group, group);
-    assert_int_equal(rule->preset, preset);
+    assert_int_equal(rule->shipped, preset);
+    assert_int_equal(rule->is_list, preset);
+    assert_false(rule->or_empty);
 }
 
 /* Also the nameservers of resolv.conf: ours left out, twice the same taken once, no option mistaken for one. */
