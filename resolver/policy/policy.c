@@ -194,13 +194,22 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
     return rule;
 }
 
+static bool is_parents(const struct rule *rule, struct view name, uint16_t type)
+{
+    return type == TYPE_DS && rule->zone.len == name.len;
+}
+
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type)
 {
-    const struct rule *rule  = policy_find(policy, name);
-    bool               empty = rule->or_empty || (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY);
-    if (type == TYPE_DS && empty && rule->zone.len == name.len)
+    const struct rule *rule = policy_find(policy, name);
+    if (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY && is_parents(rule, name, type))
         rule = policy_find(policy, name_parent(name));
     return rule;
+}
+
+bool rule_stands_in(const struct rule *rule, struct view name, uint16_t type)
+{
+    return rule->or_empty && !is_parents(rule, name, type);
 }
 
 bool policy_at_or_below(const struct policy *policy, struct view name)

@@ -46,10 +46,14 @@ void           policy_destroy(struct policy *policy);
  * rule for the root. Borrowed from the policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
-/* The same for a question. It differs for DS at the top of a zone that byway can answer itself: that record is the
+/* The same for a question. It differs for DS at the top of an empty zone that is answered here: that record is the
  * parent's, and only the parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4).
  */
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type);
+
+/* True if byway's own empty zone stands in for the rule's group in that question. Not for DS at its top, for the reason
+ * above: a validator takes a denial that is not the parent's for a forgery. */
+bool rule_stands_in(const struct rule *rule, struct view name, uint16_t type);
 
 /* True if a rule stands at `name` or anywhere below it. */
 bool policy_at_or_below(const struct policy *policy, struct view name);

@@ -231,11 +231,7 @@ static void answer_stale(struct query *query, struct desk *desk, bool at_once, m
         struct asker *asker = CONTAINER_OF(item, struct asker, link);
         if (query->no_stale || (!at_once && asker->stale_at > now))
             break;
-        if (answering_give_stale(query, desk, asker, now))
-            continue;
-        query->no_stale = true;
-        if (at_once && query->route.or_empty)
-            answering_give_failure(query, desk, asker, now);
+        query->no_stale = !answering_give_stale(query, desk, asker, now);
     }
 }
 
@@ -246,6 +242,17 @@ static bool is_dead(const struct query *query)
     const struct route *route  = &query->route;
     return query->state == QUERY_ASKING && (route->first == SETUP_NO_GROUP || group_down(&groups[route->first])) &&
            (route->second == SETUP_NO_GROUP || group_down(&groups[route->second]));
+}
+
+/* Where byway stands in for those who are down, nobody need wait for them either. */
+static void answer_dead(struct query *query, struct desk *desk, msec_t now) /* [6] [7] */
+{
+    if (!is_dead(query))
+        return;
+    answer_stale(query, desk, true, now);
+    LIST_EACH (item, next, &query->askers)
+        if (query->route.or_empty)
+            answering_give_failure(query, desk, CONTAINER_OF(item, struct asker, link), now);
 }
 
 /* What another question for the same has brought. */
@@ -286,7 +293,8 @@ static void run_asking(struct query *query, struct desk *desk, msec_t now)
     asking_expire(query, desk, now);
     if (query->state == QUERY_ASKING) {
         asking_go_on(query, desk, now);
-        answer_stale(query, desk, is_dead(query), now);
+        answer_dead(query, desk, now);
+        answer_stale(query, desk, false, now);
         answer_late(query, desk, now);
         if (plan_is_over(query, now) || now >= query->started + QUERY_LIFE)
             fail(query, desk, now);
@@ -318,9 +326,14 @@ static void enter_epoch(struct query *query, struct desk *desk)
         claims_name(desk->shared.claims, &query->inquiry, query->epoch, &query->claim);
 }
 
+/* Where byway stands in, no failure is kept that who waits could look for. */
 static bool take_claim(struct query *query, struct desk *desk, bool anew, msec_t now)
 {
-    return !desk->shared.claims || claims_take(desk->shared.claims, &query->claim, anew, now);
+    struct view        name = name_view(&query->inquiry.name);
+    uint16_t           type = query->inquiry.type;
+    const struct rule *rule = policy_find_for(query->setup->policy, name, type);
+    return !desk->shared.claims || rule_stands_in(rule, name, type) ||
+           claims_take(desk->shared.claims, &query->claim, anew, now);
 }
 
 /* Nothing in the cache and nobody asks any more: the answer could not be stored. */
@@ -422,6 +435,7 @@ void query_on_time(struct query *query, struct desk *desk, msec_t now) { run(que
 void query_cancel(struct query *query, struct desk *desk, msec_t now)
 {
     if (query->state == QUERY_ASKING || query->state == QUERY_WAITING) {
+        query->cancelled    = true;
         query->failure_told = true; /* we give up, not the zone */
         fail(query, desk, now);
     }

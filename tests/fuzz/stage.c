@@ -237,7 +237,7 @@ static void make_setup(struct stage *stage)
          .is_list = true},
     };
     struct rule all[ARRAY_LEN(rules) + LOCAL_RULES];
-    size_t      local  = local_rules(rules, ARRAY_LEN(rules), all + ARRAY_LEN(rules));
+    size_t      local  = local_rules(rules, ARRAY_LEN(rules), SETUP_DOMESTIC, all + ARRAY_LEN(rules));
     char        text[] = "192.0.2.1";
 
     memcpy(all, rules, sizeof rules);

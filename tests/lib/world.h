@@ -90,7 +90,8 @@ struct world_fence {
     const char *zone;
     enum via    via;
     uint8_t     group;
-    bool        list; /* it is a preset's blocklist */
+    bool        list;     /* it is a preset's blocklist */
+    bool        or_empty; /* as the reverse zones of private addresses are: byway stands in */
 };
 
 enum {

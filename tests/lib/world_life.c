@@ -109,11 +109,12 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
     size_t      count = 0;
     for (; count < WORLD_FENCES && options->fences[count].zone; count++) {
         const struct world_fence *fence = &options->fences[count];
-        rules[count]                    = (struct rule){.zone    = world_name(fence->zone),
-                                                        .via     = fence->via,
-                                                        .group   = fence->group,
-                                                        .shipped = fence->list,
-                                                        .is_list = fence->list};
+        rules[count]                    = (struct rule){.zone     = world_name(fence->zone),
+                                                        .via      = fence->via,
+                                                        .group    = fence->group,
+                                                        .or_empty = fence->or_empty,
+                                                        .shipped  = fence->list || fence->or_empty,
+                                                        .is_list  = fence->list};
     }
     if (options->echo)
         rules[count++] = echo_rule(&setup->echo);
