@@ -102,8 +102,9 @@ static void policy_add(struct policy *policy, struct rule *rule)
     if (node->rule == NULL || (node->rule->shipped && !rule->shipped))
         node->rule = rule;
     if (rule->is_list && node->blocklist == NULL) {
-        node->blocklist       = &policy->blocklists[policy->blocklist_count++];
-        node->blocklist->zone = rule->zone;
+        node->blocklist           = &policy->blocklists[policy->blocklist_count++];
+        node->blocklist->zone     = rule->zone;
+        node->blocklist->refusals = rule->refusals;
     }
 }
 

@@ -18,10 +18,21 @@ enum via {
     VIA_LOCAL,  /* answered by byway itself (policy/local.h): no group is asked */
 };
 
+enum {
+    LIST_REFUSALS = 4 /* the most that is known of a list is one */
+};
+
+/* Addresses in 127.0.0.0/8 that are no listings of a list, beside those of every list (query/blocklist.h). */
+struct refusals {
+    uint8_t count;
+    uint8_t addresses[LIST_REFUSALS][4];
+};
+
 /* What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may say otherwise. */
 struct blocklist {
-    struct name    zone;        /* lower case */
-    _Atomic msec_t quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
+    struct name     zone; /* lower case */
+    struct refusals refusals;
+    _Atomic msec_t  quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
 };
 
 struct rule {
@@ -31,6 +42,7 @@ struct rule {
     bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
     bool              shipped;   /* not the operator's own word: `zones` is above it */
     bool              is_list;   /* its zone is a blocklist */
+    struct refusals   refusals;  /* is_list: of that list */
     struct blocklist *blocklist; /* in a policy: the closest list at or above this zone; NULL: there is none. Borrowed
                                     from the policy */
 };

@@ -130,14 +130,16 @@ static void judge_bogus(struct query *query, const struct exchange *exchange, co
     query->needs_authentic |= bogus == BOGUS_DOUBTFUL;
 }
 
-/* True if the list that the name is in gave an error code for an answer. */
+/* True if the list that the name is in gave an error for an answer. */
 static bool is_list_error(struct query *query, struct desk *desk, const struct exchange *exchange,
                           const struct message *reply, msec_t now)
 {
-    uint8_t code;
-    if (!query->route.blocklist || !outcome_usable(exchange->outcome) || !blocklist_error(reply, &code))
+    const struct blocklist *list = query->route.blocklist;
+    struct view             address;
+    if (!list || !outcome_usable(exchange->outcome) ||
+        !blocklist_error(list, name_view(&query->inquiry.name), reply, &address))
         return false;
-    evidence_list_error(query, desk, exchange, code, now);
+    evidence_list_error(query, desk, exchange, address, now);
     return true;
 }
 

@@ -22,7 +22,7 @@
  * it.
  *   5. The first usable answer wins. Where domestic was asked first, a SERVFAIL that is bogus by the zone's own fault
  *      stands; one that a border could have caused is overridden only by an authenticated answer from a trusted
- *      upstream. A blocklist's error code (blocklist.h) is no usable answer, unless the setting passes it on: the next
+ *      upstream. A blocklist's error (blocklist.h) is no usable answer, unless the setting passes it on: the next
  *      upstream of the group may be one that the list serves. Alone it does not open external. Nor is an NXDOMAIN of
  *      external's usable where domestic, which has failed, answered for that domain within a day: the name may be one
  *      that only domestic knows, and NXDOMAIN is a bounce.
@@ -114,7 +114,7 @@ struct query {
     unsigned         sends;       /* datagrams */
     bool             bogus_final; /* the zone's own fault: nobody has another answer */
     bool             needs_authentic;
-    bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */
+    bool             list_error;   /* a blocklist answered with an error: no answer, and no evidence of any kind */
     bool             displaced;    /* it gave way to a newer one: that it has no answer is our limit */
     bool             cancelled;    /* we have given it up: nobody has failed */
     bool             no_stale;     /* there is no stale answer */

@@ -91,6 +91,7 @@ struct world_fence {
     enum via    via;
     uint8_t     group;
     bool        list;     /* it is a preset's blocklist */
+    uint32_t    refusal;  /* list: the address by which it refuses, beside the usual ones; 0: none */
     bool        or_empty; /* as the reverse zones of private addresses are: byway stands in */
 };
 

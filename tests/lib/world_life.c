@@ -115,6 +115,8 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
                                                         .or_empty = fence->or_empty,
                                                         .shipped  = fence->list || fence->or_empty,
                                                         .is_list  = fence->list};
+        rules[count].refusals.count     = fence->refusal != 0;
+        put_u32(rules[count].refusals.addresses[0], fence->refusal);
     }
     if (options->echo)
         rules[count++] = echo_rule(&setup->echo);
