@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "dns/text.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -279,7 +280,16 @@ static size_t read_preset(struct rule *rules, size_t cap)
         if (line[0] == '#' || line[0] == '\0')
             continue;
         assert_true(count < cap);
-        rules[count++] = rule(line, VIA_GROUP, 0, true);
+        char *refusals = strchr(line, ' ');
+        if (refusals != NULL)
+            *refusals++ = '\0';
+        rules[count] = rule(line, VIA_GROUP, 0, true);
+        if (refusals != NULL) {
+            rules[count].refusals.count = 1;
+            if (inet_pton(AF_INET, refusals, rules[count].refusals.addresses[0]) != 1)
+                fail_msg("not one address behind %s: \"%s\"", line, refusals);
+        }
+        count++;
         if (line[strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789.-")] != '\0')
             fail_msg("not plain lower case: \"%s\"", line);
     }
@@ -301,6 +311,31 @@ static void the_dnsbl_preset_is_well_formed(void **state)
             if (i != j && name_is_at_or_below(name_view(&rules[i].zone), name_view(&rules[j].zone)))
                 fail_msg("another line covers it: %s", name_format(name_view(&rules[i].zone), text));
     }
+}
+
+/* In the words of spamassassin and rspamd of these versions: URIBL_BLOCKED, SURBL_BLOCKED, DNSWL_BLOCKED. */
+static void the_dnsbl_preset_knows_how_lists_refuse(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *name;
+        uint8_t     address[4];
+    } rows[] = {
+        {"example.com.multi.uribl.com", {127, 0, 0, 1}}, {"example.com.black.uribl.com", {127, 0, 0, 1}},
+        {"example.com.multi.surbl.org", {127, 0, 0, 1}}, {"2.0.0.127.list.dnswl.org", {127, 0, 0, 255}},
+        {"example.com.dwl.dnswl.org", {127, 0, 0, 255}},
+    };
+    static struct rule rules[1000];
+    struct policy     *policy = policy_create(rules, read_preset(rules, ARRAY_LEN(rules)));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct name      name     = named(rows[i].name);
+        const struct refusals *refusals = &policy_find(policy, name_view(&name))->blocklist->refusals;
+        if (refusals->count != 1 || memcmp(refusals->addresses[0], rows[i].address, 4) != 0)
+            fail_msg("%s: another way to refuse", rows[i].name);
+    }
+    const struct name zen = named("2.0.0.127.zen.spamhaus.org");
+    assert_int_equal(policy_find(policy, name_view(&zen))->blocklist->refusals.count, 0);
+    policy_destroy(policy);
 }
 
 static void the_dnsbl_preset_covers_what_mail_servers_ask(void **state)
@@ -502,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_rule_for_the_root_replaces_the_built_in_one),
         cmocka_unit_test(random_policies_agree_with_a_plain_search),
         cmocka_unit_test(the_dnsbl_preset_is_well_formed),
+        cmocka_unit_test(the_dnsbl_preset_knows_how_lists_refuse),
         cmocka_unit_test(the_dnsbl_preset_covers_what_mail_servers_ask),
         cmocka_unit_test(the_dnsbl_preset_covers_what_packages_name),
     };
