@@ -65,7 +65,8 @@ size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t
     return len;
 }
 
-size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, uint8_t *out)
+size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, int ede,
+                        uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
 
@@ -81,7 +82,7 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
     memcpy(out + len + 12, record->data.data, record->data.len);
     len += 12 + record->data.len;
     if (asked->edns)
-        len += asked_opt_write(asked, rcode, EDE_NONE, out + len);
+        len += asked_opt_write(asked, rcode, ede, out + len);
     return len;
 }
 
@@ -89,7 +90,7 @@ size_t any_declined_write(const struct asked *asked, uint8_t *out)
 {
     static const uint8_t    data[] = "\7RFC8482"; /* CPU; the NUL that ends it is the empty OS */
     const struct own_record record = {SECTION_ANSWER, MESSAGE_HEADER, TYPE_HINFO, ANY_TTL, {data, sizeof(data)}};
-    size_t                  len    = own_answer_write(asked, RCODE_NOERROR, &record, out);
+    size_t                  len    = own_answer_write(asked, RCODE_NOERROR, &record, EDE_NONE, out);
 
     put_u16(out + 2, (uint16_t) (get_u16(out + 2) & ~FLAG_AA));
     return len;

@@ -44,9 +44,10 @@ struct own_record {
 /* How a name that stands at `at` is written in a record. */
 static inline uint16_t name_pointer(size_t at) { return (uint16_t) (0xc000 | at); }
 
-/* An authoritative answer with that one record. Returns its length. `out` holds at least 512, `data` at most 100 bytes,
- * so that it fits any client. */
-size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, uint8_t *out);
+/* An authoritative answer with that one record, and EDE if the query had EDNS. Returns its length. `out` holds at least
+ * 512, `data` at most 100 bytes, so that it fits any client. */
+size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, int ede,
+                        uint8_t *out);
 
 /* What stands for the records of ANY where upstreams decline it: one HINFO (RFC 8482, 4.2). Returns its length; `out`
  * holds at least 512. */

@@ -1,6 +1,6 @@
 /*
- * local.c: see local.h. The registry puts the rules into each policy; the engine asks for the answers. They are made
- * afresh each time and never cached: that is as quick as a hit, and a reload that claims a zone has nothing to flush.
+ * local.c: see local.h. The answers are made afresh each time and never cached: that is as quick as a hit, and a reload
+ * that claims a zone has nothing to flush.
  */
 #include "policy/local.h"
 
@@ -11,43 +11,47 @@
 #include <string.h>
 
 enum {
-    LOCAL_TTL = 10800 /* s; RFC 6303, 3, for the SOA and what it says of negative answers */
+    LOCAL_TTL    = 10800, /* s; RFC 6303, 3, for the SOA and what it says of negative answers */
+    STAND_IN_TTL = 0      /* the same where domestic had no answer: it may know better the next moment */
 };
 
 static const struct {
     const char *zone;
     uint8_t     kind; /* enum local */
 } zones[] = {
-    {"localhost", LOCAL_LOOPBACK},    /* RFC 6761, 6.3 */
-    {"invalid", LOCAL_NOTHING},       /* RFC 6761, 6.4 */
-    {"onion", LOCAL_NOTHING},         /* RFC 7686, 2 */
-    {"home.arpa", LOCAL_EMPTY},       /* RFC 8375, 4 */
-    {"resolver.arpa", LOCAL_NODATA},  /* RFC 9462, 4 and 6.1: an upstream would tell of itself, and lead past byway */
-    {"0.in-addr.arpa", LOCAL_EMPTY},  /* RFC 6303 from here on: 0.0.0.0/8 */
-    {"10.in-addr.arpa", LOCAL_EMPTY}, /* private; 172.16.0.0/12 is below */
-    {"168.192.in-addr.arpa", LOCAL_EMPTY}, /* private */
-    {"127.in-addr.arpa", LOCAL_EMPTY},     /* loopback */
+    {"localhost", LOCAL_LOOPBACK},     /* RFC 6761, 6.3 */
+    {"invalid", LOCAL_NOTHING},        /* RFC 6761, 6.4 */
+    {"onion", LOCAL_NOTHING},          /* RFC 7686, 2 */
+    {"home.arpa", LOCAL_EMPTY},        /* RFC 8375, 4 */
+    {"resolver.arpa", LOCAL_NODATA},   /* RFC 9462, 4 and 6.1: an upstream would tell of itself, and lead past byway */
+    {"0.in-addr.arpa", LOCAL_EMPTY},   /* RFC 6303 from here on: 0.0.0.0/8 */
+    {"127.in-addr.arpa", LOCAL_EMPTY}, /* loopback */
     {"1.0.0.127.in-addr.arpa", LOCAL_LOCALHOST},
-    {"254.169.in-addr.arpa", LOCAL_EMPTY}, /* link-local */
     {"2.0.192.in-addr.arpa", LOCAL_EMPTY}, /* documentation */
     {"100.51.198.in-addr.arpa", LOCAL_EMPTY},
     {"113.0.203.in-addr.arpa", LOCAL_EMPTY},
     {"255.255.255.255.in-addr.arpa", LOCAL_EMPTY},
     {"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", LOCAL_EMPTY},     /* :: */
     {"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", LOCAL_LOCALHOST}, /* ::1 */
-    {"d.f.ip6.arpa", LOCAL_EMPTY},   /* fd00::/8, unique local */
-    {"8.e.f.ip6.arpa", LOCAL_EMPTY}, /* fe80::/10, link-local */
-    {"9.e.f.ip6.arpa", LOCAL_EMPTY},
-    {"a.e.f.ip6.arpa", LOCAL_EMPTY},
-    {"b.e.f.ip6.arpa", LOCAL_EMPTY},
-    {"8.b.d.0.1.0.0.2.ip6.arpa", LOCAL_EMPTY}, /* documentation */
+    {"8.b.d.0.1.0.0.2.ip6.arpa", LOCAL_EMPTY},                                                     /* documentation */
+};
+
+/* Whose addresses may be an organisation's own; only its resolvers know their names. More of them are in `ranges`. */
+static const char *const private_zones[] = {
+    "10.in-addr.arpa",                        /* RFC 1918 */
+    "168.192.in-addr.arpa",                   /* RFC 1918 */
+    "254.169.in-addr.arpa",                   /* link-local */
+    "c.f.ip6.arpa",                           /* fc00::/7, unique local (RFC 4193) */
+    "d.f.ip6.arpa",         "8.e.f.ip6.arpa", /* fe80::/10, link-local */
+    "9.e.f.ip6.arpa",       "a.e.f.ip6.arpa", "b.e.f.ip6.arpa",
 };
 
 static const struct {
     const char *above;
     unsigned    first, last;
 } ranges[] = {
-    {"172.in-addr.arpa", 16, 31}, {"100.in-addr.arpa", 64, 127}, /* RFC 7793: shared by providers and their customers */
+    {"172.in-addr.arpa", 16, 31},  /* RFC 1918 */
+    {"100.in-addr.arpa", 64, 127}, /* RFC 7793: shared by providers and their customers */
 };
 
 /* The names above have no escapes. */
@@ -68,32 +72,41 @@ static void name_of(const char *text, struct name *ret)
 static bool claimed(const struct rule *rules, size_t count, const struct name *zone)
 {
     for (size_t i = 0; i < count; i++)
-        if (!rules[i].preset && rules[i].zone.len > 1 &&
+        if (!rules[i].shipped && rules[i].zone.len > 1 &&
             name_is_at_or_below(name_view(zone), name_view(&rules[i].zone)))
             return true;
     return false;
 }
 
-size_t local_rules(const struct rule *rules, size_t count, struct rule *out)
+struct draft {
+    const struct rule *rules; /* the operator's, and presets' */
+    size_t             count;
+    struct rule       *out;
+    size_t             made;
+};
+
+static void add(struct draft *draft, const char *zone, struct rule rule)
 {
-    struct rule rule = {.via = VIA_LOCAL, .preset = true};
-    size_t      made = 0;
-    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
-        name_of(zones[i].zone, &rule.zone);
-        rule.group = zones[i].kind;
-        if (!claimed(rules, count, &rule.zone))
-            out[made++] = rule;
-    }
-    rule.group = LOCAL_EMPTY;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+    name_of(zone, &rule.zone);
+    if (!claimed(draft->rules, draft->count, &rule.zone))
+        draft->out[draft->made++] = rule;
+}
+
+size_t local_rules(const struct rule *rules, size_t count, uint8_t domestic, struct rule *out)
+{
+    struct draft      draft = {.rules = rules, .count = count, .out = out};
+    const struct rule fence = {.via = VIA_GROUP, .group = domestic, .or_empty = true, .shipped = true};
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
+        add(&draft, zones[i].zone, (struct rule){.via = VIA_LOCAL, .group = zones[i].kind, .shipped = true});
+    for (size_t i = 0; i < ARRAY_LEN(private_zones); i++)
+        add(&draft, private_zones[i], fence);
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
         for (unsigned octet = ranges[i].first; octet <= ranges[i].last; octet++) {
             char text[32];
             snprintf(text, sizeof(text), "%u.%s", octet, ranges[i].above);
-            name_of(text, &rule.zone);
-            if (!claimed(rules, count, &rule.zone))
-                out[made++] = rule;
+            add(&draft, text, fence);
         }
-    return made;
+    return draft.made;
 }
 
 /* Neither `test` nor `invalid`: resolvers answer those themselves and would not pass it on. */
@@ -106,7 +119,7 @@ void echo_draw(struct name *echo, struct rng *rng)
 
 struct rule echo_rule(const struct name *echo)
 {
-    return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .preset = true};
+    return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .shipped = true};
 }
 
 /* The type that answers a question of the type `asked`, or 0: there is none. */
@@ -129,12 +142,12 @@ static uint16_t type_there(enum local kind, bool top, uint16_t asked)
 
 /* The zone's own name stands for its primary server, as in RFC 6303, 3: whoever wants to send it an update finds no
  * address. */
-static struct view data_of(uint16_t type, size_t zone_at, uint8_t out[64])
+static struct view data_of(uint16_t type, size_t zone_at, uint32_t ttl, uint8_t out[64])
 {
-    static const uint8_t  loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
-    static const uint8_t  localhost[] = "\11localhost", nobody[] = "\6nobody\7invalid";
-    static const uint32_t timers[] = {1, 3600, 1200, 604800, LOCAL_TTL}; /* serial, refresh, retry, expire, negative */
-    size_t                len      = 2;
+    static const uint8_t loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
+    static const uint8_t localhost[] = "\11localhost", nobody[] = "\6nobody\7invalid";
+    const uint32_t       timers[] = {1, 3600, 1200, 604800, ttl}; /* serial, refresh, retry, expire, negative */
+    size_t               len      = 2;
     switch (type) {
     case TYPE_A:
         return (struct view){loopback4, sizeof(loopback4)};
@@ -148,26 +161,27 @@ static struct view data_of(uint16_t type, size_t zone_at, uint8_t out[64])
             return (struct view){out, len};
         memcpy(out + len, nobody, sizeof(nobody));
         len += sizeof(nobody);
-        for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++, len += 4)
+        for (size_t i = 0; i < ARRAY_LEN(timers); i++, len += 4)
             put_u32(out + len, timers[i]);
         return (struct view){out, len};
     }
 }
 
-size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, uint8_t *out)
+size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, int ede, uint8_t *out)
 {
     enum local        kind    = rule->or_empty ? LOCAL_EMPTY : (enum local) rule->group;
     bool              top     = asked->name.len == rule->zone.len;
     size_t            zone_at = MESSAGE_HEADER + (size_t) (asked->name.len - rule->zone.len);
     uint16_t          type    = type_there(kind, top, asked->type);
     bool              exists  = kind == LOCAL_LOOPBACK || kind == LOCAL_NODATA || (is_there && kind != LOCAL_NOTHING);
-    struct own_record record  = {SECTION_ANSWER, MESSAGE_HEADER, type, LOCAL_TTL, {0}};
+    uint32_t          ttl     = rule->or_empty ? STAND_IN_TTL : LOCAL_TTL;
+    struct own_record record  = {SECTION_ANSWER, MESSAGE_HEADER, type, ttl, {0}};
     uint8_t           data[64];
     if (type == 0) {
         record.section  = SECTION_AUTHORITY;
         record.owner_at = zone_at;
         record.type     = TYPE_SOA;
     }
-    record.data = data_of(record.type, zone_at, data);
-    return own_answer_write(asked, exists ? RCODE_NOERROR : RCODE_NXDOMAIN, &record, out);
+    record.data = data_of(record.type, zone_at, ttl, data);
+    return own_answer_write(asked, exists ? RCODE_NOERROR : RCODE_NXDOMAIN, &record, ede, out);
 }

@@ -24,7 +24,7 @@ enum {
 struct node {
     const uint8_t    *label;     /* with its length byte; borrows the wire of a rule */
     struct rule      *rule;      /* NULL: only a step */
-    struct blocklist *blocklist; /* the preset's zone that stands here; later, at or above */
+    struct blocklist *blocklist; /* the list that stands here; later, at or above */
     uint32_t          parent;
     uint32_t          next; /* in the same bucket */
 };
@@ -99,16 +99,17 @@ static void policy_add(struct policy *policy, struct rule *rule)
         at                   = child != NODE_NONE ? child : node_add(policy, at, label);
     }
     struct node *node = &policy->nodes[at];
-    if (node->rule == NULL || (node->rule->preset && !rule->preset))
+    if (node->rule == NULL || (node->rule->shipped && !rule->shipped))
         node->rule = rule;
-    if (rule->preset && node->blocklist == NULL) {
-        node->blocklist       = &policy->blocklists[policy->blocklist_count++];
-        node->blocklist->zone = rule->zone;
+    if (rule->is_list && node->blocklist == NULL) {
+        node->blocklist           = &policy->blocklists[policy->blocklist_count++];
+        node->blocklist->zone     = rule->zone;
+        node->blocklist->refusals = rule->refusals;
     }
 }
 
 /* A node is always added after its parent, which is marked first. The closest rule to a name is never above the closest
- * preset zone, since a rule stands there too; so what is marked at the rule holds for the name. */
+ * list, since a rule stands there too; so what is marked at the rule holds for the name. */
 static void policy_mark_blocklists(struct policy *policy)
 {
     for (uint32_t at = 0; at < policy->node_count; at++) {
@@ -122,10 +123,10 @@ static void policy_mark_blocklists(struct policy *policy)
 
 struct policy *policy_create(const struct rule *rules, size_t count)
 {
-    size_t nodes = 1, presets = 0;
+    size_t nodes = 1, lists = 0;
     for (size_t i = 0; i < count; i++) {
         nodes += name_labels(name_view(&rules[i].zone));
-        presets += rules[i].preset;
+        lists += rules[i].is_list;
     }
     size_t buckets = 1;
     while (buckets < nodes)
@@ -135,7 +136,7 @@ struct policy *policy_create(const struct rule *rules, size_t count)
     if (policy == NULL)
         return NULL;
     policy->rules      = calloc(count + 1, sizeof *policy->rules);
-    policy->blocklists = calloc(presets + 1, sizeof *policy->blocklists);
+    policy->blocklists = calloc(lists + 1, sizeof *policy->blocklists);
     policy->nodes      = calloc(nodes, sizeof *policy->nodes);
     policy->buckets    = malloc(buckets * sizeof *policy->buckets);
     if (policy->rules == NULL || policy->blocklists == NULL || policy->nodes == NULL || policy->buckets == NULL) {
@@ -194,13 +195,22 @@ const struct rule *policy_find(const struct policy *policy, struct view name)
     return rule;
 }
 
+static bool is_parents(const struct rule *rule, struct view name, uint16_t type)
+{
+    return type == TYPE_DS && rule->zone.len == name.len;
+}
+
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type)
 {
-    const struct rule *rule  = policy_find(policy, name);
-    bool               empty = rule->or_empty || (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY);
-    if (type == TYPE_DS && empty && rule->zone.len == name.len)
+    const struct rule *rule = policy_find(policy, name);
+    if (rule->via == VIA_LOCAL && rule->group == LOCAL_EMPTY && is_parents(rule, name, type))
         rule = policy_find(policy, name_parent(name));
     return rule;
+}
+
+bool rule_stands_in(const struct rule *rule, struct view name, uint16_t type)
+{
+    return rule->or_empty && !is_parents(rule, name, type);
 }
 
 bool policy_at_or_below(const struct policy *policy, struct view name)

@@ -1,7 +1,7 @@
 /*
- * policy.h: which way a name may go by the operator's word, and whether it is in a blocklist. An immutable suffix tree
- * of `zones` entries and preset zones; the longest match wins, and for the same zone `zones` is above a preset.
- * Read by all threads without locks.
+ * policy.h: which way a name may go, and whether it is in a blocklist. An immutable suffix tree of the operator's
+ * `zones` and of what ships with byway: preset zones, and those of policy/local.h. The longest match wins, and for the
+ * same zone `zones` is above what is shipped. Read by all threads without locks.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -18,11 +18,21 @@ enum via {
     VIA_LOCAL,  /* answered by byway itself (policy/local.h): no group is asked */
 };
 
-/* A zone of a preset. What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may
- * say otherwise. */
+enum {
+    LIST_REFUSALS = 4 /* the most that is known of a list is one */
+};
+
+/* Addresses in 127.0.0.0/8 that are no listings of a list, beside those of every list (query/blocklist.h). */
+struct refusals {
+    uint8_t count;
+    uint8_t addresses[LIST_REFUSALS][4];
+};
+
+/* What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may say otherwise. */
 struct blocklist {
-    struct name    zone;        /* lower case */
-    _Atomic msec_t quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
+    struct name     zone; /* lower case */
+    struct refusals refusals;
+    _Atomic msec_t  quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
 };
 
 struct rule {
@@ -30,14 +40,16 @@ struct rule {
     enum via          via;
     uint8_t           group;     /* VIA_GROUP: index into the settings' groups; VIA_LOCAL: an enum local */
     bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
-    bool              preset;    /* it comes from a preset, or is VIA_LOCAL: `zones` is above it */
-    struct blocklist *blocklist; /* in a policy: the closest preset zone at or above this one; NULL: there is none.
-                                    Borrowed from the policy */
+    bool              shipped;   /* not the operator's own word: `zones` is above it */
+    bool              is_list;   /* its zone is a blocklist */
+    struct refusals   refusals;  /* is_list: of that list */
+    struct blocklist *blocklist; /* in a policy: the closest list at or above this zone; NULL: there is none. Borrowed
+                                    from the policy */
 };
 
 struct policy;
 
-/* Copies the rules. A zone given twice with the same `preset`: the first counts (settings has refused that
+/* Copies the rules. A zone given twice with the same `shipped`: the first counts (settings has refused that
  * for `zones` already). NULL: no memory. */
 struct policy *policy_create(const struct rule *rules, size_t count);
 void           policy_destroy(struct policy *policy);
@@ -46,10 +58,14 @@ void           policy_destroy(struct policy *policy);
  * rule for the root. Borrowed from the policy. */
 const struct rule *policy_find(const struct policy *policy, struct view name);
 
-/* The same for a question. It differs for DS at the top of a zone that byway can answer itself: that record is the
+/* The same for a question. It differs for DS at the top of an empty zone that is answered here: that record is the
  * parent's, and only the parent can prove to a validator that the zone below is unsigned (RFC 4035, 5.2; RFC 8375, 4).
  */
 const struct rule *policy_find_for(const struct policy *policy, struct view name, uint16_t type);
+
+/* True if byway's own empty zone stands in for the rule's group in that question. Not for DS at its top, for the reason
+ * above: a validator takes a denial that is not the parent's for a forgery. */
+bool rule_stands_in(const struct rule *rule, struct view name, uint16_t type);
 
 /* True if a rule stands at `name` or anywhere below it. */
 bool policy_at_or_below(const struct policy *policy, struct view name);

@@ -77,16 +77,17 @@ static bool give_cached(struct query *query, struct desk *desk, struct asker *as
     return true;
 }
 
-/* Byway's own answer for a zone that is nobody's where domestic has none. */
+/* With the error that SERVFAIL would have: it tells why it is not domestic's answer. */
 static bool give_empty_zone(struct query *query, struct desk *desk, struct asker *asker)
 {
     const struct policy *policy = desk->setup->policy;
-    const struct rule   *rule   = policy_find_for(policy, name_view(&query->inquiry.name), query->inquiry.type);
-    if (!rule->or_empty)
+    struct view          name   = name_view(&query->inquiry.name);
+    const struct rule   *rule   = policy_find_for(policy, name, query->inquiry.type);
+    if (query->cancelled || !rule_stands_in(rule, name, query->inquiry.type))
         return false;
     COUNT(desk->counters.local);
-    size_t len =
-        local_answer(&asker->asked, rule, policy_at_or_below(policy, name_view(&query->inquiry.name)), desk->out);
+    size_t len = local_answer(&asker->asked, rule, policy_at_or_below(policy, name),
+                              failure_traits(failure_of(query)).ede, desk->out);
     answering_give(query, desk, asker, (struct view){desk->out, len});
     return true;
 }

@@ -12,7 +12,6 @@
 
 enum {
     FLIGHT_BUCKETS = 16384,
-    EMPTY_AFTER    = 1000, /* ms: each internal connection to a mail server waits for it */
     DISPLACE_AFTER = 1000, /* ms: an unknown zone's silence is waited for and external has answered */
 };
 
@@ -123,9 +122,9 @@ static bool displace_waiting(struct engine *engine, msec_t now)
 {
     if (list_empty(&engine->queries))
         return false;
-    struct query *query = CONTAINER_OF(engine->queries.next, struct query, link);
-    msec_t        asked = CONTAINER_OF(query->askers.next, struct asker, link)->deadline - engine->desk.setup->deadline;
-    if (now - asked < DISPLACE_AFTER)
+    struct query       *query = CONTAINER_OF(engine->queries.next, struct query, link);
+    const struct asker *asker = CONTAINER_OF(query->askers.next, struct asker, link);
+    if (now - asker->since < DISPLACE_AFTER)
         return false;
     displace(engine, query, now);
     return true;
@@ -251,8 +250,8 @@ static size_t from_cache(struct engine *engine, const struct asked *asked, const
         COUNT(desk->counters.cache_hits);
         return hit.len;
     }
-    if (found != CACHE_FAILURE)
-        return 0;
+    if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&asked->name), asked->type))
+        return 0; /* a failure that is kept for the latter is of an earlier rule's */
     const struct failure_traits failure = failure_traits(hit.failure);
     read.allow_stale                    = true;
     if (failure.stale && cache_get(desk->shared.cache, asked, &read, out, cap, &hit) == CACHE_STALE &&
@@ -323,6 +322,17 @@ static bool begin(struct engine *engine, const struct inquiry *inquiry, struct a
     return true;
 }
 
+/* When the asker has waited long enough. What has been silent for so long need not prove it to each asker anew. */
+static void set_times(struct asker *asker, const struct engine *engine, const struct rule *rule,
+                      const struct query *joined, msec_t now)
+{
+    msec_t started  = joined ? joined->started : now;
+    bool   empty    = rule_stands_in(rule, name_view(&asker->asked.name), asker->asked.type);
+    asker->since    = now;
+    asker->stale_at = msec_max(now, started + STALE_AFTER);
+    asker->deadline = empty ? msec_max(started + EMPTY_AFTER, now + EMPTY_AGAIN) : now + engine->desk.setup->deadline;
+}
+
 /* False: a limit was reached. */
 static bool wait_for(struct engine *engine, const struct asked *asked, const struct rule *rule, const struct path *path,
                      msec_t now)
@@ -332,15 +342,11 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
         return false;
     asker->asked = *asked;
     asker->path  = *path;
-    asker->deadline =
-        now + (rule->or_empty ? msec_min(EMPTY_AFTER, engine->desk.setup->deadline) : engine->desk.setup->deadline);
-    asker->stale_at = now + STALE_AFTER;
     struct inquiry inquiry;
     inquiry_from(asked, &inquiry);
     struct query *query = find_query(engine, &inquiry);
-    if (query) /* what has been silent for so long need not prove it to each asker anew */
-        asker->stale_at = msec_max(now, query->started + STALE_AFTER);
-    bool anew = query && !query_can_be_joined(query, now);
+    bool          anew  = query && !query_can_be_joined(query, now);
+    set_times(asker, engine, rule, query, now);
     if (query && !anew ? join(engine, query, asker, now) : begin(engine, &inquiry, asker, anew, now))
         return true;
     asker_drop(engine, asker);
@@ -377,7 +383,8 @@ static size_t on_query(struct engine *engine, const struct message *message, con
     if (rule->via == VIA_LOCAL) {
         COUNT(desk->counters.local);
         tell_echo(desk, &asked.name);
-        return local_answer(&asked, rule, policy_at_or_below(desk->setup->policy, message->question.name), out);
+        return local_answer(&asked, rule, policy_at_or_below(desk->setup->policy, message->question.name), EDE_NONE,
+                            out);
     }
     size_t len = from_cache(engine, &asked, rule, now, out, cap);
     if (len > 0)

@@ -5,6 +5,8 @@
 
 #include "query/asking.h"
 
+#include <string.h>
+
 enum {
     MARK_AGAIN  = 60000, /* ms; GOOD_LIFE is a day */
     BELOW_EVERY = 100,   /* ms; the keeper knows which names it has looked at, and has a second for each */
@@ -45,14 +47,14 @@ void evidence_tell(const struct query *query, struct desk *desk, enum observed w
     desk->effects.observe(desk->effects.context, &observation);
 }
 
-void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, uint8_t code,
+void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, struct view address,
                          msec_t now)
 {
     COUNT(desk->counters.blocklist_errors);
     query->list_error = true;
     if (!blocklist_complain(query->route.blocklist, now))
         return;
-    const struct observation observation = {
+    struct observation observation = {
         .what     = OBSERVED_COMPLAINT,
         .type     = query->inquiry.type,
         .class    = query->inquiry.class,
@@ -60,8 +62,9 @@ void evidence_list_error(struct query *query, struct desk *desk, const struct ex
         .name     = query->inquiry.name,
         .zone     = query->route.blocklist->zone,
         .upstream = exchange->server->address,
-        .code     = code,
     };
+    observation.answer_len = (uint8_t) address.len;
+    memcpy(observation.answer, address.data, address.len);
     desk->effects.observe(desk->effects.context, &observation);
 }
 

@@ -15,8 +15,8 @@ bool evidence_wanted(const struct query *query);
 enum zone_reason evidence_reason(const struct query *query);
 /* False: the network said of every domestic upstream that it is not there. */
 bool evidence_domestic_reached(const struct query *query);
-/* A blocklist answered with an error code: counts it, and complains where a complaint is due. */
-void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, uint8_t code,
+/* A blocklist answered with an error, `address`: counts it, and complains where a complaint is due. */
+void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, struct view address,
                          msec_t now);
 /* A domestic upstream answered; `late`: behind external's answer. */
 void evidence_domestic_fine(struct query *query, struct desk *desk, bool late, msec_t now);

@@ -16,7 +16,7 @@ enum observed {
                              zone it is in, below that one, if the answer showed it */
     OBSERVED_USED,        /* a blocked zone is in use: it should be known soon when that ends */
     OBSERVED_SAMPLE,      /* `group` answered; one a second. `zone`: where control questions may be asked, or none */
-    OBSERVED_COMPLAINT,   /* a blocklist answers with an error code: for the log, no evidence */
+    OBSERVED_COMPLAINT,   /* a blocklist answers with an error (blocklist.h): for the log, no evidence */
     OBSERVED_ECHO,        /* `name` below setup->echo was asked by a client: no evidence either */
 };
 
@@ -30,8 +30,8 @@ struct observation {
     struct name name;  /* lower case */
     struct name zone;  /* owner of the SOA that external showed; len 0: it showed none. OBSERVED_COMPLAINT: the list */
     struct name alias; /* the end of the CNAME chain that external showed; len 0: none */
-    struct address upstream; /* OBSERVED_COMPLAINT: who answered so */
-    uint8_t        code;     /* the same: of the error, see blocklist.h */
+    struct address upstream;               /* OBSERVED_COMPLAINT: who answered so */
+    uint8_t        answer[16], answer_len; /* the same: the address that is an error, 4 bytes or 16 */
 };
 
 #endif

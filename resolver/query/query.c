@@ -130,14 +130,16 @@ static void judge_bogus(struct query *query, const struct exchange *exchange, co
     query->needs_authentic |= bogus == BOGUS_DOUBTFUL;
 }
 
-/* True if the list that the name is in gave an error code for an answer. */
+/* True if the list that the name is in gave an error for an answer. */
 static bool is_list_error(struct query *query, struct desk *desk, const struct exchange *exchange,
                           const struct message *reply, msec_t now)
 {
-    uint8_t code;
-    if (!query->route.blocklist || !outcome_usable(exchange->outcome) || !blocklist_error(reply, &code))
+    const struct blocklist *list = query->route.blocklist;
+    struct view             address;
+    if (!list || !outcome_usable(exchange->outcome) ||
+        !blocklist_error(list, name_view(&query->inquiry.name), reply, &address))
         return false;
-    evidence_list_error(query, desk, exchange, code, now);
+    evidence_list_error(query, desk, exchange, address, now);
     return true;
 }
 
@@ -231,11 +233,7 @@ static void answer_stale(struct query *query, struct desk *desk, bool at_once, m
         struct asker *asker = CONTAINER_OF(item, struct asker, link);
         if (query->no_stale || (!at_once && asker->stale_at > now))
             break;
-        if (answering_give_stale(query, desk, asker, now))
-            continue;
-        query->no_stale = true;
-        if (at_once && query->route.or_empty)
-            answering_give_failure(query, desk, asker, now);
+        query->no_stale = !answering_give_stale(query, desk, asker, now);
     }
 }
 
@@ -246,6 +244,17 @@ static bool is_dead(const struct query *query)
     const struct route *route  = &query->route;
     return query->state == QUERY_ASKING && (route->first == SETUP_NO_GROUP || group_down(&groups[route->first])) &&
            (route->second == SETUP_NO_GROUP || group_down(&groups[route->second]));
+}
+
+/* Where byway stands in for those who are down, nobody need wait for them either. */
+static void answer_dead(struct query *query, struct desk *desk, msec_t now) /* [6] [7] */
+{
+    if (!is_dead(query))
+        return;
+    answer_stale(query, desk, true, now);
+    LIST_EACH (item, next, &query->askers)
+        if (query->route.or_empty)
+            answering_give_failure(query, desk, CONTAINER_OF(item, struct asker, link), now);
 }
 
 /* What another question for the same has brought. */
@@ -286,7 +295,8 @@ static void run_asking(struct query *query, struct desk *desk, msec_t now)
     asking_expire(query, desk, now);
     if (query->state == QUERY_ASKING) {
         asking_go_on(query, desk, now);
-        answer_stale(query, desk, is_dead(query), now);
+        answer_dead(query, desk, now);
+        answer_stale(query, desk, false, now);
         answer_late(query, desk, now);
         if (plan_is_over(query, now) || now >= query->started + QUERY_LIFE)
             fail(query, desk, now);
@@ -319,9 +329,14 @@ static void enter_epoch(struct query *query, struct desk *desk)
         claims_name(desk->shared.claims, &query->inquiry, query->epoch, &query->claim);
 }
 
+/* Where byway stands in, no failure is kept that who waits could look for. */
 static bool take_claim(struct query *query, struct desk *desk, bool anew, msec_t now)
 {
-    return !desk->shared.claims || claims_take(desk->shared.claims, &query->claim, anew, now);
+    struct view        name = name_view(&query->inquiry.name);
+    uint16_t           type = query->inquiry.type;
+    const struct rule *rule = policy_find_for(query->setup->policy, name, type);
+    return !desk->shared.claims || rule_stands_in(rule, name, type) ||
+           claims_take(desk->shared.claims, &query->claim, anew, now);
 }
 
 /* Nothing in the cache and nobody asks any more: the answer could not be stored. */
@@ -424,6 +439,7 @@ void query_on_time(struct query *query, struct desk *desk, msec_t now) { run(que
 void query_cancel(struct query *query, struct desk *desk, msec_t now)
 {
     if (query->state == QUERY_ASKING || query->state == QUERY_WAITING) {
+        query->cancelled    = true;
         query->failure_told = true; /* we give up, not the zone */
         fail(query, desk, now);
     }

@@ -22,14 +22,16 @@
  * it.
  *   5. The first usable answer wins. Where domestic was asked first, a SERVFAIL that is bogus by the zone's own fault
  *      stands; one that a border could have caused is overridden only by an authenticated answer from a trusted
- *      upstream. A blocklist's error code (blocklist.h) is no usable answer, unless the setting passes it on: the next
+ *      upstream. A blocklist's error (blocklist.h) is no usable answer, unless the setting passes it on: the next
  *      upstream of the group may be one that the list serves. Alone it does not open external. Nor is an NXDOMAIN of
  *      external's usable where domestic, which has failed, answered for that domain within a day: the name may be one
  *      that only domestic knows, and NXDOMAIN is a bounce.
  *   6. Who has waited STALE_AFTER is given a stale answer, if there is one; at once where nobody can be asked who is
  *      not down.
  *   7. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
- *      QUERY_LIFE.
+ *      QUERY_LIFE. Where byway's own empty zone stands in for the group (policy/local.h) it is given in SERVFAIL's
+ *      place: to who has waited EMPTY_AFTER, and at once where all are down. Nothing of that is kept, so what domestic
+ *      says behind it is what the next one hears.
  *   8. Behind the answer, upstreams that were asked and have not replied are listened to until it is known whether they
  *      are silent, and domestic as evidence about the zone.
  *
@@ -53,6 +55,8 @@ enum { /* ms */
     RESEND_MIN   = 300,  /* towards external, which is far away */
     RESEND_MAX   = 400,  /* of the first resend; each later one waits twice as long */
     STALE_AFTER  = 1800, /* RFC 8767, 5: client response timer */
+    EMPTY_AFTER  = 1000, /* each internal connection to a mail server waits for it */
+    EMPTY_AGAIN  = HEDGE_MAX, /* who joins a question that has been silent longer has this much for his own datagram */
     QUERY_LIFE   = 10000,
     SAMPLE_EVERY = 1000,
     DENIED_TTL   = 60, /* s that external's NXDOMAIN is kept where domestic has failed: see step 5 */
@@ -67,6 +71,7 @@ struct asker { /* a client that waits */
     struct list  link;
     struct asked asked;
     struct path  path;
+    msec_t       since;
     msec_t       stale_at; /* from then on a stale answer will do */
     msec_t       deadline;
 };
@@ -111,8 +116,9 @@ struct query {
     bool             anew;        /* it begins beside one that has spent its datagrams */
     bool             bogus_final; /* the zone's own fault: nobody has another answer */
     bool             needs_authentic;
-    bool             list_error;   /* a blocklist answered with an error code: no answer, and no evidence of any kind */
+    bool             list_error;   /* a blocklist answered with an error: no answer, and no evidence of any kind */
     bool             displaced;    /* it gave way to a newer one: that it has no answer is our limit */
+    bool             cancelled;    /* we have given it up: nobody has failed */
     bool             no_stale;     /* there is no stale answer */
     bool             unsure;       /* external's denial may be of a name that only domestic knows */
     bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */

@@ -150,7 +150,7 @@ struct route route_choose(const struct setup *setup, const struct shared *shared
     const struct rule *rule  = policy_find_for(setup->policy, name, type);
     struct route       route = choose(setup, shared, rule, name, type, now);
     route.blocklist          = rule->blocklist;
-    route.or_empty           = rule->or_empty;
+    route.or_empty           = rule_stands_in(rule, name, type);
     if (route.patience > setup->deadline / 2)
         route.patience = bounded_patience(setup, &route, now);
     return route;

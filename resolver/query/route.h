@@ -47,7 +47,7 @@ struct route {
     bool              listed;    /* something is known of the zone: a domestic success is evidence too */
     uint8_t           labels;    /* of the blocked zone, if that is the reason */
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
-    bool              or_empty;  /* the rule's: where nobody answers, byway does */
+    bool              or_empty;  /* where nobody answers, byway's empty zone stands in */
     bool              would;     /* learning.mode observe: it would have been external */
     bool              recheck;   /* one of USES_EACH questions that go external for the zone */
     struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */

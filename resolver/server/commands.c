@@ -16,6 +16,7 @@
 #include "server/listing.h"
 #include "server/present.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,15 @@ static void fail_not_found(struct control_call *call, json_t *params, const char
         control_fail(call, CONTROL_NOT_FOUND, "%s%s%s", before, name_format(name_view(&name), text), behind);
     else
         control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
+}
+
+/* Where nothing is ever learned, it says which way the name goes. */
+static void fail_unknown(const struct daemon *daemon, struct control_call *call, json_t *params, struct view name)
+{
+    char way[PRESENT_WAY_MAX], behind[PRESENT_WAY_MAX + 2] = "";
+    if (present_way(daemon->setup, name, way))
+        snprintf(behind, sizeof(behind), "; %s", way);
+    fail_not_found(call, params, "zone", "nothing is known of ", behind);
 }
 
 /* ---- zones ---- */
@@ -163,7 +173,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
         return;
     }
     if (entries.count == 0) {
-        fail_not_found(call, params, "zone", "nothing is known of ", "");
+        fail_unknown(context, call, params, name_view(&name));
         return;
     }
     struct clocks clocks = clock_both();
@@ -179,7 +189,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     struct name    name;
     const char    *via, *length, *note;
     msec_t         lasts = 0;
-    char           text[NAME_TEXT_MAX];
+    char           text[NAME_TEXT_MAX], way[PRESENT_WAY_MAX];
     if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !take_zone(call, params, "zone", true, &name) ||
         !take_text(call, params, "via", true, &via) || !take_text(call, params, "for", false, &length) ||
         !take_text(call, params, "note", false, &note))
@@ -199,8 +209,8 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
         return;
     }
     if (!route_allows(daemon->setup, name_view(&name), 0, external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
-        control_fail(call, CONTROL_FAILED, "%s: the configuration's zones or presets do not allow %s",
-                     name_format(name_view(&name), text), via);
+        control_fail(call, CONTROL_FAILED, "%s cannot be pinned to %s: %s", name_format(name_view(&name), text), via,
+                     present_way(daemon->setup, name_view(&name), way));
         return;
     }
     prober_disregard(daemon->prober, name_view(&name));
@@ -261,17 +271,18 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
     struct daemon *daemon = context;
     struct name    name;
     size_t         count = 0;
+    char           way[PRESENT_WAY_MAX];
     if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
         return;
     table_each_of(daemon->shared.table, name_view(&name), count_one, &count);
     if (count == 0) {
-        fail_not_found(call, params, "zone", "nothing is known of ", "");
+        fail_unknown(daemon, call, params, name_view(&name));
         return;
     }
     if (!route_allows(daemon->setup, name_view(&name), 0, SETUP_DOMESTIC) ||
         !route_allows(daemon->setup, name_view(&name), 0, SETUP_EXTERNAL)) {
-        control_fail(call, CONTROL_FAILED,
-                     "the configuration's zones or presets fence it: there are no two sides to ask");
+        control_fail(call, CONTROL_FAILED, "there are no two sides to ask: %s",
+                     present_way(daemon->setup, name_view(&name), way));
         return;
     }
     if (!prober_probe(daemon->prober, name_view(&name), call, daemon->now))

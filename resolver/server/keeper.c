@@ -10,6 +10,7 @@
 #include "server/commands.h"
 #include "server/kept.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -114,10 +115,11 @@ static void on_server_loops(void *context, const struct server *server)
 /* Once an hour for each list, see policy.h. */
 static void tell_complaint(const struct observation *complaint)
 {
-    char        list[NAME_TEXT_MAX], name[NAME_TEXT_MAX], upstream[ADDRESS_TEXT_MAX];
-    const char *words = blocklist_error_words(complaint->code);
-    log_warning("blocklist %s: error code 127.255.255.%u%s%s%s from upstream %s for %s",
-                name_format(name_view(&complaint->zone), list), complaint->code, words ? " (" : "", words ? words : "",
+    char        list[NAME_TEXT_MAX], name[NAME_TEXT_MAX], upstream[ADDRESS_TEXT_MAX], address[INET6_ADDRSTRLEN] = "";
+    const char *words = blocklist_error_words((struct view){complaint->answer, complaint->answer_len});
+    inet_ntop(complaint->answer_len == 4 ? AF_INET : AF_INET6, complaint->answer, address, sizeof(address));
+    log_warning("blocklist %s: error code %s%s%s%s from upstream %s for %s",
+                name_format(name_view(&complaint->zone), list), address, words ? " (" : "", words ? words : "",
                 words ? ")" : "", address_format(&complaint->upstream, upstream),
                 name_format(name_view(&complaint->name), name));
 }

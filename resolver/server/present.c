@@ -10,9 +10,31 @@
 #include "server/clock.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 static json_t *text_or_null(const char *text) { return text && *text ? json_string(text) : json_null(); }
+
+const char *present_way(const struct setup *setup, struct view name, char text[PRESENT_WAY_MAX])
+{
+    const struct rule *rule = policy_find(setup->policy, name);
+    char               zone[NAME_TEXT_MAX];
+    name_format(name_view(&rule->zone), zone);
+    if (rule->via == VIA_LOCAL)
+        snprintf(text, PRESENT_WAY_MAX, "byway answers for %s itself", zone);
+    else if (rule->via == VIA_REFUSE)
+        snprintf(text, PRESENT_WAY_MAX, "the configuration's zones refuse %s", zone);
+    else if (rule->or_empty)
+        snprintf(text, PRESENT_WAY_MAX,
+                 "%s has private addresses: only %.64s is asked, and where that fails or is silent for 1 s the zone is "
+                 "empty",
+                 zone, setup->groups[rule->group].name);
+    else if (rule->via == VIA_GROUP)
+        snprintf(text, PRESENT_WAY_MAX, "%s %s only to %.64s",
+                 rule->shipped ? "the presets send" : "the configuration's zones send", zone,
+                 setup->groups[rule->group].name);
+    return rule->via == VIA_AUTO ? NULL : text;
+}
 
 json_t *present_name(struct view name)
 {

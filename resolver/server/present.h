@@ -5,8 +5,16 @@
 #ifndef SERVER_PRESENT_H
 #define SERVER_PRESENT_H
 
+#include "dns/text.h"
 #include "learn/record.h"
 #include "server/daemon.h"
+
+enum {
+    PRESENT_WAY_MAX = NAME_TEXT_MAX + 256 /* bytes of text */
+};
+
+/* For a message: which way a rule other than auto sends the name and all like it; NULL: it goes as most do. */
+const char *present_way(const struct setup *setup, struct view name, char text[PRESENT_WAY_MAX]);
 
 json_t *present_name(struct view name);
 json_t *present_time(const struct clocks *clocks, msec_t when); /* MSEC_NEVER: null */

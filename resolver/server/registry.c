@@ -146,7 +146,7 @@ static bool fill_groups(struct registry *registry, struct owned_setup *owned, co
     return true;
 }
 
-/* What the operator and the presets say, and what byway answers itself where they say nothing. */
+/* What the operator and the presets say, and what holds for names of nobody's where they say nothing. */
 static struct policy *make_policy(const struct settings *settings, const struct name *echo)
 {
     struct policy *policy = NULL;
@@ -155,7 +155,7 @@ static struct policy *make_policy(const struct settings *settings, const struct 
         for (size_t i = 0; i < settings->rule_count; i++)
             rules[i] = settings->rules[i];
         size_t count = settings->rule_count;
-        count += local_rules(settings->rules, settings->rule_count, rules + count);
+        count += local_rules(settings->rules, settings->rule_count, SETUP_DOMESTIC, rules + count);
         if (echo->len > 0)
             rules[count++] = echo_rule(echo);
         policy = policy_create(rules, count);

@@ -58,19 +58,26 @@ static bool same_groups(const struct settings *a, const struct settings *b)
     return true;
 }
 
-static size_t next_preset(const struct settings *settings, size_t i)
+static bool same_refusals(const struct refusals *a, const struct refusals *b)
 {
-    while (i < settings->rule_count && !settings->rules[i].preset)
+    return a->count == b->count && memcmp(a->addresses, b->addresses, a->count * sizeof(a->addresses[0])) == 0;
+}
+
+static size_t next_list(const struct settings *settings, size_t i)
+{
+    while (i < settings->rule_count && !settings->rules[i].is_list)
         i++;
     return i;
 }
 
-/* Else something may be stored that nobody looked at for error codes: it was no blocklist's then, or was passed on. */
+/* Else something may be stored that nobody looked at for errors: it was no blocklist's then, or no error, or was passed
+ * on. */
 static bool same_blocklists(const struct settings *a, const struct settings *b)
 {
-    size_t i = next_preset(a, 0), j = next_preset(b, 0);
-    for (; i < a->rule_count && j < b->rule_count; i = next_preset(a, i + 1), j = next_preset(b, j + 1))
-        if (!name_equal(name_view(&a->rules[i].zone), name_view(&b->rules[j].zone)))
+    size_t i = next_list(a, 0), j = next_list(b, 0);
+    for (; i < a->rule_count && j < b->rule_count; i = next_list(a, i + 1), j = next_list(b, j + 1))
+        if (!name_equal(name_view(&a->rules[i].zone), name_view(&b->rules[j].zone)) ||
+            !same_refusals(&a->rules[i].refusals, &b->rules[j].refusals))
             return false;
     return i == a->rule_count && j == b->rule_count && a->pass_list_errors == b->pass_list_errors;
 }

@@ -9,6 +9,7 @@
 #include "settings/source.h"
 #include "settings/upstreams.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -106,7 +107,7 @@ static void zone_read(struct reader *reader, const struct place *place, const js
     static const char *const words[] = {"zone", "via", NULL};
     const struct place       at_zone = {.up = place, .key = "zone"};
     const struct place       at_via  = {.up = place, .key = "via"};
-    struct rule              rule    = {.preset = false};
+    struct rule              rule    = {.shipped = false};
     if (!value_object(reader, place, value))
         return;
     reader_known_keys(reader, place, value, words);
@@ -174,7 +175,31 @@ static const char *presets_known(const char *directory, char text[PRESETS_TEXT])
     return text;
 }
 
-/* Takes one zone a line. A fence with a hole is worse than none, so a bad line is an error. */
+static const char blanks[] = " \t\r";
+
+/* The addresses behind the zone. NULL, or what is wrong with them. */
+static const char *refusals_read(char *words, struct refusals *ret, char why[SLIP_WHY_MAX])
+{
+    char *word;
+    while ((word = strsep(&words, blanks))) {
+        uint8_t address[4];
+        if (word[0] == '\0')
+            continue;
+        if (inet_pton(AF_INET, word, address) != 1 || address[0] != 127) {
+            snprintf(why, SLIP_WHY_MAX, "not an address in 127.0.0.0/8: \"%.*s\"", QUOTE_MAX, word);
+            return why;
+        }
+        if (ret->count == LIST_REFUSALS) {
+            snprintf(why, SLIP_WHY_MAX, "more than %d addresses behind the zone", LIST_REFUSALS);
+            return why;
+        }
+        memcpy(ret->addresses[ret->count++], address, sizeof(address));
+    }
+    return NULL;
+}
+
+/* Takes one zone a line, and behind it the addresses by which that list refuses. A fence with a hole is worse than
+ * none, so a bad line is an error. */
 static void preset_lines(struct reader *reader, const struct place *place, const char *path, char *text)
 {
     struct settings *settings = reader->settings;
@@ -185,16 +210,18 @@ static void preset_lines(struct reader *reader, const struct place *place, const
         return;
     char *line;
     while ((line = source_line(&text))) {
-        struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .preset = true};
+        struct rule rule = {.via = VIA_GROUP, .group = GROUP_DOMESTIC, .shipped = true, .is_list = true};
         char        why[SLIP_WHY_MAX];
         number++;
-        line[strcspn(line, "# \t\r")] = '\0';
-        if (line[0] == '\0')
+        line[strcspn(line, "#")] = '\0';
+        const char *zone         = strsep(&line, blanks);
+        if (zone[0] == '\0')
             continue;
-        if (name_read(line, &rule.zone, why))
+        const char *wrong = name_read(zone, &rule.zone, why) ? refusals_read(line, &rule.refusals, why) : why;
+        if (!wrong)
             settings->rules[settings->rule_count++] = rule;
         else
-            reader_error(reader, place, "%s:%zu: %s", path, number, why);
+            reader_error(reader, place, "%s:%zu: %s", path, number, wrong);
     }
     if (settings->rule_count == before)
         reader_error(reader, place, "%s: names no zone", path);

@@ -150,7 +150,8 @@ static void make_policy(void)
     for (unsigned i = 0; i < RULES; i++) {
         char text[64];
         snprintf(text, sizeof(text), "list%u.example", i);
-        rules[i] = (struct rule){.zone = name_of(text), .via = VIA_GROUP, .group = SETUP_DOMESTIC, .preset = true};
+        rules[i] = (struct rule){
+            .zone = name_of(text), .via = VIA_GROUP, .group = SETUP_DOMESTIC, .shipped = true, .is_list = true};
     }
     bench.setup.policy = need(policy_create(rules, RULES));
 }

@@ -64,7 +64,7 @@ static void check_rules(const struct settings *settings)
         const struct rule *found = policy_find(policy, name_view(&rule->zone));
         CHECK(name_check(name_view(&rule->zone)) == rule->zone.len);
         CHECK(name_equal(name_view(&found->zone), name_view(&rule->zone)));
-        CHECK(rule->preset || (found->via == rule->via && found->group == rule->group && !found->preset));
+        CHECK(rule->shipped || (found->via == rule->via && found->group == rule->group && !found->shipped));
         CHECK(rule->via != VIA_GROUP || rule->group < settings->group_count);
     }
     policy_destroy(policy);

@@ -230,10 +230,15 @@ static void make_setup(struct stage *stage)
     static const struct rule rules[] = {
         {.zone = {.len = 14, .wire = "\4corp\7example"}, .via = VIA_GROUP, .group = SETUP_DOMESTIC},
         {.zone = {.len = 15, .wire = "\5never\7example"}, .via = VIA_REFUSE},
-        {.zone = {.len = 14, .wire = "\4list\7example"}, .via = VIA_GROUP, .group = SETUP_DOMESTIC, .preset = true},
+        {.zone     = {.len = 14, .wire = "\4list\7example"},
+         .via      = VIA_GROUP,
+         .group    = SETUP_DOMESTIC,
+         .shipped  = true,
+         .is_list  = true,
+         .refusals = {1, {{127, 0, 0, 1}}}},
     };
     struct rule all[ARRAY_LEN(rules) + LOCAL_RULES];
-    size_t      local  = local_rules(rules, ARRAY_LEN(rules), all + ARRAY_LEN(rules));
+    size_t      local  = local_rules(rules, ARRAY_LEN(rules), SETUP_DOMESTIC, all + ARRAY_LEN(rules));
     char        text[] = "192.0.2.1";
 
     memcpy(all, rules, sizeof rules);

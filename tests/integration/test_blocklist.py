@@ -1,27 +1,31 @@
-"""Blocklists are asked at domestic alone, and their error codes (127.255.255.0/24) are no listings: the mail is
-deferred, not rejected."""
+"""Blocklists are asked at domestic alone, and their errors (codes in 127.255.255.0/24, a list's own way to refuse, what
+is outside 127.0.0.0/8) are no listings: the mail is deferred, not rejected."""
 
+import contextlib
 import json
+import shutil
 import time
 
 import dns.edns
 import pytest
 
 from client import together
-from conftest import EXTERNAL, OFFICE, warm
-from daemon import wait_for
+from conftest import warm
+from daemon import Daemon, program, wait_for
 from upstream import Answer, Refused, Servfail, Silent, Slow
 
 ZEN, DBL, URIBL = "zen.spamhaus.org", "dbl.spamhaus.org", "multi.uribl.com"
 LISTED = "127.0.0.2"
+PARKED = "203.0.113.9"
 PUBLIC, TOO_MANY = "127.255.255.254", "127.255.255.255"
 TEXT = "the blocklist answered with an error code"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def zones(world):
-    for zone in (ZEN, DBL, URIBL, "nolist.test"):
-        world.add(zone)
+    world.add("nolist.test")
+    for zone in (ZEN, DBL, URIBL):
+        world.add(zone, f"@ A $MARK\n* A {LISTED}")
 
 
 def says(*addresses, qname="2.0.0.127.zen.spamhaus.org", ttl=300):
@@ -98,9 +102,73 @@ def test_listings_pass(daemon, domestic):
     warned(daemon, 1)
 
 
+@pytest.mark.parametrize("lines", [
+    [f"@ 300 A {PARKED}"], ["@ 300 A 0.0.0.0"], [f"@ 300 A {LISTED}", f"@ 300 A {PARKED}"],
+    ["@ 300 CNAME portal.example.", f"portal.example. 300 A {PARKED}"], ["@ 300 AAAA 2001:db8::9"],
+    ["@ 300 AAAA ::ffff:127.0.0.2"]], ids=["parked", "null", "mixed", "alias", "ipv6", "mapped"])
+@pytest.mark.parametrize("qname", [f"2.0.0.127.{ZEN}", f"example.com.{DBL}", f"{'0123456789abcdef' * 2}.ebl.msbl.org"],
+                         ids=["address", "domain", "hash"])
+def test_what_no_list_says_becomes_servfail(daemon, domestic, external, qname, lines):
+    """A list has ended and its domain is parked, or the resolver puts its own address in the place of NXDOMAIN."""
+    domestic.set(qname, Answer([line.replace("@", f"{qname}.") for line in lines]))
+    qtype = "AAAA" if "AAAA" in lines[0] else "A"
+    for tcp in (False, True):
+        assert deferred(daemon.ask(qname, qtype, tcp=tcp))
+    line, = warned(daemon, 1)
+    assert "outside 127.0.0.0/8" in line and str(domestic) in line and lines[-1].split()[-1] in line
+    assert domestic.count(qname) == 1 and external.count() == 0 and daemon.zones() == {}
+    assert daemon.control("stats")["blocklist_errors"] == 1
+
+
+def test_the_hosts_of_a_lists_owner_have_addresses(daemon, domestic):
+    """Mail to and from those who run lists."""
+    for qname in ("spamhaus.org", "www.spamhaus.org", "vmx.spamcop.net", "ebl.msbl.org"):
+        domestic.set(qname, Answer([f"{qname}. 300 A {PARKED}"]))
+        assert daemon.ask(qname).addresses == [PARKED], qname
+    domestic.set("uribl.com", Answer(["uribl.com. 300 MX 10 mx.uribl.com."]))
+    assert daemon.ask("uribl.com", "MX").rcode == "NOERROR"
+    assert daemon.warnings() == []
+
+
+@pytest.mark.parametrize("zone, code", [("multi.uribl.com", "127.0.0.1"), ("multi.surbl.org", "127.0.0.1"),
+                                        ("list.dnswl.org", "127.0.0.255"), ("dwl.dnswl.org", "127.0.0.255")])
+def test_a_list_refuses_in_its_own_way(daemon, domestic, zone, code):
+    refuse(domestic, f"example.com.{zone}", code=code)
+    assert deferred(daemon.ask(f"example.com.{zone}"))
+    line, = warned(daemon, 1)
+    assert f"error code {code} (this list refuses so) from upstream {domestic} for example.com.{zone}." in line
+    refuse(domestic, f"example.org.{zone}", code=LISTED)
+    assert daemon.ask(f"example.org.{zone}").addresses == [LISTED]
+
+
+def test_a_preset_of_ones_own(domestic, external, tmp_path):
+    """Presets lie beside the program; another list, with its own way to refuse, is another file there."""
+    presets = tmp_path / "config" / "presets"
+    presets.mkdir(parents=True)
+    (tmp_path / "sbin").mkdir()
+    copy = shutil.copy(program("bywayd"), tmp_path / "sbin")
+    own = presets / "own.zones"
+    own.write_text("# ours\n  bl.corp.test\t127.0.0.99   # and its code\n")
+    with contextlib.closing(Daemon([domestic], [external], {"presets": ["own"]})) as daemon:
+        daemon.program[-1] = copy
+        daemon.start()
+        for n in (98, 99):
+            refuse(domestic, f"{n}.0.0.127.bl.corp.test", code=f"127.0.0.{n}")
+        assert deferred(daemon.ask("99.0.0.127.bl.corp.test"))
+        assert daemon.ask("98.0.0.127.bl.corp.test").addresses == ["127.0.0.98"]
+        own.write_text("bl.corp.test 127.0.0.98\n")  # what was an answer, and is in the cache, is none now
+        daemon.control("reload")
+        assert deferred(daemon.ask("98.0.0.127.bl.corp.test"))
+        own.write_text("bl.corp.test 127.0.0.98\nbl2.corp.test 192.0.2.1\n")
+        done = daemon.ctl("reload")
+        assert done.returncode == 1 and 'own.zones:2: not an address in 127.0.0.0/8: "192.0.2.1"' in done.stderr
+
+
 def test_other_zones_are_not_looked_at(daemon, domestic):
     domestic.set("2.nolist.test", says(PUBLIC, qname="2.nolist.test"))
     assert daemon.ask("2.nolist.test").addresses == [PUBLIC]
+    domestic.set("4.3.2.1.nolist.test", says(PARKED, qname="4.3.2.1.nolist.test"))
+    assert daemon.ask("4.3.2.1.nolist.test").addresses == [PARKED]
     assert daemon.control("stats")["blocklist_errors"] == 0 and daemon.warnings() == []
 
 
@@ -205,7 +273,7 @@ def test_the_operators_way_is_still_a_blocklist(filtering, domestic, external, o
     warm(daemon)
     refuse(office, f"2.0.0.127.{ZEN}")
     assert deferred(daemon.ask(f"2.0.0.127.{ZEN}"))
-    assert daemon.ask(f"3.0.0.127.{ZEN}").addresses == [OFFICE]
+    assert daemon.ask(f"3.0.0.127.{ZEN}").addresses == [LISTED] and office.count(f"3.0.0.127.{ZEN}") == 1
     assert domestic.count("spamhaus.org") == external.count("spamhaus.org") == 0
     for n in range(4):  # external may be asked for this one, but not because the list refuses domestic
         refuse(domestic, f"{n}.{URIBL}")
@@ -213,7 +281,7 @@ def test_the_operators_way_is_still_a_blocklist(filtering, domestic, external, o
     time.sleep(1)
     assert external.count(URIBL) == 0 and daemon.zones() == {}
     domestic.set(f"5.{URIBL}", Servfail())
-    assert daemon.ask(f"5.{URIBL}").addresses == [EXTERNAL]
+    assert daemon.ask(f"5.{URIBL}").addresses == [LISTED] and external.count(f"5.{URIBL}") == 1
 
 
 # ---- never external ----
@@ -253,7 +321,8 @@ def test_a_probe_of_what_was_learned_before_the_fence(forwarder, domestic, exter
     warm(daemon)
     domestic.set("spamhaus.org", Servfail())
     for n in range(3):
-        assert daemon.ask(f"{n}.{ZEN}").addresses == [EXTERNAL]
+        assert daemon.ask(f"{n}.{ZEN}").addresses == [LISTED]
+    assert external.count(ZEN) >= 3
     zone = daemon.wait_state(f"{ZEN}.", "blocked")["zone"]
     daemon.set({"presets": ["dnsbl"]})
     daemon.control("reload")

@@ -468,13 +468,16 @@ struct ask *world_ask_by(struct world *world, const struct world_question *quest
 {
     if (world->ask_count == WORLD_ASKS)
         fail_msg("too many questions");
-    struct ask *ask = &world->asks[world->ask_count++];
-    uint8_t     wire[QUERY_MAX];
-    size_t      len  = write_question(question, (uint16_t) world->ask_count, wire);
-    struct path path = {.endpoint = ask, .connection = question->tcp};
+    struct ask        *ask = &world->asks[world->ask_count++];
+    uint8_t            wire[QUERY_MAX];
+    size_t             len   = write_question(question, (uint16_t) world->ask_count, wire);
+    struct path        path  = {.endpoint = ask, .connection = question->tcp};
+    const struct name  name  = world_name(question->name);
+    const struct rule *rule  = policy_find_for(world->setup->policy, name_view(&name), question->type);
+    bool               empty = rule_stands_in(rule, name_view(&name), question->type);
+    msec_t             until = world->now + (empty ? EMPTY_AFTER : world->setup->deadline);
     address_parse("127.0.0.1", 4000, &path.peer);
-    *ask = (struct ask){
-        .asked = world->now, .deadline = world->now + world->setup->deadline, .group = -1, .ede = EDE_NONE};
+    *ask          = (struct ask){.asked = world->now, .deadline = until, .group = -1, .ede = EDE_NONE};
     size_t answer = engine_receive(world->engines[question->worker], (struct view){wire, len}, &path, question->tcp,
                                    world->now, world->out, sizeof(world->out));
     if (answer > 0)

@@ -90,7 +90,9 @@ struct world_fence {
     const char *zone;
     enum via    via;
     uint8_t     group;
-    bool        preset; /* it is a blocklist */
+    bool        list;     /* it is a preset's blocklist */
+    uint32_t    refusal;  /* list: the address by which it refuses, beside the usual ones; 0: none */
+    bool        or_empty; /* as the reverse zones of private addresses are: byway stands in */
 };
 
 enum {

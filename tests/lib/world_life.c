@@ -107,11 +107,17 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
 {
     struct rule rules[WORLD_FENCES + 1];
     size_t      count = 0;
-    for (; count < WORLD_FENCES && options->fences[count].zone; count++)
-        rules[count] = (struct rule){.zone   = world_name(options->fences[count].zone),
-                                     .via    = options->fences[count].via,
-                                     .group  = options->fences[count].group,
-                                     .preset = options->fences[count].preset};
+    for (; count < WORLD_FENCES && options->fences[count].zone; count++) {
+        const struct world_fence *fence = &options->fences[count];
+        rules[count]                    = (struct rule){.zone     = world_name(fence->zone),
+                                                        .via      = fence->via,
+                                                        .group    = fence->group,
+                                                        .or_empty = fence->or_empty,
+                                                        .shipped  = fence->list || fence->or_empty,
+                                                        .is_list  = fence->list};
+        rules[count].refusals.count     = fence->refusal != 0;
+        put_u32(rules[count].refusals.addresses[0], fence->refusal);
+    }
     if (options->echo)
         rules[count++] = echo_rule(&setup->echo);
     setup->policy         = policy_create(rules, count);

@@ -1,6 +1,6 @@
 /*
- * test_blocklist.c: a preset's zones never go abroad, not even by a question of byway's own, and their error codes
- * (127.255.255.0/24) are neither listings nor evidence.
+ * test_blocklist.c: a blocklist's errors (codes in 127.255.255.0/24 and the list's own, addresses outside 127.0.0.0/8)
+ * are neither listings nor evidence. That it never goes abroad is in test_fence.c.
  */
 #include "lib/world.h"
 
@@ -14,6 +14,8 @@
 
 #define LISTED UINT32_C(0x7f000002)
 #define CODE(n) (UINT32_C(0x7fffff00) | (n))
+#define PARKED UINT32_C(0xcb007109) /* 203.0.113.9 */
+#define REFUSED UINT32_C(0x7f000001)
 
 static const struct world_options blocklists = {
     .seed          = 1,
@@ -47,94 +49,11 @@ static void nothing_was_learned(struct world *world)
         assert_int_equal(server_health(world_server(world, server)), HEALTH_UP);
 }
 
-/* ---- never abroad ---- */
-
-static void ask_much(struct world *world, const char *const names[], size_t count)
-{
-    static const uint16_t types[] = {TYPE_A, TYPE_TXT, TYPE_AAAA, TYPE_SOA, TYPE_NS};
-    for (size_t round = 0; round < 3; round++)
-        for (size_t i = 0; i < count; i++)
-            for (size_t j = 0; j < ARRAY_LEN(types); j++) {
-                world_ask(world, names[i], types[j]);
-                world_run(world, 700);
-            }
-    world_run(world, 100000);
-}
-
-static void a_list_stays_at_home_whatever_fails(void **state)
-{
-    (void) state;
-    static const char *const names[] = {"2.0.0.127.list.example", "list.example", "key.list.example",
-                                        "example.com.list.test", "www.outside.example"};
-    static const enum way    ways[]  = {SILENT, SERVFAILS, REFUSES, FORMERRS, GARBLES, UNREACHABLE, CHAOS};
-    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        struct world *world = world_create(&blocklists);
-        world_warm_up(world);
-        world_alias(world, "www.outside.example", "2.0.0.127.list.example");
-        world_say(world, DOMESTIC, "list.example", (struct manner){.way = ways[i]});
-        world_say(world, DOMESTIC, "list.test", (struct manner){.way = ways[i]});
-        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = ways[i]});
-        ask_much(world, names, ARRAY_LEN(names));
-        assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
-        assert_int_equal(world_count(world, EXTERNAL, "list.test", BY_ALL), 0);
-        assert_true(world_count(world, EXTERNAL, "www.outside.example", BY_ALL) > 0);
-        assert_int_equal(world_count(world, DOMESTIC, "list.example", BY_PROBER), 0);
-        assert_null(world_zone(world, "list.example", SCOPE_ZONE, 0));
-        assert_null(world_zone(world, "2.0.0.127.list.example", SCOPE_NAME, 0));
-        assert_null(world_zone(world, "list.test", SCOPE_ZONE, 0));
-        world_end(world);
-    }
-}
-
-/* A blocked zone round the list, with its surveys and rechecks: the list below is not part of it. */
-static void a_blocked_zone_round_a_list(void **state)
-{
-    (void) state;
-    struct world *world =
-        world_create(&(struct world_options){.seed          = 1,
-                                             .recheck_first = 10000,
-                                             .recheck_max   = 20000,
-                                             .fences = {{"dnsbl.round.example", VIA_GROUP, SETUP_DOMESTIC, true}}});
-    world_warm_up(world);
-    world_cut(world, "round.example");
-    world_cut(world, "other.round.example");
-    world_say(world, DOMESTIC, "round.example", (struct manner){.way = SERVFAILS});
-    static const char *const names[] = {"2.0.0.127.dnsbl.round.example", "mx.round.example", "a.other.round.example"};
-    ask_much(world, names, ARRAY_LEN(names));
-    assert_int_equal(world_state(world, "round.example"), ZONE_BLOCKED);
-    assert_int_equal(world_resolve(world, "www.round.example", TYPE_A)->group, SETUP_EXTERNAL);
-    assert_int_equal(world_count(world, EXTERNAL, "dnsbl.round.example", BY_ALL), 0);
-    assert_int_equal(world_resolve(world, "3.0.0.127.dnsbl.round.example", TYPE_A)->rcode, RCODE_SERVFAIL);
-    world_end(world);
-}
-
-/* What works is a candidate for control questions: a list is none, whoever else is studied. */
-static void a_list_is_no_control_question(void **state)
-{
-    (void) state;
-    struct world *world = world_create(&blocklists);
-    answers_with(world, DOMESTIC, "list.example", LISTED);
-    for (size_t i = 0; i < 8; i++) {
-        char name[40];
-        snprintf(name, sizeof(name), "%zu.0.0.127.list.example", i);
-        world_resolve(world, name, TYPE_A);
-        world_run(world, 2000);
-    }
-    world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
-    world_resolve(world, "a.shut.test", TYPE_MX);
-    world_run(world, 60000);
-    assert_int_equal(world_count(world, EVERYBODY, "list.example", BY_PROBER), 0);
-    assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
-    world_end(world);
-}
-
-/* ---- error codes ---- */
-
 static void listings_pass(void **state)
 {
     (void) state;
     static const uint32_t addresses[] = {LISTED,     0x7f000001, 0x7f00000b, 0x7f0001ff,
-                                         0x7ffffefe, 0x7ffefffe, 0x0affffff};
+                                         0x7ffffefe, 0x7ffefffe, 0x7f000000};
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
         struct world *world = world_create(&blocklists);
         answers_with(world, DOMESTIC, "list.example", addresses[i]);
@@ -209,15 +128,55 @@ static void other_types(void **state)
     world_end(world);
 }
 
-/* A public resolver among the domestic ones: whichever is asked first, the other's answer counts. */
+/* What the list did not say: its domain is parked, or a resolver puts its own address in the place of NXDOMAIN. */
+static void an_address_outside_127_becomes_servfail(void **state)
+{
+    (void) state;
+    static const uint16_t    types[] = {TYPE_A, TYPE_AAAA, TYPE_ANY};
+    static const char *const names[] = {"2.0.0.127.list.example", "example.com.dbl.list.example",
+                                        "mail.dbl.list.example", "0123456789abcdef0123456789abcdef.list.example"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        for (size_t j = 0; j < ARRAY_LEN(names); j++) {
+            struct world *world = world_create(&blocklists);
+            answers_with(world, EVERYBODY, "example", PARKED);
+            assert_servfail(world_resolve(world, names[j], types[i]));
+            assert_int_equal(errors(world), 2);
+            assert_int_equal(world_resolve(world, "www.list.example", types[i])->rcode, RCODE_NOERROR);
+            assert_int_equal(world_resolve(world, "2.0.0.127.nolist.example", types[i])->rcode, RCODE_NOERROR);
+            assert_int_equal(errors(world), 2);
+            assert_int_equal(world_complaints(world), 1);
+            assert_int_equal(world_complaint(world)->answer_len, types[i] == TYPE_AAAA ? 16 : 4);
+            assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
+            nothing_was_learned(world);
+            world_end(world);
+        }
+}
+
+static void a_list_may_refuse_in_its_own_way(void **state)
+{
+    (void) state;
+    struct world_options options = blocklists;
+    options.fences[0].refusal    = REFUSED;
+    struct world *world          = world_create(&options);
+    answers_with(world, DOMESTIC, ".", REFUSED);
+    assert_servfail(world_resolve(world, "2.0.0.127.list.example", TYPE_A));
+    assert_int_equal(world_resolve(world, "2.0.0.127.list.test", TYPE_A)->address, REFUSED);
+    answers_with(world, DOMESTIC, ".", LISTED);
+    assert_int_equal(world_resolve(world, "3.0.0.127.list.example", TYPE_A)->address, LISTED);
+    world_end(world);
+}
+
+/* A public resolver among the domestic ones: whichever is asked first, the other's answer counts. So with one that
+ * makes up answers. */
 static void the_next_upstream_may_be_served(void **state)
 {
     (void) state;
     uint64_t total = 0;
-    for (unsigned refused = DOMESTIC_1; refused <= DOMESTIC_2; refused <<= 1) {
-        struct world *world = world_create(&blocklists);
+    for (unsigned turn = 0; turn < 4; turn++) {
+        unsigned      refused = turn & 1 ? DOMESTIC_1 : DOMESTIC_2;
+        struct world *world   = world_create(&blocklists);
         answers_with(world, DOMESTIC, "list.example", LISTED);
-        answers_with(world, refused, "list.example", CODE(254));
+        answers_with(world, refused, "list.example", turn & 2 ? CODE(254) : PARKED);
         for (size_t i = 0; i < 6; i++) {
             char name[40];
             snprintf(name, sizeof(name), "%zu.0.0.127.list.example", i);
@@ -308,12 +267,13 @@ static void a_complaint_an_hour(void **state)
     const struct name         list = world_name("list.example"), name = world_name("120.0.0.127.zen.list.example");
     assert_true(name_equal(name_view(&complaint->zone), name_view(&list)));
     assert_true(name_equal(name_view(&complaint->name), name_view(&name)));
-    assert_int_equal(complaint->code, 254);
+    assert_int_equal(complaint->answer_len, 4);
+    assert_int_equal(complaint->answer[3], 254);
 
     world_resolve(world, "2.0.0.127.list.test", TYPE_A); /* each list has its own hour */
     world_run(world, 1000);
     assert_int_equal(world_complaints(world), 4);
-    assert_int_equal(world_complaint(world)->code, 255);
+    assert_int_equal(world_complaint(world)->answer[3], 255);
     world_end(world);
 }
 
@@ -364,24 +324,26 @@ static const struct world_options opened = {
 static void an_error_code_does_not_open_external(void **state)
 {
     (void) state;
-    struct world *world = world_create(&opened);
-    world_warm_up(world);
-    answers_with(world, DOMESTIC, "list.example", CODE(254));
-    answers_with(world, EXTERNAL, "list.example", LISTED);
-    for (size_t i = 0; i < 5; i++) {
-        char name[60];
-        snprintf(name, sizeof(name), "%zu.0.0.127.zen.list.example", i);
-        assert_servfail(world_resolve(world, name, TYPE_A));
-    }
-    world_run(world, 60000);
-    assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
-    assert_int_equal(table_count(world_shared(world).table), 0);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct world *world = world_create(&opened);
+        world_warm_up(world);
+        answers_with(world, DOMESTIC, "list.example", turn ? CODE(254) : PARKED);
+        answers_with(world, EXTERNAL, "list.example", LISTED);
+        for (size_t i = 0; i < 5; i++) {
+            char name[60];
+            snprintf(name, sizeof(name), "%zu.0.0.127.zen.list.example", i);
+            assert_servfail(world_resolve(world, name, TYPE_A));
+        }
+        world_run(world, 60000);
+        assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
+        assert_int_equal(table_count(world_shared(world).table), 0);
 
-    /* silence does */
-    world_say(world, DOMESTIC, "list.example", (struct manner){.way = SILENT});
-    const struct ask *ask = world_resolve(world, "9.0.0.127.zen.list.example", TYPE_A);
-    assert_int_equal(ask->address, LISTED);
-    world_end(world);
+        /* silence does */
+        world_say(world, DOMESTIC, "list.example", (struct manner){.way = SILENT});
+        const struct ask *ask = world_resolve(world, "9.0.0.127.zen.list.example", TYPE_A);
+        assert_int_equal(ask->address, LISTED);
+        world_end(world);
+    }
 }
 
 /* One domestic upstream is refused by the list, so the list can be reached; that the other fails is no block. */
@@ -442,13 +404,12 @@ static void external_is_refused_as_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_list_stays_at_home_whatever_fails),
-        cmocka_unit_test(a_blocked_zone_round_a_list),
-        cmocka_unit_test(a_list_is_no_control_question),
         cmocka_unit_test(listings_pass),
         cmocka_unit_test(an_error_code_becomes_servfail),
         cmocka_unit_test(all_the_codes_and_no_other_zone),
         cmocka_unit_test(other_types),
+        cmocka_unit_test(an_address_outside_127_becomes_servfail),
+        cmocka_unit_test(a_list_may_refuse_in_its_own_way),
         cmocka_unit_test(the_next_upstream_may_be_served),
         cmocka_unit_test(an_error_code_and_silence),
         cmocka_unit_test(who_joins_gets_the_same),

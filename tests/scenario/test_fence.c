@@ -253,6 +253,93 @@ static void pins_are_obeyed(void **state)
     world_end(world);
 }
 
+/* ---- a preset's blocklists ---- */
+
+static const struct world_options blocklists = {
+    .seed          = 1,
+    .recheck_first = 10000,
+    .recheck_max   = 20000,
+    .fences = {{"list.example", VIA_GROUP, SETUP_DOMESTIC, true}, {"list.test", VIA_GROUP, SETUP_DOMESTIC, true}}};
+
+static void ask_much(struct world *world, const char *const names[], size_t count)
+{
+    static const uint16_t types[] = {TYPE_A, TYPE_TXT, TYPE_AAAA, TYPE_SOA, TYPE_NS};
+    for (size_t round = 0; round < 3; round++)
+        for (size_t i = 0; i < count; i++)
+            for (size_t j = 0; j < ARRAY_LEN(types); j++) {
+                world_ask(world, names[i], types[j]);
+                world_run(world, 700);
+            }
+    world_run(world, 100000);
+}
+
+static void a_list_stays_at_home_whatever_fails(void **state)
+{
+    (void) state;
+    static const char *const names[] = {"2.0.0.127.list.example", "list.example", "key.list.example",
+                                        "example.com.list.test", "www.outside.example"};
+    static const enum way    ways[]  = {SILENT, SERVFAILS, REFUSES, FORMERRS, GARBLES, UNREACHABLE, CHAOS};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct world *world = world_create(&blocklists);
+        world_warm_up(world);
+        world_alias(world, "www.outside.example", "2.0.0.127.list.example");
+        world_say(world, DOMESTIC, "list.example", (struct manner){.way = ways[i]});
+        world_say(world, DOMESTIC, "list.test", (struct manner){.way = ways[i]});
+        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = ways[i]});
+        ask_much(world, names, ARRAY_LEN(names));
+        assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
+        assert_int_equal(world_count(world, EXTERNAL, "list.test", BY_ALL), 0);
+        assert_true(world_count(world, EXTERNAL, "www.outside.example", BY_ALL) > 0);
+        assert_int_equal(world_count(world, DOMESTIC, "list.example", BY_PROBER), 0);
+        assert_null(world_zone(world, "list.example", SCOPE_ZONE, 0));
+        assert_null(world_zone(world, "2.0.0.127.list.example", SCOPE_NAME, 0));
+        assert_null(world_zone(world, "list.test", SCOPE_ZONE, 0));
+        world_end(world);
+    }
+}
+
+/* A blocked zone round the list, with its surveys and rechecks: the list below is not part of it. */
+static void a_blocked_zone_round_a_list(void **state)
+{
+    (void) state;
+    struct world *world =
+        world_create(&(struct world_options){.seed          = 1,
+                                             .recheck_first = 10000,
+                                             .recheck_max   = 20000,
+                                             .fences = {{"dnsbl.round.example", VIA_GROUP, SETUP_DOMESTIC, true}}});
+    world_warm_up(world);
+    world_cut(world, "round.example");
+    world_cut(world, "other.round.example");
+    world_say(world, DOMESTIC, "round.example", (struct manner){.way = SERVFAILS});
+    static const char *const names[] = {"2.0.0.127.dnsbl.round.example", "mx.round.example", "a.other.round.example"};
+    ask_much(world, names, ARRAY_LEN(names));
+    assert_int_equal(world_state(world, "round.example"), ZONE_BLOCKED);
+    assert_int_equal(world_resolve(world, "www.round.example", TYPE_A)->group, SETUP_EXTERNAL);
+    assert_int_equal(world_count(world, EXTERNAL, "dnsbl.round.example", BY_ALL), 0);
+    assert_int_equal(world_resolve(world, "3.0.0.127.dnsbl.round.example", TYPE_A)->rcode, RCODE_SERVFAIL);
+    world_end(world);
+}
+
+/* What works is a candidate for control questions: a list is none, whoever else is studied. */
+static void a_list_is_no_control_question(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&blocklists);
+    world_say(world, DOMESTIC, "list.example", (struct manner){.way = ANSWERS, .address = UINT32_C(0x7f000002)});
+    for (size_t i = 0; i < 8; i++) {
+        char name[40];
+        snprintf(name, sizeof(name), "%zu.0.0.127.list.example", i);
+        world_resolve(world, name, TYPE_A);
+        world_run(world, 2000);
+    }
+    world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "a.shut.test", TYPE_MX);
+    world_run(world, 60000);
+    assert_int_equal(world_count(world, EVERYBODY, "list.example", BY_PROBER), 0);
+    assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +356,9 @@ int main(void)
         cmocka_unit_test(what_was_kept_stays_behind_a_new_fence),
         cmocka_unit_test(who_waits_for_a_claim_stays_behind_a_new_fence),
         cmocka_unit_test(pins_are_obeyed),
+        cmocka_unit_test(a_list_stays_at_home_whatever_fails),
+        cmocka_unit_test(a_blocked_zone_round_a_list),
+        cmocka_unit_test(a_list_is_no_control_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ struct flood {
     struct world    *world;
     struct engine   *engine;
     unsigned         asked, open; /* open: sockets */
-    unsigned         answered, failed, ede_other;
+    unsigned         answered, denied, failed, ede_other;
     struct exchange *exchange; /* of the packet sent last */
     uint8_t          wire[QUERY_MAX], out[LIMIT_UDP_PAYLOAD];
     size_t           len;
@@ -53,6 +53,7 @@ static void note(struct flood *flood, struct view wire)
     struct message answer;
     assert_true(message_parse(wire, &answer));
     flood->answered += answer.rcode == RCODE_NOERROR;
+    flood->denied += answer.rcode == RCODE_NXDOMAIN;
     flood->failed += answer.rcode == RCODE_SERVFAIL;
     flood->ede_other += answer.edns.ede == EDE_OTHER;
 }
@@ -71,7 +72,10 @@ static void flood_observe(void *context, const struct observation *observation)
 
 static void begin(struct flood *flood)
 {
-    *flood                       = (struct flood){.world = world_create(&(struct world_options){.seed = 1})};
+    *flood = (struct flood){
+        .world = world_create(&(struct world_options){
+            .seed   = 1,
+            .fences = {{.zone = "10.in-addr.arpa", .via = VIA_GROUP, .group = SETUP_DOMESTIC, .or_empty = true}}})};
     struct engine_options engine = {
         .shared  = flood->world->shared,
         .setup   = flood->world->setup,
@@ -100,12 +104,14 @@ static void ask_name(struct flood *flood, const char *text, msec_t now)
         note(flood, (struct view){flood->out, len});
 }
 
-static void ask_new(struct flood *flood, msec_t now)
+static void ask_new_in(struct flood *flood, const char *zone, msec_t now)
 {
-    char text[32];
-    snprintf(text, sizeof(text), "n%u.silent.example", flood->asked);
+    char text[64];
+    snprintf(text, sizeof(text), "n%u.%s", flood->asked, zone);
     ask_name(flood, text, now);
 }
+
+static void ask_new(struct flood *flood, msec_t now) { ask_new_in(flood, "silent.example", now); }
 
 /* Upstream's NODATA to what was sent last. */
 static void reply(struct flood *flood, msec_t now)
@@ -120,10 +126,10 @@ static void end(struct flood *flood, msec_t now)
     const struct counters *c = engine_counters(flood->engine);
     assert_int_equal(engine_flights(flood->engine), 0);
     assert_int_equal(flood->open, 0);
-    assert_int_equal(flood->answered + flood->failed, flood->asked); /* each once */
+    assert_int_equal(flood->answered + flood->denied + flood->failed, flood->asked); /* each once */
     assert_int_equal(c->queries, flood->asked);
-    assert_int_equal(c->queries,
-                     c->cache_hits + c->cache_failures + c->cache_stale + c->answered + c->servfail + c->overload);
+    assert_int_equal(c->queries, c->local + c->cache_hits + c->cache_failures + c->cache_stale + c->answered +
+                                     c->servfail + c->overload);
     engine_destroy(flood->engine);
     world_end(flood->world);
 }
@@ -202,12 +208,33 @@ static void clients_that_wait_are_bounded_too(void **state)
     end(&flood, BEGIN + 2000);
 }
 
+/* Private addresses are waited for no longer than a second, and have all of it. */
+static void private_addresses_have_their_second(void **state)
+{
+    (void) state;
+    static struct flood flood;
+    begin(&flood);
+    for (unsigned i = 0; i < LIMIT_FLIGHTS; i++)
+        ask_new_in(&flood, "10.in-addr.arpa", BEGIN);
+    for (unsigned i = 0; i < 100; i++)
+        ask_new(&flood, BEGIN + GIVES - 1);
+    assert_int_equal(flood.failed, 100);
+    assert_int_equal(flood.denied, 0);
+    ask_new(&flood, BEGIN + GIVES); /* who gives way hears no denial: domestic has not failed */
+    assert_int_equal(flood.failed, 101);
+    engine_on_time(flood.engine, BEGIN + GIVES);
+    assert_int_equal(flood.denied, LIMIT_FLIGHTS - 1);
+    assert_int_equal(engine_counters(flood.engine)->overload, 101);
+    end(&flood, BEGIN + 9000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_question_takes_the_place_of_the_oldest),
         cmocka_unit_test(what_nobody_waits_for_gives_way_first),
         cmocka_unit_test(clients_that_wait_are_bounded_too),
+        cmocka_unit_test(private_addresses_have_their_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

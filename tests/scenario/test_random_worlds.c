@@ -40,6 +40,8 @@ static const char *const names[] = {
     "x.home.example",
     "1.2.0.192.in-addr.arpa",
     "0.192.in-addr.arpa",
+    "10.in-addr.arpa",
+    "1.10.in-addr.arpa",
     "github.io",
     "me.github.io",
 };
@@ -113,7 +115,8 @@ static bool one_world(uint64_t seed, uint32_t one_in)
         .trusted        = seed % 5 == 0 ? EXTERNAL : 0,
         .fences         = {{"corp.c.com", VIA_GROUP, GROUP_OFFICE},
                            {"in.corp.c.com", VIA_AUTO, 0},
-                           {"home.example", seed % 2 ? VIA_GROUP : VIA_REFUSE, SETUP_DOMESTIC}},
+                           {"home.example", seed % 2 ? VIA_GROUP : VIA_REFUSE, SETUP_DOMESTIC},
+                           {.zone = "10.in-addr.arpa", .via = VIA_GROUP, .group = SETUP_DOMESTIC, .or_empty = true}},
         .learning       = (enum setup_learning)(seed % 7 == 0   ? SETUP_OBSERVE
                                                 : seed % 7 == 1 ? SETUP_LEARN_NOTHING
                                                                 : SETUP_LEARN),

@@ -1,5 +1,6 @@
 /*
- * test_local.c: which names byway answers itself, what it says, and what an operator's `zones` takes back.
+ * test_local.c: which names byway answers itself, which it fences to domestic and stands in for, what it says, and what
+ * an operator's `zones` takes back.
  */
 #include "policy/local.h"
 
@@ -17,6 +18,10 @@
 
 #define ZERO6 "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
 
+enum {
+    HOME = 3 /* the group that private addresses are fenced to */
+};
+
 static uint8_t out[512];
 
 static struct name named(const char *text)
@@ -29,7 +34,7 @@ static struct name named(const char *text)
 
 static struct rule rule(const char *zone, enum via via, bool preset)
 {
-    return (struct rule){.zone = named(zone), .via = via, .preset = preset};
+    return (struct rule){.zone = named(zone), .via = via, .shipped = preset, .is_list = preset};
 }
 
 /* As the registry makes it. */
@@ -38,7 +43,7 @@ static struct policy *policy_of(const struct rule *rules, size_t count)
     static struct rule all[LOCAL_RULES + 16];
     if (count > 0)
         memcpy(all, rules, count * sizeof(*rules));
-    size_t local = local_rules(rules, count, all + count);
+    size_t local = local_rules(rules, count, HOME, all + count);
     assert_true(local <= LOCAL_RULES);
     struct policy *policy = policy_create(all, count + local);
     assert_non_null(policy);
@@ -63,25 +68,22 @@ static void local_names(void **state)
         "printer.home.arpa",
         "_dns.resolver.arpa",
         "0.in-addr.arpa",
-        "4.3.2.10.in-addr.arpa",
-        "4.3.16.172.in-addr.arpa",
-        "4.3.31.172.in-addr.arpa",
-        "1.0.168.192.in-addr.arpa",
         "1.0.0.127.in-addr.arpa",
         "9.9.9.127.in-addr.arpa",
-        "254.169.254.169.in-addr.arpa",
         "1.2.0.192.in-addr.arpa",
         "1.100.51.198.in-addr.arpa",
         "1.113.0.203.in-addr.arpa",
         "255.255.255.255.in-addr.arpa",
-        "1.1.64.100.in-addr.arpa",
-        "1.1.127.100.in-addr.arpa",
         "0." ZERO6 ".ip6.arpa",
         "1." ZERO6 ".ip6.arpa",
-        "0.0.d.f.ip6.arpa",
-        "8.e.f.ip6.arpa",
-        "1.b.e.f.ip6.arpa",
         "8.b.d.0.1.0.0.2.ip6.arpa",
+    };
+    static const char *const privates[] = {
+        "10.in-addr.arpa",         "4.3.2.10.IN-ADDR.arpa",    "4.3.16.172.in-addr.arpa",
+        "4.3.31.172.in-addr.arpa", "1.0.168.192.in-addr.arpa", "254.169.254.169.in-addr.arpa",
+        "1.1.64.100.in-addr.arpa", "1.1.127.100.in-addr.arpa", "c.f.ip6.arpa",
+        "0.0.d.f.ip6.arpa",        "8.e.f.ip6.arpa",           "1.9.e.f.ip6.arpa",
+        "1.a.e.f.ip6.arpa",        "1.b.e.f.ip6.arpa",
     };
     static const char *const others[] = {
         ".",
@@ -108,7 +110,8 @@ static void local_names(void **state)
         "1.112.0.203.in-addr.arpa",
         "254.255.255.255.in-addr.arpa",
         "2." ZERO6 ".ip6.arpa",
-        "c.f.ip6.arpa",
+        "b.f.ip6.arpa",
+        "e.f.ip6.arpa",
         "7.e.f.ip6.arpa",
         "c.e.f.ip6.arpa",
         "9.b.d.0.1.0.0.2.ip6.arpa",
@@ -118,15 +121,28 @@ static void local_names(void **state)
     for (size_t i = 0; i < ARRAY_LEN(locals); i++)
         if (via_of(policy, locals[i]) != VIA_LOCAL)
             fail_msg("%s is not local", locals[i]);
+    for (size_t i = 0; i < ARRAY_LEN(privates); i++) {
+        const struct name  name  = named(privates[i]);
+        const struct rule *found = policy_find(policy, name_view(&name));
+        if (found->via != VIA_GROUP || found->group != HOME || !found->or_empty || found->blocklist)
+            fail_msg("%s is not fenced as it should be", privates[i]);
+    }
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (via_of(policy, others[i]) != VIA_AUTO)
-            fail_msg("%s is local", others[i]);
+            fail_msg("%s has a rule", others[i]);
     policy_destroy(policy);
 }
 
 static void zones_are_above(void **state)
 {
     (void) state;
+    enum {
+        LOCAL,
+        STANDS_IN,
+        AUTO,
+        GROUP,
+        REFUSE
+    }; /* GROUP: without byway's own answer behind it */
     static const struct {
         struct {
             const char *zone;
@@ -134,27 +150,31 @@ static void zones_are_above(void **state)
             bool        preset;
         } rule;
         const char *name;
-        enum via    via;
+        int         way;
     } rows[] = {
-        {{"10.in-addr.arpa", VIA_GROUP, false}, "1.2.3.10.in-addr.arpa", VIA_GROUP},
-        {{"10.in-addr.arpa", VIA_AUTO, false}, "10.in-addr.arpa", VIA_AUTO},
-        {{"10.in-addr.arpa", VIA_GROUP, false}, "1.1.168.192.in-addr.arpa", VIA_LOCAL},
-        {{"1.10.in-addr.arpa", VIA_GROUP, false}, "9.1.10.in-addr.arpa", VIA_GROUP},
-        {{"1.10.in-addr.arpa", VIA_GROUP, false}, "9.2.10.in-addr.arpa", VIA_LOCAL},
-        {{"172.in-addr.arpa", VIA_GROUP, false}, "1.20.172.in-addr.arpa", VIA_GROUP},
-        {{"in-addr.arpa", VIA_REFUSE, false}, "1.10.in-addr.arpa", VIA_REFUSE},
-        {{"arpa", VIA_AUTO, false}, "1.0.0.127.in-addr.arpa", VIA_AUTO},
-        {{"127.in-addr.arpa", VIA_GROUP, false}, "1.0.0.127.in-addr.arpa", VIA_GROUP},
-        {{".", VIA_GROUP, false}, "1.10.in-addr.arpa", VIA_LOCAL}, /* a default for all names is no word on these */
-        {{".", VIA_GROUP, false}, "localhost", VIA_LOCAL},
-        {{"onion", VIA_GROUP, false}, "x.onion", VIA_GROUP},
-        {{"arpa", VIA_GROUP, true}, "1.10.in-addr.arpa", VIA_LOCAL},
-        {{"10.in-addr.arpa", VIA_GROUP, true}, "1.10.in-addr.arpa", VIA_GROUP},
+        {{"10.in-addr.arpa", VIA_GROUP, false}, "1.2.3.10.in-addr.arpa", GROUP},
+        {{"10.in-addr.arpa", VIA_AUTO, false}, "10.in-addr.arpa", AUTO},
+        {{"10.in-addr.arpa", VIA_GROUP, false}, "1.1.168.192.in-addr.arpa", STANDS_IN},
+        {{"1.10.in-addr.arpa", VIA_GROUP, false}, "9.1.10.in-addr.arpa", GROUP},
+        {{"1.10.in-addr.arpa", VIA_GROUP, false}, "9.2.10.in-addr.arpa", STANDS_IN},
+        {{"172.in-addr.arpa", VIA_GROUP, false}, "1.20.172.in-addr.arpa", GROUP},
+        {{"in-addr.arpa", VIA_REFUSE, false}, "1.10.in-addr.arpa", REFUSE},
+        {{"f.ip6.arpa", VIA_AUTO, false}, "1.d.f.ip6.arpa", AUTO},
+        {{"arpa", VIA_AUTO, false}, "1.0.0.127.in-addr.arpa", AUTO},
+        {{"127.in-addr.arpa", VIA_GROUP, false}, "1.0.0.127.in-addr.arpa", GROUP},
+        {{".", VIA_GROUP, false}, "1.10.in-addr.arpa", STANDS_IN}, /* a default for all names is no word on these */
+        {{".", VIA_GROUP, false}, "localhost", LOCAL},
+        {{"onion", VIA_GROUP, false}, "x.onion", GROUP},
+        {{"arpa", VIA_GROUP, true}, "1.10.in-addr.arpa", STANDS_IN},
+        {{"10.in-addr.arpa", VIA_GROUP, true}, "1.10.in-addr.arpa", GROUP},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct rule one    = rule(rows[i].rule.zone, rows[i].rule.via, rows[i].rule.preset);
-        struct policy    *policy = policy_of(&one, 1);
-        if (via_of(policy, rows[i].name) != rows[i].via)
+        const struct rule  one    = rule(rows[i].rule.zone, rows[i].rule.via, rows[i].rule.preset);
+        const struct name  name   = named(rows[i].name);
+        struct policy     *policy = policy_of(&one, 1);
+        const struct rule *found  = policy_find(policy, name_view(&name));
+        static const int ways[] = {[VIA_AUTO] = AUTO, [VIA_GROUP] = GROUP, [VIA_REFUSE] = REFUSE, [VIA_LOCAL] = LOCAL};
+        if ((found->or_empty ? STANDS_IN : ways[found->via]) != rows[i].way)
             fail_msg("%s: %s goes another way", rows[i].rule.zone, rows[i].name);
         policy_destroy(policy);
     }
@@ -167,10 +187,11 @@ static void ds_is_the_parents(void **state)
         uint16_t    type;
         enum via    via;
     } rows[] = {
-        {"10.in-addr.arpa", TYPE_DS, VIA_AUTO},
-        {"10.in-addr.arpa", TYPE_SOA, VIA_LOCAL},
-        {"1.10.in-addr.arpa", TYPE_DS, VIA_LOCAL},
+        {"2.0.192.in-addr.arpa", TYPE_DS, VIA_AUTO},
+        {"2.0.192.in-addr.arpa", TYPE_SOA, VIA_LOCAL},
+        {"1.2.0.192.in-addr.arpa", TYPE_DS, VIA_LOCAL},
         {"HOME.arpa", TYPE_DS, VIA_AUTO},
+        {"10.in-addr.arpa", TYPE_DS, VIA_GROUP}, /* no external for this either */
         {"localhost", TYPE_DS, VIA_LOCAL},
         {"onion", TYPE_DS, VIA_LOCAL},
         {"1.0.0.127.in-addr.arpa", TYPE_DS, VIA_LOCAL},
@@ -184,6 +205,12 @@ static void ds_is_the_parents(void **state)
         if (policy_find_for(policy, name_view(&name), rows[i].type)->via != rows[i].via)
             fail_msg("%s, type %u: another way", rows[i].name, rows[i].type);
     }
+    const struct name  top = named("10.IN-addr.arpa"), below = named("1.10.in-addr.arpa"), other = named("x.test");
+    const struct rule *rule = policy_find(policy, name_view(&top));
+    assert_false(rule_stands_in(rule, name_view(&top), TYPE_DS));
+    assert_true(rule_stands_in(rule, name_view(&top), TYPE_PTR));
+    assert_true(rule_stands_in(rule, name_view(&below), TYPE_DS));
+    assert_false(rule_stands_in(policy_find(policy, name_view(&other)), name_view(&other), TYPE_A));
     policy_destroy(policy);
 }
 
@@ -203,8 +230,9 @@ static const char *ask(const struct policy *policy, const char *text, uint16_t t
         .id = 77, .flags = (uint16_t) flags, .edns = edns, .dnssec_ok = edns, .limit = 512, .type = type, .class = 1};
     asked.name               = named(text);
     const struct rule *found = policy_find_for(policy, name_view(&asked.name), type);
-    assert_int_equal(found->via, VIA_LOCAL);
-    size_t len = local_answer(&asked, found, policy_at_or_below(policy, name_view(&asked.name)), out);
+    assert_true(found->via == VIA_LOCAL || found->or_empty);
+    bool   is_there = policy_at_or_below(policy, name_view(&asked.name));
+    size_t len      = local_answer(&asked, found, is_there, found->or_empty ? EDE_NETWORK_ERROR : EDE_NONE, out);
     assert_true(len <= sizeof(out));
     assert_true(message_parse((struct view){out, len}, ret));
     assert_true(name_equal(ret->question.name, name_view(&asked.name)));
@@ -217,12 +245,14 @@ static const char *ask(const struct policy *policy, const char *text, uint16_t t
     answered[0]          = '\0';
     struct record record = {0};
     assert_true(message_next(ret, &record));
-    assert_int_equal(record.ttl, 10800);
-    records_format((struct view){out, len}, 10800, take_line, NULL);
+    assert_int_equal(record.ttl, found->or_empty ? 0 : 10800);
+    assert_int_equal(ret->edns.ede, found->or_empty && edns ? EDE_NETWORK_ERROR : EDE_NONE);
+    records_format((struct view){out, len}, record.ttl, take_line, NULL);
     return answered;
 }
 
 #define SOA(zone) zone ". 10800 IN SOA " zone ". nobody.invalid. 1 3600 1200 604800 10800"
+#define BRIEF(zone) zone ". 0 IN SOA " zone ". nobody.invalid. 1 3600 1200 604800 0" /* nobody shall keep it */
 
 static void answers(void **state)
 {
@@ -250,17 +280,21 @@ static void answers(void **state)
         {"home.arpa", TYPE_A, 0, SOA("home.arpa")},
         {"a.home.arpa", TYPE_A, RCODE_NXDOMAIN, SOA("home.arpa")},
         {"_dns.resolver.arpa", 64, 0, SOA("resolver.arpa")},
-        {"4.3.2.10.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, SOA("10.in-addr.arpa")},
-        {"10.in-addr.arpa", TYPE_PTR, 0, SOA("10.in-addr.arpa")},
-        {"4.3.99.100.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, SOA("99.100.in-addr.arpa")},
+        {"4.3.2.10.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, BRIEF("10.in-addr.arpa")},
+        {"10.in-addr.arpa", TYPE_PTR, 0, BRIEF("10.in-addr.arpa")},
+        {"10.in-addr.arpa", TYPE_SOA, 0, BRIEF("10.in-addr.arpa")},
+        {"10.in-addr.arpa", TYPE_NS, 0, "10.in-addr.arpa. 0 IN NS 10.in-addr.arpa."},
+        {"4.3.99.100.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, BRIEF("99.100.in-addr.arpa")},
+        {"1.d.f.ip6.arpa", TYPE_PTR, RCODE_NXDOMAIN, BRIEF("d.f.ip6.arpa")},
+        {"9.2.0.192.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, SOA("2.0.192.in-addr.arpa")},
         {"1.0.0.127.in-addr.arpa", TYPE_PTR, 0, "1.0.0.127.in-addr.arpa. 10800 IN PTR localhost."},
         {"1.0.0.127.in-addr.arpa", TYPE_TXT, 0, SOA("1.0.0.127.in-addr.arpa")},
         {"2.0.0.127.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, SOA("127.in-addr.arpa")},
         {"0.0.127.in-addr.arpa", TYPE_PTR, 0, SOA("127.in-addr.arpa")}, /* something stands below it */
         {"1." ZERO6 ".ip6.arpa", TYPE_PTR, 0, "1." ZERO6 ".ip6.arpa. 10800 IN PTR localhost."},
         {"0." ZERO6 ".ip6.arpa", TYPE_PTR, 0, SOA("0." ZERO6 ".ip6.arpa")},
-        {"5.10.in-addr.arpa", TYPE_PTR, 0, SOA("10.in-addr.arpa")}, /* the operator's zone is below */
-        {"6.10.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, SOA("10.in-addr.arpa")},
+        {"5.10.in-addr.arpa", TYPE_PTR, 0, BRIEF("10.in-addr.arpa")}, /* the operator's zone is below */
+        {"6.10.in-addr.arpa", TYPE_PTR, RCODE_NXDOMAIN, BRIEF("10.in-addr.arpa")},
     };
     (void) state;
     const struct rule claim  = rule("4.5.10.in-addr.arpa", VIA_GROUP, false);

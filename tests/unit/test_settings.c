@@ -473,6 +473,13 @@ static void test_zones(void **state)
         {WITH("\"presets\": [\"bad\", \"empty\", \"folder\", \"nul\"]"),
          "presets[0]: presets/bad.zones:2: not a domain name: \"b..example\"\n"
          "presets[0]: presets/bad.zones:3: a wildcard matches nothing: \"*.c.example\" (write \"c.example\")\n"
+         "presets[0]: presets/bad.zones:4: not an address in 127.0.0.0/8: \"192.0.2.1\"\n"
+         "presets[0]: presets/bad.zones:5: not an address in 127.0.0.0/8: \"127.0.0\"\n"
+         "presets[0]: presets/bad.zones:7: an address is no domain name: \"127.0.0.1\" (write "
+         "\"1.0.0.127.in-addr.arpa\")\n"
+         "presets[0]: presets/bad.zones:8: one domain name is expected, not a list: \"f.example,\"\n"
+         "presets[0]: presets/bad.zones:9: not an address in 127.0.0.0/8: \"the\"\n"
+         "presets[0]: presets/bad.zones:10: more than 4 addresses behind the zone\n"
          "presets[1]: presets/empty.zones: names no zone\n"
          "presets[2]: presets/folder.zones: a directory, where a file is expected\n"
          "presets[3]: presets/nul.zones: not a text file (it holds a NUL byte)"},
@@ -571,7 +578,9 @@ static void assert_rule(const struct rule *rule, const char *zone, enum via via,
     assert_string_equal(name_format(name_view(&rule->zone), text), zone);
     assert_int_equal(rule->via, via);
     assert_int_equal(rule->group, group);
-    assert_int_equal(rule->preset, preset);
+    assert_int_equal(rule->shipped, preset);
+    assert_int_equal(rule->is_list, preset);
+    assert_false(rule->or_empty);
 }
 
 /* Also the nameservers of resolv.conf: ours left out, twice the same taken once, no option mistaken for one. */
@@ -602,6 +611,9 @@ static void test_defaults(void **state)
     assert_int_equal(s->rule_count, 2);
     assert_rule(&s->rules[0], "bl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
     assert_rule(&s->rules[1], "dnswl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
+    assert_int_equal(s->rules[0].refusals.count, 0);
+    assert_int_equal(s->rules[1].refusals.count, 2);
+    assert_memory_equal(s->rules[1].refusals.addresses, "\177\0\0\377\177\0\0\1", 8);
 
     assert_false(s->pass_list_errors);
     assert_true(s->fall_on_timeout && s->fall_on_servfail && s->fall_on_refused);
@@ -864,8 +876,10 @@ static int set_up(void **state)
     put_text("resolv.conf", "# nameserver 192.0.2.99\nsearch example\nnameserver 127.0.0.1\nnameserver 192.0.2.53\n"
                             "  nameserver\t2001:db8::53 # second\nnameserver ::1\nnameserver 192.0.2.53\n"
                             "nameservers 192.0.2.98\nnameserver\noptions timeout:1");
-    put_text("presets/dnsbl.zones", "# lists\n\nBL.example. # the first\r\n\tdnswl.example");
-    put_text("presets/bad.zones", "a.example\nb..example\n*.c.example\n");
+    put_text("presets/dnsbl.zones", "# lists\n\nBL.example. # the first\r\n\tdnswl.example 127.0.0.255\t127.0.0.1#two");
+    put_text("presets/bad.zones", "a.example\nb..example\n*.c.example\nd.example 127.0.0.1 192.0.2.1 127.0.0.2\n"
+                                  "e.example 127.0.0\n\n127.0.0.1\nf.example, 127.0.0.1\ng.example the seventh\n"
+                                  "h.example 127.1.1.1 127.1.1.2 127.1.1.3 127.1.1.4 127.1.1.5\n");
     put_text("presets/empty.zones", "# nothing\n");
     put("presets/nul.zones", "a.example\n\0b.example\n", 21);
     put_text("presets/README", "no preset\n");
