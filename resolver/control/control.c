@@ -13,16 +13,13 @@
  * Methods are run from client_pump() alone, and that from libuv's callbacks alone: never inside control_reply(), so a
  * method's code is not entered again while it answers.
  */
-#include "control/control.h"
-#include "base/list.h"
+#include "control/control_inside.h"
+
 #include "base/supply.h"
-#include "control/lines.h"
-#include "control/outbox.h"
 #include "control/peer.h"
 #include "control/request.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,56 +28,11 @@
 #include <unistd.h>
 
 enum {
-    CALLS_MAX   = 64,        /* unanswered requests of one client; then it is not read */
-    OUTPUT_MAX  = 128 << 20, /* bytes that wait for all clients together: four tables of 100,000 zones */
-    READ_CHUNK  = 64 << 10,  /* free space offered to each read */
-    STALL_MS    = 30000,     /* a client on the same machine that takes nothing for so long is stuck */
-    STALL_TICKS = 4,         /* looks at a client in that time */
-    ACCEPT_MS   = 100,       /* until a connection for which there was no memory is looked at again */
-};
-
-struct control {
-    struct control_options options;
-    uv_loop_t             *loop;
-    uv_pipe_t              listener;
-    uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows; ACCEPT_MS */
-    uv_timer_t             stall; /* looks for clients that take nothing */
-    struct outboxes        outboxes;
-    struct stat            file; /* the socket's, when it was opened */
-    bool                   closing;
-    bool                   waits;   /* a connection does, for memory: until it is accepted libuv looks for no other */
-    struct client         *running; /* its method runs right now */
-    struct list            clients; /* idlest first */
-    size_t                 client_count;
-    size_t                 refs; /* handles and clients; freed at 0 */
-};
-
-enum client_state {
-    CLIENT_OPEN,   /* read, unless it has to catch up */
-    CLIENT_ENDED,  /* no more input; closed when it has its answers */
-    CLIENT_CLOSED, /* the handle closes; answers are dropped */
-};
-
-struct client {
-    struct control   *control;
-    struct list       link; /* control->clients, until CLOSED */
-    uv_pipe_t         pipe;
-    enum client_state state;
-    bool              may_change;
-    bool              reading;
-    struct lines      input;
-    struct outbox     outbox;
-    size_t            calls; /* waiting for their answer */
-    uint64_t          taken; /* bytes, at the last tick; and ticks in which it took none */
-    unsigned          still;
-    size_t            refs; /* the handle and the calls; freed at 0 */
-};
-
-struct control_call {
-    struct client      *client;
-    json_t             *id;       /* NULL: a notification */
-    struct outbox_item *series;   /* NULL: none */
-    uint64_t            refusals; /* of memory, when it began */
+    CALLS_MAX   = 64,       /* unanswered requests of one client; then it is not read */
+    READ_CHUNK  = 64 << 10, /* free space offered to each read */
+    STALL_MS    = 30000,    /* a client on the same machine that takes nothing for so long is stuck */
+    STALL_TICKS = 4,        /* looks at a client in that time */
+    ACCEPT_MS   = 100,      /* until a connection for which there was no memory is looked at again */
 };
 
 static void control_unref(struct control *control)
@@ -89,7 +41,7 @@ static void control_unref(struct control *control)
         free(control);
 }
 
-static void client_unref(struct client *client)
+void client_unref(struct client *client)
 {
     if (--client->refs > 0)
         return;
@@ -100,7 +52,7 @@ static void client_unref(struct client *client)
 
 static void client_on_closed(uv_handle_t *handle) { client_unref(handle->data); }
 
-static void client_close(struct client *client)
+void client_close(struct client *client)
 {
     if (client->state == CLIENT_CLOSED)
         return;
@@ -111,10 +63,7 @@ static void client_close(struct client *client)
     uv_close((uv_handle_t *) &client->pipe, client_on_closed);
 }
 
-/* Answers. */
-
 static void client_pump(struct client *client);
-static void control_on_wake(uv_timer_t *timer);
 
 static void client_on_moved(struct outbox *outbox, int status)
 {
@@ -139,122 +88,6 @@ static void control_on_stall_tick(uv_timer_t *timer)
         if (client->still >= STALL_TICKS)
             client_close(client);
     }
-}
-
-static json_t *error_document(json_t *id, int code, const char *message)
-{
-    uint64_t refusals = supply_refusals();
-    json_t  *text     = json_string(message);
-
-    if (!text && supply_refusals() == refusals) /* not UTF-8: better a plain word than none */
-        text = json_string("failed, for a reason that is not text");
-    return json_pack("{s:s, s:O, s:{s:i, s:o}}", "jsonrpc", "2.0", "id", id, "error", "code", code, "message", text);
-}
-
-/* As a line, NULL: no memory. Takes `document`. */
-static char *line_of(json_t *document, size_t *ret_len)
-{
-    char *text = document ? outbox_text(document, ret_len) : NULL;
-
-    json_decref(document);
-    if (text)
-        text[(*ret_len)++] = '\n';
-    return text;
-}
-
-/* Takes `document`; NULL means there was no memory for it. */
-static void client_send(struct client *client, json_t *document)
-{
-    if (client->state == CLIENT_CLOSED) {
-        json_decref(document);
-        return;
-    }
-    size_t  waits = client->control->outboxes.bytes, len;
-    json_t *id    = json_incref(json_object_get(document, "id"));
-    char   *text  = line_of(document, &len);
-
-    if (text && (waits >= OUTPUT_MAX || len > OUTPUT_MAX - waits)) { /* errors may exceed it */
-        free(text);
-        text = line_of(error_document(id, CONTROL_FAILED, "too many answers wait for their readers"), &len);
-    }
-    json_decref(id);
-    if (!text || !outbox_add(&client->outbox, text, len))
-        client_close(client);
-}
-
-static void client_fail(struct client *client, json_t *id, int code, const char *message)
-{
-    client_send(client, error_document(id ? id : json_null(), code, message));
-}
-
-/* Ends a call whose answer, if it may have one, was sent. */
-static void call_finish(struct control_call *call)
-{
-    struct client  *client  = call->client;
-    struct control *control = client->control;
-
-    json_decref(call->id);
-    free(call);
-    client->calls--;
-    if (!client->reading && !control->closing)
-        uv_timer_start(&control->wake, control_on_wake, 0, 0);
-    client_unref(client);
-}
-
-void control_reply(struct control_call *call, json_t *result)
-{
-    if (!result || supply_refusals() != call->refusals) {
-        json_decref(result);
-        control_fail(call, CONTROL_INTERNAL, "no memory for the result");
-        return;
-    }
-    if (call->id && call->client->state != CLIENT_CLOSED)
-        client_send(call->client, json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result));
-    json_decref(result);
-    call_finish(call);
-}
-
-void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
-{
-    char   *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (vasprintf(&message, format, arguments) < 0)
-        message = NULL;
-    va_end(arguments);
-    if (call->id && call->client->state != CLIENT_CLOSED)
-        client_fail(call->client, call->id, (int) code, message ? message : "no memory");
-    free(message);
-    call_finish(call);
-}
-
-void control_reply_series(struct control_call *call, json_t *result, const struct control_series *series)
-{
-    struct client *client = call->client;
-    bool           heard  = call->id && client->state != CLIENT_CLOSED;
-    size_t         len;
-
-    if (heard && result) {
-        char *text   = line_of(json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result), &len);
-        call->series = text ? outbox_add_series(&client->outbox, text, len, series, call) : NULL;
-    }
-    json_decref(result);
-    if (call->series) {
-        if (!outbox_go_on(&client->outbox))
-            client_close(client);
-        return;
-    }
-    if (heard) /* no memory */
-        client_close(client);
-    series->last(series->context, call);
-}
-
-void control_end_series(struct control_call *call)
-{
-    if (call->series && !outbox_end_series(call->series))
-        client_close(call->client);
-    call_finish(call);
 }
 
 /* Requests. */
@@ -423,6 +256,8 @@ static void control_on_wake(uv_timer_t *timer)
 /* Connections. */
 
 /* A full house: the idlest client that waits for nothing gives way. */
+void control_wake(struct control *control) { uv_timer_start(&control->wake, control_on_wake, 0, 0); }
+
 static bool control_make_room(struct control *control)
 {
     if (control->client_count < LIMIT_CONTROL_CLIENTS)

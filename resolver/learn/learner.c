@@ -1,11 +1,9 @@
 /*
  * learner.c: see learner.h.
  */
-#include "learn/learner.h"
+#include "learn/learner_inside.h"
 
 #include "base/limits.h"
-#include "learn/batch.h"
-#include "learn/good.h"
 #include "learn/pick.h"
 
 #include "dns/name.h"
@@ -14,25 +12,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    DOMAINS = 65536 /* numbers by hash; a million zones are 15 for each, if no domain has many */
-};
-
-struct learner {
-    struct table         *table;
-    struct learner_limits limits;
-    struct learner_hooks  hooks;
-    struct rng            rng;
-    struct timers         rechecks, ends; /* apart, so that no end waits behind rechecks that are overdue */
-    struct learner_counts counts;
-    struct dossiers       dossiers;
-    struct nameservers   *nameservers;
-    struct good          *former; /* zones that were blocked and have recovered */
-    struct batches        batches;
-    struct hash_key       key;
-    uint32_t domains[DOMAINS]; /* blocked and recovering zones of the registrable domains with that number */
-};
 
 struct learner *learner_create(struct table *table, const struct learner_limits *limits,
                                const struct learner_hooks *hooks, const uint8_t seed[RNG_SEED_BYTES])
@@ -83,18 +62,18 @@ struct table *learner_table(struct learner *learner) { return learner->table; }
 
 struct learner_counts learner_count(const struct learner *learner) { return learner->counts; }
 
-static bool is_listed_state(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
+bool zone_is_listed_state(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
 
-static bool is_listed(const struct zone *zone) { return is_listed_state(zone->condition.state); }
+bool zone_is_listed(const struct zone *zone) { return zone_is_listed_state(zone->condition.state); }
 
-static void count(struct learner *learner, const struct zone *zone, size_t one)
+void learner_count_zone(struct learner *learner, const struct zone *zone, size_t one)
 {
     learner->counts.states[zone->condition.state] += one;
     if (zone->pin != PIN_NONE)
         learner->counts.pins += one;
     if (zone->proved)
         learner->counts.proved += one;
-    if (zone->domain && is_listed(zone))
+    if (zone->domain && zone_is_listed(zone))
         learner->domains[zone->domain] += (uint32_t) one;
 }
 
@@ -107,10 +86,10 @@ static void set_timer(struct timers *timers, struct timer *timer, msec_t due)
 
 static void set_timers(struct learner *learner, struct zone *zone)
 {
-    msec_t end = is_listed(zone) ? MSEC_NEVER : zone->condition.next;
+    msec_t end = zone_is_listed(zone) ? MSEC_NEVER : zone->condition.next;
     if (zone->pin != PIN_NONE)
         end = msec_min(end, zone->pin_until);
-    set_timer(&learner->rechecks, &zone->recheck, is_listed(zone) ? zone->condition.next : MSEC_NEVER);
+    set_timer(&learner->rechecks, &zone->recheck, zone_is_listed(zone) ? zone->condition.next : MSEC_NEVER);
     set_timer(&learner->ends, &zone->end, end);
 }
 
@@ -128,19 +107,19 @@ static void take_out(struct learner *learner, struct zone *zone, enum zone_state
     timers_cancel(&learner->ends, &zone->end);
     dossier_close(&learner->dossiers, zone);
     let_go(learner, zone);
-    count(learner, zone, (size_t) -1);
+    learner_count_zone(learner, zone, (size_t) -1);
     table_remove(learner->table, zone);
 }
 
 /* A zone whose condition or pin was changed: publish it, or take it out when nothing is left to say of it. The caller
  * has counted it out before the change. */
-static bool settle(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now)
+bool learner_settle(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now)
 {
     if (zone->condition.state != ZONE_CLEAR || zone->condition.next == MSEC_NEVER)
         zone->proved = false;
-    count(learner, zone, 1);
+    learner_count_zone(learner, zone, 1);
     table_publish(zone);
-    if (!is_listed(zone))
+    if (!zone_is_listed(zone))
         let_go(learner, zone);
     if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE && !zone->proved) {
         take_out(learner, zone, from, why);
@@ -163,7 +142,7 @@ static bool is_full(const struct learner *learner)
 
 /* For one more blocked zone, or else one more that is not confirmed. The cap may have been lowered: evicts as many as
  * are too many. */
-static bool make_room(struct learner *learner, bool confirmed, enum evidence evidence)
+bool learner_make_room(struct learner *learner, bool confirmed, enum evidence evidence)
 {
     const size_t *states = learner->counts.states;
     if (!confirmed) /* what is broken leaves room for suspicions: its verdict changes no query's way */
@@ -262,7 +241,7 @@ static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state
                      msec_t now)
 {
     bool good = evidence == EVIDENCE_RECHECK_GOOD;
-    if (zone->condition.state == ZONE_BLOCKED && !is_listed_state(from) && zone->scope == SCOPE_ZONE)
+    if (zone->condition.state == ZONE_BLOCKED && !zone_is_listed_state(from) && zone->scope == SCOPE_ZONE)
         hurry_sentinels(learner, batches_on_blocked(&learner->batches, zone, now), now);
     if (zone->condition.state == ZONE_CLEAR && good && zone->scope == SCOPE_ZONE)
         good_mark(learner->former, zone_name(zone), now);
@@ -291,26 +270,26 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
         zone_next(&zone->condition, evidence, reason, &learner->limits.zone, now, rng_u32(&learner->rng));
     if (same(&next, &zone->condition))
         return true;
-    if (next.state == ZONE_BLOCKED && !is_listed(zone) &&
-        (domain_is_full(learner, zone->domain) || !make_room(learner, true, EVIDENCE_CONFIRMED)))
+    if (next.state == ZONE_BLOCKED && !zone_is_listed(zone) &&
+        (domain_is_full(learner, zone->domain) || !learner_make_room(learner, true, EVIDENCE_CONFIRMED)))
         return true;
     /* an entry that says something else, a pin or a proof, is not counted yet */
     bool unconfirmed = next.state == ZONE_SUSPECT || next.state == ZONE_BROKEN;
-    if (unconfirmed && zone->condition.state == ZONE_CLEAR && !make_room(learner, false, evidence))
+    if (unconfirmed && zone->condition.state == ZONE_CLEAR && !learner_make_room(learner, false, evidence))
         return true;
     enum zone_state from = zone->condition.state;
-    count(learner, zone, (size_t) -1);
+    learner_count_zone(learner, zone, (size_t) -1);
     zone->condition = next;
     if (evidence != EVIDENCE_POSTPONED)
         zone->waited_out = false;
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
     tell_kin(learner, zone, from, evidence, now);
-    return settle(learner, zone, from, why_of(evidence), now);
+    return learner_settle(learner, zone, from, why_of(evidence), now);
 }
 
-static struct zone *add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
-                        msec_t now)
+struct zone *learner_add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
+                         msec_t now)
 {
     size_t needed = table_count(learner->table) + 1;
     if (!timers_reserve(&learner->rechecks, needed) || !timers_reserve(&learner->ends, needed))
@@ -335,9 +314,9 @@ struct zone *learner_apply(struct learner *learner, const struct zone_id *id, en
             return NULL;
         if (confirmed && domain_is_full(learner, domain_number(learner, id)))
             return NULL;
-        if (!make_room(learner, confirmed, evidence))
+        if (!learner_make_room(learner, confirmed, evidence))
             return NULL;
-        zone = add(learner, id, asked, asked_type, now);
+        zone = learner_add(learner, id, asked, asked_type, now);
         if (!zone)
             return NULL;
     }
@@ -385,7 +364,7 @@ bool learner_knows_set(const struct learner *learner, const struct survey_result
 
 void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers)
 {
-    if (is_listed(zone))
+    if (zone_is_listed(zone))
         nameservers_join(learner->nameservers, zone, servers);
 }
 
@@ -408,157 +387,12 @@ void learner_prove(struct learner *learner, struct view name, msec_t now)
     struct zone         *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
     if (zone ? zone->condition.state != ZONE_CLEAR : learner->counts.proved >= LIMIT_SUSPECTS)
         return;
-    if (!zone && !(zone = add(learner, &id, name, TYPE_SOA, now)))
+    if (!zone && !(zone = learner_add(learner, &id, name, TYPE_SOA, now)))
         return;
-    count(learner, zone, (size_t) -1);
+    learner_count_zone(learner, zone, (size_t) -1);
     zone->proved         = true;
     zone->condition.next = now + PROVED_LIFE;
-    settle(learner, zone, ZONE_CLEAR, WHY_PROVED, now);
-}
-
-static bool set_note(struct zone *zone, const char *note)
-{
-    char *copy = NULL;
-    if (note && *note && !(copy = strndup(note, LIMIT_NOTE)))
-        return false;
-    free(zone->note);
-    zone->note = copy;
-    return true;
-}
-
-struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin, msec_t until, const char *note,
-                         msec_t now)
-{
-    const struct zone_id id   = {.name = name, .scope = SCOPE_ZONE};
-    struct zone         *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
-    bool                 made = !zone;
-    if (!zone && !(zone = add(learner, &id, name, TYPE_SOA, now)))
-        return NULL;
-    if (!set_note(zone, note)) {
-        if (made) {
-            count(learner, zone, (size_t) -1);
-            table_remove(learner->table, zone);
-        }
-        return NULL;
-    }
-    count(learner, zone, (size_t) -1);
-    zone->pin       = pin;
-    zone->pin_until = until;
-    settle(learner, zone, zone->condition.state, WHY_PINNED, now);
-    epoch_turn(table_epoch(learner->table));
-    return zone;
-}
-
-static void unpin(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
-{
-    count(learner, zone, (size_t) -1);
-    zone->pin       = PIN_NONE;
-    zone->pin_until = MSEC_NEVER;
-    set_note(zone, NULL);
-    settle(learner, zone, zone->condition.state, why, now);
-    epoch_turn(table_epoch(learner->table));
-}
-
-bool learner_unpin(struct learner *learner, struct view name, msec_t now)
-{
-    struct zone *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
-    if (!zone || zone->pin == PIN_NONE)
-        return false;
-    unpin(learner, zone, WHY_UNPINNED, now);
-    return true;
-}
-
-static void forget(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
-{
-    enum zone_state from = zone->condition.state;
-    count(learner, zone, (size_t) -1);
-    zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
-    settle(learner, zone, from, why, now);
-}
-
-struct forgetting {
-    struct learner *learner;
-    msec_t          now;
-    size_t          count;
-};
-
-static void forget_one(void *context, struct zone *zone)
-{
-    struct forgetting *forgetting = context;
-    if (zone->condition.state == ZONE_CLEAR && !zone->proved)
-        return;
-    forgetting->count++;
-    forget(forgetting->learner, zone, WHY_FORGOTTEN, forgetting->now);
-}
-
-size_t learner_forget(struct learner *learner, struct view name, msec_t now)
-{
-    struct forgetting forgetting = {.learner = learner, .now = now};
-    good_unmark(learner->former, name);
-    table_each_of(learner->table, name, forget_one, &forgetting);
-    epoch_turn(table_epoch(learner->table));
-    return forgetting.count;
-}
-
-/* Nothing of it lies further off than if it had just been learned: the calendar may have been set back since, and the
- * settings changed. */
-static struct condition in_bounds(const struct condition *condition, const struct zone_limits *limits, msec_t now)
-{
-    struct condition is = *condition;
-    is.since            = msec_min(is.since, now);
-    is.last_failure     = msec_min(is.last_failure, now);
-    if (is_listed_state(is.state)) {
-        is.interval = msec_clamp(is.interval, limits->recheck_first, limits->recheck_max);
-        is.next     = msec_min(is.next, now + is.interval + is.interval / 10);
-    } else if (is.state == ZONE_CLEAR) {
-        is.next = MSEC_NEVER;
-    } else {
-        is.next = msec_min(is.next, now + (is.state == ZONE_BROKEN ? ZONE_BROKEN_LIFE : ZONE_SUSPECT_LIFE));
-    }
-    return is;
-}
-
-struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
-                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
-                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now)
-{
-    struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
-    if (!zone && !(zone = add(learner, id, asked, asked_type, now)))
-        return NULL;
-    struct condition is = in_bounds(condition, &learner->limits.zone, now);
-    /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
-    if (is_listed_state(is.state) && !is_listed(zone))
-        make_room(learner, true, EVIDENCE_CONFIRMED);
-    enum zone_state from = zone->condition.state;
-    count(learner, zone, (size_t) -1);
-    zone->condition = is;
-    zone->source    = source;
-    if (pin != PIN_NONE && set_note(zone, note)) {
-        zone->pin       = pin;
-        zone->pin_until = pin_until;
-    }
-    atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
-    epoch_turn(table_epoch(learner->table));
-    return settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
-}
-
-struct dropping {
-    struct learner *learner;
-    msec_t          since, now;
-};
-
-static void drop_if_suspect(void *context, struct zone *zone)
-{
-    struct dropping *dropping = context;
-    if (zone->condition.state == ZONE_SUSPECT && zone->condition.last_failure >= dropping->since)
-        forget(dropping->learner, zone, WHY_OUTAGE, dropping->now);
-}
-
-void learner_drop_suspicions(struct learner *learner, msec_t since, msec_t now)
-{
-    struct dropping dropping = {.learner = learner, .since = since, .now = now};
-    if (learner->counts.states[ZONE_SUSPECT] > 0)
-        table_each(learner->table, drop_if_suspect, &dropping);
+    learner_settle(learner, zone, ZONE_CLEAR, WHY_PROVED, now);
 }
 
 msec_t learner_next_end(const struct learner *learner) { return timers_next(&learner->ends); }
@@ -569,9 +403,9 @@ void learner_end_due(struct learner *learner, msec_t now)
     while ((timer = timers_pop(&learner->ends, now))) {
         struct zone *zone = CONTAINER_OF(timer, struct zone, end);
         if (zone->pin != PIN_NONE && zone->pin_until <= now)
-            unpin(learner, zone, WHY_PIN_ENDED, now);
+            learner_unpin_zone(learner, zone, WHY_PIN_ENDED, now);
         else
-            forget(learner, zone, WHY_LAPSED, now);
+            learner_forget_zone(learner, zone, WHY_LAPSED, now);
     }
 }
 
@@ -584,7 +418,7 @@ struct zone *learner_recheck_due(struct learner *learner, msec_t now)
         ((zone = batches_due(&learner->batches, now)) || (zone = pick_due(&learner->rechecks, &learner->rng, now))) &&
         now - atomic_load(&zone->last_used) > ZONE_IDLE) {
         timers_cancel(&learner->rechecks, &zone->recheck);
-        forget(learner, zone, WHY_IDLE, now);
+        learner_forget_zone(learner, zone, WHY_IDLE, now);
     }
     if (zone)
         timers_set(&learner->rechecks, &zone->recheck, now + ZONE_POSTPONE);

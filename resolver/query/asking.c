@@ -142,6 +142,7 @@ static struct exchange *open_exchange(struct query *query, struct desk *desk, co
     exchange->owner = query;
     exchange->part  = side == &query->sides[1];
     exchange_open(exchange, server, &query->inquiry, &desk->rng, now);
+    exchange->silent = query->most < LIMIT_UDP_SENDS; /* of the same question, it was told once */
     return exchange;
 }
 

@@ -4,15 +4,16 @@
 #include "query/attribution.h"
 #include "query/study_inside.h"
 
-/* Two upstreams share a recheck's two questions: the zone is open if either can be asked. */
+/* Two upstreams share a recheck's two questions, if both are well: the zone is open if either can be asked. */
 static struct server *server_for(const struct study *study, enum study_part part, msec_t now)
 {
-    const struct group *group = &study->errands->desk->setup->groups[SETUP_DOMESTIC];
-    int                 first = group_pick(group, 0, now);
-    int second = study->kind == STUDY_RECHECK && first >= 0 ? group_pick(group, 1u << first, now) : first;
+    const struct group *group  = &study->errands->desk->setup->groups[SETUP_DOMESTIC];
+    int                 first  = group_pick(group, 0, now);
+    bool                shares = first >= 0 && study->kind == STUDY_RECHECK && part == PART_QUESTION;
+    int                 second = shares ? group_pick(group, 1u << first, now) : -1;
     if (first < 0)
         return NULL;
-    return group->servers[part == PART_QUESTION && second >= 0 ? second : first];
+    return group->servers[second >= 0 && server_is_well(group->servers[second]) ? second : first];
 }
 
 static void send_part(struct study *study, enum study_part part, const struct name *name, uint16_t type, msec_t now)

@@ -1,6 +1,6 @@
 /*
- * prober_inside.h: the prober's parts to each other: prober.c (observations, events, life), verdicts.c (what a study
- * says of a zone), rechecks.c (which zone is rechecked when).
+ * prober_inside.h: the prober's parts to each other: prober.c (studies, events, life), observed.c (what workers have
+ * observed), verdicts.c (what a study says of a zone), rechecks.c (which zone is rechecked when).
  */
 #ifndef QUERY_PROBER_INSIDE_H
 #define QUERY_PROBER_INSIDE_H
@@ -44,7 +44,12 @@ struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
 void study_ended(struct prober *prober, struct study *study);
 /* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
 struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name);
-void          strike(struct prober *prober, const struct observation *observation, msec_t now);
+/* After every event. */
+void prober_tend(struct prober *prober, msec_t now);
+
+/* ---- observed.c ---- */
+
+void strike(struct prober *prober, const struct observation *observation, msec_t now);
 
 /* ---- verdicts.c ---- */
 

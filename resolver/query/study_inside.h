@@ -1,5 +1,6 @@
 /*
- * study_inside.h: the parts of a study to each other: study.c (questions and their end), trial.c, inspection.c.
+ * study_inside.h: the parts of a study to each other: study.c (questions and their end), trial.c, weighing.c,
+ * inspection.c.
  */
 #ifndef QUERY_STUDY_INSIDE_H
 #define QUERY_STUDY_INSIDE_H
@@ -47,8 +48,22 @@ void study_conclude(struct study *study, msec_t now);
 void trial_start(struct study *study, msec_t now);
 /* An errand of it has ended; the study may. */
 void trial_on_ended(struct study *study, struct errand *errand, msec_t now);
+/* The zone as a whole is not in question any more: its apex was answered, or there is none to ask for. */
+bool trial_is_narrowed(const struct study *study);
 void inspection_start(struct study *study, msec_t now);
 /* The last errand has ended. */
 void inspection_judge(struct study *study, msec_t now);
+
+/* ---- weighing.c; `fares`: of its witnesses ---- */
+
+/* So much of what it should answer fails that nothing can be told by it. */
+bool trial_in_trouble(const struct fare *fare);
+/* The failures of the question, or of the apex, are more than the witnesses' own trouble would bring about. */
+bool trial_weighs_enough(const struct study *study, const struct fare fares[], bool question);
+/* The witness has answered others behind its last failure, too: its own trouble may have begun between the two. */
+bool trial_is_closed(const struct study *study, const struct witness *witness, const struct fare *fare);
+bool trial_all_closed(const struct study *study, const struct fare fares[]);
+/* Nobody whose silence counts may be about to answer still. */
+bool trial_all_patient(const struct study *study, msec_t now);
 
 #endif

@@ -29,6 +29,8 @@ static void choose_witnesses(struct study *study, bool external, unsigned most, 
 /* When the client's query was sent is not known: silence has lasted for a while when it is noticed. */
 static msec_t first_round(const struct study *study)
 {
+    if (study->kind == STUDY_BROKEN)
+        return study->started + TRIAL_LATER;
     return study->started + (study->reason == REASON_TIMEOUT ? TRIAL_SPREAD / 2 : TRIAL_SPREAD);
 }
 
@@ -36,7 +38,7 @@ static void begin_rounds(struct study *study, msec_t now)
 {
     study->step  = STUDY_ASK;
     study->next  = first_round(study);
-    study->began = study->next - TRIAL_SPREAD;
+    study->began = study->next - (study->kind == STUDY_BROKEN ? TRIAL_LATER : TRIAL_SPREAD);
     choose_witnesses(study, false, study->kind == STUDY_BROKEN ? 1 : TRIAL_WITNESSES, now);
     if (study->kind == STUDY_BROKEN)
         choose_witnesses(study, true, 1, now);
@@ -157,12 +159,12 @@ static void send_other_type(struct study *study, msec_t now)
     study_send_to_best(study, &question, now);
 }
 
-static bool is_narrowed(const struct study *study) { return !has_apex(study) || study->result.apex; }
+bool trial_is_narrowed(const struct study *study) { return !has_apex(study) || study->result.apex; }
 
 static void begin_round(struct study *study, msec_t now) /* [2] */
 {
     bool both     = study->witness_count == 1;
-    bool apex     = !is_narrowed(study) && (both || study->rounds % 2 == 0);
+    bool apex     = !trial_is_narrowed(study) && (both || study->rounds % 2 == 0);
     bool question = study->kind == STUDY_CONFIRM && (both || !apex);
     study->rounds++;
     study->next = now + TRIAL_SPREAD;
@@ -300,7 +302,7 @@ static bool leave_alias(struct study *study, msec_t now)
 /* Some zones' servers deny nothing, here or abroad. */
 static void ask_external_apex(struct study *study, msec_t now) /* [5] */
 {
-    if (study->kind != STUDY_CONFIRM || study->by_soa || is_narrowed(study) || study->by_alias ||
+    if (study->kind != STUDY_CONFIRM || study->by_soa || trial_is_narrowed(study) || study->by_alias ||
         !apex_failed(study, PART_APEX, false, now))
         return;
     if (!study_any_asked(study, PART_APEX, true))
@@ -308,68 +310,7 @@ static void ask_external_apex(struct study *study, msec_t now) /* [5] */
     study->by_soa = !study_any_asked(study, PART_APEX, true) || apex_failed(study, PART_APEX, true, now);
 }
 
-/* ---- weighing ---- */
-
-static double power(double base, unsigned exponent)
-{
-    double product = 1;
-    while (exponent-- > 0)
-        product *= base;
-    return product;
-}
-
-static bool in_trouble(const struct fare *fare) { return fare->share > TRIAL_TROUBLE; }
-
-/* It answers others: before its last failure, and behind that if it was silence. */
-static bool is_proved(const struct witness *witness, msec_t counted)
-{
-    return witness->proved > 0 && counted >= witness->proved && (!witness->silent || witness->good >= counted);
-}
-
-static double needed_weight(const struct study *study)
-{
-    if (study->kind == STUDY_BROKEN)
-        return TRIAL_WEIGHT_BROKEN;
-    return study->believed ? TRIAL_WEIGHT_BELIEVED : TRIAL_WEIGHT;
-}
-
-static bool weighs_enough(const struct study *study, const struct fare fares[], bool question) /* [4] */
-{
-    double weight  = 1;
-    bool   sides[] = {false, study->kind != STUDY_BROKEN};
-    for (unsigned i = 0; i < study->witness_count; i++) {
-        const struct witness *witness  = &study->witnesses[i];
-        unsigned              failures = question ? witness->question_failures : witness->failures;
-        msec_t                counted  = question ? witness->question_counted : witness->counted;
-        if (in_trouble(&fares[i]) || !is_proved(witness, counted) || counted == study->began)
-            continue;
-        weight *= power(fares[i].share, failures);
-        sides[witness->external] = true;
-    }
-    return sides[0] && sides[1] && weight <= needed_weight(study);
-}
-
-/* Silence may be a recursion that takes seconds. Of a zone that is believed that is less likely. */
-static bool was_patient(const struct study *study, const struct witness *witness, msec_t now)
-{
-    if (!witness->silent || study->believed)
-        return true;
-    for (unsigned i = 0; i < study->count; i++) {
-        const struct exchange *exchange = &study->errand[i].exchange;
-        if (exchange->server == witness->server && at_external(&study->errand[i]) == witness->external &&
-            (exchange->state == EXCHANGE_DONE || now - exchange->started >= TRIAL_PATIENT))
-            return true;
-    }
-    return false;
-}
-
-static bool all_were_patient(const struct study *study, msec_t now)
-{
-    for (unsigned i = 0; i < study->witness_count; i++)
-        if (!was_patient(study, &study->witnesses[i], now))
-            return false;
-    return true;
-}
+/* ---- verdicts ---- */
 
 /* What has been silent so far is, for the evidence. */
 static void end_silence(struct study *study, msec_t now)
@@ -406,8 +347,8 @@ static bool judge_narrow(struct study *study, const struct fare fares[], msec_t 
         send_other_type(study, now);
         return study->step == STUDY_DONE;
     }
-    study->heavy = weighs_enough(study, fares, true);
-    if (!study->heavy || is_open_round(study, now) || !all_were_patient(study, now))
+    study->heavy = trial_weighs_enough(study, fares, true);
+    if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
         return false;
     convict(study, at_apex || study_any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME, now);
     return true;
@@ -417,8 +358,8 @@ static bool judge_zone(struct study *study, const struct fare fares[], msec_t no
 {
     bool external = study->by_soa || study_any_usable(study, PART_APEX, true);
     study->heavy  = !study->by_alias && apex_failed(study, PART_APEX, false, now) &&
-                   (study->kind == STUDY_BROKEN || external) && weighs_enough(study, fares, false);
-    if (!study->heavy || !all_were_patient(study, now))
+                   (study->kind == STUDY_BROKEN || external) && trial_weighs_enough(study, fares, false);
+    if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
         return false;
     convict(study, SCOPE_ZONE, now);
     return true;
@@ -440,18 +381,18 @@ static bool has_trouble(const struct study *study, const struct fare fares[]) /*
     bool all = true;
     for (unsigned i = 0; i < study->witness_count; i++) {
         bool bad = fares[i].bad >= study->began && fares[i].bad > fares[i].good;
-        if (study->kind == STUDY_BROKEN && (bad || in_trouble(&fares[i])))
+        if (study->kind == STUDY_BROKEN && (bad || trial_in_trouble(&fares[i])))
             return true;
-        all &= bad || in_trouble(&fares[i]);
+        all &= bad || trial_in_trouble(&fares[i]);
     }
     return all && study->rounds > 0;
 }
 
-static void want_controls(struct study *study, const struct fare fares[], msec_t now)
+static void want_controls(struct study *study, const struct fare fares[])
 {
     for (unsigned i = 0; i < study->witness_count; i++) {
         struct witness *witness = &study->witnesses[i];
-        bool            closing = witness->silent && !is_open_round(study, now) && witness->good < witness->counted;
+        bool            closing = study->heavy && !trial_is_closed(study, witness, &fares[i]);
         bool            few     = fares[i].seen < TRIAL_FEW && witness->good < study->next - TRIAL_SPREAD;
         witness->wants_control  = study->rounds > 0 && (witness->proved == 0 || closing || few);
     }
@@ -483,7 +424,7 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     if (leave_alias(study, now))
         return;
     ask_external_apex(study, now);
-    if (is_narrowed(study) ? judge_narrow(study, fares, now) : judge_zone(study, fares, now))
+    if (trial_is_narrowed(study) ? judge_narrow(study, fares, now) : judge_zone(study, fares, now))
         return;
     bool may_go_on = now >= study->next && !study->heavy && !is_open_round(study, now);
     if (now - study->began >= TRIAL_LIFE || (may_go_on && study->rounds == TRIAL_ROUNDS)) {
@@ -493,5 +434,5 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     if (may_go_on)
         begin_round(study, now);
     if (study->step == STUDY_ASK)
-        want_controls(study, fares, now);
+        want_controls(study, fares);
 }

@@ -88,11 +88,12 @@ static void on_health_done(void *owner, struct errand *errand, msec_t now)
     struct watch   *watch   = owner;
     struct watches *watches = watch->watches;
     bool            alive   = is_answered(errand);
+    bool            known   = server_health(watch->server) == HEALTH_DOWN;
     watch->edns_lost        = errand->exchange.form != FORM_PLAIN && !alive;
     note_life(watch, now); /* first: this probe may have been sent before its return, and failed */
     if (server_on_probe(watch->server, watch->probe, watch->last, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
-    if (!alive)
+    if (!alive && !known)
         suspect_others(watch);
 }
 

@@ -115,6 +115,8 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     unsigned       place  = place_of(byway, exchange->server);
     truth_subject(byway->sim->truth, question.question.name, question.question.type, &subject);
     struct says_at says = resolver_ask(byway->resolvers[place], &subject, byway->sim->now);
+    if (question.question.name.len == 1 && place < 2 && truth_outage(byway->sim->truth, OUTAGE_ROOT, byway->sim->now))
+        says.says = SAYS_NOTHING;
     note_sent(byway, driver, exchange, place, says);
     if (says.says != SAYS_NOTHING && says.after < 12000)
         sim_at(byway->sim, byway->sim->now + says.after, arrive, byway,
@@ -226,6 +228,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
                  .from = sim->now, .listed = true, .truly = truly, .interval = msec_max(zone->condition.interval, 1)};
         sim->score.learned++;
         sim->score.false_holds += !truly;
+        sim->score.false_healthy += !truly && truth_kind(sim->truth, subject.zone) != KIND_LOSSY;
         if (truly && sim->first_failed[subject.zone])
             score_sample(&sim->score.learn, &sim->score.learn_count, &sim->score.learn_cap,
                          sim->now - sim->first_failed[subject.zone]);

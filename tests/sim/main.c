@@ -60,7 +60,8 @@ void sim_answered(struct sim *sim, struct lookup *lookup, bool usable)
 {
     lookup->answered = sim->now;
     lookup->usable   = usable;
-    score_answered(sim, lookup);
+    if (!sim->over)
+        score_answered(sim, lookup);
     traffic_answered(sim, lookup);
 }
 
@@ -96,7 +97,9 @@ static void play(struct sim *sim, const struct strategy *strategy)
         sim->oracle[i / 2][i % 2] = resolver_create(sim->truth, i >= 2, i % 2, sim->options.seed + 1);
     sim->self = strategy->open(sim);
     traffic_begin(sim);
+    sim->over = false;
     run(sim);
+    sim->over = true;
     strategy->close(sim, sim->self);
     traffic_end();
     for (unsigned i = 0; i < 4; i++)
@@ -114,10 +117,22 @@ static void free_samples(struct score *score)
 
 /* ---- arguments ---- */
 
-static const char usage[] = "usage: sim [--days N] [--zones N] [--lookups N] [--seed N] [--strategies all|WORD]\n"
-                            "           [--json FILE] [--check] [--trace]\n"
-                            "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n"
-                            "--trace: each lookup and zone that counts against byway, on standard error.\n";
+static const char usage[] =
+    "usage: sim [--days N] [--zones N] [--lookups N] [--seed N] [--strategies all|WORD]\n"
+    "           [--json FILE] [--check] [--trace] [--weather WORD[=TIMES]]\n"
+    "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n"
+    "--weather: this all the while, beside the usual; TIMES: how often a rate limit is asked too much.\n"
+    "--trace: each lookup and zone that counts against byway, on standard error.\n";
+
+static bool read_weather(const char *value, struct weather *ret)
+{
+    const char *times = strchr(value, '=');
+    size_t      len   = times ? (size_t) (times - value) : strlen(value);
+    for (unsigned i = 0; i < OUTAGES; i++)
+        if (strlen(outage_words[i]) == len && strncmp(outage_words[i], value, len) == 0)
+            *ret = (struct weather){.on = true, .outage = (enum outage) i, .severity = times ? atof(times + 1) : 0};
+    return ret->on;
+}
 
 static bool read_argument(struct options *options, const char *key, const char *value)
 {
@@ -131,6 +146,8 @@ static bool read_argument(struct options *options, const char *key, const char *
         options->seed = (uint64_t) atoll(value);
     else if (!strcmp(key, "--strategies"))
         options->strategies = value;
+    else if (!strcmp(key, "--weather"))
+        return read_weather(value, &options->weather);
     else if (!strcmp(key, "--json"))
         options->json = value;
     else
@@ -160,7 +177,8 @@ int main(int argc, char **argv)
     }
     printf("seed %llu, %u zones, %g days, %llu lookups\n", (unsigned long long) sim.options.seed, sim.options.zones,
            sim.options.days, (unsigned long long) sim.options.lookups);
-    sim.truth  = truth_create(sim.options.seed, sim.options.zones, (msec_t) (sim.options.days * 86400 * 1000));
+    sim.truth  = truth_create(sim.options.seed, sim.options.zones, (msec_t) (sim.options.days * 86400 * 1000),
+                              &sim.options.weather);
     FILE *json = sim.options.json ? fopen(sim.options.json, "w") : NULL;
     bool  met  = true;
     if (json)

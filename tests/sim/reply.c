@@ -45,6 +45,16 @@ static void soa(struct writing *w, struct view apex, uint32_t ttl)
         u32(w, ttl);
 }
 
+static void nsec(struct writing *w, struct view apex)
+{
+    bytes(w, apex.data, apex.len);
+    u16(w, TYPE_NSEC);
+    u16(w, CLASS_IN);
+    u32(w, 900);
+    u16(w, 1 + 3);
+    bytes(w, "\0\0\1\142", 4);
+}
+
 static void nameserver(struct writing *w, unsigned provider, unsigned number)
 {
     char text[24];
@@ -105,22 +115,26 @@ size_t reply_write(const struct truth *truth, const struct message *question, co
     bool           soa_asked = subject->type == TYPE_SOA && there, ns_asked = subject->type == TYPE_NS && there;
     bool           has = says == SAYS_ANSWER && known && (subject->exists || there) &&
                (soa_asked || ns_asked || (subject->exists && subject->type != TYPE_SOA && subject->type != TYPE_NS));
-    bool     nodata = says == SAYS_ANSWER && !has;
-    bool     nx     = nodata && !subject->exists && !there && subject->type != TYPE_AAAA;
-    unsigned rcode  = says == SAYS_SERVFAIL  ? RCODE_SERVFAIL
-                      : says == SAYS_REFUSED ? RCODE_REFUSED
-                      : nx                   ? RCODE_NXDOMAIN
-                                             : RCODE_NOERROR;
-    uint32_t ttl    = 300 + (uint32_t) (truth_draw(truth, subject->zone, 42) % 3300);
+    bool nodata = says == SAYS_ANSWER && !has;
+    bool proven =
+        nodata && known && question->edns.present && question->edns.dnssec_ok && truth_signed(truth, subject->zone);
+    bool     nx    = nodata && !subject->exists && !there && subject->type != TYPE_AAAA;
+    unsigned rcode = says == SAYS_SERVFAIL  ? RCODE_SERVFAIL
+                     : says == SAYS_REFUSED ? RCODE_REFUSED
+                     : nx                   ? RCODE_NXDOMAIN
+                                            : RCODE_NOERROR;
+    uint32_t ttl   = 300 + (uint32_t) (truth_draw(truth, subject->zone, 42) % 3300);
     u16(&w, question->id);
     u16(&w, FLAG_QR | FLAG_RD | FLAG_RA | rcode);
     u16(&w, 1);
     u16(&w, has ? (ns_asked ? 2 : 1) : 0);
-    u16(&w, nodata ? 1 : 0);
+    u16(&w, nodata + proven);
     u16(&w, question->edns.present ? 1 : 0);
     bytes(&w, name.data, name.len);
     u16(&w, question->question.type);
     u16(&w, question->question.class);
+    if (proven)
+        nsec(&w, apex);
     if (nodata)
         soa(&w, known ? apex : (struct view){(const uint8_t *) "", 1}, 900);
     else if (has && soa_asked)

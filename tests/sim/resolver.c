@@ -9,6 +9,7 @@
 enum {
     CACHE  = 1 << 19, /* slots; a later question takes an earlier one's */
     MINUTE = 60 * 1000,
+    BURST  = 10, /* questions: a message or two */
 };
 
 struct slot {
@@ -18,6 +19,13 @@ struct slot {
 
 struct dead { /* what it knows of a zone's servers */
     msec_t fails_from, fails_until;
+    msec_t denies_until; /* its NSEC records: names that are not there are denied without them (RFC 8198) */
+};
+
+struct bucket { /* what a rate limit lets through */
+    uint64_t asked;
+    double   tokens;
+    msec_t   since, at;
 };
 
 struct resolver {
@@ -26,6 +34,7 @@ struct resolver {
     unsigned            number;
     uint64_t            draws, salt;
     struct dead        *dead; /* by zone */
+    struct bucket       bucket;
     struct slot         slots[CACHE];
 };
 
@@ -62,8 +71,49 @@ static bool is_down(const struct resolver *resolver, msec_t now)
     if (resolver->external)
         return truth_outage(truth, OUTAGE_EXTERNAL, now) || truth_outage(truth, OUTAGE_LINK, now) ||
                (resolver->number == 0 && truth_outage(truth, OUTAGE_EXTERNAL_1, now));
-    return truth_outage(truth, OUTAGE_DOMESTIC, now) || truth_outage(truth, OUTAGE_LIMITED, now) ||
+    return truth_outage(truth, OUTAGE_DOMESTIC, now) ||
            (resolver->number == 0 && truth_outage(truth, OUTAGE_DOMESTIC_1, now));
+}
+
+/* By what is asked of it all the while. */
+static bool over_rate(struct resolver *resolver, double severity, msec_t now)
+{
+    struct bucket *bucket = &resolver->bucket;
+    double         usual  = (double) bucket->asked / (double) msec_max(now - bucket->since, MINUTE); /* a ms */
+    double         rate   = usual / severity;
+    bucket->tokens += rate * (double) (now - bucket->at);
+    bucket->at = now;
+    if (bucket->tokens > BURST + rate * 5000)
+        bucket->tokens = BURST + rate * 5000;
+    if (bucket->tokens < 1)
+        return true;
+    bucket->tokens--;
+    return false;
+}
+
+/* False: it is not kept from answering. */
+static bool is_limited(struct resolver *resolver, msec_t now, struct says_at *ret)
+{
+    static const struct {
+        enum outage all, rate;
+        enum says   says;
+    } sorts[]                 = {{OUTAGE_REFUSED, OUTAGE_RATE_REFUSES, SAYS_REFUSED},
+                                 {OUTAGE_FAILS, OUTAGE_RATE_FAILS, SAYS_SERVFAIL},
+                                 {OUTAGE_LIMITED, OUTAGE_RATE_DROPS, SAYS_NOTHING}};
+    const struct truth *truth = resolver->truth;
+    if (resolver->bucket.asked++ == 0)
+        resolver->bucket.since = now;
+    for (unsigned i = 0; i < ARRAY_LEN(sorts); i++) {
+        double severity = truth_rate(truth, sorts[i].rate, now);
+        if (truth_outage(truth, sorts[i].all, now) || (severity > 0 && over_rate(resolver, severity, now))) {
+            *ret = (struct says_at){sorts[i].says, rtt(resolver)};
+            return true;
+        }
+    }
+    if (resolver->number > 0)
+        return false;
+    *ret = (struct says_at){truth_outage(truth, OUTAGE_REFUSES_1, now) ? SAYS_REFUSED : SAYS_SERVFAIL, rtt(resolver)};
+    return truth_outage(truth, OUTAGE_REFUSES_1, now) || truth_outage(truth, OUTAGE_FAILS_1, now);
 }
 
 /* Servers that do not answer. */
@@ -100,12 +150,16 @@ struct says_at resolver_ask(struct resolver *resolver, const struct subject *sub
     enum kind_of_zone   kind  = truth_kind(truth, subject->zone);
     if (is_down(resolver, now) || chance(resolver) < (resolver->external ? 0.01 : 0.001))
         return (struct says_at){SAYS_NOTHING, 0};
-    if (!resolver->external && truth_outage(truth, OUTAGE_REFUSED, now))
-        return (struct says_at){SAYS_REFUSED, rtt(resolver)};
+    struct says_at limited;
+    if (!resolver->external && is_limited(resolver, now, &limited))
+        return limited;
     uint64_t     question = sim_hash(subject->name, subject->type, 2) | 1;
     struct slot *slot     = &resolver->slots[question % CACHE];
     if (slot->question == question && now < slot->expires)
         return (struct says_at){SAYS_ANSWER, (slot->ready > now ? slot->ready - now : 0) + rtt(resolver)};
+    struct dead *dead = &resolver->dead[subject->zone];
+    if (!subject->exists && now < dead->denies_until)
+        return (struct says_at){SAYS_ANSWER, rtt(resolver)};
     if (kind == KIND_BROKEN && truth_draw(truth, subject->zone, 41) % 2)
         return (struct says_at){SAYS_SERVFAIL, rtt(resolver) + 50};
     if (kind == KIND_BROKEN)
@@ -124,7 +178,9 @@ struct says_at resolver_ask(struct resolver *resolver, const struct subject *sub
     if (kind == KIND_LOSSY && chance(resolver) < 0.05)
         return (struct says_at){SAYS_SERVFAIL, rtt(resolver) + takes};
     msec_t life = 300 * 1000 + (msec_t) (truth_draw(truth, subject->zone, 42) % 3300) * 1000;
-    *slot       = (struct slot){question, now + takes, now + takes + (subject->exists ? life : 900 * 1000)};
+    if (!subject->exists && truth_signed(truth, subject->zone))
+        dead->denies_until = now + takes + 900 * 1000;
+    *slot = (struct slot){question, now + takes, now + takes + (subject->exists ? life : 900 * 1000)};
     return (struct says_at){SAYS_ANSWER, rtt(resolver) + takes};
 }
 

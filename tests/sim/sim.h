@@ -59,7 +59,7 @@ struct score {
     uint64_t    healthy, healthy_external, healthy_slow_external, external;
     uint64_t    blocked, blocked_direct, blocked_third, blocked_third_waited;
     uint64_t    domestic_packets, own_packets, recheck_packets;
-    uint64_t    false_holds, learned;
+    uint64_t    false_holds, false_healthy, learned; /* healthy: not lossy, which answer or fail by chance */
     double      false_hours, blocked_hours, lag_hours;
     msec_t     *added, *learn, *recover; /* samples, ms; recover: in thousandths of the interval */
     size_t      added_count, learn_count, recover_count, added_cap, learn_cap, recover_cap;
@@ -69,11 +69,12 @@ struct score {
 void score_sample(msec_t **samples, size_t *count, size_t *cap, msec_t value);
 
 struct options {
-    uint64_t    seed, lookups;
-    unsigned    zones;
-    double      days;
-    const char *strategies, *json;
-    bool        check, trace;
+    uint64_t       seed, lookups;
+    unsigned       zones;
+    double         days;
+    const char    *strategies, *json;
+    bool           check, trace;
+    struct weather weather;
 };
 
 struct sim {
@@ -82,6 +83,7 @@ struct sim {
     const struct strategy *strategy;
     void                  *self;
     msec_t                 now, end;
+    bool                   over; /* what is cut off by the end counts for nothing */
     struct score           score;
     struct resolver       *oracle[2][2]; /* [external][number] */
     uint8_t               *seen;         /* lookups of a zone's own block so far, up to 255 */

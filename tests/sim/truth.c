@@ -21,8 +21,13 @@ enum {
 const char *const kind_words[KINDS] = {"healthy",  "slow",     "lossy",    "broken",
                                        "filtered", "one name", "one type", "flapping"};
 
+const char *const outage_words[OUTAGES] = {"silent-1",     "refuses-1",  "fails-1",    "silent",  "external-1",
+                                           "external",     "link",       "refuses",    "limited", "fails",
+                                           "rate-refuses", "rate-fails", "rate-drops", "root"};
+
 struct interval {
     msec_t from, to;
+    double severity;
 };
 
 struct blocks {
@@ -208,29 +213,54 @@ static void draw_outages(struct truth *truth)
         double a_month;
         msec_t least, most;
     } sorts[OUTAGES] = {
-        [OUTAGE_DOMESTIC_1] = {8, MINUTE, HOUR},    [OUTAGE_DOMESTIC] = {3, 10 * 1000, 5 * MINUTE},
-        [OUTAGE_EXTERNAL_1] = {8, MINUTE, HOUR},    [OUTAGE_EXTERNAL] = {3, 10 * 1000, 10 * MINUTE},
-        [OUTAGE_LINK] = {3, MINUTE, 20 * MINUTE},   [OUTAGE_REFUSED] = {10, 10 * 1000, MINUTE},
-        [OUTAGE_LIMITED] = {10, 10 * 1000, MINUTE},
+        [OUTAGE_DOMESTIC_1]   = {8, MINUTE, HOUR},
+        [OUTAGE_DOMESTIC]     = {3, 10 * 1000, 5 * MINUTE},
+        [OUTAGE_EXTERNAL_1]   = {8, MINUTE, HOUR},
+        [OUTAGE_EXTERNAL]     = {3, 10 * 1000, 10 * MINUTE},
+        [OUTAGE_LINK]         = {3, MINUTE, 20 * MINUTE},
+        [OUTAGE_REFUSED]      = {10, 10 * 1000, MINUTE},
+        [OUTAGE_LIMITED]      = {10, 10 * 1000, MINUTE},
+        [OUTAGE_REFUSES_1]    = {6, MINUTE, 3 * HOUR},
+        [OUTAGE_FAILS_1]      = {6, MINUTE, 3 * HOUR},
+        [OUTAGE_FAILS]        = {20, 1000, MINUTE},
+        [OUTAGE_RATE_REFUSES] = {6, 10 * MINUTE, 6 * HOUR},
+        [OUTAGE_RATE_FAILS]   = {6, 10 * MINUTE, 6 * HOUR},
+        [OUTAGE_RATE_DROPS]   = {6, 10 * MINUTE, 6 * HOUR},
+        [OUTAGE_ROOT]         = {6, HOUR, 12 * HOUR},
     };
+    static const double severities[] = {0.5, 1, 2, 5, 10};
     for (unsigned sort = 0; sort < OUTAGES; sort++) {
         double wanted = sorts[sort].a_month * (double) truth->length / (30.0 * DAY);
         for (unsigned i = 0; i < (unsigned) (wanted + 0.5) && i < EVENTS; i++) {
             msec_t from = (msec_t) (unit(sim_hash(truth->seed, sort, 1000 + i)) * (double) truth->length);
             double u    = unit(sim_hash(truth->seed, sort, 2000 + i));
             truth->outages[sort][truth->outage_count[sort]++] = (struct interval){
-                from, from + sorts[sort].least + (msec_t) (u * (double) (sorts[sort].most - sorts[sort].least))};
+                from, from + sorts[sort].least + (msec_t) (u * (double) (sorts[sort].most - sorts[sort].least)),
+                severities[i % ARRAY_LEN(severities)]};
         }
     }
 }
 
-bool truth_outage(const struct truth *truth, enum outage outage, msec_t now)
+static const struct interval *outage_at(const struct truth *truth, enum outage outage, msec_t now)
 {
     for (unsigned i = 0; i < truth->outage_count[outage]; i++)
         if (now >= truth->outages[outage][i].from && now < truth->outages[outage][i].to)
-            return true;
-    return false;
+            return &truth->outages[outage][i];
+    return NULL;
 }
+
+bool truth_outage(const struct truth *truth, enum outage outage, msec_t now)
+{
+    return outage_at(truth, outage, now) != NULL;
+}
+
+double truth_rate(const struct truth *truth, enum outage outage, msec_t now)
+{
+    const struct interval *interval = outage_at(truth, outage, now);
+    return interval ? interval->severity : 0;
+}
+
+bool truth_signed(const struct truth *truth, uint32_t zone) { return truth_draw(truth, zone, 43) % 5 == 0; }
 
 /* ---- names ---- */
 
@@ -356,7 +386,7 @@ bool truth_subject(const struct truth *truth, struct view name, uint16_t type, s
 
 /* ---- life ---- */
 
-struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length)
+struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather)
 {
     struct truth *truth = calloc(1, sizeof(*truth));
     *truth              = (struct truth){.seed = seed, .zones = zones, .providers = zones / 15 + 20, .length = length};
@@ -366,6 +396,10 @@ struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length)
     truth->own      = calloc(zones, sizeof(*truth->own));
     draw_blocks(truth);
     draw_outages(truth);
+    if (weather->on) {
+        truth->outages[weather->outage][0]   = (struct interval){length / 8, length / 8 * 7, weather->severity};
+        truth->outage_count[weather->outage] = 1;
+    }
     return truth;
 }
 

@@ -25,14 +25,22 @@ extern const char *const kind_words[KINDS];
 
 enum outage {
     OUTAGE_DOMESTIC_1, /* this upstream is silent */
-    OUTAGE_DOMESTIC,   /* all are */
+    OUTAGE_REFUSES_1,  /* it refuses everything */
+    OUTAGE_FAILS_1,    /* SERVFAIL, the same */
+    OUTAGE_DOMESTIC,   /* all are silent */
     OUTAGE_EXTERNAL_1,
     OUTAGE_EXTERNAL,
-    OUTAGE_LINK,    /* abroad is not reached, neither by domestic nor external itself */
-    OUTAGE_REFUSED, /* domestic refuses everything: a rate limit */
-    OUTAGE_LIMITED, /* domestic is silent to everything: the same */
+    OUTAGE_LINK,         /* abroad is not reached, neither by domestic nor external itself */
+    OUTAGE_REFUSED,      /* domestic refuses everything */
+    OUTAGE_LIMITED,      /* domestic is silent to everything */
+    OUTAGE_FAILS,        /* domestic says SERVFAIL to everything */
+    OUTAGE_RATE_REFUSES, /* domestic answers so many questions a second, and refuses the rest */
+    OUTAGE_RATE_FAILS,   /* the same, SERVFAIL */
+    OUTAGE_RATE_DROPS,   /* the same, silence */
+    OUTAGE_ROOT,         /* domestic is silent to . NS alone */
     OUTAGES
 };
+extern const char *const outage_words[OUTAGES];
 
 struct subject { /* what a question is about */
     uint32_t zone;
@@ -45,7 +53,13 @@ struct subject { /* what a question is about */
 
 struct truth;
 
-struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length);
+struct weather { /* beside the usual: from an eighth of the time to the last one this goes on */
+    bool        on;
+    enum outage outage;
+    double      severity; /* of a rate limit: how many times what is let through is asked */
+};
+
+struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather);
 void          truth_destroy(struct truth *truth);
 
 unsigned          truth_zones(const struct truth *truth); /* of all sorts: numbers of zones lie below */
@@ -62,6 +76,10 @@ bool truth_zone_blocked(const struct truth *truth, uint32_t zone, msec_t now);
 /* When the block at `now` ends, or the last one before it ended; 0: there was none. */
 msec_t truth_block_end(const struct truth *truth, uint32_t zone, msec_t now);
 bool   truth_outage(const struct truth *truth, enum outage outage, msec_t now);
+/* How many times what a rate limit lets through is asked now; 0: there is none. */
+double truth_rate(const struct truth *truth, enum outage outage, msec_t now);
+/* Its answers prove that a name is not there, by NSEC. */
+bool truth_signed(const struct truth *truth, uint32_t zone);
 
 /* Names. */
 void truth_apex(const struct truth *truth, uint32_t zone, struct name *ret);

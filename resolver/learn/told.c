@@ -1,0 +1,155 @@
+/*
+ * told.c: see learner.h and learner_inside.h.
+ */
+#include "learn/learner_inside.h"
+
+#include "base/limits.h"
+#include "dns/name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool set_note(struct zone *zone, const char *note)
+{
+    char *copy = NULL;
+    if (note && *note && !(copy = strndup(note, LIMIT_NOTE)))
+        return false;
+    free(zone->note);
+    zone->note = copy;
+    return true;
+}
+
+struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin, msec_t until, const char *note,
+                         msec_t now)
+{
+    const struct zone_id id   = {.name = name, .scope = SCOPE_ZONE};
+    struct zone         *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
+    bool                 made = !zone;
+    if (!zone && !(zone = learner_add(learner, &id, name, TYPE_SOA, now)))
+        return NULL;
+    if (!set_note(zone, note)) {
+        if (made) {
+            learner_count_zone(learner, zone, (size_t) -1);
+            table_remove(learner->table, zone);
+        }
+        return NULL;
+    }
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->pin       = pin;
+    zone->pin_until = until;
+    learner_settle(learner, zone, zone->condition.state, WHY_PINNED, now);
+    epoch_turn(table_epoch(learner->table));
+    return zone;
+}
+
+void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
+{
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->pin       = PIN_NONE;
+    zone->pin_until = MSEC_NEVER;
+    set_note(zone, NULL);
+    learner_settle(learner, zone, zone->condition.state, why, now);
+    epoch_turn(table_epoch(learner->table));
+}
+
+bool learner_unpin(struct learner *learner, struct view name, msec_t now)
+{
+    struct zone *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
+    if (!zone || zone->pin == PIN_NONE)
+        return false;
+    learner_unpin_zone(learner, zone, WHY_UNPINNED, now);
+    return true;
+}
+
+void learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
+{
+    enum zone_state from = zone->condition.state;
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
+    learner_settle(learner, zone, from, why, now);
+}
+
+struct forgetting {
+    struct learner *learner;
+    msec_t          now;
+    size_t          count;
+};
+
+static void forget_one(void *context, struct zone *zone)
+{
+    struct forgetting *forgetting = context;
+    if (zone->condition.state == ZONE_CLEAR && !zone->proved)
+        return;
+    forgetting->count++;
+    learner_forget_zone(forgetting->learner, zone, WHY_FORGOTTEN, forgetting->now);
+}
+
+size_t learner_forget(struct learner *learner, struct view name, msec_t now)
+{
+    struct forgetting forgetting = {.learner = learner, .now = now};
+    good_unmark(learner->former, name);
+    table_each_of(learner->table, name, forget_one, &forgetting);
+    epoch_turn(table_epoch(learner->table));
+    return forgetting.count;
+}
+
+/* Nothing of it lies further off than if it had just been learned: the calendar may have been set back since, and the
+ * settings changed. */
+static struct condition in_bounds(const struct condition *condition, const struct zone_limits *limits, msec_t now)
+{
+    struct condition is = *condition;
+    is.since            = msec_min(is.since, now);
+    is.last_failure     = msec_min(is.last_failure, now);
+    if (zone_is_listed_state(is.state)) {
+        is.interval = msec_clamp(is.interval, limits->recheck_first, limits->recheck_max);
+        is.next     = msec_min(is.next, now + is.interval + is.interval / 10);
+    } else if (is.state == ZONE_CLEAR) {
+        is.next = MSEC_NEVER;
+    } else {
+        is.next = msec_min(is.next, now + (is.state == ZONE_BROKEN ? ZONE_BROKEN_LIFE : ZONE_SUSPECT_LIFE));
+    }
+    return is;
+}
+
+struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
+                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
+                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now)
+{
+    struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
+    if (!zone && !(zone = learner_add(learner, id, asked, asked_type, now)))
+        return NULL;
+    struct condition is = in_bounds(condition, &learner->limits.zone, now);
+    /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
+    if (zone_is_listed_state(is.state) && !zone_is_listed(zone))
+        learner_make_room(learner, true, EVIDENCE_CONFIRMED);
+    enum zone_state from = zone->condition.state;
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->condition = is;
+    zone->source    = source;
+    if (pin != PIN_NONE && set_note(zone, note)) {
+        zone->pin       = pin;
+        zone->pin_until = pin_until;
+    }
+    atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
+    epoch_turn(table_epoch(learner->table));
+    return learner_settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
+}
+
+struct dropping {
+    struct learner *learner;
+    msec_t          since, now;
+};
+
+static void drop_if_suspect(void *context, struct zone *zone)
+{
+    struct dropping *dropping = context;
+    if (zone->condition.state == ZONE_SUSPECT && zone->condition.last_failure >= dropping->since)
+        learner_forget_zone(dropping->learner, zone, WHY_OUTAGE, dropping->now);
+}
+
+void learner_drop_suspicions(struct learner *learner, msec_t since, msec_t now)
+{
+    struct dropping dropping = {.learner = learner, .since = since, .now = now};
+    if (learner->counts.states[ZONE_SUSPECT] > 0)
+        table_each(learner->table, drop_if_suspect, &dropping);
+}

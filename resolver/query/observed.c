@@ -1,0 +1,248 @@
+/*
+ * observed.c: see prober.h: what becomes of what workers have observed.
+ */
+#include "query/prober_inside.h"
+
+#include <string.h>
+
+/* The confirmation that a strike of `name` belongs to. While its zone is not known that is all below the guess; then
+ * all below the zone, unless external showed (`known`) that `name` is in another one, `zone`. */
+static struct study *confirmation_of(const struct prober *prober, struct view zone, bool known, struct view name)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind != STUDY_CONFIRM)
+            continue;
+        if (name_equal(name_view(&study->name), name))
+            return study;
+        if (study->narrow)
+            continue;
+        struct view theirs = name_view(&study->zone);
+        if (theirs.len > 0 ? (known ? name_equal(zone, theirs) : name_is_at_or_below(name, theirs))
+                           : zone.len > 0 && study->guess.len > 0 && name_equal(zone, name_view(&study->guess)))
+            return study;
+    }
+    return NULL;
+}
+
+static struct view attributed(const struct prober *prober, const struct observation *observation)
+{
+    bool        own   = observation->zone.len > 0 && observation->alias.len == 0;
+    struct view shown = own ? name_view(&observation->zone) : (struct view){0};
+    return attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name), shown);
+}
+
+/* `zone`: what the failure is attributed to; `known`: external showed it. */
+static void confirm(struct prober *prober, const struct observation *observation, struct view zone, bool known,
+                    msec_t now)
+{
+    struct view name   = name_view(&observation->name);
+    bool        narrow = zone.len > 0 && good_known(prober->fine, zone, now);
+    if (zone.len > 0) {
+        const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
+        learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
+    }
+    struct study *study = study_new(prober, STUDY_CONFIRM, now);
+    if (!study)
+        return;
+    prober->stats.confirmations++;
+    study->name     = observation->name;
+    study->type     = observation->type;
+    study->reason   = observation->reason;
+    study->alias    = observation->alias;
+    study->by_alias = observation->alias.len > 0;
+    study->narrow   = narrow;
+    memcpy(study->failed, observation->failed, sizeof(study->failed));
+    if (zone.len > 0)
+        name_set(&study->guess, zone);
+    if (zone.len > 0 && known) {
+        study->zone   = study->guess;
+        study->placed = true;
+    }
+    study_start(study, now);
+}
+
+/* Of the very name no neighbour is harmed: its strikes count at once. */
+static void add_to_study(struct prober *prober, struct study *study, struct view name, msec_t now)
+{
+    if (study->narrow) {
+        add_strike(prober, name, SCOPE_NAME, study, now);
+        return;
+    }
+    if (study->placed) {
+        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
+        return;
+    }
+    study->strikes++;
+    if (!name_equal(name, name_view(&study->name)))
+        return;
+    if (!listed(prober, &study->name, SCOPE_NAME, 0))
+        add_strike(prober, name, SCOPE_NAME, study, now);
+    add_strike(prober, name, SCOPE_NAME, study, now);
+}
+
+/* Nothing that fails now is evidence; of a domain that was answered a moment ago it shows that the trouble goes on. */
+static void note_trouble(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    const struct group *group = &prober->desk.setup->groups[SETUP_DOMESTIC];
+    if (good_age(prober->desk.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
+        return;
+    for (unsigned place = 0; place < group->count; place++)
+        if (observation->failed[SETUP_DOMESTIC] & 1u << place)
+            watches_note_trouble(&prober->watches, group->servers[place], 1, now);
+}
+
+void strike(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view    name    = name_view(&observation->name);
+    struct view    zone    = attributed(prober, observation);
+    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
+        domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
+        return;
+    prober->stats.strikes++;
+    if (watches_in_trouble(&prober->watches, now)) {
+        note_trouble(prober, observation, now);
+        return;
+    }
+    bool          known = observation->zone.len > 0 && observation->alias.len == 0;
+    struct study *study = confirmation_of(prober, zone, known, name);
+    if (study) {
+        add_to_study(prober, study, name, now);
+        return;
+    }
+    confirm(prober, observation, zone, known, now);
+}
+
+static bool is_broken(const struct prober *prober, struct view zone)
+{
+    const struct zone *entry = table_get(learner_table(prober->learner), zone, SCOPE_ZONE, 0);
+    return entry && entry->condition.state == ZONE_BROKEN;
+}
+
+static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view zone = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name),
+                                 (struct view){0});
+    if (zone.len == 0 || domestic_down(prober) || is_broken(prober, zone) ||
+        studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
+        return;
+    struct study *study = study_new(prober, STUDY_BROKEN, now);
+    if (!study)
+        return;
+    prober->stats.broken_checks++;
+    study->name   = observation->name;
+    study->type   = observation->type;
+    study->reason = observation->reason;
+    memcpy(study->failed, observation->failed, sizeof(study->failed));
+    name_set(&study->zone, zone);
+    study_start(study, now);
+}
+
+/* The trial of that very question. */
+static struct study *trial_of(const struct prober *prober, struct view name, uint16_t type)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->kind == STUDY_CONFIRM && study->type == type && name_equal(name_view(&study->name), name))
+            return study;
+    }
+    return NULL;
+}
+
+static void fine(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct study *trial = trial_of(prober, name_view(&observation->name), observation->type);
+    if (trial)
+        study_on_late_answer(trial, now);
+    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    if (!verdict.zone || verdict.proved)
+        return;
+    if (verdict.state == ZONE_SUSPECT && verdict.zone->scope == SCOPE_ZONE)
+        good_mark(prober->fine, zone_name(verdict.zone), now);
+    learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
+}
+
+static void used(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    if (verdict.zone && verdict.state == ZONE_BLOCKED)
+        learner_hurry(prober->learner, verdict.zone, now);
+}
+
+static bool was_looked_at(struct prober *prober, struct view name, msec_t now)
+{
+    if (good_known(prober->cuts, name, now))
+        return true;
+    good_mark(prober->cuts, name, now);
+    return false;
+}
+
+/* A delegated zone below a blocked one need not be blocked. Which zone it is an answer that has what was asked for does
+ * not show: then external is asked. */
+static void cut(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
+    struct view    zone    = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name, shown);
+    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
+    if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || domestic_down(prober))
+        return;
+    if (shown.len > 0 && (!name_equal(zone, shown) || name_labels(zone_name(verdict.zone)) >= name_labels(zone)))
+        return;
+    if (was_looked_at(prober, shown.len > 0 ? zone : name, now) || studied(prober, STUDY_CUT, zone, name))
+        return;
+    struct study *study = study_new(prober, STUDY_CUT, now);
+    if (!study)
+        return;
+    prober->stats.cuts++;
+    if (shown.len > 0)
+        name_set(&study->zone, zone);
+    name_set(&study->guess, zone_name(verdict.zone));
+    study->name = observation->name;
+    study->type = observation->type;
+    study_start(study, now);
+}
+
+static void sample(struct prober *prober, const struct observation *observation)
+{
+    struct view domain = name_view(&observation->zone);
+    watches_note(&prober->watches, observation->group, name_view(&observation->name), observation->type);
+    if (domain.len > 0 && is_open(prober->desk.setup->policy, domain))
+        watches_offer(&prober->watches, domain);
+}
+
+void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
+{
+    bool learns = prober->desk.setup->learning != SETUP_LEARN_NOTHING;
+    /* an echo's name was never used before: it is told apart by that */
+    bool counts = desk_epoch_holds(&prober->desk, observation->epoch) || observation->what == OBSERVED_ECHO;
+    if (!counts || (!learns && observation->what != OBSERVED_ECHO && observation->what != OBSERVED_SAMPLE))
+        return;
+    switch (observation->what) {
+    case OBSERVED_STRIKE:
+        strike(prober, observation, now);
+        break;
+    case OBSERVED_BOTH_FAILED:
+        both_failed(prober, observation, now);
+        break;
+    case OBSERVED_FINE:
+        fine(prober, observation, now);
+        break;
+    case OBSERVED_USED:
+        used(prober, observation, now);
+        break;
+    case OBSERVED_CUT:
+        cut(prober, observation, now);
+        break;
+    case OBSERVED_SAMPLE:
+        sample(prober, observation);
+        break;
+    case OBSERVED_ECHO:
+        watches_heard(&prober->watches, name_view(&observation->name));
+        break;
+    case OBSERVED_COMPLAINT:
+        break;
+    }
+    prober_tend(prober, now);
+}
