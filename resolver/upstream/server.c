@@ -165,7 +165,11 @@ bool server_take_ladder(struct server *server, msec_t now)
 
 bool server_wants_probe(const struct server *server, msec_t now)
 {
-    return server_health(server) != HEALTH_UP && now >= server->probe_next;
+    msec_t copied = atomic_load_explicit(&server->copied, memory_order_relaxed);
+    bool   copies = server->declared && copied != 0 && now - copied < 2 * SERVER_COPY_EVERY;
+    if (server_health(server) == HEALTH_UP || now < server->probe_next)
+        return false;
+    return !copies || now - server->probe_failed >= SERVER_PROBE_COPIED;
 }
 
 static bool is_unanswered(const struct server *server)

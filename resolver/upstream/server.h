@@ -36,6 +36,7 @@ enum {
     SERVER_PROBES_TO_DOWN = 3,      /* failed in a row; two lost datagrams are no outage */
     SERVER_PROBE_FIRST    = 1000,   /* ms between probes of a server that is down, doubling … */
     SERVER_PROBE_MAX      = 4000,   /* … to this: back within 5 s of its return */
+    SERVER_PROBE_COPIED   = 12000,  /* the same while copies of clients' questions find that out */
     SERVER_SILENCES       = 2,      /* questions without an answer since: one may be a zone's, or a slow recursion */
     SERVER_OUTDONE        = 3,      /* questions in a row; one or two may be odd names */
     SERVER_COPY_EVERY     = 2000,   /* ms between copies to a server that is down or outdone */

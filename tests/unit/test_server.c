@@ -291,6 +291,27 @@ static void who_is_outdone_is_known(void **state)
     server_destroy(server);
 }
 
+static void copies_stand_in_for_probes(void **state)
+{
+    (void) state;
+    struct server *server = udp_server();
+    msec_t         now    = 10000;
+    server_on_unreachable(server, TRANSPORT_UDP, now);
+    for (unsigned i = 0; i < SERVER_PROBES_TO_DOWN; i++)
+        server_on_probe(server, PROBE_ROOT, false, false, now);
+    msec_t failed = now;
+    for (; now < failed + SERVER_PROBE_COPIED; now += SERVER_COPY_EVERY) {
+        assert_true(server_take_copy(server, now));
+        assert_false(server_wants_probe(server, now + SERVER_COPY_EVERY - 1));
+    }
+    assert_true(server_take_copy(server, now));
+    assert_true(server_wants_probe(server, now));
+    server_on_probe(server, PROBE_ROOT, false, false, now);
+    assert_false(server_wants_probe(server, now + 2 * SERVER_COPY_EVERY - 1));
+    assert_true(server_wants_probe(server, now + 2 * SERVER_COPY_EVERY)); /* nobody asks any more */
+    server_destroy(server);
+}
+
 /* One that is well needs none. */
 static void copies_are_few(void **state)
 {
@@ -343,6 +364,7 @@ int main(void)
         cmocka_unit_test(probes_of_a_dead_server_become_rarer),
         cmocka_unit_test(tcp_is_doubted_for_a_while),
         cmocka_unit_test(who_is_outdone_is_known),
+        cmocka_unit_test(copies_stand_in_for_probes),
         cmocka_unit_test(copies_are_few),
         cmocka_unit_test(each_fact_is_counted_once),
     };
