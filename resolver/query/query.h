@@ -64,7 +64,7 @@ enum { /* ms */
 
 enum {
     QUERY_EXCHANGES = LIMIT_UDP_SENDS,
-    QUERY_ANEW      = 2, /* datagrams of one that begins beside another that was silent: one to each side */
+    QUERY_ANEW      = 4, /* datagrams of one that begins beside another that was silent: two to each side */
 };
 
 struct asker { /* a client that waits */

@@ -11,8 +11,9 @@
 #include <string.h>
 
 enum {
-    CONTROL_LIFE = 5000, /* ms */
-    ECHO_LIFE    = 5000, /* ms */
+    CONTROL_LIFE = 5000,  /* ms */
+    ECHO_LIFE    = 5000,  /* ms */
+    PLAIN_EVERY  = 20000, /* ms between probes without EDNS that nobody answers */
 };
 
 struct watch { /* of one server: health probe, control question and echo */
@@ -27,6 +28,7 @@ struct watch { /* of one server: health probe, control question and echo */
     bool                last;         /* no other name is left in this row */
     bool                edns_lost;    /* the health probe before was one with EDNS, and silent */
     msec_t              plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
+    msec_t              plain_due;    /* when one is asked again if none was answered */
     struct errand       health, plain, control, echo;
     struct control_told told;           /* of the last control question that has ended */
     msec_t              control_asked;  /* when the last control question was sent; 0: never */
@@ -114,14 +116,15 @@ static void on_plain_done(void *owner, struct errand *errand, msec_t now)
 /* The probe before was silent: the same without EDNS, beside the next one. */
 static void probe_plain(struct watch *watch, msec_t now)
 {
-    watch->plain = (struct errand){
-        .life    = SERVER_PROBE_TIMEOUT,
-        .plain   = true,
-        .aside   = true,
-        .weak    = watch->health.weak,
-        .done    = on_plain_done,
-        .owner   = watch,
-        .inquiry = watch->health.inquiry,
+    watch->plain_due = now + PLAIN_EVERY;
+    watch->plain     = (struct errand){
+            .life    = SERVER_PROBE_TIMEOUT,
+            .plain   = true,
+            .aside   = true,
+            .weak    = watch->health.weak,
+            .done    = on_plain_done,
+            .owner   = watch,
+            .inquiry = watch->health.inquiry,
     };
     errand_start(watch->watches->errands, &watch->plain, watch->server, now);
 }
@@ -145,7 +148,7 @@ static void choose_probe(struct watch *watch, struct inquiry *ret)
 static void probe_health(struct watches *watches, struct watch *watch, msec_t now)
 {
     watches->stats->health_probes++;
-    if (watch->edns_lost && !watch->plain.running)
+    if (watch->edns_lost && !watch->plain.running && (watch->plain_at || now >= watch->plain_due))
         probe_plain(watch, now);
     watch->health = (struct errand){.life = SERVER_PROBE_TIMEOUT, .done = on_health_done, .owner = watch};
     choose_probe(watch, &watch->health.inquiry);
