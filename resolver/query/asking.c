@@ -338,6 +338,24 @@ msec_t asking_deadline(struct query *query, msec_t now)
 
 /* ---- after the answer ---- */
 
+static bool is_silent(const struct exchange *exchange)
+{
+    return exchange->state == EXCHANGE_OPEN && exchange->silent && !exchange->copy;
+}
+
+void asking_lost(struct query *query)
+{
+    bool silent[ARRAY_LEN(query->sides)] = {false};
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
+        if (is_silent(&query->exchanges[i]))
+            silent[query->exchanges[i].part] = true;
+    if (silent[0] && silent[1])
+        return;
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++)
+        if (is_silent(&query->exchanges[i]))
+            server_on_lost(query->exchanges[i].server, query->exchanges[i].started);
+}
+
 void asking_outdone(struct query *query, struct exchange *exchange)
 {
     if (exchange->state != EXCHANGE_UNUSED && query->answered_by == asking_side(query, exchange))

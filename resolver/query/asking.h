@@ -37,6 +37,9 @@ void asking_expire(struct query *query, struct desk *desk, msec_t now);
 /* The question was answered; what is still open is awaited no more, but for what it says of the upstreams, and,
  * `evidence`, of the zone. True: something is. */
 bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t now);
+/* Nobody has answered in time. Who was silent while the other side spoke, or was not asked, may be gone; where both
+ * were silent it is the name. */
+void asking_lost(struct query *query);
 /* An upstream of the side that has answered has failed, or was silent, by this exchange. */
 void asking_outdone(struct query *query, struct exchange *exchange);
 

@@ -222,8 +222,10 @@ static void answer_late(struct query *query, struct desk *desk, msec_t now) /* [
         COUNT(desk->counters.deadlines);
         answering_give_failure(query, desk, asker, now);
     }
-    if (now >= fails_at(query))
-        answering_tell_failure(query, desk, now);
+    if (now < fails_at(query))
+        return;
+    asking_lost(query);
+    answering_tell_failure(query, desk, now);
 }
 
 /* The first who finds none has looked for all. */

@@ -91,6 +91,12 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
         server_suspect(server);
 }
 
+void server_on_lost(struct server *server, msec_t sent_at)
+{
+    if (GET(server->last_answer) < sent_at)
+        server_suspect(server);
+}
+
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome)
 {
     COUNT(server->outcomes[transport][outcome]);

@@ -107,6 +107,8 @@ void server_on_reply(struct server *server, enum transport transport, enum outco
                      msec_t now);
 /* A question sent at `sent_at` has been silent for as long as one waits. */
 void server_on_silence(struct server *server, enum transport transport, msec_t sent_at, msec_t now);
+/* A lookup was lost by its silence alone: one question, sent then, and it has answered none since. */
+void server_on_lost(struct server *server, msec_t sent_at);
 /* The question is given up: counts the outcome, TIMEOUT, UNREACHABLE or MALFORMED. */
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome);
 /* The system would not send it, or a TCP connection was refused or broke twice. */

@@ -41,7 +41,7 @@ def test_all_threads_at_once(daemon, domestic, second, fresh):
         for arguments in (["stats"], ["status"], ["upstreams"], ["zones", "pin", f"p{turn}.test", "external"],
                           ["cache", "flush", "--under", GOOD[0]]):
             daemon.control(*arguments)
-        time.sleep(0.3)
+        time.sleep(0.3 if turn else 5)  # so long it takes to be sure of a block
     for load in loads:
         assert not load.stop().lost
     assert "blocked" in states

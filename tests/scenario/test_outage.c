@@ -284,6 +284,27 @@ static void a_long_outage_of_everything_leaves_nothing_behind(void **state)
         }
 }
 
+/* One lookup is enough where the other side has spoken; where both are silent it may be the name. */
+static void a_lost_lookup_draws_a_probe(void **state)
+{
+    (void) state;
+    for (int both = 0; both < 2; both++) {
+        struct world *world = world_create(&(struct world_options){.seed = 5, .domestic = 1, .external = 1});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = both ? SILENT : SERVFAILS});
+        world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+        size_t            before = world_sendings(world), probes = 0;
+        const struct ask *ask = world_resolve(world, "mx.shut.example", TYPE_MX);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        world_run(world, 3000);
+        for (size_t i = before; i < world_sendings(world); i++)
+            probes += world_sending(world, i)->probe && world_sending(world, i)->server & EXTERNAL;
+        assert_true(both ? probes == 0 : probes >= SERVER_PROBES_TO_DOWN);
+        assert_int_equal(server_health(world_server(world, 1u << 8)), both ? HEALTH_UP : HEALTH_DOWN);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +318,7 @@ int main(void)
         cmocka_unit_test(silent_zones_are_no_outage),
         cmocka_unit_test(external_down_changes_no_verdict),
         cmocka_unit_test(a_long_outage_of_everything_leaves_nothing_behind),
+        cmocka_unit_test(a_lost_lookup_draws_a_probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
