@@ -46,6 +46,65 @@ static bool asked_abroad(const struct world *world, unsigned number, const char 
     return world_count(world, EXTERNAL, nth(number, zone), BY_CLIENTS) > 0;
 }
 
+/* ---- one name of many ---- */
+
+/* When the prober first asked domestic below `zone`; MSEC_NEVER: not yet. */
+static msec_t first_looked_at(const struct world *world, const char *zone)
+{
+    const struct name name = world_name(zone);
+    for (size_t i = 0; i < world_sendings(world); i++) {
+        const struct sending *sending = world_sending(world, i);
+        if (sending->probe && (sending->server & DOMESTIC) &&
+            name_is_at_or_below(name_view(&sending->name), name_view(&name)))
+            return sending->at;
+    }
+    return MSEC_NEVER;
+}
+
+/* Whatever becomes of the names below one that a border filters: as soon as the zone was seen fine, what else is in it
+ * stays at home, though it takes longer than a suspected zone has. */
+static void a_filtered_name_sends_no_neighbour_abroad(void **state)
+{
+    (void) state;
+    enum {
+        SLOW  = 300,
+        EACH  = 4, /* so many names of which one is filtered */
+        COUNT = 120
+    };
+    static const enum way ways[] = {SILENT, SERVFAILS, REFUSES};
+    for (size_t way = 0; way < ARRAY_LEN(ways); way++)
+        for (msec_t shift = 0; shift < SECOND; shift += 130) {
+            struct world *world = world_create(&(struct world_options){.seed = 17, .external = 1});
+            unsigned      early = 0;
+            msec_t        asked[COUNT];
+            world_warm_up(world);
+            world_say(world, DOMESTIC, "big.example", (struct manner){.way = ANSWERS, .after = SLOW});
+            if (shift % 20) /* it is known to be good, or not */
+                world_resolve(world, "www.big.example", TYPE_A);
+            world_say(world, DOMESTIC, "filtered.big.example", (struct manner){.way = ways[way]});
+            for (unsigned i = 0; i < COUNT; i++) {
+                if (i % EACH == 0)
+                    ask_nth(world, i, "filtered.big.example", TYPE_A);
+                world_run(world, shift);
+                asked[i] = world_now(world);
+                ask_nth(world, i, "big.example", TYPE_A);
+                world_run(world, SECOND - shift);
+                assert_int_not_equal(world_state(world, "big.example"), ZONE_BLOCKED);
+            }
+            msec_t seen = first_looked_at(world, "big.example") + SLOW;
+            for (unsigned i = 0; i < COUNT; i++) {
+                if (asked[i] <= seen)
+                    early += asked_abroad(world, i, "big.example");
+                else if (asked_abroad(world, i, "big.example"))
+                    fail_msg("way %d, shift %d: %d ms behind the answer for the zone", (int) ways[way], (int) shift,
+                             (int) (asked[i] - seen));
+            }
+            assert_in_range(early, 0, 1);
+            world_run(world, 20 * SECOND);
+            world_end(world);
+        }
+}
+
 /* ---- a moment ---- */
 
 /* Domestic fails everything for a while: of no zone anything is left, neither a verdict nor a suspicion; not of more
@@ -228,6 +287,7 @@ static void a_child_is_found_by_names_that_exist(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_filtered_name_sends_no_neighbour_abroad),
         cmocka_unit_test(a_bad_moment_leaves_nothing_behind),
         cmocka_unit_test(a_zone_that_cannot_deny_comes_back),
         cmocka_unit_test(a_zone_that_cannot_deny_is_learned),
