@@ -449,11 +449,11 @@ static bool has_trouble(const struct study *study, const struct fare fares[]) /*
     return all && study->rounds > 0;
 }
 
-static void want_controls(struct study *study, const struct fare fares[], msec_t now)
+static void want_controls(struct study *study, const struct fare fares[])
 {
     for (unsigned i = 0; i < study->witness_count; i++) {
         struct witness *witness = &study->witnesses[i];
-        bool            closing = witness->silent && !is_open_round(study, now) && witness->good < witness->counted;
+        bool            closing = witness->silent && witness->good < witness->counted;
         bool            few     = fares[i].seen < TRIAL_FEW && witness->good < study->next - TRIAL_SPREAD;
         witness->wants_control  = study->rounds > 0 && (witness->proved == 0 || closing || few);
     }
@@ -495,5 +495,5 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     if (may_go_on)
         begin_round(study, now);
     if (study->step == STUDY_ASK)
-        want_controls(study, fares, now);
+        want_controls(study, fares);
 }
