@@ -63,7 +63,7 @@ struct alias {
 struct limiter {
     struct world_rate rate;
     msec_t            left; /* thousandths of a question */
-    msec_t            at;
+    msec_t            at;   /* as of then */
 };
 
 struct injector {
@@ -115,6 +115,7 @@ struct world {
     struct injector      injectors[WORLD_INJECTORS];
     size_t               injector_count;
     struct limiter       limiters[WORLD_SERVERS];
+    struct limiter      *limits[WORLD_SERVERS]; /* one of these each; NULL: none */
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];

@@ -48,19 +48,31 @@ static struct manner told(const struct world *world, unsigned place, const struc
 
 void world_limit(struct world *world, unsigned servers, struct world_rate rate)
 {
-    for (unsigned i = 0; i < WORLD_SERVERS; i++)
-        if (servers & 1u << i)
-            world->limiters[i] = (struct limiter){.rate = rate, .left = rate.burst * 1000, .at = world->now};
+    unsigned first = (unsigned) __builtin_ctz(servers);
+    for (unsigned i = first; i < WORLD_SERVERS; i++) {
+        if (!(servers & 1u << i))
+            continue;
+        world->limiters[i] = (struct limiter){.rate = rate, .left = (msec_t) rate.burst * 1000, .at = world->now};
+        world->limits[i]   = &world->limiters[rate.together ? first : i];
+    }
 }
 
-/* A bucket that fills by so many thousandths of a question each millisecond. */
+/* A bucket, or a count that begins anew with each second. */
+static void refill(struct limiter *limiter, msec_t now)
+{
+    const struct world_rate *rate = &limiter->rate;
+    if (rate->burst > 0)
+        limiter->left = msec_min(limiter->left + (now - limiter->at) * rate->per_second, (msec_t) rate->burst * 1000);
+    else if (now / 1000 != limiter->at / 1000)
+        limiter->left = (msec_t) rate->per_second * 1000;
+    limiter->at = now;
+}
+
 static bool is_above_rate(struct limiter *limiter, msec_t now)
 {
-    if (limiter->rate.per_second == 0)
+    if (!limiter || limiter->rate.per_second == 0)
         return false;
-    limiter->left =
-        msec_min(limiter->left + (now - limiter->at) * limiter->rate.per_second, (msec_t) limiter->rate.burst * 1000);
-    limiter->at = now;
+    refill(limiter, now);
     if (limiter->left < 1000)
         return true;
     limiter->left -= 1000;
@@ -70,7 +82,7 @@ static bool is_above_rate(struct limiter *limiter, msec_t now)
 struct manner world_manner_for(struct world *world, unsigned place, const struct message *question,
                                enum transport transport)
 {
-    struct limiter *limiter = &world->limiters[place];
+    struct limiter *limiter = world->limits[place];
     if (is_above_rate(limiter, world->now))
         return (struct manner){.way = limiter->rate.way};
     return told(world, place, question, transport);
