@@ -44,6 +44,10 @@ void study_send(struct study *study, const struct study_question *question, stru
     bool           sent;
     if (!errand && study->count >= STUDY_ERRANDS)
         return;
+    if (errand && errand->running && errand->inquiry.type != question->type) {
+        errand_cancel(study->errands, errand);
+        study->running--;
+    }
     if (errand && errand->running) {
         study->asked[errand - study->errand] = now;
         errand_again(study->errands, errand, STUDY_LIFE, now);

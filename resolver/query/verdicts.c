@@ -112,6 +112,23 @@ static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
     study->guess.len = 0;
 }
 
+/* The zone as a whole is fine, whatever becomes of the name: for a while no neighbour of a name that fails is suspected
+ * with it. */
+static void note_fine(struct prober *prober, struct view zone, msec_t now)
+{
+    if (zone.len > 0)
+        good_mark(prober->fine, zone, now);
+}
+
+/* The zone was seen fine, though a name in it fails: its neighbours are asked at home from now on. */
+static void narrow_suspicion(struct prober *prober, struct study *study, msec_t now)
+{
+    clear_suspicion(prober, study, now);
+    note_fine(prober, name_view(&study->zone), now);
+    study->narrow = true;
+    add_strike(prober, name_view(&study->name), SCOPE_NAME, study, now);
+}
+
 void place_suspicions(struct prober *prober, msec_t now)
 {
     if (domestic_down(prober))
@@ -120,6 +137,8 @@ void place_suspicions(struct prober *prober, msec_t now)
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->by_alias && study->result.apex && study->guess.len > 0)
             acquit_guess(prober, study, now);
+        if (study->acquitted && !study->narrow)
+            narrow_suspicion(prober, study, now);
         if (study->kind != STUDY_CONFIRM || study->by_alias || study->zone.len == 0 || study->guess.len == 0)
             continue;
         if (!study->placed && !study->narrow)
@@ -135,14 +154,6 @@ static void note_trouble(struct prober *prober, const struct study *study, msec_
     for (unsigned i = 0; i < study->witness_count && !study->result.late; i++)
         if (study->witnesses[i].failures > 0)
             watches_note_trouble(&prober->watches, study->witnesses[i].server, study->witnesses[i].failures, now);
-}
-
-/* The zone as a whole is fine, whatever becomes of the name: for a while no neighbour of a name that fails is suspected
- * with it. */
-static void note_fine(struct prober *prober, struct view zone, msec_t now)
-{
-    if (zone.len > 0)
-        good_mark(prober->fine, zone, now);
 }
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)

@@ -82,63 +82,6 @@ static unsigned place_of(const struct world *world, const struct server *server)
     return 0;
 }
 
-void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner)
-{
-    if (world->say_count == WORLD_SAYINGS)
-        fail_msg("too much was said");
-    world->sayings[world->say_count++] =
-        (struct saying){.servers = servers, .zone = world_name(zone), .manner = manner};
-}
-
-void world_cut(struct world *world, const char *zone) { world->cuts[world->cut_count++] = world_name(zone); }
-
-void world_alias(struct world *world, const char *name, const char *target)
-{
-    world->aliases[world->alias_count++] = (struct alias){world_name(name), world_name(target)};
-}
-
-void world_host(struct world *world, const char *zone, const char *host)
-{
-    world->hosts[world->host_count++] = (struct alias){world_name(zone), world_name(host)};
-}
-
-void world_lose(struct world *world, unsigned thousandths) { world->options.loss = thousandths; }
-
-static struct manner manner_for(const struct world *world, unsigned place, const struct message *question,
-                                enum transport transport)
-{
-    for (size_t i = world->say_count; i-- > 0;) {
-        const struct saying *saying = &world->sayings[i];
-        const struct manner *manner = &saying->manner;
-        if (saying->servers & 1u << place && name_is_at_or_below(question->question.name, name_view(&saying->zone)) &&
-            (!manner->type || manner->type == question->question.type) &&
-            (!manner->only_over || manner->over == transport))
-            return *manner;
-    }
-    return (struct manner){.way = ANSWERS};
-}
-
-static struct world_facts facts_for(const struct world *world, unsigned place, struct view name)
-{
-    struct world_facts facts = {
-        .soa = name_tail(name, 2), .group = world_group(place), .server = place % WORLD_GROUP_BITS};
-    size_t labels = 0;
-    for (size_t i = 0; i < world->alias_count; i++)
-        if (name_equal(name, name_view(&world->aliases[i].name)))
-            facts.target = name_view(&world->aliases[i].target);
-    for (size_t i = 0; i < world->cut_count; i++) {
-        struct view cut = name_view(&world->cuts[i]);
-        if (name_is_at_or_below(name, cut) && name_labels(cut) >= labels) {
-            facts.soa = cut;
-            labels    = name_labels(cut);
-        }
-    }
-    for (size_t i = 0; i < world->host_count; i++)
-        if (name_equal(facts.soa, name_view(&world->hosts[i].name)) && facts.host_count < WORLD_NAMESERVERS)
-            facts.hosts[facts.host_count++] = name_view(&world->hosts[i].target);
-    return facts;
-}
-
 static bool lost(struct world *world) { return world_random(world, 1000) < world->options.loss; }
 
 static msec_t usual_delay(unsigned place)
@@ -158,14 +101,6 @@ static size_t come_back(struct world *world, struct view query, uint8_t out[WORL
     return len;
 }
 
-void world_inject(struct world *world, unsigned servers, const char *zone, msec_t after)
-{
-    if (world->injector_count == WORLD_INJECTORS)
-        fail_msg("too many injectors");
-    world->injectors[world->injector_count++] =
-        (struct injector){.servers = servers, .zone = world_name(zone), .after = after};
-}
-
 static void inject(struct world *world, struct ticket *ticket, unsigned place, const struct message *question)
 {
     static const struct manner forged = {.way = FORGES, .address = 0x1f0d5801};
@@ -174,7 +109,7 @@ static void inject(struct world *world, struct ticket *ticket, unsigned place, c
         if (!(injector->servers & 1u << place) ||
             !name_is_at_or_below(question->question.name, name_view(&injector->zone)))
             continue;
-        struct world_facts facts = facts_for(world, place, question->question.name);
+        struct world_facts facts = world_facts_for(world, place, question->question.name);
         struct event      *event = event_add(world, EVENT_PACKET, world->now + injector->after);
         event->ticket            = ticket;
         event->number            = ticket->number;
@@ -199,7 +134,7 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
     struct message question;
     if (!message_parse(query, &question) || !question.has_question)
         fail_msg("byway sent what is no query");
-    struct manner manner = manner_for(world, place, &question, transport);
+    struct manner manner = world_manner_for(world, place, &question, transport);
     if (manner.way == CHAOS)
         manner = (struct manner){.way   = (enum way) world_random(world, CHAOS),
                                  .after = 1 + world_random(world, world_random(world, 4) ? 300 : 9000)};
@@ -217,7 +152,7 @@ static void serve(struct world *world, struct ticket *ticket, unsigned place, st
         event->len = come_back(world, query, event->bytes);
         return;
     }
-    struct world_facts facts = facts_for(world, place, question.question.name);
+    struct world_facts facts = world_facts_for(world, place, question.question.name);
     event->len               = world_reply(&question, &manner, transport, &facts, event->bytes);
 }
 

@@ -86,6 +86,13 @@ enum {
     NO_TTL = -1
 };
 
+struct world_rate {      /* what servers bear, be it questions of clients or of the prober */
+    uint32_t per_second; /* 0: as many as come */
+    uint32_t burst;      /* so many at once; 0: as many as in a second, counted anew with each whole one */
+    bool     together;   /* all of them are one */
+    enum way way;        /* what becomes of the others */
+};
+
 struct world_fence {
     const char *zone;
     enum via    via;
@@ -134,6 +141,8 @@ void world_reload_workers(struct world *world);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);
+/* From now on these servers bear no more than that. */
+void world_limit(struct world *world, unsigned servers, struct world_rate rate);
 /* There is a cut at `zone`: its SOA stands there. Without one it stands at the last two labels. */
 void world_cut(struct world *world, const char *zone);
 /* One nameserver of the zone, of several if called again. Without this it has one of its own. */

@@ -60,6 +60,12 @@ struct alias {
     struct name name, target;
 };
 
+struct limiter {
+    struct world_rate rate;
+    msec_t            left; /* thousandths of a question */
+    msec_t            at;   /* as of then */
+};
+
 struct injector {
     unsigned    servers;
     struct name zone;
@@ -108,6 +114,8 @@ struct world {
     struct alias         hosts[WORLD_CUTS]; /* of a zone */
     struct injector      injectors[WORLD_INJECTORS];
     size_t               injector_count;
+    struct limiter       limiters[WORLD_SERVERS];
+    struct limiter      *limits[WORLD_SERVERS]; /* one of these each; NULL: none */
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];
@@ -115,6 +123,12 @@ struct world {
 };
 
 struct learner_limits world_learner_limits(const struct world *world);
+
+/* How a server treats that question now. */
+struct manner world_manner_for(struct world *world, unsigned place, const struct message *question,
+                               enum transport transport);
+/* What is true of the name, whoever is asked. */
+struct world_facts world_facts_for(const struct world *world, unsigned place, struct view name);
 
 /* As the keeper does after a zone has changed. */
 void world_journal_note(struct world *world, struct zone *zone, bool removed);

@@ -86,6 +86,63 @@ static void rechecks_take_no_more_than_their_share(void **state)
     world_end(world);
 }
 
+/* To the last question, and at once: what one question has saved is not kept until a second one comes. */
+static void a_question_saved_is_a_question_that_may_be_asked(void **state)
+{
+    (void) state;
+    static const struct {
+        uint32_t share;
+        unsigned questions, rechecks; /* so many of the ones allow so many of the others */
+    } rows[] = {{WHOLE, 1, 1},         {WHOLE, 5, 5},         {WHOLE / 2, 2, 1}, {WHOLE / 2, 1, 0},
+                {WHOLE / 5 * 2, 5, 2}, {WHOLE / 5 * 2, 4, 1}, {WHOLE / 3, 3, 0}, {WHOLE / 3, 4, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i, .recheck_share = rows[i].share});
+        world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+        for (unsigned k = 0; k < 20; k++)
+            blocked_before(world, k, world_now(world), 0);
+        world_run(world, SECOND / 10);
+        assert_int_equal(rechecks(world), 1); /* the one of this second */
+        ask_at_home(world, rows[i].questions, 1);
+        world_run(world, SECOND / 2);
+        if (rechecks(world) != 1 + rows[i].rechecks)
+            fail_msg("row %zu: %u rechecks", i, (unsigned) rechecks(world) - 1);
+        world_end(world);
+    }
+}
+
+static msec_t first_probe(const struct world *world, unsigned servers)
+{
+    for (size_t i = 0; i < world_sendings(world); i++)
+        if (world_sending(world, i)->probe && (world_sending(world, i)->server & servers))
+            return world_sending(world, i)->at;
+    fail_msg("nothing was sent");
+    return 0;
+}
+
+/* The moment it is due, or the moment that the second is over: the prober does not come upon it by chance. */
+static void a_recheck_is_not_late(void **state)
+{
+    (void) state;
+    for (unsigned saved = 0; saved < 3; saved++)
+        for (msec_t until = 7; until < SECOND; until += 131) {
+            struct world *world = world_create(&(struct world_options){.seed = saved, .recheck_share = WHOLE});
+            world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+            blocked_before(world, 0, world_now(world) + 37, 0); /* between two looks */
+            world_run(world, SECOND / 4);
+            assert_int_equal(rechecks(world), 1);
+            msec_t first = first_probe(world, DOMESTIC);
+            ask_at_home(world, saved, 1);
+            world_run(world, SECOND / 4); /* it was seen that there is something saved */
+            msec_t due = world_now(world) + until, may = saved ? due : msec_max(due, first + SECOND);
+            blocked_before(world, 1, due, 0);
+            world_run(world, may - 1 - world_now(world));
+            assert_int_equal(rechecks(world), 1);
+            world_run(world, 1);
+            assert_int_equal(rechecks(world), 2);
+            world_end(world);
+        }
+}
+
 /* A busy hour without a zone that is due is no licence to recheck hundreds in the next second. */
 static void what_is_saved_is_bounded(void **state)
 {
@@ -317,6 +374,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_clients_one_zone_a_second),
         cmocka_unit_test(rechecks_take_no_more_than_their_share),
+        cmocka_unit_test(a_question_saved_is_a_question_that_may_be_asked),
+        cmocka_unit_test(a_recheck_is_not_late),
         cmocka_unit_test(what_is_saved_is_bounded),
         cmocka_unit_test(only_so_many_run_at_once),
         cmocka_unit_test(who_is_used_comes_first),

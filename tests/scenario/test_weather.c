@@ -204,6 +204,61 @@ static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
     }
 }
 
+/* The operator reads which name stood for the zone: a random label below it, its SOA, or an alias's own name. */
+static void the_evidence_shows_the_apex_that_was_asked(void **state)
+{
+    (void) state;
+    static const struct {
+        const char     *asked, *fails, *entry;
+        enum zone_scope scope;
+        enum zone_state state;
+        unsigned        abroad; /* of these types external fails, too */
+        uint16_t        type;   /* of the apex */
+        unsigned        labels;
+        bool            below;
+    } rows[] = {
+        {"mx.look.example", "look.example", "look.example", SCOPE_ZONE, ZONE_BLOCKED, 0, TYPE_CNAME, 2, true},
+        {"look.example", "look.example", "look.example", SCOPE_ZONE, ZONE_BLOCKED, 0, TYPE_CNAME, 2, true},
+        {"a.b.look.example", "look.example", "look.example", SCOPE_ZONE, ZONE_BLOCKED, TYPE_CNAME, TYPE_SOA, 2, false},
+        {"a.b.deep.example", "sub.deep.example", "deep.example", SCOPE_ZONE, ZONE_CLEAR, 0, 0, 0, false},
+        {"a.b.sub.deep.example", "sub.deep.example", "sub.deep.example", SCOPE_ZONE, ZONE_BLOCKED, 0, TYPE_CNAME, 3,
+         true},
+        {"mx.look.example", "look.example", "look.example", SCOPE_ZONE, ZONE_BROKEN, TYPE_ANY, TYPE_SOA, 2, false},
+        {"look.example", "look.example", "look.example", SCOPE_ZONE, ZONE_BROKEN, TYPE_ANY, TYPE_SOA, 2, false},
+        {"www.shop.example", "lb.cdn.test", "www.shop.example", SCOPE_NAME, ZONE_BLOCKED, 0, TYPE_CNAME, 3, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        unsigned      lines = 0;
+        world_warm_up(world);
+        world_cut(world, "sub.deep.example");
+        world_alias(world, "www.shop.example", "lb.cdn.test");
+        world_say(world, DOMESTIC, rows[i].fails, (struct manner){.way = SERVFAILS});
+        if (rows[i].scope == SCOPE_NAME) { /* domestic has the CNAME, and follows it to where it fails */
+            world_say(world, DOMESTIC, rows[i].asked, (struct manner){.way = SERVFAILS});
+            world_say(world, DOMESTIC, rows[i].asked, (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+        }
+        if (rows[i].abroad)
+            world_say(
+                world, EXTERNAL, rows[i].fails,
+                (struct manner){.way = SERVFAILS, .type = rows[i].abroad == TYPE_ANY ? 0 : (uint16_t) rows[i].abroad});
+        world_ask(world, rows[i].asked, rows[i].scope == SCOPE_NAME ? TYPE_A : TYPE_MX);
+        world_run(world, 25000);
+        const struct zone *zone = world_zone(world, rows[i].entry, rows[i].scope, 0);
+        assert_int_equal(zone ? zone->condition.state : ZONE_CLEAR, rows[i].state);
+        for (unsigned k = 0; zone && k < zone->dossier->evidence_count && k < DOSSIER_EVIDENCE; k++) {
+            const struct evidence_line *line = &zone->dossier->evidence[k];
+            if (line->about != ABOUT_APEX || line->external)
+                continue;
+            if (line->type != rows[i].type || line->labels != rows[i].labels || line->below != rows[i].below)
+                fail_msg("row %zu: type %u, %u labels, below %d", i, line->type, line->labels, line->below);
+            lines++;
+        }
+        assert_true(lines > 0 || rows[i].state == ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
 /* Below most zones a random name does not exist. The denial of a control question proves as much as an answer. */
 static void a_denied_control_question_is_a_good_one(void **state)
 {
@@ -395,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_weather_is_told_apart),
         cmocka_unit_test(a_narrow_entry_shows_that_the_rest_is_fine),
+        cmocka_unit_test(the_evidence_shows_the_apex_that_was_asked),
         cmocka_unit_test(a_denied_control_question_is_a_good_one),
         cmocka_unit_test(without_a_control_on_both_sides_nothing_is_broken),
         cmocka_unit_test(bad_weather_blocks_no_zone_whenever_it_begins),

@@ -65,6 +65,19 @@ static enum journal_verdict read_back(const uint8_t *bytes, size_t len, enum jou
     return verdict;
 }
 
+/* The same where the records are others. */
+static enum journal_verdict read_unknown(const uint8_t *bytes, size_t len, size_t *ret_count)
+{
+    struct journal_reader reader;
+    struct view           record;
+
+    *ret_count = 0;
+    if (journal_open(&reader, (struct view){bytes, len}, JOURNAL_KIND_JOURNAL))
+        while (journal_next(&reader, &record))
+            ++*ret_count;
+    return reader.verdict;
+}
+
 static size_t whole_records(const size_t ends[COUNT], size_t len)
 {
     size_t count = 0;
@@ -146,6 +159,41 @@ static void test_a_tail_of_zeros_is_torn(void **state)
     buffer_fini(&file);
 }
 
+static void test_nothing_may_follow_the_end_of_a_snapshot(void **state)
+{
+    size_t        ends[COUNT], count;
+    struct buffer file = file_make(JOURNAL_KIND_SNAPSHOT, ends);
+    uint8_t       bytes[512];
+
+    (void) state;
+    memcpy(bytes, file.data, file.len);
+    for (size_t more = 1; more < 2 * JOURNAL_FRAME_BYTES; more++) { /* zeros, or half of it again */
+        memset(bytes + file.len, 0, more);
+        assert_int_equal(read_back(bytes, file.len + more, JOURNAL_KIND_SNAPSHOT, &count), JOURNAL_DAMAGED);
+        memcpy(bytes + file.len, file.data + file.len - JOURNAL_FRAME_BYTES, JOURNAL_FRAME_BYTES);
+        assert_int_equal(read_back(bytes, file.len + more, JOURNAL_KIND_SNAPSHOT, &count), JOURNAL_DAMAGED);
+        assert_int_equal(count, COUNT);
+    }
+    buffer_fini(&file);
+}
+
+static void test_the_longest_record(void **state)
+{
+    struct buffer file  = {0};
+    uint8_t      *bytes = calloc(1, JOURNAL_RECORD_MAX);
+    size_t        count;
+
+    (void) state;
+    bytes[JOURNAL_RECORD_MAX - 1] = 1;
+    assert_true(journal_add_header(&file, JOURNAL_KIND_JOURNAL, GENERATION));
+    assert_true(journal_add_record(&file, (struct view){bytes, JOURNAL_RECORD_MAX}));
+    journal_seal(file.data + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_JOURNAL, GENERATION);
+    assert_int_equal(read_unknown(file.data, file.len, &count), JOURNAL_COMPLETE);
+    assert_int_equal(count, 1);
+    buffer_fini(&file);
+    free(bytes);
+}
+
 static void test_records_of_another_generation_are_not_ours(void **state)
 {
     size_t        ends[COUNT], count;
@@ -156,6 +204,62 @@ static void test_records_of_another_generation_are_not_ours(void **state)
     assert_int_equal(read_back(file.data, file.len, JOURNAL_KIND_JOURNAL, &count), JOURNAL_TORN);
     assert_int_equal(count, 2);
     buffer_fini(&file);
+}
+
+/* A damaged length hides where the next record begins: it is looked for at each byte, and wherever it is, a crash did
+ * not cut what lies before. */
+static void test_a_record_behind_damage_is_found_at_any_byte(void **state)
+{
+    (void) state;
+    for (size_t between = 1; between < 40; between++)
+        for (size_t len = 1; len < 4; len++) {
+            struct buffer file = {0};
+            uint8_t       bytes[256];
+            size_t        good, count;
+            assert_true(journal_add_header(&file, JOURNAL_KIND_JOURNAL, GENERATION));
+            assert_true(journal_add_record(&file, record_view(0)));
+            good = file.len;
+            assert_true(journal_add_record(&file, (struct view){(const uint8_t *) "end", len}));
+            journal_seal(file.data + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_JOURNAL,
+                         GENERATION);
+            memcpy(bytes, file.data, good);
+            memset(bytes + good, 0xee, between);
+            memcpy(bytes + good + between, file.data + good, file.len - good);
+            assert_int_equal(read_back(bytes, file.len + between, JOURNAL_KIND_JOURNAL, &count), JOURNAL_DAMAGED);
+            assert_int_equal(count, 1);
+            /* and without its last byte it is none */
+            assert_int_equal(read_back(bytes, file.len + between - 1, JOURNAL_KIND_JOURNAL, &count), JOURNAL_TORN);
+            assert_int_equal(count, 1);
+            buffer_fini(&file);
+        }
+}
+
+/* What looks like a record, and begins in the last bytes of a good one, was never written. */
+static void test_a_good_record_is_not_read_twice(void **state)
+{
+    (void) state;
+    for (size_t overlap = 1; overlap <= 3; overlap++) {
+        struct buffer inner = {0}, file = {0};
+        uint8_t       last[8], bytes[256];
+        size_t        good, count, begins;
+        assert_true(journal_add_header(&inner, JOURNAL_KIND_JOURNAL, GENERATION));
+        assert_true(journal_add_record(&inner, record_view(4)));
+        journal_seal(inner.data + JOURNAL_HEADER_BYTES, inner.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_JOURNAL,
+                     GENERATION);
+        memcpy(last, "one\0\0\0", 6); /* it ends as the other's length begins */
+        assert_true(journal_add_header(&file, JOURNAL_KIND_JOURNAL, GENERATION));
+        assert_true(journal_add_record(&file, (struct view){last, 3 + overlap}));
+        journal_seal(file.data + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES, JOURNAL_KIND_JOURNAL,
+                     GENERATION);
+        good   = file.len;
+        begins = JOURNAL_HEADER_BYTES + overlap;
+        memcpy(bytes, file.data, good);
+        memcpy(bytes + good, inner.data + begins, inner.len - begins);
+        assert_int_equal(read_unknown(bytes, good + inner.len - begins, &count), JOURNAL_TORN);
+        assert_int_equal(count, 1);
+        buffer_fini(&inner);
+        buffer_fini(&file);
+    }
 }
 
 static void test_what_is_not_ours(void **state)
@@ -213,7 +317,11 @@ int main(void)
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_every_bit_counts),
         cmocka_unit_test(test_a_tail_of_zeros_is_torn),
+        cmocka_unit_test(test_nothing_may_follow_the_end_of_a_snapshot),
+        cmocka_unit_test(test_the_longest_record),
         cmocka_unit_test(test_records_of_another_generation_are_not_ours),
+        cmocka_unit_test(test_a_record_behind_damage_is_found_at_any_byte),
+        cmocka_unit_test(test_a_good_record_is_not_read_twice),
         cmocka_unit_test(test_what_is_not_ours),
         cmocka_unit_test(test_no_memory_adds_nothing),
     };

@@ -1,0 +1,44 @@
+/*
+ * watch_inside.h: the parts of a watch to each other: watch.c (health probes, echoes, life), control.c (how it fares,
+ * control questions).
+ */
+#ifndef QUERY_WATCH_INSIDE_H
+#define QUERY_WATCH_INSIDE_H
+
+#include "query/watch.h"
+#include "upstream/trouble.h"
+
+struct watch { /* of one server: health probe, control question and echo */
+    struct watches     *watches;
+    struct server      *server;
+    uint8_t             group;
+    bool                external;
+    const struct name  *zone; /* that it may be asked about; NULL: nobody asks it */
+    enum probe          probe;
+    struct trouble      trouble;
+    uint64_t            well, beaten; /* of the server, when they were last looked at */
+    bool                last;         /* no other name is left in this row */
+    bool                edns_lost;    /* the health probe before was one with EDNS, and silent */
+    msec_t              plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
+    msec_t              plain_due;    /* when one is asked again if none was answered */
+    struct errand       health, plain, control, echo;
+    struct control_told told;           /* of the last control question that has ended */
+    msec_t              control_asked;  /* when the last control question was sent; 0: never */
+    msec_t              control_good;   /* sending time of the last good one */
+    msec_t              control_failed; /* sending time of the last failed one */
+    msec_t              echo_due;       /* when the next one is sent */
+    msec_t              echo_wait;      /* and ms from that one to the one behind it */
+    bool                heard;          /* the last one came back to us */
+};
+
+/* ---- watch.c ---- */
+
+struct watch *watch_of(const struct watches *watches, const struct server *server); /* NULL: there is none */
+
+/* ---- control.c ---- */
+
+uint64_t watch_answers(const struct server *server); /* usable ones, so far */
+/* Whatever it answers, it can answer; what others of its group answered in its place, it should have. */
+void watch_note_fare(struct watch *watch, msec_t now);
+
+#endif
