@@ -253,8 +253,12 @@ bool score_check(const struct sim *sim)
     if (sim->options.weather.on)
         return ok & check_weather(sim);
     ok &= target(s->learned > 0 && s->blocked_third > 0, "something is learned");
-    ok &= target(percent(s->healthy_external, s->healthy) <= 0.05, "healthy lookups sent external: 0.05 % at most");
-    ok &= target(s->false_hours <= 0.00002 * s->blocked_hours, "hours of zones never blocked: 0.002 % at most");
+    /* the border changes three times, be the run as short as it may */
+    bool brief = sim->options.days < 30;
+    ok &= target(percent(s->healthy_external, s->healthy) <= (brief ? 0.1 : 0.05),
+                 "healthy lookups sent external: 0.05 % at most, 0.1 in a short run");
+    ok &= target(s->false_hours <= (brief ? 1 : 0.00002 * s->blocked_hours),
+                 "hours of zones never blocked: 0.002 % at most, 1 in a short run");
     ok &= target(percent(s->blocked_third_waited, s->blocked_third) <= 1,
                  "straight to external from the third lookup on");
     ok &= target(quantile(s->recover, s->recover_count, 0.99) <= 1500, "zones in use recover within 1.5 intervals");

@@ -220,13 +220,13 @@ static void draw_outages(struct truth *truth)
         [OUTAGE_LINK]         = {3, MINUTE, 20 * MINUTE},
         [OUTAGE_REFUSED]      = {10, 10 * 1000, MINUTE},
         [OUTAGE_LIMITED]      = {10, 10 * 1000, MINUTE},
-        [OUTAGE_REFUSES_1]    = {6, MINUTE, 3 * HOUR},
-        [OUTAGE_FAILS_1]      = {6, MINUTE, 3 * HOUR},
+        [OUTAGE_REFUSES_1]    = {4, MINUTE, 2 * HOUR},
+        [OUTAGE_FAILS_1]      = {4, MINUTE, 2 * HOUR},
         [OUTAGE_FAILS]        = {20, 1000, MINUTE},
-        [OUTAGE_RATE_REFUSES] = {6, 10 * MINUTE, 6 * HOUR},
-        [OUTAGE_RATE_FAILS]   = {6, 10 * MINUTE, 6 * HOUR},
-        [OUTAGE_RATE_DROPS]   = {6, 10 * MINUTE, 6 * HOUR},
-        [OUTAGE_ROOT]         = {6, HOUR, 12 * HOUR},
+        [OUTAGE_RATE_REFUSES] = {4, 10 * MINUTE, 4 * HOUR},
+        [OUTAGE_RATE_FAILS]   = {4, 10 * MINUTE, 4 * HOUR},
+        [OUTAGE_RATE_DROPS]   = {4, 10 * MINUTE, 4 * HOUR},
+        [OUTAGE_ROOT]         = {4, HOUR, 6 * HOUR},
     };
     static const double severities[] = {0.5, 1, 2, 5, 10};
     for (unsigned sort = 0; sort < OUTAGES; sort++) {
