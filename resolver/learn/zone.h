@@ -32,8 +32,8 @@
  *      RECHECK_BAD falls back to blocked with the old interval.
  *   8. blocked, recovering: POSTPONED moves the recheck and changes nothing else.
  *      blocked: FINE (a client's query found domestic well) brings the recheck forward to now, or to recheck_first
- * after the last failure: that one answer may have come from a cache, and so may all that follow it. A recovering
- * zone's rechecks keep their distance.
+ *      after the last failure: that one answer may have come from a cache, and so may all that follow it. A recovering
+ *      zone's rechecks keep their distance.
  *   9. every other pair: nothing.
  * Intervals are jittered by -10 % … +10 %, so that zones learned together are not rechecked together.
  */

@@ -19,7 +19,7 @@
  *      there, or whose reply is doubtful; these stay open.
  *   4. The second group is asked too when the route's patience is over, or the first one's upstreams have all failed,
  *      or all have but one that is not known to answer others and has been silent for 250 ms; and fallback.on allows
- * it.
+ *      it.
  *   5. The first usable answer wins. Where domestic was asked first, a SERVFAIL that is bogus by the zone's own fault
  *      stands; one that a border could have caused is overridden only by an authenticated answer from a trusted
  *      upstream. A blocklist's error (blocklist.h) is no usable answer, unless the setting passes it on: the next

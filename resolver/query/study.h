@@ -8,30 +8,32 @@
  *   apex      whether the zone as a whole can be reached: the CNAME of a random label below it, which no cache holds,
  *             and where no wildcard's alias leads elsewhere. DO is set: a denial with proof may come from a cache all
  *             the same (RFC 8198), and decides nothing. Of an alias it is the CNAME itself, of a zone that fails on
- * both sides its SOA.
+ *             both sides its SOA.
  *
  * A TRIAL, of a zone whose questions fail
  *   1. IDENTIFY: if external did not show the zone's SOA with its answer, it is asked for it. (An alias: whether
  *      domestic answers for the CNAME itself tells its own zone from that of its target; the target is tried by
- * itself.)
+ *      itself.)
  *   2. Up to TRIAL_WITNESSES domestic upstreams are asked in rounds: all for the apex, all for the question, and so on;
- * a lone one for both at once. Rounds are TRIAL_SPREAD apart, and one that is silent takes TRIAL_SILENCE.
+ *      a lone one for both at once. Rounds are TRIAL_SPREAD apart, and one that is silent takes TRIAL_SILENCE.
  *   3. A usable answer to the question ends it: FINE. One to the apex acquits the zone: the question alone, and the
  *      same name with another type, tell scope `name` from `type`.
  *   4. Failures are weighed. Of an upstream each round counts once, and what the client's query saw is the first. The
  *      weight is the product of the shares that each upstream fails just now anyway (upstream/trouble.h), one factor
  *      for each failure; at TRIAL_WEIGHT the verdict is given. An upstream that fails more than TRIAL_TROUBLE of all
  *      that it should answer is no witness; nor is one whose control question (watch.h) was not answered since the
- *      rounds began, before its last failure, and, if that was silence, behind it too. Where few questions tell how an
- *      upstream fares, a control question goes with each round. Silence may be a slow recursion: for an answer to that
- *      the verdict waits until TRIAL_PATIENT.
+ *      rounds began, before its last failure and behind it: its own trouble may have begun between the two. Once the
+ *      weight is enough nothing is asked but that. Where few questions tell how an upstream fares, a control question
+ *      goes with each round. Silence may be a slow recursion: for an answer to that the verdict waits until
+ *      TRIAL_PATIENT.
  *   5. A zone is blocked if its apex failed too, and external answers the same apex. If external does not (some zones'
  *      servers deny nothing), the SOA stands for it from then on.
  *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: its rounds begin at once,
  *      and TRIAL_WEIGHT_BELIEVED will do.
  *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as a control question fails, or every
- * upstream is in trouble: then the suspicion ends with it. A zone that fails on both sides: its SOA at one upstream of
- * each, until the weight will do for both together.
+ *      upstream is in trouble: then the suspicion ends with it.
+ * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
+ * TRIAL_WEIGHT_BROKEN for both together.
  *
  * AN INSPECTION asks once. A recheck of a blocked zone: apex or question, in turn, at one domestic upstream or another;
  * of a recovering one: both. Answered for the apex the zone is open: a question that fails all the same is blocked by
