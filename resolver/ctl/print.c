@@ -322,6 +322,15 @@ void print_flushed(FILE *to, json_t *result, wall_t now)
     say(to, "cache entries dropped: %lld", (long long) number_of(result, "flushed"));
 }
 
+/* Down is worse than outdone, and what forwards to us worse than both. */
+static const char *state_of(json_t *upstream, json_t *transport)
+{
+    const char *state = text_of(transport, "state");
+    if (json_is_true(json_object_get(upstream, "loop")))
+        return "loop";
+    return json_is_true(json_object_get(upstream, "outdone")) && strcmp(state, "down") != 0 ? "outdone" : state;
+}
+
 /* One row for each transport: what is asked over UDP turns to TCP for large answers, and fares differently there. */
 static void add_upstream(struct table *table, json_t *upstream, json_t *transport, const char *word, wall_t now)
 {
@@ -332,7 +341,7 @@ static void add_upstream(struct table *table, json_t *upstream, json_t *transpor
     add(table, json_object_get(upstream, "group"));
     add(table, json_object_get(upstream, "address"));
     table_add(table, word);
-    table_add(table, json_is_true(json_object_get(upstream, "loop")) ? "loop" : text_of(transport, "state"));
+    table_add(table, state_of(upstream, transport));
     add_keys(table, transport, times);
     add_keys(table, json_object_get(transport, "outcomes"), counts);
     add_when(table, json_object_get(upstream, "last_answer"), now);

@@ -183,6 +183,29 @@ def test_one_failing_domestic_upstream_is_covered_by_the_other(forwarder, domest
     assert daemon.zones(state="blocked") == {}
 
 
+@pytest.mark.parametrize("how", [Refused(), Servfail(), Silent()])
+def test_one_of_two_that_fails_everything_is_asked_last(forwarder, domestic, second, external, fresh, how):
+    daemon = forwarder(domestics=[domestic, second])
+    domestic.set(".", how)
+    late = 0
+    for _ in range(30):
+        reply = daemon.ask(fresh("outdone"))
+        assert reply.addresses == [SECOND]
+        late += reply.elapsed > 0.1 + quick()
+    assert late <= 8, "the first few"
+    states = {line.split()[1]: line.split()[3] for line in daemon.ctl("upstreams").stdout.splitlines()
+              if line.split()[2] == "udp"}
+    assert states[str(domestic)] in ("outdone", "down"), states
+    assert states[str(second)] == "up", states
+    domestic.set(".", Resolve())
+    began = time.monotonic()
+    while daemon.control("upstreams")[0]["outdone"]:
+        assert time.monotonic() - began < 8
+        daemon.ask(fresh("outdone"))
+        time.sleep(0.2)
+    assert external.count() == 0 and daemon.zones() == {}
+
+
 def test_a_silent_second_upstream_has_its_patience(forwarder, domestic, second, external, fresh):
     """It answers other questions: it may be a slow recursion. One that does not is waited for a quarter of a second."""
     daemon = forwarder(domestics=[domestic, second])

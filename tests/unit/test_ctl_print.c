@@ -277,10 +277,14 @@ static void test_upstreams(void **state)
     text = printed(print_upstreams, "[{\"group\":\"domestic\",\"address\":\"192.0.2.1:53\",\"transport\":\"udp\","
                                     "\"state\":\"up\",\"loop\":true,\"tcp\":{\"state\":\"suspect\",\"sent\":3}},"
                                     "{\"group\":\"domestic\",\"address\":\"192.0.2.2:53\",\"transport\":\"udp\","
-                                    "\"state\":\"up\",\"loop\":false}]");
-    assert_non_null(strstr(text, "192.0.2.1:53  udp   loop  "));
-    assert_non_null(strstr(text, "192.0.2.1:53  tcp   loop  "));
-    assert_non_null(strstr(text, "192.0.2.2:53  udp   up  "));
+                                    "\"state\":\"up\",\"loop\":false},"
+                                    "{\"group\":\"domestic\",\"address\":\"192.0.2.3:53\",\"transport\":\"udp\","
+                                    "\"state\":\"suspect\",\"outdone\":true,\"tcp\":{\"state\":\"down\",\"sent\":3}}]");
+    assert_non_null(strstr(text, "192.0.2.3:53  udp   outdone  "));
+    assert_non_null(strstr(text, "192.0.2.3:53  tcp   down  "));
+    assert_non_null(strstr(text, "192.0.2.1:53  udp   loop     "));
+    assert_non_null(strstr(text, "192.0.2.1:53  tcp   loop     "));
+    assert_non_null(strstr(text, "192.0.2.2:53  udp   up       "));
     free(text);
 }
 
