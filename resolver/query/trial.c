@@ -408,7 +408,7 @@ static void end_in_doubt(struct study *study, bool trouble, msec_t now)
 
 void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
 {
-    struct fare fares[TRIAL_WITNESSES];
+    struct fare fares[TRIAL_WITNESSES] = {0};
     if (study->step != STUDY_ASK)
         return;
     for (unsigned i = 0; i < study->witness_count; i++) {

@@ -249,5 +249,10 @@ bool server_on_probe(struct server *server, enum probe probe, bool last, bool an
         return on_failed_probe(server, probe, now);
     if (probe == PROBE_ROOT && GET(server->names_failed) > 0)
         return on_weak_life(server, last, now);
-    return come_up(server);
+    bool was_down      = come_up(server);
+    bool steady        = server->probe_rest == 0 || now - server->probe_good >= SERVER_PROBE_STEADY;
+    server->probe_rest = steady ? SERVER_PROBE_REST : msec_min(2 * server->probe_rest, SERVER_PROBE_REST_MAX);
+    server->probe_good = now;
+    server->probe_next = now + server->probe_rest;
+    return was_down;
 }

@@ -36,6 +36,9 @@ enum {
     SERVER_PROBES_TO_DOWN = 3,      /* failed in a row; two lost datagrams are no outage */
     SERVER_PROBE_FIRST    = 1000,   /* ms between probes of a server that is down, doubling … */
     SERVER_PROBE_MAX      = 4000,   /* … to this: back within 5 s of its return */
+    SERVER_PROBE_REST     = 2000,   /* from a probe that was answered to the next, doubling … */
+    SERVER_PROBE_REST_MAX = 8000,   /* … to this for one that drops some and is not dead */
+    SERVER_PROBE_STEADY   = 30000,  /* ms without a probe, behind which the rest is the first again */
     SERVER_PROBE_COPIED   = 12000,  /* the same while copies of clients' questions find that out */
     SERVER_SILENCES       = 2,      /* questions without an answer since: one may be a zone's, or a slow recursion */
     SERVER_OUTDONE        = 3,      /* questions in a row; one or two may be odd names */
@@ -79,6 +82,7 @@ struct server {
     bool     loops;    /* it was seen to forward to this daemon, since the last reload */
     bool     declared; /* down, and not yet up again */
     unsigned probes_failed;
+    msec_t   probe_rest, probe_good;                   /* after the last one that was answered, and when that was */
     msec_t   probe_next, probe_interval, probe_failed; /* when the next may go, the last failed */
 };
 

@@ -248,7 +248,8 @@ static void probes_of_a_dead_server_become_rarer(void **state)
     server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, now);
     server_on_probe(server, PROBE_NAME, false, true, now);
     server_suspect(server);
-    assert_true(server_wants_probe(server, now));
+    assert_false(server_wants_probe(server, now + SERVER_PROBE_REST - 1));
+    assert_true(server_wants_probe(server, now + SERVER_PROBE_REST));
     server_destroy(server);
 }
 
