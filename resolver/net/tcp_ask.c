@@ -25,7 +25,7 @@ enum {
 };
 
 struct tcp_ticket {
-    struct list      link;         /* in its upstream's queue */
+    struct list      link;         /* in its upstream's queue, or among the broken */
     struct list      replied_link; /* in its link's list of those that it has answered */
     struct upstream *upstream;     /* NULL: it is broken or answered, and only to be released */
     struct tcp_sent *places[PLACES];
@@ -57,6 +57,7 @@ struct tcp_ask {
     unsigned              handles;    /* not yet closed */
     unsigned              tickets;    /* not released */
     struct list           upstreams;
+    struct list           broken; /* tickets whose end is told in the next turn of `stalls` */
     uint8_t               input[READ];
 };
 
@@ -159,7 +160,8 @@ static void leave_queue(struct tcp_ticket *ticket)
     if (list_empty(&ticket->link))
         return;
     list_remove(&ticket->link);
-    ticket->upstream->queue_count--;
+    if (ticket->upstream)
+        ticket->upstream->queue_count--;
 }
 
 static void tell_broken(struct tcp_ticket *ticket)
@@ -169,6 +171,7 @@ static void tell_broken(struct tcp_ticket *ticket)
     ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
 }
 
+/* It may be called while the owner of another ticket releases that one, and tells nobody of anything. */
 static void serve_queue(struct upstream *upstream)
 {
     while (!list_empty(&upstream->queue)) {
@@ -178,8 +181,11 @@ static void serve_queue(struct upstream *upstream)
         if (error == -EBUSY && upstream->pool.link_count > 0)
             return;
         leave_queue(ticket);
-        if (error < 0 || put(link, ticket) < 0)
-            tell_broken(ticket);
+        if (error < 0 || put(link, ticket) < 0) {
+            ticket->upstream = NULL;
+            list_append(&upstream->ask->broken, &ticket->link);
+            look_at_stalls(upstream->ask, uv_now(upstream->ask->loop));
+        }
     }
 }
 
@@ -226,6 +232,7 @@ static void on_sweep(uv_timer_t *timer)
             else
                 close_if_done(link);
         }
+        serve_queue(upstream);
         if (upstream->pool.link_count == 0 && upstream->queue_count == 0 && !tcp_pool_is_remembered(&upstream->pool)) {
             list_remove(&upstream->link);
             free(upstream);
@@ -293,6 +300,11 @@ static void on_stalls(uv_timer_t *timer)
     if (ask->begin)
         ask->begin(ask->context);
     ask->stalls_due = 0;
+    while (!list_empty(&ask->broken)) {
+        struct tcp_ticket *ticket = CONTAINER_OF(ask->broken.next, struct tcp_ticket, link);
+        list_remove(&ticket->link);
+        ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
+    }
     LIST_EACH (item, next, &ask->upstreams) {
         struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
         LIST_EACH (item2, next2, &upstream->pool.links) {
@@ -431,8 +443,7 @@ void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
 {
     struct tcp_link *links[PLACES + 1] = {ticket->replied_on};
     ask->tickets--;
-    if (ticket->upstream)
-        leave_queue(ticket);
+    leave_queue(ticket);
     for (unsigned i = 0; i < PLACES; i++) {
         if (!ticket->places[i])
             continue;
@@ -464,6 +475,7 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
                                            .opened     = on_opened,
                                            .freed      = drop_handle};
     list_init(&ask->upstreams);
+    list_init(&ask->broken);
     uv_timer_init(loop, &ask->sweep);
     uv_timer_init(loop, &ask->stalls);
     ask->sweep.data = ask->stalls.data = ask;

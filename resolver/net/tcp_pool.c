@@ -136,7 +136,7 @@ int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_
     *ret = want == TCP_WANT_FRESH && has_room(pool) ? NULL : find(pool, id, want, since);
     if (*ret)
         return 0;
-    if (want == TCP_WANT_SECOND || (want == TCP_WANT_ANY && has_slow(pool, id)))
+    if (want == TCP_WANT_SECOND || (want == TCP_WANT_ANY && few_of(pool) == 0 && has_slow(pool, id)))
         return open_extra(pool, ret);
     return open_link(pool, ret);
 }

@@ -766,6 +766,38 @@ static void test_idle_connections_close(void **state)
     finish();
 }
 
+/* Connections carry few questions here, and one question is not answered at all: the others have places enough. */
+static void test_silence_holds_up_nothing_where_connections_are_short(void **state)
+{
+    (void) state;
+    start("127.0.0.1");
+    struct owner first[4] = {0}, dead = {0}, burst[8] = {0};
+    int          fd = -1;
+    for (uint16_t id = 0; id < 4; id++) { /* two answers, and it closes */
+        assert_int_equal(ask_now(&first[id], id), 0);
+        fd = fd < 0 ? accepted() : fd;
+        take(fd);
+        if (id == 2) {
+            close(fd);
+            fd = accepted();
+            take(fd);
+        }
+        reply(fd, id);
+        RUN_UNTIL(&loop, first[id].replies == 1);
+        release(&first[id]);
+    }
+    assert_int_equal(ask_now(&dead, 20), 0);
+    run_for(&loop, TCP_ASK_QUIET + 100);
+    for (uint16_t i = 0; i < 8; i++)
+        assert_int_equal(ask_now(&burst[i], 30 + i), 0);
+    run_for(&loop, 50);
+    assert_in_range(stats()->sent, 4 + 1 + 8, 4 + 3 + 8); /* none waits */
+    for (uint16_t i = 0; i < 8; i++)
+        release(&burst[i]);
+    release(&dead);
+    finish();
+}
+
 /* Who does not know, or is gone, is not asked for as long as somebody waits. */
 static void test_silence_is_asked_so_often(void **state)
 {
@@ -813,6 +845,7 @@ int main(void)
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_a_slow_answer_burns_no_connection),
         cmocka_unit_test(test_silence_is_asked_so_often),
+        cmocka_unit_test(test_silence_holds_up_nothing_where_connections_are_short),
         cmocka_unit_test(test_a_server_that_falls_silent),
         cmocka_unit_test(test_a_silent_connection_closes),
         cmocka_unit_test(test_so_many_connections),
