@@ -88,6 +88,10 @@ static enum exchange_step again(struct exchange *exchange, enum transport transp
 {
     exchange->transport        = transport;
     exchange->sends[transport] = 0;
+    if (transport == TRANSPORT_UDP) { /* what was asked over TCP beside it is given up */
+        exchange->sends[TRANSPORT_TCP] = 0;
+        exchange->tcp_over             = false;
+    }
     if (!exchange_listens(exchange, TRANSPORT_UDP))
         draw(exchange, rng);
     return EXCHANGE_AGAIN;
@@ -241,6 +245,7 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport 
 {
     assert(exchange->state == EXCHANGE_OPEN);
     bool parsed = message_parse(packet, ret_message);
+    *ret_kind   = (struct kind){.outcome = OUTCOME_MALFORMED, .ede = EDE_NONE};
     if (packet.len < MESSAGE_HEADER) {
         count_ignored(exchange);
         return EXCHANGE_IGNORE;
@@ -281,6 +286,13 @@ void exchange_try_tcp(struct exchange *exchange) { exchange->transport = TRANSPO
 
 bool exchange_on_unreachable(struct exchange *exchange, enum transport transport, bool sent, msec_t now)
 {
+    bool resend = !sent && exchange->listens && exchange->sends[TRANSPORT_UDP] > 0;
+    if (transport == TRANSPORT_UDP && resend) { /* the answer to the datagram before may be on its way */
+        exchange->hinted = true;
+        exchange_on_sent(exchange, now);
+        server_on_hint(exchange->server, now);
+        return false;
+    }
     if (transport == TRANSPORT_UDP && sent) {
         exchange->hinted = true;
         server_on_hint(exchange->server, now);

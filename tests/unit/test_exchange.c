@@ -649,12 +649,61 @@ static void what_the_system_refuses_ends_it(void **state)
     struct world *world = *state;
     for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++) {
         begin(world, transport);
+        world->exchange.sends[transport] = 0;
         atomic_store(&world->server->health, HEALTH_UP);
         assert_true(exchange_on_unreachable(&world->exchange, transport, false, 1001));
         assert_int_equal(world->exchange.state, EXCHANGE_DONE);
         assert_int_equal(world->exchange.outcome, OUTCOME_UNREACHABLE);
         assert_int_equal(server_health(world->server), HEALTH_SUSPECT);
     }
+}
+
+/* The answer to the datagram before is still due. */
+static void a_resend_that_the_system_refuses_ends_nothing(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    assert_false(exchange_on_unreachable(&world->exchange, UDP, false, 1300));
+    assert_int_equal(world->exchange.state, EXCHANGE_OPEN);
+    assert_int_equal(world->exchange.sends[UDP], 2);
+    make_reply(world, 0);
+    add_address(world);
+    assert_int_equal(take(world, UDP, 1340), EXCHANGE_REPLY);
+    assert_int_equal(world->exchange.outcome, OUTCOME_ANSWER);
+}
+
+/* Silence led to TCP beside UDP; then UDP is asked without EDNS, and TCP must do for what is cut there. */
+static void tcp_is_asked_anew_behind_a_barer_question(void **state)
+{
+    struct world *world = *state;
+    begin(world, UDP);
+    exchange_on_sent(&world->exchange, 1300);
+    assert_true(exchange_on_resend(&world->exchange, 1700));
+    exchange_on_sent(&world->exchange, 1700);
+    exchange_try_tcp(&world->exchange);
+    exchange_on_sent(&world->exchange, 1700);
+    make_reply(world, RCODE_FORMERR);
+    assert_int_equal(take(world, UDP, 1740), EXCHANGE_AGAIN);
+    assert_int_equal(world->exchange.transport, UDP);
+    exchange_on_sent(&world->exchange, 1740);
+    make_reply(world, FLAG_TC);
+    assert_int_equal(take(world, UDP, 1780), EXCHANGE_AGAIN);
+    assert_int_equal(world->exchange.transport, TCP);
+}
+
+/* What was judged before says nothing of it. */
+static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
+{
+    struct world  *world = *state;
+    struct message reply;
+    struct kind    kind;
+    memset(&kind, 0xff, sizeof(kind));
+    begin(world, TCP);
+    make_reply(world, 0);
+    struct view cut = {world->packet.data, world->packet.len - 1};
+    assert_int_equal(exchange_on_packet(&world->exchange, TCP, cut, &world->rng, 1040, &reply, &kind), EXCHANGE_REPLY);
+    assert_int_equal(kind.outcome, OUTCOME_MALFORMED);
+    assert_int_equal(kind_bogus(&kind), BOGUS_NOT);
 }
 
 /* ---- letter case ---- */
@@ -759,6 +808,9 @@ int main(void)
         EXCHANGE_TEST(what_is_given_up_has_timed_out),
         EXCHANGE_TEST(icmp_is_a_hint),
         EXCHANGE_TEST(what_the_system_refuses_ends_it),
+        EXCHANGE_TEST(a_resend_that_the_system_refuses_ends_nothing),
+        EXCHANGE_TEST(tcp_is_asked_anew_behind_a_barer_question),
+        EXCHANGE_TEST(a_reply_that_cannot_be_read_has_a_kind_too),
         EXCHANGE_TEST(letters_are_mixed_where_it_is_asked_for),
         EXCHANGE_TEST(letter_case_is_given_up_and_tried_again),
         EXCHANGE_TEST(a_name_without_letters_teaches_nothing),
