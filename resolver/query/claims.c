@@ -79,9 +79,10 @@ void claims_release(struct claims *claims, struct claim *claim)
     claim->value = 0;
 }
 
-void claims_spend(struct claims *claims, const struct claim *claim)
+void claims_spend(struct claims *claims, struct claim *claim)
 {
     uint64_t there;
+    claim->spent = true;
     while (holds(claims, claim, &there) &&
            !atomic_compare_exchange_weak_explicit(slot_of(claims, claim), &there, there | SPENT, memory_order_release,
                                                   memory_order_relaxed))

@@ -30,6 +30,7 @@ struct claim { /* one query's; zeroed: none */
     uint64_t hash;
     uint64_t value; /* of the slot, without flags; 0: it is not held */
     bool     over;  /* it was taken from one that is spent */
+    bool     spent; /* others were told that it is */
 };
 
 struct claims *claims_create(struct hash_key key); /* NULL: no memory */
@@ -42,7 +43,7 @@ void claims_name(const struct claims *claims, const struct inquiry *inquiry, uin
 bool claims_take(struct claims *claims, struct claim *claim, bool anew, msec_t now);
 /* Of a claim that is held; without one, or when it was taken over, nothing happens. */
 void claims_release(struct claims *claims, struct claim *claim);
-void claims_spend(struct claims *claims, const struct claim *claim);
+void claims_spend(struct claims *claims, struct claim *claim);
 bool claims_awaited(const struct claims *claims, const struct claim *claim);
 
 #endif

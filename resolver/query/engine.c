@@ -100,7 +100,7 @@ static void settle(struct engine *engine, struct query *query, msec_t now)
         query_drop(engine, query);
         return;
     }
-    timers_set(&engine->timers, &query->timer, query_deadline(query, now));
+    timers_set(&engine->timers, &query->timer, query_deadline(query, &engine->desk, now));
     if (list_empty(&query->askers)) {
         list_remove(&query->link);
         list_append(&engine->background, &query->link);

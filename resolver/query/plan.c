@@ -116,12 +116,14 @@ static bool may_send(struct query *query, const struct side *side, unsigned keep
     return query->sends + keep - other->sends < query->most;
 }
 
-static bool has_room(const struct query *query)
+/* For one more exchange; the last one is the other side's, if it may still need one. Over TCP no datagram tells. */
+static bool has_room(const struct query *query, const struct side *side)
 {
+    const struct side *other = other_of(query, side);
+    unsigned           room  = 0;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        if (query->exchanges[i].state == EXCHANGE_UNUSED)
-            return true;
-    return false;
+        room += query->exchanges[i].state == EXCHANGE_UNUSED;
+    return room > 1 || (room == 1 && (other->begun || !is_possible(query, other)));
 }
 
 /* ---- one side ---- */
@@ -134,7 +136,7 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
     int                next  = group_pick(group_of(query, side), side->tried, now);
     unsigned           share = query->most / 2;
     bool               wait  = tally.hopeful > 0 && !side->hurry;
-    if (next >= 0 && has_room(query) && may_send(query, side, share > 1 ? share - 1 : 1, now))
+    if (next >= 0 && has_room(query, side) && may_send(query, side, share > 1 ? share - 1 : 1, now))
         return (struct plan){
             .step = PLAN_ASK, .due = wait ? side->last_asked + side->wait : now, .server = (unsigned) next};
     /* to where the network says that nobody is only what nobody else needs */

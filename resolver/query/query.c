@@ -281,12 +281,18 @@ static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
     }
 }
 
+/* Somebody in another worker may wait to be told. */
+static bool must_tell_spent(const struct query *query, const struct desk *desk)
+{
+    return desk->shared.claims && !query->claim.spent;
+}
+
 /* It has no datagram left: when it has been silent for a while, somebody may ask the same anew. */
 static void run_spent(struct query *query, struct desk *desk, msec_t now)
 {
     if (now < query->look_at)
         return;
-    if (desk->shared.claims && asking_is_still(query, now))
+    if (must_tell_spent(query, desk) && asking_is_still(query, now))
         claims_spend(desk->shared.claims, &query->claim);
     take_from_cache(query, desk, now);
     query->look_at = now + CLAIM_LOOK_MAX;
@@ -366,7 +372,7 @@ static void release_claim(struct query *query, struct desk *desk)
 
 static void run(struct query *query, struct desk *desk, msec_t now)
 {
-    if (query->state == QUERY_WAITING && now >= query_deadline(query, now))
+    if (query->state == QUERY_WAITING && now >= query_deadline(query, desk, now))
         look(query, desk, false, now);
     run_asking(query, desk, now);
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
@@ -458,14 +464,14 @@ static msec_t next_asker(const struct query *query)
     return query->no_stale ? asker->deadline : msec_min(asker->stale_at, asker->deadline);
 }
 
-msec_t query_deadline(struct query *query, msec_t now)
+msec_t query_deadline(struct query *query, const struct desk *desk, msec_t now)
 {
     msec_t due = next_asker(query);
     switch (query->state) {
     case QUERY_WAITING:
         return msec_min(due, query->look_at);
     case QUERY_ASKING:
-        if (plan_is_spent(query) && !list_empty(&query->askers))
+        if (plan_is_spent(query) && (!list_empty(&query->askers) || must_tell_spent(query, desk)))
             due = msec_min(due, query->look_at);
         due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
         return msec_min(due, asking_deadline(query, now));

@@ -145,6 +145,6 @@ void query_on_time(struct query *query, struct desk *desk, msec_t now);
 void query_cancel(struct query *query, struct desk *desk, msec_t now);
 
 /* When query_on_time() is wanted. */
-msec_t query_deadline(struct query *query, msec_t now);
+msec_t query_deadline(struct query *query, const struct desk *desk, msec_t now);
 
 #endif

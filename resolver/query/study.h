@@ -56,7 +56,7 @@ enum {
     TRIAL_SPREAD    = 1000, /* ms; a limit by the second must not be counted twice in one */
     TRIAL_SILENCE   = 1500, /* ms; longer than most cold recursions: what answers later acquits */
     TRIAL_PATIENT   = 4000, /* ms; so long it is waited for such an answer before the verdict is given */
-    TRIAL_LATER     = 5000, /* ms; until it is asked whether a zone is broken: till then its failure is in the cache */
+    TRIAL_LATER     = 6000, /* ms; until it is asked whether a zone is broken: till then its failure is in the cache */
     TRIAL_RESEND    = 700,  /* ms; of a lone upstream's silence: a lost datagram is likelier than a block */
     TRIAL_ROUNDS    = 8,
     TRIAL_LIFE      = 20000, /* ms */

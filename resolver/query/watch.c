@@ -48,7 +48,8 @@ static void on_health_done(void *owner, struct errand *errand, msec_t now)
     struct watches *watches = watch->watches;
     bool            alive   = is_answered(errand);
     bool            known   = server_health(watch->server) == HEALTH_DOWN;
-    watch->edns_lost        = errand->exchange.form != FORM_PLAIN && !alive;
+    watch->has_root |= alive && watch->probe == PROBE_ROOT;
+    watch->edns_lost = errand->exchange.form != FORM_PLAIN && !alive;
     note_life(watch, now); /* first: this probe may have been sent before its return, and failed */
     if (server_on_probe(watch->server, watch->probe, watch->last, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
@@ -92,7 +93,7 @@ static void choose_probe(struct watch *watch, struct inquiry *ret)
     const struct answered *answered = &watch->watches->answered[watch->group];
     unsigned               failed   = atomic_load_explicit(&watch->server->names_failed, memory_order_relaxed);
     bool                   declared = server_health(watch->server) == HEALTH_DOWN;
-    watch->last                     = failed >= answered->count;
+    watch->last                     = failed >= answered->count && (watch->has_root || answered->count == 0);
     watch->probe =
         watch->probe == PROBE_NAME || (watch->last && !declared) || answered->count == 0 ? PROBE_ROOT : PROBE_NAME;
     *ret = (struct inquiry){.name = *watch->zone, .type = TYPE_NS, .class = CLASS_IN};

@@ -15,6 +15,7 @@ struct watch { /* of one server: health probe, control question and echo */
     bool                external;
     const struct name  *zone; /* that it may be asked about; NULL: nobody asks it */
     enum probe          probe;
+    bool                has_root; /* it has answered a probe by the root */
     struct trouble      trouble;
     uint64_t            well, beaten; /* of the server, when they were last looked at */
     bool                last;         /* no other name is left in this row */

@@ -313,6 +313,19 @@ static void while_both_are_well_one_is_asked(void **state)
     world_end(world);
 }
 
+/* Over TCP no datagram tells how much was asked: the other side has its place all the same. */
+static void many_that_fail_over_tcp_leave_external_its_place(void **state)
+{
+    (void) state;
+    struct world *world =
+        world_create(&(struct world_options){.seed = 1, .domestic = 7, .external = 1, .tcp_only = DOMESTIC});
+    world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
+    const struct ask *ask = world_resolve(world, "mx.some.example", TYPE_MX);
+    assert_int_equal(ask->rcode, RCODE_NOERROR);
+    assert_int_equal(ask->group, SETUP_EXTERNAL);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +341,7 @@ int main(void)
         cmocka_unit_test(an_upstream_may_lose_letter_case),
         cmocka_unit_test(one_name_that_refuses_edns_stands_for_itself),
         cmocka_unit_test(while_both_are_well_one_is_asked),
+        cmocka_unit_test(many_that_fail_over_tcp_leave_external_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
