@@ -16,8 +16,8 @@ AS_NOBODY = ["setpriv", "--reuid=nobody", f"--regid={NOBODY.pw_gid}", "--clear-g
 
 
 def owners(directory):
-    """{name: (user, mode)} of the directory and all in it."""
-    paths = [directory, *sorted(directory.iterdir())]
+    """{name: (user, mode)} of the directory and all in it, but for a snapshot that is being written."""
+    paths = [directory, *(path for path in sorted(directory.iterdir()) if path.suffix != ".tmp")]
     return {path.name: (pwd.getpwuid(path.lstat().st_uid).pw_name, stat.S_IMODE(path.lstat().st_mode)) for path in paths}
 
 
