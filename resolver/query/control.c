@@ -70,12 +70,13 @@ static void look_for_trouble(struct watches *watches, msec_t now)
 {
     msec_t since = MSEC_NEVER;
     for (unsigned i = 0; i < watches->count; i++) {
-        const struct watch *watch = &watches->list[i];
+        const struct watch   *watch = &watches->list[i];
+        const struct control *last  = control_last(watch->told);
         if (watch->group != SETUP_DOMESTIC || watch->control_asked == 0)
             continue;
-        if (watch->control_good >= watch->control_failed)
+        if (last->sent == 0 || outcome_usable(last->outcome))
             return;
-        since = msec_min(since, watch->control_failed);
+        since = msec_min(since, last->sent);
     }
     watches->troubled(watches->owner, since, now);
 }
@@ -84,18 +85,16 @@ static void on_control_done(void *owner, struct errand *errand, msec_t now)
 {
     struct watch   *watch   = owner;
     struct watches *watches = watch->watches;
-    watch->told             = (struct control_told){errand->exchange.started, errand->exchange.outcome};
-    if (!outcome_usable(errand->exchange.outcome)) {
-        watch->control_failed = errand->exchange.started;
-        watches->stats->control_failures++;
-        trouble_note(&watch->trouble, 0, 1, now);
-        if (watch->group == SETUP_DOMESTIC)
-            look_for_trouble(watches, now);
-    } else if (vouches(watch, name_view(&errand->inquiry.name))) {
-        watch->control_good = errand->exchange.started;
-    } else {
-        watch->control_asked = 0; /* another one goes out at once */
-    }
+    struct control  told    = {.sent = errand->exchange.started, .outcome = errand->exchange.outcome};
+    bool            failed  = !outcome_usable(told.outcome);
+    told.good               = !failed && vouches(watch, name_view(&errand->inquiry.name));
+    watch->told[watch->told_next++ % CONTROLS_TOLD] = told;
+    if (!failed)
+        return;
+    watches->stats->control_failures++;
+    trouble_note(&watch->trouble, 0, 1, now);
+    if (watch->group == SETUP_DOMESTIC)
+        look_for_trouble(watches, now);
 }
 
 static bool is_studied_below(const struct watches *watches, struct view zone)
@@ -136,30 +135,44 @@ static bool control_name(struct watches *watches, const struct watch *watch, str
            is_open(watches->errands->desk->setup->policy, name_view(ret));
 }
 
-static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
+static struct errand *free_control(struct watch *watch)
 {
-    struct errand control = {
-        .life    = CONTROL_LIFE,
-        .read    = on_control_read,
-        .done    = on_control_done,
-        .owner   = watch,
-        .inquiry = {.type = TYPE_CNAME, .class = CLASS_IN, .dnssec_ok = !watch->external},
-    };
-    if (!control_name(watches, watch, &control.inquiry.name))
-        return;
-    watches->stats->controls++;
-    watch->control       = control;
-    watch->control_asked = now;
-    errand_start(watches->errands, &watch->control, watch->server, now);
+    for (unsigned i = 0; i < WATCH_CONTROLS; i++)
+        if (!watch->controls[i].running)
+            return &watch->controls[i];
+    return NULL;
 }
 
-bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret)
+static bool is_ready(struct watch *watch, msec_t now)
+{
+    return free_control(watch) && (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY);
+}
+
+static void ask_control(struct watches *watches, struct watch *watch, msec_t now)
+{
+    struct errand *control = free_control(watch);
+    struct errand  fresh   = {
+           .life    = CONTROL_LIFE,
+           .read    = on_control_read,
+           .done    = on_control_done,
+           .owner   = watch,
+           .inquiry = {.type = TYPE_CNAME, .class = CLASS_IN, .dnssec_ok = !watch->external},
+    };
+    if (!control_name(watches, watch, &fresh.inquiry.name))
+        return;
+    watches->stats->controls++;
+    *control             = fresh;
+    watch->control_asked = now;
+    errand_start(watches->errands, control, watch->server, now);
+}
+
+bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control *ret)
 {
     const struct watch *watch = watch_of(watches, server);
-    if (!watch || watch->told.sent == 0 || watch->told.sent < since)
+    if (!watch)
         return false;
-    *ret = watch->told;
-    return true;
+    *ret = *control_last(watch->told);
+    return ret->sent > 0 && ret->sent >= since;
 }
 
 /* ---- trials ---- */
@@ -171,39 +184,44 @@ struct look {
 
 static void fare_of(void *context, const struct server *server, struct fare *ret)
 {
-    const struct look *look  = context;
-    struct watch      *watch = watch_of(look->watches, server);
-    *ret                     = (struct fare){.share = 1};
+    static const struct control none[CONTROLS_TOLD] = {0};
+    const struct look          *look                = context;
+    struct watch               *watch               = watch_of(look->watches, server);
+    *ret                                            = (struct fare){.share = 1, .told = none};
     if (!watch)
         return;
     watch_note_fare(watch, look->now);
     ret->share = trouble_share(&watch->trouble, look->now);
-    ret->seen  = trouble_seen(&watch->trouble);
-    ret->good  = watch->control_good;
-    ret->bad   = watch->control_failed;
+    ret->ready = is_ready(watch, look->now);
+    ret->told  = watch->told;
+}
+
+static bool is_trial(const struct study *study)
+{
+    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_DONE;
 }
 
 static void ask_wanted(struct watches *watches, const struct study *study, msec_t now)
 {
     for (unsigned i = 0; i < study->witness_count; i++) {
         struct watch *watch = watch_of(watches, study->witnesses[i].server);
-        if (study->witnesses[i].wants_control && watch && !watch->control.running &&
-            (watch->control_asked == 0 || now - watch->control_asked >= CONTROL_EVERY))
+        if (study->witnesses[i].wants_control && is_ready(watch, now))
             ask_control(watches, watch, now);
     }
 }
 
+/* First all ask what they ask, then one control question stands behind it for all. */
 void watches_tend(struct watches *watches, msec_t now)
 {
     struct look look = {watches, now};
     LIST_EACH (item, next, watches->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
-        if (study->kind != STUDY_CONFIRM && study->kind != STUDY_BROKEN)
-            continue;
-        trial_look(study, fare_of, &look, now);
-        if (study->step == STUDY_ASK)
-            ask_wanted(watches, study, now);
+        if (is_trial(study))
+            trial_look(study, fare_of, &look, now);
     }
+    LIST_EACH (item, next, watches->studies)
+        if (is_trial(CONTAINER_OF(item, struct study, link)))
+            ask_wanted(watches, CONTAINER_OF(item, struct study, link), now);
 }
 
 void watches_note_trouble(struct watches *watches, const struct server *server, unsigned failed, msec_t now)

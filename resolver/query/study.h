@@ -21,11 +21,11 @@
  *   4. Failures are weighed. Of an upstream each round counts once, and what the client's query saw is the first. The
  *      weight is the product of the shares that each upstream fails just now anyway (upstream/trouble.h), one factor
  *      for each failure; at TRIAL_WEIGHT the verdict is given. An upstream that fails more than TRIAL_TROUBLE of all
- *      that it should answer is no witness; nor is one whose control question (watch.h) was not answered since the
- *      rounds began, before its last failure and behind it: its own trouble may have begun between the two. Once the
- *      weight is enough nothing is asked but that. Where few questions tell how an upstream fares, a control question
- *      goes with each round. Silence may be a slow recursion: for an answer to that the verdict waits until
- *      TRIAL_PATIENT.
+ *      that it should answer is no witness. A control question (watch.h) goes out with each round, at the same moment
+ *      and behind what the round asks: where a limit by the second refused the one, it refuses the other too. A round
+ *      counts only if that was answered; so nothing is asked while none may be. Once the weight is enough nothing is
+ *      asked but one more of them, behind the last failure: an upstream's trouble may have begun in the midst of it.
+ *      Silence may be a slow recursion: for an answer to that the verdict waits until TRIAL_PATIENT.
  *   5. A zone is blocked if its apex failed too, and external answers the same apex. If external does not (some zones'
  *      servers deny nothing), the SOA stands for it from then on.
  *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: its rounds begin at once,
@@ -60,7 +60,6 @@ enum {
     TRIAL_RESEND    = 700,  /* ms; of a lone upstream's silence: a lost datagram is likelier than a block */
     TRIAL_ROUNDS    = 8,
     TRIAL_LIFE      = 20000, /* ms */
-    TRIAL_FEW       = 30,    /* questions in the last minute: fewer say little of how an upstream fares */
 };
 #define TRIAL_WEIGHT 1e-5
 #define TRIAL_WEIGHT_BELIEVED 1e-3
@@ -112,15 +111,19 @@ struct study_result {
     msec_t           cached; /* as long as a cache may keep domestic's answer to the question, ms; 0: there is none */
 };
 
+struct failures {
+    uint16_t rounds;  /* bit n: in round n; bit 0: the client's query */
+    msec_t   noticed; /* the last one; 0: none but the client's */
+};
+
 struct witness { /* an upstream in a trial */
-    struct server *server;
-    bool           external;
-    unsigned       failures, question_failures; /* rounds that count */
-    msec_t         counted, question_counted;   /* when the last of these was sent */
-    bool           silent;                      /* that one was silence */
-    msec_t         proved; /* when the first control question since the rounds began was sent that was good; 0: none */
-    msec_t         good;   /* the same of the last one */
-    bool           wants_control;
+    struct server  *server;
+    bool            external;
+    struct failures any, question;
+    uint16_t        vouched;                /* rounds whose control question was answered */
+    msec_t          sent[TRIAL_ROUNDS + 1]; /* when each round asked it; 0: it did not */
+    bool            silent;                 /* what failed last was so by silence */
+    bool            wants_control;
 };
 
 enum {
@@ -180,16 +183,28 @@ void study_on_late_answer(struct study *study, msec_t now);
 /* What is known of the zone speaks for a block (point 6). */
 void trial_believe(struct study *study, msec_t now);
 
+struct control {
+    msec_t       sent;
+    enum outcome outcome;
+    bool         good; /* answered, and not from a cache */
+};
+
+enum {
+    CONTROLS_TOLD = 16
+};
+
+/* Of those that have ended the one that was sent last; its `sent` is 0 where none has. */
+const struct control *control_last(const struct control told[CONTROLS_TOLD]);
+
 /* How an upstream fares, in the eye of who watches it. */
 struct fare {
-    double   share; /* trouble_share() */
-    unsigned seen;  /* questions in the last minute that say so */
-    msec_t   good;  /* when the last control question that was answered, or failed, was sent; 0: none */
-    msec_t   bad;
+    double                share; /* trouble_share() */
+    bool                  ready; /* it may be asked a control question now */
+    const struct control *told;  /* the last CONTROLS_TOLD that have ended; `sent` 0: none */
 };
 typedef void (*fare_fn)(void *context, const struct server *server, struct fare *ret);
-/* A trial: to be called whenever something may have changed, and every HEALTH_LOOK; it may end in it. Of its witnesses
- * some may want a control question then. */
+/* A trial: to be called whenever something may have changed, and every HEALTH_LOOK; it may end in it. Witnesses that
+ * want a control question then are to be asked one in the same moment. */
 void trial_look(struct study *study, fare_fn fare, void *context, msec_t now);
 
 #endif

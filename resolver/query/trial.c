@@ -15,14 +15,12 @@ static void choose_witnesses(struct study *study, bool external, unsigned most, 
         int pick = group_pick(group, tried, now);
         if (pick < 0)
             return;
-        bool failed = study->failed[external] & 1u << pick;
+        uint16_t failed = study->failed[external] >> pick & 1;
         tried |= 1u << pick;
-        study->witnesses[study->witness_count++] = (struct witness){.server            = group->servers[pick],
-                                                                    .external          = external,
-                                                                    .failures          = failed,
-                                                                    .question_failures = failed,
-                                                                    .counted           = study->began,
-                                                                    .question_counted  = study->began};
+        study->witnesses[study->witness_count++] = (struct witness){.server   = group->servers[pick],
+                                                                    .external = external,
+                                                                    .any      = {.rounds = failed},
+                                                                    .question = {.rounds = failed}};
     }
 }
 
@@ -108,8 +106,6 @@ void trial_believe(struct study *study, msec_t now) /* [6] */
         return;
     study->next  = msec_min(study->next, now);
     study->began = study->next - TRIAL_SPREAD;
-    for (unsigned i = 0; i < study->witness_count; i++)
-        study->witnesses[i].counted = study->witnesses[i].question_counted = study->began;
 }
 
 /* ---- rounds ---- */
@@ -161,7 +157,7 @@ static void send_other_type(struct study *study, msec_t now)
 
 bool trial_is_narrowed(const struct study *study) { return !has_apex(study) || study->result.apex; }
 
-static void begin_round(struct study *study, msec_t now) /* [2] */
+static void begin_round(struct study *study, const struct fare fares[], msec_t now) /* [2] */
 {
     bool both     = study->witness_count == 1;
     bool apex     = !trial_is_narrowed(study) && (both || study->rounds % 2 == 0);
@@ -169,7 +165,11 @@ static void begin_round(struct study *study, msec_t now) /* [2] */
     study->rounds++;
     study->next = now + TRIAL_SPREAD;
     for (unsigned i = 0; i < study->witness_count; i++) {
-        const struct witness *witness = &study->witnesses[i];
+        struct witness *witness = &study->witnesses[i];
+        if (!fares[i].ready)
+            continue;
+        witness->sent[study->rounds] = now;
+        witness->wants_control       = true;
         if ((apex || study->kind == STUDY_BROKEN) && study->step == STUDY_ASK)
             send_apex(study, witness->server, witness->external, now);
         if (question && study->step == STUDY_ASK)
@@ -193,13 +193,21 @@ static struct witness *witness_of(struct study *study, const struct errand *erra
     return NULL;
 }
 
-/* Once a round. */
-static void count(unsigned *failures, msec_t *counted, msec_t asked)
+static void note_failure(struct failures *failures, uint16_t round, msec_t now)
 {
-    if (asked - *counted < TRIAL_SPREAD)
+    if (failures->rounds & round)
         return;
-    ++*failures;
-    *counted = asked;
+    failures->rounds |= round;
+    failures->noticed = now;
+}
+
+/* The bit of the round that asked it then; 0: none did. */
+static uint16_t round_of(const struct witness *witness, msec_t asked)
+{
+    for (unsigned i = 1; i <= TRIAL_ROUNDS; i++)
+        if (witness->sent[i] == asked)
+            return (uint16_t) (1u << i);
+    return 0;
 }
 
 static void note_failures(struct study *study, msec_t now)
@@ -209,14 +217,15 @@ static void note_failures(struct study *study, msec_t now)
         struct witness      *witness = witness_of(study, errand);
         bool                 silent  = is_silent(study, i, now);
         bool                 failed  = silent || (errand->exchange.state == EXCHANGE_DONE && !is_usable(errand));
-        if (!witness || !failed || part_of(errand) == PART_OTHER_TYPE || part_of(errand) == PART_IDENTIFY)
+        uint16_t             round   = witness && failed ? round_of(witness, study->asked[i]) : 0;
+        if (!round || part_of(errand) == PART_OTHER_TYPE || part_of(errand) == PART_IDENTIFY)
             continue;
         silent |= errand->exchange.outcome == OUTCOME_TIMEOUT || errand->exchange.outcome == OUTCOME_UNREACHABLE;
-        if (study->asked[i] >= witness->counted)
+        if (round >= witness->any.rounds)
             witness->silent = silent;
-        count(&witness->failures, &witness->counted, study->asked[i]);
+        note_failure(&witness->any, round, now);
         if (part_of(errand) == PART_QUESTION)
-            count(&witness->question_failures, &witness->question_counted, study->asked[i]);
+            note_failure(&witness->question, round, now);
     }
 }
 
@@ -367,35 +376,44 @@ static bool judge_zone(struct study *study, const struct fare fares[], msec_t no
 
 /* ---- controls ---- */
 
-static void note_fare(struct study *study, struct witness *witness, const struct fare *fare)
+static void note_controls(struct witness *witness, const struct fare *fare)
 {
-    if (fare->good < study->began || fare->good == 0)
-        return;
-    witness->good = fare->good;
-    if (witness->proved == 0)
-        witness->proved = fare->good;
+    for (unsigned i = 0; i < CONTROLS_TOLD; i++)
+        if (fare->told[i].good)
+            witness->vouched |= round_of(witness, fare->told[i].sent);
+}
+
+/* The last control question since the rounds began was not answered. */
+static bool is_bad(const struct study *study, const struct fare *fare)
+{
+    const struct control *last = control_last(fare->told);
+    return last->sent >= study->began && !outcome_usable(last->outcome);
 }
 
 static bool has_trouble(const struct study *study, const struct fare fares[]) /* [7] */
 {
     bool all = true;
     for (unsigned i = 0; i < study->witness_count; i++) {
-        bool bad = fares[i].bad >= study->began && fares[i].bad > fares[i].good;
-        if (study->kind == STUDY_BROKEN && (bad || trial_in_trouble(&fares[i])))
+        bool bad = is_bad(study, &fares[i]) || trial_in_trouble(&fares[i]);
+        if (study->kind == STUDY_BROKEN && bad)
             return true;
-        all &= bad || trial_in_trouble(&fares[i]);
+        all &= bad;
     }
     return all && study->rounds > 0;
 }
 
-static void want_controls(struct study *study, const struct fare fares[])
+static void want_last_controls(struct study *study, const struct fare fares[])
 {
-    for (unsigned i = 0; i < study->witness_count; i++) {
-        struct witness *witness = &study->witnesses[i];
-        bool            closing = study->heavy && !trial_is_closed(study, witness, &fares[i]);
-        bool            few     = fares[i].seen < TRIAL_FEW && witness->good < study->next - TRIAL_SPREAD;
-        witness->wants_control  = study->rounds > 0 && (witness->proved == 0 || closing || few);
-    }
+    for (unsigned i = 0; i < study->witness_count; i++)
+        study->witnesses[i].wants_control |= study->heavy && !trial_is_closed(study, &study->witnesses[i], &fares[i]);
+}
+
+static bool any_ready(const struct study *study, const struct fare fares[])
+{
+    for (unsigned i = 0; i < study->witness_count; i++)
+        if (fares[i].ready)
+            return true;
+    return false;
 }
 
 /* ---- looking ---- */
@@ -413,7 +431,8 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         return;
     for (unsigned i = 0; i < study->witness_count; i++) {
         fare(context, study->witnesses[i].server, &fares[i]);
-        note_fare(study, &study->witnesses[i], &fares[i]);
+        study->witnesses[i].wants_control = false;
+        note_controls(&study->witnesses[i], &fares[i]);
     }
     if (has_trouble(study, fares)) {
         end_in_doubt(study, true, now);
@@ -431,8 +450,7 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         end_in_doubt(study, false, now);
         return;
     }
-    if (may_go_on)
-        begin_round(study, now);
-    if (study->step == STUDY_ASK)
-        want_controls(study, fares);
+    if (may_go_on && any_ready(study, fares))
+        begin_round(study, fares, now);
+    want_last_controls(study, fares);
 }

@@ -16,7 +16,7 @@ static void note_controls(struct prober *prober, struct zone *zone, const struct
 {
     for (unsigned i = 0; i < study->witness_count; i++) {
         const struct witness *witness = &study->witnesses[i];
-        struct control_told   told;
+        struct control        told;
         if (!watches_told(&prober->watches, witness->server, study->began, &told))
             continue;
         struct evidence_line line = {
@@ -152,8 +152,9 @@ void place_suspicions(struct prober *prober, msec_t now)
 static void note_trouble(struct prober *prober, const struct study *study, msec_t now)
 {
     for (unsigned i = 0; i < study->witness_count && !study->result.late; i++)
-        if (study->witnesses[i].failures > 0)
-            watches_note_trouble(&prober->watches, study->witnesses[i].server, study->witnesses[i].failures, now);
+        if (study->witnesses[i].any.rounds)
+            watches_note_trouble(&prober->watches, study->witnesses[i].server,
+                                 (unsigned) __builtin_popcount(study->witnesses[i].any.rounds), now);
 }
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)

@@ -210,7 +210,8 @@ void watches_close(struct watches *watches)
     for (unsigned i = 0; i < watches->count; i++) {
         errand_cancel(watches->errands, &watches->list[i].health);
         errand_cancel(watches->errands, &watches->list[i].plain);
-        errand_cancel(watches->errands, &watches->list[i].control);
+        for (unsigned j = 0; j < WATCH_CONTROLS; j++)
+            errand_cancel(watches->errands, &watches->list[i].controls[j]);
         errand_cancel(watches->errands, &watches->list[i].echo);
     }
     free(watches->list);

@@ -10,7 +10,7 @@
 #include "query/study.h"
 
 enum {                           /* ms */
-    CONTROL_EVERY = 1000,        /* at most one control question to a server in that time */
+    CONTROL_EVERY = 250,         /* at most one control question to a server in that time */
     HEALTH_LOOK   = 100,         /* how often the servers' health is looked at: workers only set a flag */
     ECHO_FIRST    = 60 * 1000,   /* from one echo to the next, doubling: who is in the circle may start after us, … */
     ECHO_LAST     = 3600 * 1000, /* … or have its configuration changed, as happens seldom */
@@ -72,12 +72,8 @@ double watches_share(struct watches *watches, const struct server *server, msec_
 /* True if every domestic upstream is in trouble: what fails there now says nothing of zones. */
 bool watches_in_trouble(struct watches *watches, msec_t now);
 
-struct control_told {
-    msec_t       sent;
-    enum outcome outcome;
-};
 /* What became of the last control question to `server` that has ended. False: it was asked before `since`. */
-bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control_told *ret);
+bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control *ret);
 
 /* That group has answered that question: its upstreams may be probed with it. */
 void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type);

@@ -8,28 +8,32 @@
 #include "query/watch.h"
 #include "upstream/trouble.h"
 
+enum {
+    WATCH_CONTROLS = 8 /* control questions that are open at one server */
+};
+
 struct watch { /* of one server: health probe, control question and echo */
-    struct watches     *watches;
-    struct server      *server;
-    uint8_t             group;
-    bool                external;
-    const struct name  *zone; /* that it may be asked about; NULL: nobody asks it */
-    enum probe          probe;
-    bool                has_root; /* it has answered a probe by the root */
-    struct trouble      trouble;
-    uint64_t            well, beaten; /* of the server, when they were last looked at */
-    bool                last;         /* no other name is left in this row */
-    bool                edns_lost;    /* the health probe before was one with EDNS, and silent */
-    msec_t              plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
-    msec_t              plain_due;    /* when one is asked again if none was answered */
-    struct errand       health, plain, control, echo;
-    struct control_told told;           /* of the last control question that has ended */
-    msec_t              control_asked;  /* when the last control question was sent; 0: never */
-    msec_t              control_good;   /* sending time of the last good one */
-    msec_t              control_failed; /* sending time of the last failed one */
-    msec_t              echo_due;       /* when the next one is sent */
-    msec_t              echo_wait;      /* and ms from that one to the one behind it */
-    bool                heard;          /* the last one came back to us */
+    struct watches    *watches;
+    struct server     *server;
+    uint8_t            group;
+    bool               external;
+    const struct name *zone; /* that it may be asked about; NULL: nobody asks it */
+    enum probe         probe;
+    bool               has_root; /* it has answered a probe by the root */
+    struct trouble     trouble;
+    uint64_t           well, beaten; /* of the server, when they were last looked at */
+    bool               last;         /* no other name is left in this row */
+    bool               edns_lost;    /* the health probe before was one with EDNS, and silent */
+    msec_t             plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
+    msec_t             plain_due;    /* when one is asked again if none was answered */
+    struct errand      health, plain, echo;
+    struct errand      controls[WATCH_CONTROLS];
+    struct control     told[CONTROLS_TOLD]; /* a ring */
+    unsigned           told_next;           /* place in it */
+    msec_t             control_asked;       /* when the last control question was sent; 0: never */
+    msec_t             echo_due;            /* when the next one is sent */
+    msec_t             echo_wait;           /* and ms from that one to the one behind it */
+    bool               heard;               /* the last one came back to us */
 };
 
 /* ---- watch.c ---- */

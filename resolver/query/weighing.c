@@ -3,6 +3,15 @@
  */
 #include "query/study_inside.h"
 
+const struct control *control_last(const struct control told[CONTROLS_TOLD])
+{
+    const struct control *last = told;
+    for (unsigned i = 1; i < CONTROLS_TOLD; i++)
+        if (told[i].sent > last->sent)
+            last = &told[i];
+    return last;
+}
+
 static double power(double base, unsigned exponent)
 {
     double product = 1;
@@ -13,12 +22,6 @@ static double power(double base, unsigned exponent)
 
 bool trial_in_trouble(const struct fare *fare) { return fare->share > TRIAL_TROUBLE; }
 
-/* It answered others before its last failure. */
-static bool is_proved(const struct witness *witness, msec_t counted)
-{
-    return witness->proved > 0 && counted >= witness->proved;
-}
-
 static double needed_weight(const struct study *study)
 {
     if (study->kind == STUDY_BROKEN)
@@ -26,17 +29,23 @@ static double needed_weight(const struct study *study)
     return study->believed ? TRIAL_WEIGHT_BELIEVED : TRIAL_WEIGHT;
 }
 
+/* Of a round whose control question was answered, or, beside one of those, of the client's query. */
+static unsigned counting(const struct witness *witness, const struct failures *failures)
+{
+    uint16_t rounds = failures->rounds & witness->vouched;
+    return rounds ? (unsigned) __builtin_popcount(rounds) + (failures->rounds & 1) : 0;
+}
+
 bool trial_weighs_enough(const struct study *study, const struct fare fares[], bool question) /* [4] */
 {
     double weight  = 1;
     bool   sides[] = {false, study->kind != STUDY_BROKEN};
     for (unsigned i = 0; i < study->witness_count; i++) {
-        const struct witness *witness  = &study->witnesses[i];
-        unsigned              failures = question ? witness->question_failures : witness->failures;
-        msec_t                counted  = question ? witness->question_counted : witness->counted;
-        if (trial_in_trouble(&fares[i]) || !is_proved(witness, counted) || counted == study->began)
+        const struct witness *witness = &study->witnesses[i];
+        unsigned              count   = counting(witness, question ? &witness->question : &witness->any);
+        if (trial_in_trouble(&fares[i]) || count == 0)
             continue;
-        weight *= power(fares[i].share, failures);
+        weight *= power(fares[i].share, count);
         sides[witness->external] = true;
     }
     return sides[0] && sides[1] && weight <= needed_weight(study);
@@ -56,15 +65,15 @@ static bool was_patient(const struct study *study, const struct witness *witness
     return false;
 }
 
-static msec_t counted_of(const struct study *study, const struct witness *witness)
-{
-    return trial_is_narrowed(study) ? witness->question_counted : witness->counted;
-}
-
 bool trial_is_closed(const struct study *study, const struct witness *witness, const struct fare *fare)
 {
-    return trial_in_trouble(fare) || counted_of(study, witness) == study->began ||
-           witness->good >= counted_of(study, witness);
+    const struct failures *failures = trial_is_narrowed(study) ? &witness->question : &witness->any;
+    if (trial_in_trouble(fare) || counting(witness, failures) == 0)
+        return true;
+    for (unsigned i = 0; i < CONTROLS_TOLD; i++)
+        if (fare->told[i].good && fare->told[i].sent >= failures->noticed)
+            return true;
+    return false;
 }
 
 bool trial_all_closed(const struct study *study, const struct fare fares[])

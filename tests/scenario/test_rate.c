@@ -57,10 +57,81 @@ static void a_block_is_learned_beside_other_traffic(void **state)
             }
 }
 
+/* What is asked each second, and how much of that is borne. */
+struct strain {
+    unsigned asked, percent, domestic;
+    bool     together; /* all upstreams have one limit */
+    unsigned burst;    /* seconds of what is borne; 0: counted by the second */
+    enum way way;
+};
+
+enum {
+    STRAINS        = 3 * 7 * 3 * 3 * 3 * 2,
+    STRAINS_APART  = 5, /* of which one is tried; no divisor of STRAINS */
+    STRAIN_ZONES   = 20,
+    STRAIN_SECONDS = 25,
+};
+
+static struct strain strain_of(unsigned number)
+{
+    static const unsigned asked[]   = {5, 20, 80};
+    static const unsigned percent[] = {10, 20, 50, 80, 100, 125, 200};
+    static const enum way ways[]    = {REFUSES, SERVFAILS, SILENT};
+    struct strain         strain    = {.together = number % 2, .domestic = 1 + number / 2 % 3};
+    number /= 6;
+    strain.burst = number % 3 * 2;
+    number /= 3;
+    strain.way = ways[number % 3];
+    number /= 3;
+    strain.percent = percent[number % 7];
+    strain.asked   = asked[number / 7];
+    return strain;
+}
+
+/* Of the zones that are healthy. */
+static size_t held(struct world *world)
+{
+    struct learner_counts counts = learner_count(world_learner(world));
+    return world_blocked(world) + counts.states[ZONE_BROKEN] - (world_state(world, SHUT) == ZONE_BLOCKED);
+}
+
+static void strain(struct world *world, const struct strain *strain)
+{
+    uint32_t per_second = strain->asked * strain->percent / 100;
+    per_second          = per_second ? per_second : 1;
+    world_limit(world, DOMESTIC,
+                (struct world_rate){.per_second = per_second,
+                                    .burst      = strain->burst * per_second,
+                                    .together   = strain->together,
+                                    .way        = strain->way});
+}
+
+static void what_is_above_a_rate_is_no_block(void **state)
+{
+    (void) state;
+    for (unsigned number = 0; number < STRAINS; number += STRAINS_APART) {
+        struct strain s     = strain_of(number);
+        struct world *world = world_create(&(struct world_options){.seed = number, .domestic = s.domestic});
+        world_warm_up(world);
+        strain(world, &s);
+        world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+        for (unsigned i = 0; i < STRAIN_SECONDS * s.asked; i++) {
+            ask_one(world, i, STRAIN_ZONES);
+            world_run(world, 1 + world_random(world, 2 * SECOND / s.asked));
+            if (held(world) > 0)
+                fail_msg("strain %u: %zu healthy zones held", number, held(world));
+        }
+        if (s.percent == 200 && s.burst > 0 && !s.together && world_state(world, SHUT) != ZONE_BLOCKED)
+            fail_msg("strain %u: a block was not learned", number);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_learned_beside_other_traffic),
+        cmocka_unit_test(what_is_above_a_rate_is_no_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,7 +145,7 @@ static void a_doubted_zone_is_better_than_no_control(void **state)
     world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
     world_resolve(world, "shop.fine.example", TYPE_A);
     world_resolve(world, "shut.test", TYPE_MX);
-    world_run(world, CONTROL_EVERY + 2000);
+    world_run(world, 3000);
     assert_int_equal(world_state(world, "shut.test"), ZONE_BLOCKED);
     world_end(world);
 }
