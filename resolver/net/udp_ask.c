@@ -29,6 +29,8 @@ enum {
     UDP_ASK_AGE_MS     = 2000,           /* and how long its port may serve */
     EVENTS             = 64,             /* sockets served in a wakeup */
     PICKS              = 4,              /* random tries for a kept socket without the same id */
+    SEND_TRIES         = 16,             /* each takes an ICMP error away, of which a flood may bring another meanwhile */
+    ERRORS_AT_ONCE     = 64,             /* read from a socket's queue */
 };
 
 struct udp_ticket {
@@ -237,8 +239,8 @@ static int pick_socket(struct udp_ask *ask, const struct address *server, uint16
 
 static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct view question)
 {
-    /* The first try may be told of an earlier question's ICMP error instead of being sent. */
-    for (unsigned tries = 0; tries < 2; tries++) {
+    /* A try may be told of an ICMP error instead of being sent: of an earlier question's, or of one in a forged flood. */
+    for (unsigned tries = 0; tries < SEND_TRIES; tries++) {
         if (send(socket->fd, question.data, question.len, 0) >= 0) {
             ask->stats.sent++;
             socket->awaited++;
@@ -311,11 +313,12 @@ static void tell_all(struct udp_ask *ask, struct udp_socket *socket, enum udp_ev
     }
 }
 
-/* Empties the error queue, which also clears the pending error. True: one of them means that nobody is there. */
+/* Empties the error queue, unless it fills meanwhile; that also clears the pending error. True: one of them means that
+ * nobody is there. */
 static bool read_errors(int fd)
 {
     bool unreachable = false;
-    for (;;) {
+    for (unsigned i = 0; i < ERRORS_AT_ONCE; i++) {
         union {
             struct cmsghdr align;
             uint8_t        bytes[512];
@@ -334,6 +337,7 @@ static bool read_errors(int fd)
                 unreachable = true;
         }
     }
+    return unreachable;
 }
 
 static void on_error(struct udp_ask *ask, struct udp_socket *socket, int error)
