@@ -8,7 +8,8 @@
 #include <limits.h>
 
 enum {
-    CONTROL_LIFE = 5000 /* ms */
+    CONTROL_LIFE  = 5000, /* ms */
+    CONTROL_PAUSE = 10000 /* ms behind a failed one in which nothing is studied */
 };
 
 /* ---- how does it fare? ---- */
@@ -237,10 +238,19 @@ double watches_share(struct watches *watches, const struct server *server, msec_
     return watch ? trouble_share(&watch->trouble, now) : 1;
 }
 
+/* One control question that fails is enough for a while: where others are asked meanwhile, each of them shows no more
+ * than that one. */
+static bool is_in_trouble(struct watch *watch, msec_t now)
+{
+    const struct control *last = control_last(watch->told);
+    bool                  bad  = last->sent > 0 && !outcome_usable(last->outcome) && now - last->sent < CONTROL_PAUSE;
+    return bad || trouble_share(&watch->trouble, now) > TRIAL_TROUBLE;
+}
+
 bool watches_in_trouble(struct watches *watches, msec_t now)
 {
     for (unsigned i = 0; i < watches->count; i++)
-        if (watches->list[i].group == SETUP_DOMESTIC && trouble_share(&watches->list[i].trouble, now) <= TRIAL_TROUBLE)
+        if (watches->list[i].group == SETUP_DOMESTIC && !is_in_trouble(&watches->list[i], now))
             return false;
     return true;
 }
