@@ -4,7 +4,7 @@
  * CONSTANTS
  *   ZONE_SUSPECT_LIFE 60 s
  *     a suspicion that was neither confirmed nor renewed is dropped: strikes of different weather do not add up
- *   ZONE_BROKEN_LIFE 10 min
+ *   ZONE_BROKEN_LIFE 1 h
  *     a broken zone is looked at afresh after that: its owner may have repaired it
  *   ZONE_RETRY 60 s
  *     from a first good recheck to the next one (or recheck_first, if that is shorter)
@@ -45,7 +45,7 @@
 
 enum { /* ms */
     ZONE_SUSPECT_LIFE = 60 * 1000,
-    ZONE_BROKEN_LIFE  = 10 * 60 * 1000,
+    ZONE_BROKEN_LIFE  = 60 * 60 * 1000,
     ZONE_RETRY        = 60 * 1000,
     ZONE_POSTPONE     = 60 * 1000,
 };

@@ -9,6 +9,7 @@
 enum {
     ECHO_LIFE   = 5000,  /* ms */
     PLAIN_EVERY = 20000, /* ms between probes without EDNS that nobody answers */
+    DOUBT       = 500,   /* ms from a silence that makes an upstream suspect to the probe */
 };
 
 struct watch *watch_of(const struct watches *watches, const struct server *server)
@@ -34,12 +35,16 @@ static bool is_answered(const struct errand *errand)
     return errand->exchange.outcome != OUTCOME_TIMEOUT && errand->exchange.outcome != OUTCOME_UNREACHABLE;
 }
 
-/* What has befallen one of a group may have befallen the others, whom hardly anybody asks. */
-static void suspect_others(const struct watch *watch)
+/* What has befallen one of a group may have befallen the others, whom hardly anybody asks. They are probed at once. */
+static void suspect_others(const struct watch *watch, msec_t now)
 {
-    for (unsigned i = 0; i < watch->watches->count; i++)
-        if (watch->watches->list[i].group == watch->group && &watch->watches->list[i] != watch)
-            server_suspect(watch->watches->list[i].server);
+    for (unsigned i = 0; i < watch->watches->count; i++) {
+        struct watch *other = &watch->watches->list[i];
+        if (other->group != watch->group || other == watch)
+            continue;
+        server_suspect(other->server);
+        other->doubted = now - DOUBT;
+    }
 }
 
 static void on_health_done(void *owner, struct errand *errand, msec_t now)
@@ -54,7 +59,7 @@ static void on_health_done(void *owner, struct errand *errand, msec_t now)
     if (server_on_probe(watch->server, watch->probe, watch->last, alive, now))
         watches->changed(watches->owner, watch->server, alive, now);
     if (!alive && !known)
-        suspect_others(watch);
+        suspect_others(watch, now);
 }
 
 /* Some middleboxes drop what has an OPT. Twice an answer without it where there was none with it, and none in between,
@@ -160,6 +165,16 @@ void watches_heard(struct watches *watches, struct view name)
 
 /* ---- looking ---- */
 
+/* Most who were silent to one question answer the next one in the meantime. */
+static bool is_doubted(struct watch *watch, msec_t now)
+{
+    if (server_health(watch->server) == HEALTH_UP)
+        watch->doubted = 0;
+    else if (watch->doubted == 0)
+        watch->doubted = now;
+    return watch->doubted != 0 && now - watch->doubted >= DOUBT;
+}
+
 void watches_look(struct watches *watches, msec_t now)
 {
     watches->looked = now;
@@ -169,7 +184,7 @@ void watches_look(struct watches *watches, msec_t now)
         watch_note_fare(watch, now);
         if (watch->zone && wants_echo(watches, watch, now))
             ask_echo(watches, watch, now);
-        if (!watch->health.running && watch->zone && server_wants_probe(watch->server, now))
+        if (!watch->health.running && watch->zone && is_doubted(watch, now) && server_wants_probe(watch->server, now))
             probe_health(watches, watch, now);
     }
 }

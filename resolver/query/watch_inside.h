@@ -17,7 +17,8 @@ struct watch { /* of one server: health probe, control question and echo */
     struct server     *server;
     uint8_t            group;
     bool               external;
-    const struct name *zone; /* that it may be asked about; NULL: nobody asks it */
+    const struct name *zone;    /* that it may be asked about; NULL: nobody asks it */
+    msec_t             doubted; /* since when it is suspect; 0: it is not */
     enum probe         probe;
     bool               has_root; /* it has answered a probe by the root */
     struct trouble     trouble;

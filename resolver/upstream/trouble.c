@@ -37,12 +37,6 @@ static struct sum sum_of(const struct trouble *trouble, unsigned steps)
     return sum;
 }
 
-unsigned trouble_seen(const struct trouble *trouble)
-{
-    struct sum sum = sum_of(trouble, TROUBLE_STEPS);
-    return (unsigned) (sum.well + sum.failed);
-}
-
 static double shown(struct sum sum) { return sum.failed >= TROUBLE_SOME ? sum.failed / (sum.well + sum.failed) : 0; }
 
 static double greater(double a, double b) { return a > b ? a : b; }

@@ -33,8 +33,6 @@ struct trouble { /* all zero: nothing was seen */
 
 /* So many questions were answered, and so many failed that should have been answered. */
 void trouble_note(struct trouble *trouble, unsigned well, unsigned failed, msec_t now);
-/* How many questions of the span were noted; as of the last call of another function. */
-unsigned trouble_seen(const struct trouble *trouble);
 /* From TROUBLE_LEAST to 1. */
 double trouble_share(struct trouble *trouble, msec_t now);
 
