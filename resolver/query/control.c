@@ -8,8 +8,9 @@
 #include <limits.h>
 
 enum {
-    CONTROL_LIFE  = 5000, /* ms */
-    CONTROL_PAUSE = 10000 /* ms behind a failed one in which nothing is studied */
+    CONTROL_LIFE      = 5000, /* ms */
+    CONTROL_PAUSE     = 5000, /* ms behind a failed one in which nothing is studied, doubling … */
+    CONTROL_DOUBLINGS = 3,    /* … so often while they go on failing */
 };
 
 /* ---- how does it fare? ---- */
@@ -90,6 +91,7 @@ static void on_control_done(void *owner, struct errand *errand, msec_t now)
     bool            failed  = !outcome_usable(told.outcome);
     told.good               = !failed && vouches(watch, name_view(&errand->inquiry.name));
     watch->told[watch->told_next++ % CONTROLS_TOLD] = told;
+    watch->failing                                  = failed ? watch->failing + 1 : 0;
     if (!failed)
         return;
     watches->stats->control_failures++;
@@ -238,13 +240,12 @@ double watches_share(struct watches *watches, const struct server *server, msec_
     return watch ? trouble_share(&watch->trouble, now) : 1;
 }
 
-/* One control question that fails is enough for a while: where others are asked meanwhile, each of them shows no more
- * than that one. */
+/* One control question that fails is enough for a while: further ones would show no more, and the longer it goes on the
+ * likelier. */
 static bool is_in_trouble(struct watch *watch, msec_t now)
 {
-    const struct control *last = control_last(watch->told);
-    bool                  bad  = last->sent > 0 && !outcome_usable(last->outcome) && now - last->sent < CONTROL_PAUSE;
-    return bad || trouble_share(&watch->trouble, now) > TRIAL_TROUBLE;
+    msec_t pause = watch->failing ? CONTROL_PAUSE << msec_min(watch->failing - 1, CONTROL_DOUBLINGS) : 0;
+    return now - control_last(watch->told)->sent < pause || trouble_share(&watch->trouble, now) > TRIAL_TROUBLE;
 }
 
 bool watches_in_trouble(struct watches *watches, msec_t now)

@@ -33,7 +33,7 @@
  *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as a control question fails, or every
  *      upstream is in trouble: then the suspicion ends with it.
  * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
- * TRIAL_WEIGHT_BROKEN for both together.
+ * TRIAL_WEIGHT_BROKEN for both together. That changes no query's way, and is worth no further control question.
  *
  * AN INSPECTION asks once. A recheck of a blocked zone: apex or question, in turn, at one domestic upstream or another;
  * of a recovering one: both. Answered for the apex the zone is open: a question that fails all the same is blocked by

@@ -68,7 +68,7 @@ static bool was_patient(const struct study *study, const struct witness *witness
 bool trial_is_closed(const struct study *study, const struct witness *witness, const struct fare *fare)
 {
     const struct failures *failures = trial_is_narrowed(study) ? &witness->question : &witness->any;
-    if (trial_in_trouble(fare) || counting(witness, failures) == 0)
+    if (study->kind == STUDY_BROKEN || trial_in_trouble(fare) || counting(witness, failures) == 0)
         return true;
     for (unsigned i = 0; i < CONTROLS_TOLD; i++)
         if (fare->told[i].good && fare->told[i].sent >= failures->noticed)

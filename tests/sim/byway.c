@@ -221,6 +221,8 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     struct held *held = &byway->held[subject.zone];
     if (zone->condition.interval > 0)
         held->interval = zone->condition.interval;
+    if (zone->condition.state == ZONE_RECOVERING)
+        held->found = sim->now;
     bool is = !removed && (zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING);
     if (is && !held->listed) {
         bool truly = truth_zone_blocked(sim->truth, subject.zone, sim->now);
@@ -243,7 +245,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         msec_t used      = atomic_load(&zone->last_used);
         if (recovered && held->truly && end <= sim->now && end > held->from && used >= end)
             score_sample(&sim->score.recover, &sim->score.recover_count, &sim->score.recover_cap,
-                         (sim->now - end) * 1000 / held->interval);
+                         msec_max(held->found - end, 0) * 1000 / held->interval);
         end_hold(byway, subject.zone, recovered);
     }
 }
@@ -415,8 +417,7 @@ static void close_byway(struct sim *sim, void *self)
     for (uint32_t zone = 0; zone < truth_zones(sim->truth); zone++)
         if (byway->held[zone].listed)
             end_hold(byway, zone, false);
-    /* apex and question of one that recovers, at most */
-    sim->score.recheck_packets = 2 * prober_read_stats(byway->prober)->rechecks;
+    sim->score.rechecks = prober_read_stats(byway->prober)->rechecks;
     prober_destroy(byway->prober);
     engine_destroy(byway->engine);
     learner_destroy(byway->learner);

@@ -43,9 +43,9 @@ struct strategy {
 };
 extern const struct strategy strategy_byway, strategy_race, strategy_fixed, strategy_names;
 
-struct held { /* one time that a zone was held blocked */
-    msec_t from, interval;
-    bool   listed, truly; /* truly: the zone was blocked when it was learned */
+struct held {                     /* one time that a zone was held blocked */
+    msec_t from, interval, found; /* found: open, by the last good recheck from which it began to recover */
+    bool   listed, truly;         /* truly: the zone was blocked when it was learned */
 };
 
 struct hour {      /* zones at that time */
@@ -58,7 +58,7 @@ struct score {
     uint64_t    lookups, failed, avoidable, avoidable_outage, denied;
     uint64_t    healthy, healthy_external, healthy_slow_external, external;
     uint64_t    blocked, blocked_direct, blocked_third, blocked_third_waited;
-    uint64_t    domestic_packets, own_packets, recheck_packets;
+    uint64_t    domestic_packets, own_packets, rechecks;
     uint64_t    false_holds, false_healthy, learned; /* healthy: not lossy, which answer or fail by chance */
     double      false_hours, blocked_hours, lag_hours;
     msec_t     *added, *learn, *recover; /* samples, ms; recover: in thousandths of the interval */
