@@ -425,4 +425,6 @@ struct zone *learner_recheck_due(struct learner *learner, msec_t now)
     return zone;
 }
 
+void learner_recheck_undone(struct learner *learner, struct zone *zone) { set_timers(learner, zone); }
+
 void learner_reclaim(struct learner *learner) { table_reclaim(learner->table); }

@@ -112,6 +112,9 @@ void   learner_end_due(struct learner *learner, msec_t now);
 msec_t       learner_next_recheck(const struct learner *learner);
 struct zone *learner_recheck_due(struct learner *learner, msec_t now);
 
+/* The zone's recheck was given up before it came to an end: it is due as if it had not begun. */
+void learner_recheck_undone(struct learner *learner, struct zone *zone);
+
 /* Zones by state, pins, and zones proved fine. */
 struct learner_counts {
     size_t states[ZONE_STATE_COUNT], pins, proved;

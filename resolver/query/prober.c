@@ -135,6 +135,15 @@ static void ask_as(struct study *study, const struct policy *policy, const struc
         name_set_lower(&study->name, zone_asked(entry));
 }
 
+/* What a study was about that is given up. */
+static void on_given_up(struct prober *prober, struct study *study)
+{
+    const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
+    struct zone       *zone = study->kind == STUDY_RECHECK ? listed(prober, name, study->scope, study->type) : NULL;
+    if (zone)
+        learner_recheck_undone(prober->learner, zone);
+}
+
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now)
 {
     struct study *study = study_new(prober, STUDY_PROBE, now);
@@ -161,6 +170,7 @@ void prober_disregard(struct prober *prober, struct view zone)
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))
             continue;
         study_cancel(study);
+        on_given_up(prober, study);
         if (study->kind == STUDY_CONFIRM)
             surveys_settle(&prober->surveys, name_view(&study->zone), NULL);
         study_ended(prober, study);
@@ -207,6 +217,7 @@ static void drop_studies(struct prober *prober)
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         study_cancel(study);
+        on_given_up(prober, study);
         if (study->kind == STUDY_PROBE)
             prober->hooks.probed(prober->hooks.context, study->cookie, study);
         list_remove(item);

@@ -369,9 +369,28 @@ static void a_narrow_entry_is_rechecked_as_it_is(void **state)
     }
 }
 
+/* A reload gives up what is under way; the zone is not left for a minute because of that. */
+static void a_recheck_that_a_reload_gave_up_begins_anew(void **state)
+{
+    (void) state;
+    const struct world_options options = {.seed = 1};
+    struct world              *world   = world_create(&options);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    blocked_before(world, 0, world_now(world), 0);
+    world_run(world, 2 * SECOND);
+    assert_int_equal(rechecks(world), 1);
+    world_reload(world, &options);
+    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    world_run(world, 2 * SECOND);
+    assert_int_equal(rechecks(world), 2);
+    assert_int_equal(world_state(world, "zone000.test"), ZONE_RECOVERING);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_recheck_that_a_reload_gave_up_begins_anew),
         cmocka_unit_test(without_clients_one_zone_a_second),
         cmocka_unit_test(rechecks_take_no_more_than_their_share),
         cmocka_unit_test(a_question_saved_is_a_question_that_may_be_asked),
