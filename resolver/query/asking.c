@@ -44,6 +44,13 @@ static bool is_forbidden(const struct query *query, const struct desk *desk, con
            !route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, side->group);
 }
 
+/* Or the operator a pin. */
+static bool is_pinned_away(const struct query *query, const struct desk *desk, const struct side *side)
+{
+    return query->epoch != desk_epoch(desk) && side->group == SETUP_EXTERNAL &&
+           table_find(desk->shared.table, name_view(&query->inquiry.name), query->inquiry.type).pin == PIN_DOMESTIC;
+}
+
 static void end_side(struct query *query, struct desk *desk, struct side *side)
 {
     side->over = true;
@@ -56,11 +63,25 @@ static void end_side(struct query *query, struct desk *desk, struct side *side)
     }
 }
 
+/* Nothing more is sent there, but an answer that is on its way is one. */
+static void stop_side(struct desk *desk, struct side *side, struct exchange *exchange)
+{
+    side->stopped = true;
+    if (exchange->listens && exchange->sends[TRANSPORT_UDP] > 0)
+        return;
+    sending_release(desk, exchange);
+    exchange->state = EXCHANGE_UNUSED;
+}
+
 static void send_exchange(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
 {
     struct side *side = asking_side(query, exchange);
     if (is_forbidden(query, desk, side)) {
         end_side(query, desk, side);
+        return;
+    }
+    if (is_pinned_away(query, desk, side)) {
+        stop_side(desk, side, exchange);
         return;
     }
     if (exchange->transport == TRANSPORT_UDP) {

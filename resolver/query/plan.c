@@ -133,9 +133,11 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
     if (!side->begun || side->over)
         return (struct plan){.step = PLAN_SPENT, .due = MSEC_NEVER};
     const struct tally tally = look(query, side);
-    int                next  = group_pick(group_of(query, side), side->tried, now);
-    unsigned           share = query->most / 2;
-    bool               wait  = tally.hopeful > 0 && !side->hurry;
+    if (side->stopped)
+        return (struct plan){.step = tally.open > 0 ? PLAN_WAIT : PLAN_SPENT, .due = MSEC_NEVER};
+    int      next  = group_pick(group_of(query, side), side->tried, now);
+    unsigned share = query->most / 2;
+    bool     wait  = tally.hopeful > 0 && !side->hurry;
     if (next >= 0 && has_room(query, side) && may_send(query, side, share > 1 ? share - 1 : 1, now))
         return (struct plan){
             .step = PLAN_ASK, .due = wait ? side->last_asked + side->wait : now, .server = (unsigned) next};

@@ -47,6 +47,25 @@ static void an_answer_from_before_a_pin_is_not_kept(void **state)
     world_end(world);
 }
 
+/* What is on its way is not sent once more, and external is not asked any more. */
+static void a_pin_stops_what_is_under_way(void **state)
+{
+    (void) state;
+    for (unsigned asked = 0; asked < 2; asked++) {
+        struct world *world = world_create(&(struct world_options){.seed = 1});
+        world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = asked ? SERVFAILS : SILENT});
+        world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = SILENT});
+        const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
+        world_run(world, 100);
+        assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
+        pin(world, "pinned.example", PIN_DOMESTIC);
+        world_wait(world, ask);
+        assert_int_equal(ask->rcode, RCODE_SERVFAIL);
+        assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
+        world_end(world);
+    }
+}
+
 /* A failure from before the pin does not stand in the way of the way that works. */
 static void a_failure_from_before_a_pin_is_not_kept(void **state)
 {
@@ -171,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_from_before_a_pin_is_not_kept),
+        cmocka_unit_test(a_pin_stops_what_is_under_way),
         cmocka_unit_test(a_failure_from_before_a_pin_is_not_kept),
         cmocka_unit_test(who_asks_after_a_pin_waits_for_nothing_older),
         cmocka_unit_test(who_waits_for_a_claim_starts_anew),
