@@ -165,6 +165,7 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
 
 void prober_disregard(struct prober *prober, struct view zone)
 {
+    watches_disregard(&prober->watches, zone);
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))

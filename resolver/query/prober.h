@@ -54,7 +54,7 @@ void prober_observe(struct prober *prober, const struct observation *observation
  * entry of that name, study->scope; hooks.probed() is called once, later or before this returns. False:
  * it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now);
-/* Gives up the studies at or below `zone`: after a pin, a forget. */
+/* Gives up the studies at or below `zone`, and probes no upstream with a name there: after a pin, a forget. */
 void prober_disregard(struct prober *prober, struct view zone);
 
 void   prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,

@@ -250,3 +250,13 @@ void watches_note(struct watches *watches, uint8_t group, struct view name, uint
     name_set_lower(&answered->list[place].name, name);
     answered->list[place].type = type;
 }
+
+void watches_disregard(struct watches *watches, struct view zone)
+{
+    for (unsigned group = 0; group < LIMIT_GROUPS; group++) {
+        struct answered *answered = &watches->answered[group];
+        for (unsigned i = 0; i < answered->count; i++)
+            if (name_is_at_or_below(name_view(&answered->list[i].name), zone))
+                answered->list[i--] = answered->list[--answered->count];
+    }
+}

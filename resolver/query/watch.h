@@ -77,6 +77,8 @@ bool watches_told(struct watches *watches, const struct server *server, msec_t s
 
 /* That group has answered that question: its upstreams may be probed with it. */
 void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type);
+/* No upstream is probed with a name at or below `zone` any more: the operator has spoken of it. */
+void watches_disregard(struct watches *watches, struct view zone);
 /* Domestic answered below that domain, so control questions may be asked there. */
 void watches_offer(struct watches *watches, struct view domain);
 /* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage

@@ -66,6 +66,29 @@ static void a_pin_stops_what_is_under_way(void **state)
     }
 }
 
+/* Nor is external's health probed with what was pinned to domestic since external answered it. */
+static void no_probe_asks_for_what_was_pinned_away(void **state)
+{
+    (void) state;
+    for (unsigned pinned = 0; pinned < 2; pinned++) {
+        struct world *world = world_create(&(struct world_options){.seed = 1, .learning = SETUP_LEARN_NOTHING});
+        struct name   zone;
+        name_of("pinned.example", &zone);
+        world_say(world, DOMESTIC, "example", (struct manner){.way = SERVFAILS});
+        assert_int_equal(world_resolve(world, "a.pinned.example", TYPE_A)->group, SETUP_EXTERNAL);
+        world_run(world, 2000);
+        if (pinned) {
+            pin(world, "pinned.example", PIN_DOMESTIC);
+            prober_disregard(world_prober(world), name_view(&zone));
+        }
+        world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+        world_resolve(world, "a.other.example", TYPE_A);
+        world_run(world, 20000);
+        assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_PROBER) > 0, !pinned);
+        world_end(world);
+    }
+}
+
 /* A failure from before the pin does not stand in the way of the way that works. */
 static void a_failure_from_before_a_pin_is_not_kept(void **state)
 {
@@ -191,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_from_before_a_pin_is_not_kept),
         cmocka_unit_test(a_pin_stops_what_is_under_way),
+        cmocka_unit_test(no_probe_asks_for_what_was_pinned_away),
         cmocka_unit_test(a_failure_from_before_a_pin_is_not_kept),
         cmocka_unit_test(who_asks_after_a_pin_waits_for_nothing_older),
         cmocka_unit_test(who_waits_for_a_claim_starts_anew),
