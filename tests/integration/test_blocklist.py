@@ -91,7 +91,7 @@ def test_it_is_asked_again_after_a_while(daemon, domestic):
 
 
 def test_listings_pass(daemon, domestic):
-    listings = ["127.0.0.2", "127.0.0.11", "127.0.1.255", "127.0.0.1", "127.255.254.1"]
+    listings = ["127.0.0.2", "127.0.0.11", "127.0.1.254", "127.0.0.1", "127.255.254.1"]
     for n, address in enumerate(listings):
         domestic.set(f"{n}.{DBL}", says(address, qname=f"{n}.{DBL}"))
         assert daemon.ask(f"{n}.{DBL}").addresses == [address]
@@ -131,7 +131,8 @@ def test_the_hosts_of_a_lists_owner_have_addresses(daemon, domestic):
 
 
 @pytest.mark.parametrize("zone, code", [("multi.uribl.com", "127.0.0.1"), ("multi.surbl.org", "127.0.0.1"),
-                                        ("list.dnswl.org", "127.0.0.255"), ("dwl.dnswl.org", "127.0.0.255")])
+                                        ("list.dnswl.org", "127.0.0.255"), ("dwl.dnswl.org", "127.0.0.255"),
+                                        ("dbl.spamhaus.org", "127.0.1.255")])
 def test_a_list_refuses_in_its_own_way(daemon, domestic, zone, code):
     refuse(domestic, f"example.com.{zone}", code=code)
     assert deferred(daemon.ask(f"example.com.{zone}"))
