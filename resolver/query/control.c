@@ -8,9 +8,9 @@
 #include <limits.h>
 
 enum {
-    CONTROL_LIFE      = 5000, /* ms */
-    CONTROL_PAUSE     = 5000, /* ms behind a failed one in which nothing is studied, doubling … */
-    CONTROL_DOUBLINGS = 3,    /* … so often while they go on failing */
+    CONTROL_LIFE      = 5000,  /* ms */
+    CONTROL_PAUSE     = 5000,  /* ms behind a failed one in which no strike begins a study, doubling … */
+    CONTROL_PAUSE_MAX = 20000, /* … to this while they go on failing */
 };
 
 /* ---- how does it fare? ---- */
@@ -83,19 +83,38 @@ static void look_for_trouble(struct watches *watches, msec_t now)
     watches->troubled(watches->owner, since, now);
 }
 
+/* Of several that are open in one silence the first to end speaks for all. What was answered later is news, what was
+ * sent in the pause is not. */
+static void note_failure(struct watch *watch, const struct control *told, msec_t now)
+{
+    const struct control *last = control_last(watch->told);
+    bool                  over = last->sent > told->sent && outcome_usable(last->outcome);
+    if (told->sent >= watch->failed_at)
+        trouble_note(&watch->trouble, 0, 1, now);
+    if (!over && told->sent >= watch->pause_end) {
+        watch->pause     = watch->pause ? msec_min(2 * watch->pause, CONTROL_PAUSE_MAX) : CONTROL_PAUSE;
+        watch->pause_end = now + watch->pause;
+    }
+    watch->failed_at = now;
+}
+
 static void on_control_done(void *owner, struct errand *errand, msec_t now)
 {
-    struct watch   *watch   = owner;
-    struct watches *watches = watch->watches;
-    struct control  told    = {.sent = errand->exchange.started, .outcome = errand->exchange.outcome};
-    bool            failed  = !outcome_usable(told.outcome);
-    told.good               = !failed && vouches(watch, name_view(&errand->inquiry.name));
+    struct watch     *watch     = owner;
+    struct watches   *watches   = watch->watches;
+    struct candidate *candidate = candidate_above(watches, name_view(&errand->inquiry.name));
+    struct control    told      = {.sent = errand->exchange.started, .outcome = errand->exchange.outcome};
+    bool              answered  = outcome_usable(told.outcome);
+    told.good                   = answered && vouches(watch, name_view(&errand->inquiry.name));
+    if (candidate && !watch->external)
+        candidate->good = told.good;
     watch->told[watch->told_next++ % CONTROLS_TOLD] = told;
-    watch->failing                                  = failed ? watch->failing + 1 : 0;
-    if (!failed)
+    if (answered) {
+        watch->pause = watch->pause_end = 0;
         return;
+    }
     watches->stats->control_failures++;
-    trouble_note(&watch->trouble, 0, 1, now);
+    note_failure(watch, &told, now);
     if (watch->group == SETUP_DOMESTIC)
         look_for_trouble(watches, now);
 }
@@ -109,7 +128,8 @@ static bool is_studied_below(const struct watches *watches, struct view zone)
 }
 
 /* A zone that domestic answered lately, searched from a random place on: rather one below which no cache can deny a
- * name, and that nobody doubts now; but an answer below any proves something. NULL: there is none. */
+ * name, that nobody doubts now, and that served before; but an answer below any proves something. NULL: there is none.
+ */
 static const struct name *control_zone(struct watches *watches)
 {
     const struct name *found = NULL;
@@ -117,7 +137,8 @@ static const struct name *control_zone(struct watches *watches)
     unsigned from = watches->candidate_count ? rng_below(&watches->errands->desk->rng, watches->candidate_count) : 0;
     for (unsigned i = 0; i < watches->candidate_count; i++) {
         const struct candidate *candidate = &watches->candidates[(from + i) % watches->candidate_count];
-        unsigned flaws = 2u * candidate->deniable + is_studied_below(watches, name_view(&candidate->zone));
+        unsigned                flaws =
+            4u * candidate->deniable + 2u * is_studied_below(watches, name_view(&candidate->zone)) + !candidate->good;
         if (flaws >= least)
             continue;
         found = &candidate->zone;
@@ -196,13 +217,11 @@ static void fare_of(void *context, const struct server *server, struct fare *ret
     watch_note_fare(watch, look->now);
     ret->share = trouble_share(&watch->trouble, look->now);
     ret->ready = is_ready(watch, look->now);
+    ret->asked = watch->control_asked;
     ret->told  = watch->told;
 }
 
-static bool is_trial(const struct study *study)
-{
-    return (study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN) && study->step != STUDY_DONE;
-}
+static bool is_trial(const struct study *study) { return study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN; }
 
 static void ask_wanted(struct watches *watches, const struct study *study, msec_t now)
 {
@@ -244,8 +263,7 @@ double watches_share(struct watches *watches, const struct server *server, msec_
  * likelier. */
 static bool is_in_trouble(struct watch *watch, msec_t now)
 {
-    msec_t pause = watch->failing ? CONTROL_PAUSE << msec_min(watch->failing - 1, CONTROL_DOUBLINGS) : 0;
-    return now - control_last(watch->told)->sent < pause || trouble_share(&watch->trouble, now) > TRIAL_TROUBLE;
+    return now < watch->pause_end || trouble_share(&watch->trouble, now) > TRIAL_TROUBLE;
 }
 
 bool watches_in_trouble(struct watches *watches, msec_t now)
@@ -267,7 +285,7 @@ void watches_offer(struct watches *watches, struct view domain)
                          ? watches->candidate_count++
                          : rng_below(&watches->errands->desk->rng, WATCH_CANDIDATES);
     name_set_lower(&watches->candidates[place].zone, domain);
-    watches->candidates[place].deniable = false;
+    watches->candidates[place].deniable = watches->candidates[place].good = false;
 }
 
 void watches_withdraw(struct watches *watches, struct view zone)

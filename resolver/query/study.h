@@ -30,8 +30,8 @@
  *      servers deny nothing), the SOA stands for it from then on.
  *   6. A zone whose nameservers serve blocked zones, or that was blocked before, is believed: its rounds begin at once,
  *      and TRIAL_WEIGHT_BELIEVED will do.
- *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as a control question fails, or every
- *      upstream is in trouble: then the suspicion ends with it.
+ *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as all witnesses have failed their last
+ *      control question or are in trouble: then the suspicion ends with it.
  * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
  * TRIAL_WEIGHT_BROKEN for both together. That changes no query's way, and is worth no further control question.
  *
@@ -199,6 +199,7 @@ const struct control *control_last(const struct control told[CONTROLS_TOLD]);
 /* How an upstream fares, in the eye of who watches it. */
 struct fare {
     double                share; /* trouble_share() */
+    msec_t                asked; /* a control question, last; 0: never */
     bool                  ready; /* it may be asked a control question now */
     const struct control *told;  /* the last CONTROLS_TOLD that have ended; `sent` 0: none */
 };

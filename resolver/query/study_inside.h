@@ -60,6 +60,8 @@ void inspection_judge(struct study *study, msec_t now);
 bool trial_in_trouble(const struct fare *fare);
 /* The failures of the question, or of the apex, are more than the witnesses' own trouble would bring about. */
 bool trial_weighs_enough(const struct study *study, const struct fare fares[], bool question);
+/* When the witness's last failure was noticed that counts for what is still in question; 0: none was. */
+msec_t trial_noticed(const struct study *study, const struct witness *witness);
 /* The witness has answered others behind its last failure, too: its own trouble may have begun between the two. */
 bool trial_is_closed(const struct study *study, const struct witness *witness, const struct fare *fare);
 bool trial_all_closed(const struct study *study, const struct fare fares[]);

@@ -376,7 +376,7 @@ static bool judge_zone(struct study *study, const struct fare fares[], msec_t no
 
 /* ---- controls ---- */
 
-static void note_controls(struct witness *witness, const struct fare *fare)
+static void note_vouched(struct witness *witness, const struct fare *fare)
 {
     for (unsigned i = 0; i < CONTROLS_TOLD; i++)
         if (fare->told[i].good)
@@ -402,10 +402,14 @@ static bool has_trouble(const struct study *study, const struct fare fares[]) /*
     return all && study->rounds > 0;
 }
 
-static void want_last_controls(struct study *study, const struct fare fares[])
+/* Behind the last failure one is enough, unless nothing is heard of it. */
+static void want_last_controls(struct study *study, const struct fare fares[], msec_t now)
 {
-    for (unsigned i = 0; i < study->witness_count; i++)
-        study->witnesses[i].wants_control |= study->heavy && !trial_is_closed(study, &study->witnesses[i], &fares[i]);
+    for (unsigned i = 0; i < study->witness_count && study->heavy; i++) {
+        struct witness *witness = &study->witnesses[i];
+        bool            asked = fares[i].asked >= trial_noticed(study, witness) && now - fares[i].asked < TRIAL_SILENCE;
+        witness->wants_control |= !asked && !trial_is_closed(study, witness, &fares[i]);
+    }
 }
 
 static bool any_ready(const struct study *study, const struct fare fares[])
@@ -432,7 +436,7 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     for (unsigned i = 0; i < study->witness_count; i++) {
         fare(context, study->witnesses[i].server, &fares[i]);
         study->witnesses[i].wants_control = false;
-        note_controls(&study->witnesses[i], &fares[i]);
+        note_vouched(&study->witnesses[i], &fares[i]);
     }
     if (has_trouble(study, fares)) {
         end_in_doubt(study, true, now);
@@ -452,5 +456,5 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     }
     if (may_go_on && any_ready(study, fares))
         begin_round(study, fares, now);
-    want_last_controls(study, fares);
+    want_last_controls(study, fares, now);
 }

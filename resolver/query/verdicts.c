@@ -210,7 +210,7 @@ static void end_broken(struct prober *prober, struct study *study, msec_t now)
     struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
     if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
         learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
-    if (!study->result.decided)
+    if (!study->result.decided || study->result.fine)
         return;
     const struct zone_id id = {.name = name_view(&study->zone), .scope = SCOPE_ZONE};
     zone = learner_apply(prober->learner, &id, EVIDENCE_BROKEN, study->result.reason, name_view(&study->name),

@@ -165,13 +165,15 @@ void watches_heard(struct watches *watches, struct view name)
 
 /* ---- looking ---- */
 
-/* Most who were silent to one question answer the next one in the meantime. */
+/* Most who were silent to one question answer the next one in the meantime. Of whom the kernel says that nobody is
+ * there no answer is awaited. */
 static bool is_doubted(struct watch *watch, msec_t now)
 {
+    msec_t hinted = atomic_load_explicit(&watch->server->hinted, memory_order_relaxed);
     if (server_health(watch->server) == HEALTH_UP)
         watch->doubted = 0;
     else if (watch->doubted == 0)
-        watch->doubted = now;
+        watch->doubted = hinted != 0 && now - hinted < DOUBT ? now - DOUBT : now;
     return watch->doubted != 0 && now - watch->doubted >= DOUBT;
 }
 

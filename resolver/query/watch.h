@@ -46,6 +46,7 @@ struct watches {
     msec_t        looked;
     struct candidate {
         struct name zone;
+        bool        good;     /* what was asked below it last was answered */
         bool        deniable; /* a name below it may be denied from a cache of its NSEC records (RFC 8198) */
     } candidates[WATCH_CANDIDATES];
     unsigned        candidate_count;
@@ -72,7 +73,8 @@ double watches_share(struct watches *watches, const struct server *server, msec_
 /* True if every domestic upstream is in trouble: what fails there now says nothing of zones. */
 bool watches_in_trouble(struct watches *watches, msec_t now);
 
-/* What became of the last control question to `server` that has ended. False: it was asked before `since`. */
+/* What became of the control question to `server` that was sent last of those that have ended. False: before `since`.
+ */
 bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control *ret);
 
 /* That group has answered that question: its upstreams may be probed with it. */

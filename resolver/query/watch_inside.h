@@ -31,7 +31,8 @@ struct watch { /* of one server: health probe, control question and echo */
     struct errand      controls[WATCH_CONTROLS];
     struct control     told[CONTROLS_TOLD]; /* a ring */
     unsigned           told_next;           /* place in it */
-    unsigned           failing;             /* control questions in a row */
+    msec_t             failed_at;           /* when the last control question that failed came to its end */
+    msec_t             pause, pause_end;    /* behind those that failed; 0: none */
     msec_t             control_asked;       /* when the last control question was sent; 0: never */
     msec_t             echo_due;            /* when the next one is sent */
     msec_t             echo_wait;           /* and ms from that one to the one behind it */

@@ -65,13 +65,22 @@ static bool was_patient(const struct study *study, const struct witness *witness
     return false;
 }
 
+static const struct failures *failures_of(const struct study *study, const struct witness *witness)
+{
+    return trial_is_narrowed(study) ? &witness->question : &witness->any;
+}
+
+msec_t trial_noticed(const struct study *study, const struct witness *witness)
+{
+    return failures_of(study, witness)->noticed;
+}
+
 bool trial_is_closed(const struct study *study, const struct witness *witness, const struct fare *fare)
 {
-    const struct failures *failures = trial_is_narrowed(study) ? &witness->question : &witness->any;
-    if (study->kind == STUDY_BROKEN || trial_in_trouble(fare) || counting(witness, failures) == 0)
+    if (study->kind == STUDY_BROKEN || trial_in_trouble(fare) || counting(witness, failures_of(study, witness)) == 0)
         return true;
     for (unsigned i = 0; i < CONTROLS_TOLD; i++)
-        if (fare->told[i].good && fare->told[i].sent >= failures->noticed)
+        if (fare->told[i].good && fare->told[i].sent >= trial_noticed(study, witness))
             return true;
     return false;
 }

@@ -1,0 +1,248 @@
+/*
+ * test_control.c: the control questions that go with the rounds of a trial: what they keep from being learned, what
+ * their failures cost, and how few they are.
+ */
+#include "lib/world.h"
+
+#include "query/query.h"
+#include "query/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+    SECOND = 1000,
+    STEP   = 100, /* ms */
+    RTT    = 60,  /* of domestic, more than that */
+};
+
+#define SHUT "shut.example"
+
+static void ask_below(struct world *world, const char *zone, unsigned number)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "n%u.%s", number, zone);
+    world_ask(world, name, TYPE_A);
+}
+
+/* Until it is held blocked, a lookup every other second; ms. */
+static msec_t until_learned(struct world *world)
+{
+    msec_t began = world_now(world);
+    for (unsigned i = 0; world_state(world, SHUT) != ZONE_BLOCKED; i++) {
+        if (i % (2 * SECOND / STEP) == 0)
+            ask_below(world, SHUT, 1000 + i);
+        world_run(world, STEP);
+        if (world_now(world) - began > 300 * SECOND)
+            fail_msg("not learned in five minutes");
+    }
+    return world_now(world) - began;
+}
+
+/* Its nameservers are slow to fail here, and the upstream's own trouble begins while a round is open: nothing that is
+ * decided from then on is decided against the zone. */
+static void trouble_that_begins_in_a_round_is_no_verdict(void **state)
+{
+    (void) state;
+    unsigned decided = 0;
+    for (msec_t at = 0; at < 8 * SECOND; at += STEP)
+        for (unsigned domestic = 1; domestic <= 2; domestic++) {
+            struct world *world = world_create(&(struct world_options){.seed = 3, .domestic = domestic});
+            world_warm_up(world);
+            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS, .after = 700});
+            ask_below(world, SHUT, 0);
+            world_run(world, at);
+            world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
+            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS, .after = 700});
+            world_run(world, RTT);
+            size_t before = world_blocked(world);
+            world_run(world, 20 * SECOND);
+            assert_int_equal(world_blocked(world), before);
+            decided += before > 0;
+            world_end(world);
+        }
+    assert_in_range(decided, 1, 2 * 8 * SECOND / STEP - 20);
+}
+
+/* Domestic answers the check of a zone that had failed on both sides. */
+static void what_domestic_answers_is_not_broken(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 8});
+    world_warm_up(world);
+    world_say(world, EVERYBODY, "blip.test", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "a.blip.test", TYPE_MX);
+    world_run(world, SECOND);
+    world_say(world, EVERYBODY, "blip.test", (struct manner){.way = ANSWERS});
+    world_run(world, 10 * SECOND);
+    assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 1);
+    assert_int_equal(world_state(world, "blip.test"), ZONE_CLEAR);
+    world_end(world);
+}
+
+/* Domestic refuses some of what it is asked, so little that its failures say something: where control questions are
+ * among that, strikes begin studies ever more seldom. */
+static void trouble_is_looked_at_ever_more_seldom(void **state)
+{
+    (void) state;
+    uint64_t studies = 0, strikes = 0;
+    for (unsigned seed = 0; seed < 20; seed++) {
+        struct world *world = world_create(&(struct world_options){.seed = seed, .domestic = 1});
+        world_warm_up(world);
+        world_limit(world, DOMESTIC, (struct world_rate){.per_second = 15, .way = REFUSES});
+        for (unsigned i = 0; i < 60 * 20; i++) {
+            char zone[32];
+            snprintf(zone, sizeof(zone), "zone%u.test", i % 50);
+            ask_below(world, zone, i);
+            world_run(world, SECOND / 20);
+        }
+        studies += prober_read_stats(world_prober(world))->confirmations;
+        strikes += prober_read_stats(world_prober(world))->strikes;
+        assert_int_equal(world_blocked(world), 0);
+        world_end(world);
+    }
+    assert_in_range(studies, 20, strikes / 2);
+}
+
+/* One of several that are open is lost, and comes to its end behind those that were answered since. */
+static void a_lost_one_stops_nothing(void **state)
+{
+    (void) state;
+    unsigned tried = 0;
+    for (unsigned seed = 0; seed < 60; seed++) {
+        struct world              *world = world_create(&(struct world_options){.seed = seed, .domestic = 1});
+        const struct prober_stats *stats = prober_read_stats(world_prober(world));
+        for (unsigned i = 0; i < 6; i++) {
+            char zone[32];
+            snprintf(zone, sizeof(zone), "zone%u.test", i);
+            ask_below(world, zone, 0);
+            world_run(world, 1100);
+        }
+        world_say(world, DOMESTIC, "zone0.test", (struct manner){.way = SILENT});
+        world_say(world, DOMESTIC, "example", (struct manner){.way = SERVFAILS});
+        ask_below(world, SHUT, 0);
+        for (unsigned i = 0; i < 9 * SECOND / STEP && stats->control_failures == 0; i++)
+            world_run(world, STEP);
+        if (stats->control_failures == 1 && world_state(world, SHUT) == ZONE_BLOCKED) {
+            uint64_t before = stats->confirmations;
+            ask_below(world, "other.example", 0);
+            world_run(world, SECOND);
+            assert_int_equal(stats->confirmations, before + 1);
+            tried++;
+        }
+        world_end(world);
+    }
+    assert_true(tried > 5);
+}
+
+/* Silence in which several were open is one failure: behind it a block is learned soon. */
+static void silence_is_one_failure(void **state)
+{
+    (void) state;
+    for (unsigned domestic = 1; domestic <= 2; domestic++)
+        for (unsigned seed = 0; seed < 20; seed++) {
+            struct world *world = world_create(&(struct world_options){.seed = seed, .domestic = domestic});
+            world_warm_up(world);
+            world_run(world, 20 * SECOND + world_random(world, 5000));
+            world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+            for (unsigned i = 0; i < 24; i++) {
+                ask_below(world, i % 2 ? "good.example" : "fine.example", i);
+                world_run(world, SECOND / 2);
+            }
+            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            assert_true(until_learned(world) < 20 * SECOND);
+            world_end(world);
+        }
+}
+
+/* Zones that serve for control questions may break: those that do not are asked again. */
+static void a_dead_candidate_gives_way(void **state)
+{
+    (void) state;
+    enum {
+        CANDIDATES = 16
+    };
+    unsigned soon = 0;
+    for (unsigned domestic = 1; domestic <= 2; domestic++)
+        for (unsigned seed = 0; seed < 20; seed++) {
+            struct world *world = world_create(&(struct world_options){.seed = seed, .domestic = domestic});
+            char          zone[32];
+            for (unsigned i = 0; i < CANDIDATES; i++) {
+                snprintf(zone, sizeof(zone), "zone%u.test", i);
+                ask_below(world, zone, 0);
+                world_run(world, 1100);
+            }
+            for (unsigned i = 0; i < CANDIDATES / 2; i++) {
+                snprintf(zone, sizeof(zone), "zone%u.test", i);
+                world_say(world, DOMESTIC, zone, (struct manner){.way = SERVFAILS});
+            }
+            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            soon += until_learned(world) < 30 * SECOND;
+            world_end(world);
+        }
+    assert_true(soon >= 34);
+}
+
+/* However long they take: one with each round, and one behind the last. */
+static void a_verdict_costs_few(void **state)
+{
+    (void) state;
+    for (unsigned domestic = 1; domestic <= 3; domestic++)
+        for (msec_t after = 5; after <= 1200; after += 239) {
+            struct world *world = world_create(&(struct world_options){.seed = 7, .domestic = domestic});
+            world_warm_up(world);
+            world_run(world, 5 * SECOND);
+            uint64_t before = prober_read_stats(world_prober(world))->controls;
+            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .after = after});
+            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            ask_below(world, SHUT, 0);
+            world_run(world, 20 * SECOND);
+            assert_int_equal(world_state(world, SHUT), ZONE_BLOCKED);
+            assert_in_range(prober_read_stats(world_prober(world))->controls - before, 2, 6 * domestic);
+            world_end(world);
+        }
+}
+
+/* Two lookups of a zone that is silent, in a time in which others are answered: nobody asks whether domestic is there.
+ */
+static void one_silent_zone_draws_no_probe(void **state)
+{
+    (void) state;
+    for (msec_t next = 600; next <= 1000; next += 100) {
+        struct world *world = world_create(&(struct world_options){.seed = 4, .domestic = 1});
+        world_warm_up(world);
+        world_run(world, 5 * SECOND);
+        uint64_t before = prober_read_stats(world_prober(world))->health_probes;
+        world_say(world, DOMESTIC, SHUT, (struct manner){.way = SILENT});
+        ask_below(world, SHUT, 0);
+        ask_below(world, SHUT, 1);
+        world_run(world, next);
+        for (unsigned i = 0; i < 30; i++) {
+            ask_below(world, "good.example", i);
+            world_run(world, 300);
+        }
+        assert_int_equal(prober_read_stats(world_prober(world))->health_probes, before);
+        world_end(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trouble_that_begins_in_a_round_is_no_verdict),
+        cmocka_unit_test(what_domestic_answers_is_not_broken),
+        cmocka_unit_test(trouble_is_looked_at_ever_more_seldom),
+        cmocka_unit_test(a_lost_one_stops_nothing),
+        cmocka_unit_test(silence_is_one_failure),
+        cmocka_unit_test(a_dead_candidate_gives_way),
+        cmocka_unit_test(a_verdict_costs_few),
+        cmocka_unit_test(one_silent_zone_draws_no_probe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
