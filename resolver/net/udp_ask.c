@@ -29,8 +29,8 @@ enum {
     UDP_ASK_AGE_MS     = 2000,           /* and how long its port may serve */
     EVENTS             = 64,             /* sockets served in a wakeup */
     PICKS              = 4,              /* random tries for a kept socket without the same id */
-    SEND_TRIES         = 16,             /* each takes an ICMP error away, of which a flood may bring another meanwhile */
-    ERRORS_AT_ONCE     = 64,             /* read from a socket's queue */
+    SEND_TRIES         = 16, /* each takes an ICMP error away, of which a flood may bring another meanwhile */
+    ERRORS_AT_ONCE     = 64, /* read from a socket's queue */
 };
 
 struct udp_ticket {
@@ -239,7 +239,8 @@ static int pick_socket(struct udp_ask *ask, const struct address *server, uint16
 
 static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct view question)
 {
-    /* A try may be told of an ICMP error instead of being sent: of an earlier question's, or of one in a forged flood. */
+    /* A try may be told of an ICMP error instead of being sent: of an earlier question's, or of one in a forged flood.
+     */
     for (unsigned tries = 0; tries < SEND_TRIES; tries++) {
         if (send(socket->fd, question.data, question.len, 0) >= 0) {
             ask->stats.sent++;
