@@ -208,12 +208,13 @@ static void tell_silence(struct query *query, msec_t now)
         exchange_tell_silence(&query->exchanges[i], now);
 }
 
-static void advance(struct query *query, struct desk *desk, struct side *side, msec_t now)
+/* Does what is due. What is next then, it returns. */
+static struct plan advance(struct query *query, struct desk *desk, struct side *side, msec_t now)
 {
     for (;;) {
         const struct plan plan = plan_side(query, side, now);
         if (plan.due > now)
-            return;
+            return plan;
         if (plan.step == PLAN_ASK) {
             ask(query, desk, side, plan.server, now);
         } else {
@@ -303,9 +304,11 @@ static void begin_second(struct query *query, struct desk *desk, msec_t now)
 void asking_go_on(struct query *query, struct desk *desk, msec_t now)
 {
     tell_silence(query, now);
-    advance(query, desk, &query->sides[0], now);
-    if (now >= plan_second(query, now))
+    const struct plan first = advance(query, desk, &query->sides[0], now);
+    if (now >= plan_second(query, &first, now))
         begin_second(query, desk, now);
+    if (!query->sides[1].begun)
+        return;
     advance(query, desk, &query->sides[1], now);
     advance(query, desk, &query->sides[0], now); /* what the second side cannot use is the first one's */
 }
@@ -352,9 +355,9 @@ msec_t asking_deadline(struct query *query, msec_t now)
     msec_t due = next_event(query);
     if (query->state != QUERY_ASKING)
         return due;
-    for (size_t i = 0; i < ARRAY_LEN(query->sides); i++)
-        due = msec_min(due, plan_side(query, &query->sides[i], now).due);
-    return msec_min(due, plan_second(query, now));
+    const struct plan first = plan_side(query, &query->sides[0], now);
+    due                     = msec_min(due, msec_min(first.due, plan_side(query, &query->sides[1], now).due));
+    return msec_min(due, plan_second(query, &first, now));
 }
 
 /* ---- after the answer ---- */

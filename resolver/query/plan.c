@@ -52,6 +52,17 @@ static struct tally look(struct query *query, const struct side *side)
     return tally;
 }
 
+/* Somebody waits for something there. */
+static bool is_awaited(const struct query *query, const struct side *side)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_OPEN && !exchange->copy && asking_in_side(query, exchange, side))
+            return true;
+    }
+    return false;
+}
+
 /* ---- the other side ---- */
 
 static bool falls_on(const struct setup *setup, enum outcome outcome)
@@ -184,17 +195,15 @@ static msec_t wait_for_last(struct query *query)
     return tally.well ? query->started + query->route.patience : tally.newest + HEDGE_FAILED;
 }
 
-msec_t plan_second(struct query *query, msec_t now) /* [4] */
+msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /* [4] */
 {
-    const struct side *first = &query->sides[0];
+    const struct side *side = &query->sides[0];
     if (query->route.second == SETUP_NO_GROUP || query->sides[1].begun || query->bogus_final)
         return MSEC_NEVER;
-    const struct plan plan    = plan_side(query, first, now);
-    bool              allowed = failure_allows(query);
-    if (plan.step == PLAN_SPENT)
-        return allowed || first->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
+    if (first->step == PLAN_SPENT)
+        return failure_allows(query) || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
     msec_t due = plan_patience(query);
-    if (allowed && first->failed > 0 && plan.step != PLAN_ASK)
+    if (side->failed > 0 && first->step != PLAN_ASK && failure_allows(query))
         due = msec_min(due, wait_for_last(query));
     return due;
 }
@@ -205,8 +214,12 @@ bool plan_is_over(struct query *query, msec_t now)
 {
     if (query->bogus_final)
         return true;
-    return plan_side(query, &query->sides[0], now).step == PLAN_SPENT &&
-           plan_side(query, &query->sides[1], now).step == PLAN_SPENT;
+    for (size_t i = 0; i < ARRAY_LEN(query->sides); i++) {
+        const struct side *side = &query->sides[i];
+        if (side->begun && !side->over && (is_awaited(query, side) || plan_side(query, side, now).step != PLAN_SPENT))
+            return false;
+    }
+    return true;
 }
 
 bool plan_is_spent(const struct query *query) { return query->sends >= query->most; }

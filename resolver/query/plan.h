@@ -29,8 +29,9 @@ struct plan {
 /* What is next on a side that has begun; one that has not is SPENT. */
 struct plan plan_side(struct query *query, const struct side *side, msec_t now);
 
-/* When the second group is to be asked, as far as is known now; MSEC_NEVER: not at all. */
-msec_t plan_second(struct query *query, msec_t now);
+/* When the second group is to be asked, as far as is known now; MSEC_NEVER: not at all. `first`: the first side's plan.
+ */
+msec_t plan_second(struct query *query, const struct plan *first, msec_t now);
 /* When patience with the first group ends, whatever fails; MSEC_NEVER: silence does not open the other side. */
 msec_t plan_patience(const struct query *query);
 /* True if nothing more can come of it. */
