@@ -290,9 +290,7 @@ void watches_offer(struct watches *watches, struct view domain)
 
 void watches_withdraw(struct watches *watches, struct view zone)
 {
-    for (unsigned i = 0; i < watches->candidate_count; i++) {
-        struct view candidate = name_view(&watches->candidates[i].zone);
-        if (name_is_at_or_below(candidate, zone) || name_is_at_or_below(zone, candidate))
+    for (unsigned i = 0; i < watches->candidate_count; i++)
+        if (name_is_at_or_below(name_view(&watches->candidates[i].zone), zone))
             watches->candidates[i--] = watches->candidates[--watches->candidate_count];
-    }
 }

@@ -83,8 +83,8 @@ void watches_note(struct watches *watches, uint8_t group, struct view name, uint
 void watches_disregard(struct watches *watches, struct view zone);
 /* Domestic answered below that domain, so control questions may be asked there. */
 void watches_offer(struct watches *watches, struct view domain);
-/* `zone` is blocked: nothing at, below or above it serves as a control. A failure alone ends no service: in an outage
- * all would be gone when they are needed. */
+/* `zone` is blocked: nothing at or below it serves as a control; what is above it does, for a random label there is not
+ * in it. A failure alone ends no service: in an outage all would be gone when they are needed. */
 void watches_withdraw(struct watches *watches, struct view zone);
 
 #endif

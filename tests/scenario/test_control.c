@@ -189,6 +189,22 @@ static void a_dead_candidate_gives_way(void **state)
     assert_true(soon >= 34);
 }
 
+/* One name in the only zone that serves is blocked by itself: the zone goes on serving. */
+static void a_blocked_name_ends_no_service(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 5});
+    world_resolve(world, "mail.fine.test", TYPE_A);
+    world_run(world, 2 * SECOND);
+    world_say(world, DOMESTIC, "shop.fine.test", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "shop.fine.test", TYPE_A);
+    world_run(world, 10 * SECOND);
+    assert_int_equal(world_blocked(world), 1);
+    world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+    assert_true(until_learned(world) < 10 * SECOND);
+    world_end(world);
+}
+
 /* However long they take: one with each round, and one behind the last. */
 static void a_verdict_costs_few(void **state)
 {
@@ -241,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_lost_one_stops_nothing),
         cmocka_unit_test(silence_is_one_failure),
         cmocka_unit_test(a_dead_candidate_gives_way),
+        cmocka_unit_test(a_blocked_name_ends_no_service),
         cmocka_unit_test(a_verdict_costs_few),
         cmocka_unit_test(one_silent_zone_draws_no_probe),
     };
