@@ -48,7 +48,7 @@ void connection_close(struct connection *connection)
     listen->stats.open--;
     listen->bytes -= connection->bytes;
     connection->bytes = 0;
-    output_fini(&connection->out); /* `in` may hold the message that is being handled */
+    tcp_output_fini(&connection->out); /* `in` may hold the message that is being handled */
     uv_close((uv_handle_t *) &connection->poll, on_closed);
     close(connection->fd);
 }
@@ -87,7 +87,7 @@ static void weigh(struct connection *connection)
 /* May another of its messages be handled? If not, it is not read either. */
 static bool may_take(const struct connection *connection)
 {
-    return connection->unanswered < LIMIT_TCP_PIPELINE && output_waiting(&connection->out) < OUTPUT_HIGH &&
+    return connection->unanswered < LIMIT_TCP_PIPELINE && tcp_output_waiting(&connection->out) < OUTPUT_HIGH &&
            list_empty(&connection->paused);
 }
 
@@ -108,7 +108,7 @@ static void watch(struct connection *connection)
     if (connection->state == READING && may_take(connection))
         events |= UV_READABLE;
     /* A writable socket is reported at once: that is how held messages reach on_ready again. */
-    if (output_waiting(&connection->out) > 0 || (connection->held && may_take(connection)))
+    if (tcp_output_waiting(&connection->out) > 0 || (connection->held && may_take(connection)))
         events |= UV_WRITABLE;
     if (events == connection->events)
         return;
@@ -121,12 +121,12 @@ static void watch(struct connection *connection)
 /* Sends what the socket takes, closes what is over, and watches for what comes next. */
 static void settle(struct connection *connection)
 {
-    ptrdiff_t sent = output_flush(&connection->out, connection->fd);
+    ptrdiff_t sent = tcp_output_flush(&connection->out, connection->fd);
     if (sent > 0)
         touch(connection);
     bool over = connection->state == FINISHED && connection->unanswered == 0 && !connection->held &&
-                output_waiting(&connection->out) == 0;
-    bool cut_off = output_waiting(&connection->out) > LIMIT_TCP_OUTPUT;
+                tcp_output_waiting(&connection->out) == 0;
+    bool cut_off = tcp_output_waiting(&connection->out) > LIMIT_TCP_OUTPUT;
     connection->listen->stats.cut_off += cut_off;
     if (sent < 0 || over || cut_off) {
         connection_close(connection);
@@ -138,7 +138,7 @@ static void settle(struct connection *connection)
 
 static void append_answer(struct connection *connection, struct view answer)
 {
-    if (output_frame(&connection->out, answer)) {
+    if (tcp_output_frame(&connection->out, answer)) {
         connection->listen->stats.sent++;
         touch(connection);
         weigh(connection);

@@ -7,8 +7,8 @@
 
 #include "base/list.h"
 #include "dns/frame.h"
-#include "net/output.h"
 #include "net/tcp_listen.h"
+#include "net/tcp_output.h"
 
 enum {
     TCP_READ  = 16 << 10, /* bytes read from one connection in a wakeup */
@@ -33,7 +33,7 @@ struct connection {
     struct address        peer;
     struct frames         in;
     bool                  held; /* `in` may hold whole messages that wait for may_take() */
-    struct output         out;
+    struct tcp_output     out;
     size_t                bytes; /* of both, as counted in listen->bytes */
     unsigned              unanswered;
     uint64_t              active; /* uv_now() of the last answer, or of bytes of one that left */

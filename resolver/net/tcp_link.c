@@ -82,7 +82,7 @@ static void on_closed(uv_handle_t *handle)
     struct tcp_link             *link  = handle->data;
     const struct tcp_link_hooks *hooks = link->hooks;
     frames_fini(&link->in);
-    output_fini(&link->out);
+    tcp_output_fini(&link->out);
     free(link);
     hooks->freed(hooks->context);
 }
@@ -138,7 +138,7 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 static void watch(struct tcp_link *link)
 {
-    int events = UV_READABLE | (output_waiting(&link->out) > 0 ? UV_WRITABLE : 0);
+    int events = UV_READABLE | (tcp_output_waiting(&link->out) > 0 ? UV_WRITABLE : 0);
     if (link->state == TCP_LINK_CONNECTING)
         events = UV_WRITABLE;
     if (events == link->events)
@@ -189,7 +189,7 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
     struct tcp_sent *sent = malloc(sizeof(*sent));
     if (!sent)
         return NULL;
-    if (!output_frame(&link->out, question)) {
+    if (!tcp_output_frame(&link->out, question)) {
         free(sent);
         return NULL;
     }
@@ -202,7 +202,7 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
     if (link->asked == 0)
         link->asked = sent->at;
     if (link->state == TCP_LINK_OPEN)
-        (void) output_flush(&link->out, link->fd);
+        (void) tcp_output_flush(&link->out, link->fd);
     watch(link);
     return sent;
 }
@@ -258,7 +258,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     bool connected = fine || link->state == TCP_LINK_OPEN;
     link->state    = TCP_LINK_OPEN;
     if (fine && (events & UV_WRITABLE))
-        fine = output_flush(&link->out, link->fd) >= 0;
+        fine = tcp_output_flush(&link->out, link->fd) >= 0;
     /* replies that came before a reset still count */
     if (connected && (!fine || (events & UV_READABLE)))
         fine = read_some(link) && fine;

@@ -9,7 +9,7 @@
 #include "base/address.h"
 #include "base/list.h"
 #include "dns/frame.h"
-#include "net/output.h"
+#include "net/tcp_output.h"
 
 #include <uv.h>
 
@@ -61,7 +61,7 @@ struct tcp_link {
     int                          fd;
     enum tcp_link_state          state;
     struct frames                in;
-    struct output                out;
+    struct tcp_output            out;
     struct list                  buckets[TCP_LINK_BUCKETS];
     struct list                  order;
     unsigned                     questions; /* in the buckets */

@@ -109,7 +109,7 @@ static bool is_over(const struct connection *connection, uint64_t now)
         return false;
     if (connection->listen->stopping)
         return now - connection->active >= connection->listen->quiet_ms && !connection->held &&
-               output_waiting(&connection->out) == 0;
+               tcp_output_waiting(&connection->out) == 0;
     if (connection->begun == 0)
         return now - connection->active >= options->idle_ms;
     return now - connection->begun >= options->message_ms ||
@@ -153,7 +153,7 @@ static struct connection *find_idlest(struct tcp_listen *listen, const struct ad
         struct connection *connection = CONTAINER_OF(link, struct connection, by_use);
         if (connection->unanswered > 0 || (peer && !is_same_client(&connection->peer, peer)))
             continue;
-        if (output_waiting(&connection->out) == 0)
+        if (tcp_output_waiting(&connection->out) == 0)
             return connection;
         if (!reading)
             reading = connection;

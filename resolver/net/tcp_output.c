@@ -1,4 +1,4 @@
-#include "net/output.h"
+#include "net/tcp_output.h"
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -13,17 +13,17 @@ enum {
     OUTPUT_FIRST = 2048 /* bytes: one ordinary answer or a few small ones */
 };
 
-void output_fini(struct output *output)
+void tcp_output_fini(struct tcp_output *output)
 {
     free(output->data);
-    *output = (struct output){0};
+    *output = (struct tcp_output){0};
 }
 
-size_t output_waiting(const struct output *output) { return output->len - output->head; }
+size_t tcp_output_waiting(const struct tcp_output *output) { return output->len - output->head; }
 
-static bool make_room(struct output *output, size_t len)
+static bool make_room(struct tcp_output *output, size_t len)
 {
-    size_t waiting = output_waiting(output);
+    size_t waiting = tcp_output_waiting(output);
     if (output->head > 0) {
         memmove(output->data, output->data + output->head, waiting);
         output->head = 0;
@@ -42,7 +42,7 @@ static bool make_room(struct output *output, size_t len)
     return true;
 }
 
-bool output_frame(struct output *output, struct view message)
+bool tcp_output_frame(struct tcp_output *output, struct view message)
 {
     assert(message.len <= LIMIT_TCP_MESSAGE);
     size_t len = 2 + message.len;
@@ -55,9 +55,9 @@ bool output_frame(struct output *output, struct view message)
     return true;
 }
 
-ptrdiff_t output_flush(struct output *output, int fd)
+ptrdiff_t tcp_output_flush(struct tcp_output *output, int fd)
 {
-    size_t waiting = output_waiting(output);
+    size_t waiting = tcp_output_waiting(output);
     if (waiting == 0)
         return 0;
     ssize_t sent;
@@ -68,6 +68,6 @@ ptrdiff_t output_flush(struct output *output, int fd)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
     output->head += (size_t) sent;
     if (output->head == output->len)
-        output_fini(output);
+        tcp_output_fini(output);
     return sent;
 }

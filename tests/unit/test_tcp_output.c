@@ -1,8 +1,8 @@
 /*
- * test_output.c: what leaves a TCP socket in pieces arrives whole and in order, whoever reads slowly; the place of what
- * has left is used again.
+ * test_tcp_output.c: what leaves a TCP socket in pieces arrives whole and in order, whoever reads slowly; the place of
+ * what has left is used again.
  */
-#include "net/output.h"
+#include "net/tcp_output.h"
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -28,10 +28,10 @@ enum {
 
 /* Both ends of a connection, and what was put in and what came out so far. */
 struct line {
-    struct output output;
-    int           near, far;
-    size_t        put, got;
-    uint8_t       bytes[STREAM], read[STREAM];
+    struct tcp_output output;
+    int               near, far;
+    size_t            put, got;
+    uint8_t           bytes[STREAM], read[STREAM];
 };
 
 static struct line *line_open(void)
@@ -48,7 +48,7 @@ static struct line *line_open(void)
 
 static void line_close(struct line *line)
 {
-    output_fini(&line->output);
+    tcp_output_fini(&line->output);
     close(line->near);
     if (line->far >= 0)
         close(line->far);
@@ -62,7 +62,7 @@ static bool put(struct line *line, size_t len)
     assert_true(line->put + 2 + len <= STREAM);
     for (size_t i = 0; i < len; i++)
         message[i] = (uint8_t) ((line->put + i) * 167 >> 3);
-    if (!output_frame(&line->output, (struct view){message, len}))
+    if (!tcp_output_frame(&line->output, (struct view){message, len}))
         return false;
     put_u16(line->bytes + line->put, (uint16_t) len);
     memcpy(line->bytes + line->put + 2, message, len);
@@ -81,8 +81,8 @@ static void fetch(struct line *line, size_t most)
 /* All that waits leaves and arrives, and nothing else. */
 static void drain(struct line *line)
 {
-    while (output_waiting(&line->output) > 0) {
-        assert_true(output_flush(&line->output, line->near) >= 0);
+    while (tcp_output_waiting(&line->output) > 0) {
+        assert_true(tcp_output_flush(&line->output, line->near) >= 0);
         fetch(line, STREAM - line->got);
     }
     fetch(line, STREAM - line->got);
@@ -94,8 +94,8 @@ static void drain(struct line *line)
 /* A piece of what waits leaves; bytes. */
 static size_t send_some(struct line *line)
 {
-    ptrdiff_t sent = output_flush(&line->output, line->near);
-    assert_true(sent > 0 && output_waiting(&line->output) > 0);
+    ptrdiff_t sent = tcp_output_flush(&line->output, line->near);
+    assert_true(sent > 0 && tcp_output_waiting(&line->output) > 0);
     return (size_t) sent;
 }
 
@@ -116,7 +116,7 @@ static void the_first_memory_holds_so_much(void **state)
     assert_true(put(line, FIRST / 2 - 2)); /* to the last byte */
     assert_false(put(line, 0));
     heap_restore();
-    assert_int_equal(output_waiting(&line->output), FIRST);
+    assert_int_equal(tcp_output_waiting(&line->output), FIRST);
     assert_int_equal(line->output.cap, FIRST);
     assert_true(put(line, 0));
     assert_int_equal(line->output.cap, 2 * FIRST);
@@ -146,7 +146,7 @@ static void what_has_left_makes_room(void **state)
             heap_fail_all();
             if (too_long)
                 assert_false(put(line, sent - 1)); /* with its length one byte more than there is */
-            assert_int_equal(output_waiting(&line->output), 16 * FIRST - sent);
+            assert_int_equal(tcp_output_waiting(&line->output), 16 * FIRST - sent);
             assert_true(put(line, sent - 2 - spare));
             heap_restore();
             assert_int_equal(line->output.cap, 16 * FIRST);
@@ -170,7 +170,7 @@ static void any_number_of_bytes_may_have_left(void **state)
                 assert_true(put(line, FIRST - 2));
                 send_just(line, left);
                 assert_true(put(line, room - 2 - spare));
-                assert_int_equal(output_waiting(&line->output), cap - spare);
+                assert_int_equal(tcp_output_waiting(&line->output), cap - spare);
                 assert_int_equal(line->output.cap, cap);
                 drain(line);
                 line_close(line);
@@ -190,9 +190,9 @@ static void pieces_arrive_whole(void **state)
         while (line->put < STREAM / 2) {
             size_t len = rng_below(&rng, rng_below(&rng, 8) ? 600 : 9000);
             assert_true(put(line, len));
-            most = output_waiting(&line->output) > most ? output_waiting(&line->output) : most;
+            most = tcp_output_waiting(&line->output) > most ? tcp_output_waiting(&line->output) : most;
             if (rng_below(&rng, 2))
-                assert_true(output_flush(&line->output, line->near) >= 0);
+                assert_true(tcp_output_flush(&line->output, line->near) >= 0);
             if (rng_below(&rng, 2))
                 fetch(line, 1 + rng_below(&rng, 4000));
             assert_true(line->output.cap <= FIRST || line->output.cap < 2 * most);
@@ -220,8 +220,8 @@ static void without_memory_nothing_is_appended(void **state)
     heap_fail_all();
     assert_false(put(line, 10));
     heap_restore();
-    assert_int_equal(output_waiting(&line->output), 0);
-    assert_int_equal(output_flush(&line->output, line->near), 0);
+    assert_int_equal(tcp_output_waiting(&line->output), 0);
+    assert_int_equal(tcp_output_flush(&line->output, line->near), 0);
     assert_true(put(line, 10));
     drain(line);
     line_close(line);
@@ -233,9 +233,9 @@ static void a_full_socket_takes_nothing(void **state)
     struct line *line = line_open();
     assert_true(put(line, 60000));
     send_some(line);
-    size_t waiting = output_waiting(&line->output);
-    assert_int_equal(output_flush(&line->output, line->near), 0);
-    assert_int_equal(output_waiting(&line->output), waiting);
+    size_t waiting = tcp_output_waiting(&line->output);
+    assert_int_equal(tcp_output_flush(&line->output, line->near), 0);
+    assert_int_equal(tcp_output_waiting(&line->output), waiting);
     drain(line);
     line_close(line);
 }
@@ -247,8 +247,8 @@ static void a_peer_that_has_gone_is_an_error(void **state)
     assert_true(put(line, 10));
     close(line->far);
     line->far = -1;
-    assert_int_equal(output_flush(&line->output, line->near), -EPIPE);
-    assert_int_equal(output_waiting(&line->output), 12);
+    assert_int_equal(tcp_output_flush(&line->output, line->near), -EPIPE);
+    assert_int_equal(tcp_output_waiting(&line->output), 12);
     line_close(line);
 }
 
