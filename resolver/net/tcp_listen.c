@@ -1,5 +1,6 @@
 /*
- * DNS over TCP from clients: the listening sockets and the places for connections. One connection is tcp_client.c's.
+ * DNS over TCP from clients: the listening sockets and the places for connections. One connection is
+ * tcp_connection.c's.
  *
  * Happy path: on_accept takes a connection into a place.
  * Failure modes: silence, or a message that does not end (on_sweep), the cap or no descriptor left (the idlest gives
@@ -9,7 +10,7 @@
  *
  * Must not know: DNS. Called by server/.
  */
-#include "net/tcp_inside.h"
+#include "net/tcp_internal.h"
 
 #include "net/socket.h"
 

@@ -1,9 +1,9 @@
 /*
- * tcp_inside.h: what tcp_listen.c (sockets, places, the sweep) and tcp_client.c (one connection) share. For these two
- * only.
+ * tcp_internal.h: what tcp_listen.c (sockets, places, the sweep) and tcp_connection.c (one connection) share. For these
+ * two only.
  */
-#ifndef NET_TCP_INSIDE_H
-#define NET_TCP_INSIDE_H
+#ifndef NET_TCP_INTERNAL_H
+#define NET_TCP_INTERNAL_H
 
 #include "base/list.h"
 #include "dns/frame.h"
@@ -63,7 +63,7 @@ struct tcp_listen {
     uint8_t                   answer[LIMIT_TCP_MESSAGE];
 };
 
-/* tcp_client.c. Takes `fd` and a vacant slot. False: no memory; `fd` is still the caller's. */
+/* tcp_connection.c. Takes `fd` and a vacant slot. False: no memory; `fd` is still the caller's. */
 bool connection_open(struct tcp_listen *listen, int fd, const struct address *peer);
 void connection_close(struct connection *connection);
 /* Sends the late answers that have gathered; it may close connections. */

@@ -12,7 +12,7 @@
  *
  * Must not know: DNS beyond the two length bytes, who else is connected. Called by tcp_listen.c.
  */
-#include "net/tcp_inside.h"
+#include "net/tcp_internal.h"
 
 #include <assert.h>
 #include <errno.h>
