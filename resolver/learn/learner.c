@@ -29,7 +29,8 @@ struct learner *learner_create(struct table *table, const struct learner_limits 
     const struct hash_key key = {rng_u64(&learner->rng), rng_u64(&learner->rng)};
     learner->key              = key;
     learner->nameservers      = nameservers_create(key);
-    learner->former = good_create(key, limits->max_zones < GOOD_SLOTS ? limits->max_zones : GOOD_SLOTS, FORMER_LIFE);
+    learner->former =
+        recent_create(key, limits->max_zones < RECENT_SLOTS ? limits->max_zones : RECENT_SLOTS, FORMER_LIFE);
     if (!learner->nameservers || !learner->former) {
         learner_destroy(learner);
         return NULL;
@@ -49,7 +50,7 @@ void learner_destroy(struct learner *learner)
     if (learner->nameservers)
         table_each(learner->table, leave_set, learner);
     nameservers_destroy(learner->nameservers);
-    good_destroy(learner->former);
+    recent_destroy(learner->former);
     timers_fini(&learner->rechecks);
     timers_fini(&learner->ends);
     dossiers_fini(&learner->dossiers);
@@ -244,7 +245,7 @@ static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state
     if (zone->condition.state == ZONE_BLOCKED && !zone_is_listed_state(from) && zone->scope == SCOPE_ZONE)
         hurry_sentinels(learner, batches_on_blocked(&learner->batches, zone, now), now);
     if (zone->condition.state == ZONE_CLEAR && good && zone->scope == SCOPE_ZONE)
-        good_mark(learner->former, zone_name(zone), now);
+        recent_mark(learner->former, zone_name(zone), now);
     if (!good && evidence != EVIDENCE_RECHECK_BAD)
         return;
     if (zone->set && good) {
@@ -349,7 +350,7 @@ void learner_wait_out(struct learner *learner, struct zone *zone, msec_t until)
 
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now)
 {
-    return good_known(learner->former, zone, now);
+    return recent_known(learner->former, zone, now);
 }
 
 bool learner_is_kin(const struct learner *learner, const struct survey_result *servers)

@@ -6,8 +6,8 @@
 #define LEARN_LEARNER_INSIDE_H
 
 #include "learn/batch.h"
-#include "learn/good.h"
 #include "learn/learner.h"
+#include "learn/recent.h"
 
 enum {
     DOMAINS = 65536 /* numbers by hash; a million zones are 15 for each, if no domain has many */
@@ -22,7 +22,7 @@ struct learner {
     struct learner_counts counts;
     struct dossiers       dossiers;
     struct nameservers   *nameservers;
-    struct good          *former; /* zones that were blocked and have recovered */
+    struct recent        *former; /* zones that were blocked and have recovered */
     struct batches        batches;
     struct hash_key       key;
     uint32_t domains[DOMAINS]; /* blocked and recovering zones of the registrable domains with that number */

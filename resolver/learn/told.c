@@ -87,7 +87,7 @@ static void forget_one(void *context, struct zone *zone)
 size_t learner_forget(struct learner *learner, struct view name, msec_t now)
 {
     struct forgetting forgetting = {.learner = learner, .now = now};
-    good_unmark(learner->former, name);
+    recent_unmark(learner->former, name);
     table_each_of(learner->table, name, forget_one, &forgetting);
     epoch_turn(table_epoch(learner->table));
     return forgetting.count;

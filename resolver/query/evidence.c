@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    MARK_AGAIN  = 60000, /* ms; GOOD_LIFE is a day */
+    MARK_AGAIN  = 60000, /* ms; RECENT_LIFE is a day */
     BELOW_EVERY = 100,   /* ms; the keeper knows which names it has looked at, and has a second for each */
 };
 
@@ -119,12 +119,12 @@ static struct view domain_of(const struct query *query, const struct desk *desk)
 
 static void mark_good(const struct query *query, const struct desk *desk, msec_t now)
 {
-    msec_t age = good_age(desk->shared.good, name_view(&query->inquiry.name), now);
+    msec_t age = recent_age(desk->shared.good, name_view(&query->inquiry.name), now);
     if (age < MARK_AGAIN)
         return;
     struct view domain = domain_of(query, desk);
     if (domain.len > 0)
-        good_mark(desk->shared.good, domain, now);
+        recent_mark(desk->shared.good, domain, now);
 }
 
 /* One for each group and second: the keeper draws probes from them, and from those of domestic control questions. */

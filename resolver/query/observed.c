@@ -37,7 +37,7 @@ static void confirm(struct prober *prober, const struct observation *observation
                     msec_t now)
 {
     struct view name   = name_view(&observation->name);
-    bool        narrow = zone.len > 0 && good_known(prober->fine, zone, now);
+    bool        narrow = zone.len > 0 && recent_known(prober->fine, zone, now);
     if (zone.len > 0) {
         const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
@@ -85,7 +85,7 @@ static void add_to_study(struct prober *prober, struct study *study, struct view
 static void note_trouble(struct prober *prober, const struct observation *observation, msec_t now)
 {
     const struct group *group = &prober->desk.setup->groups[SETUP_DOMESTIC];
-    if (good_age(prober->desk.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
+    if (recent_age(prober->desk.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
         return;
     for (unsigned place = 0; place < group->count; place++)
         if (observation->failed[SETUP_DOMESTIC] & 1u << place)
@@ -159,7 +159,7 @@ static void fine(struct prober *prober, const struct observation *observation, m
     if (!verdict.zone || verdict.proved)
         return;
     if (verdict.state == ZONE_SUSPECT && verdict.zone->scope == SCOPE_ZONE)
-        good_mark(prober->fine, zone_name(verdict.zone), now);
+        recent_mark(prober->fine, zone_name(verdict.zone), now);
     learner_apply_zone(prober->learner, verdict.zone, EVIDENCE_FINE, REASON_NONE, now);
 }
 
@@ -172,9 +172,9 @@ static void used(struct prober *prober, const struct observation *observation, m
 
 static bool was_looked_at(struct prober *prober, struct view name, msec_t now)
 {
-    if (good_known(prober->cuts, name, now))
+    if (recent_known(prober->cuts, name, now))
         return true;
-    good_mark(prober->cuts, name, now);
+    recent_mark(prober->cuts, name, now);
     return false;
 }
 

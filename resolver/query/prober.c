@@ -247,7 +247,7 @@ struct prober *prober_create(const struct prober_options *options)
     surveys_init(&prober->surveys);
     rng_init(&prober->desk.rng, options->seed);
     const struct hash_key key = {rng_u64(&prober->desk.rng), rng_u64(&prober->desk.rng)};
-    prober->cuts              = good_create(key, CUTS_KEPT, CUT_AGAIN);
+    prober->cuts              = recent_create(key, CUTS_KEPT, CUT_AGAIN);
     prober->watches           = (struct watches){.errands  = &prober->errands,
                                                  .studies  = &prober->studies,
                                                  .stats    = &prober->stats,
@@ -255,7 +255,7 @@ struct prober *prober_create(const struct prober_options *options)
                                                  .troubled = on_trouble,
                                                  .looped   = on_server_loops,
                                                  .owner    = prober};
-    prober->fine              = good_create(key, FINE_KEPT, FINE_LIFE);
+    prober->fine              = recent_create(key, FINE_KEPT, FINE_LIFE);
     if (prober->cuts && prober->fine && watches_open(&prober->watches))
         return prober;
     prober_destroy(prober);
@@ -270,8 +270,8 @@ void prober_destroy(struct prober *prober)
     surveys_clear(&prober->surveys);
     watches_close(&prober->watches);
     timers_fini(&prober->errands.timers);
-    good_destroy(prober->cuts);
-    good_destroy(prober->fine);
+    recent_destroy(prober->cuts);
+    recent_destroy(prober->fine);
     setup_drop(prober->desk.setup);
     free(prober);
 }

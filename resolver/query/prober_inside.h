@@ -26,8 +26,8 @@ struct prober {
     unsigned              study_counts[STUDY_KINDS];
     struct recheck_budget budget;
     struct surveys        surveys;
-    struct good          *cuts; /* zones and names below blocked ones that were asked about lately */
-    struct good          *fine; /* zones that were seen fine, though a name in them had failed */
+    struct recent        *cuts; /* zones and names below blocked ones that were asked about lately */
+    struct recent        *fine; /* zones that were seen fine, though a name in them had failed */
     struct watches        watches;
 };
 

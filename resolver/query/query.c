@@ -162,7 +162,7 @@ static bool may_be_internal(struct query *query, struct desk *desk, const struct
     if (asking_side(query, exchange)->group != SETUP_EXTERNAL || kind->outcome != OUTCOME_NXDOMAIN ||
         !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
         return false;
-    query->unsure |= good_age(desk->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
+    query->unsure |= recent_age(desk->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
     return query->unsure;
 }
 

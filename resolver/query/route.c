@@ -84,7 +84,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     if (verdict->state == ZONE_SUSPECT && rules(setup, verdict)) {
         route.reason   = ROUTE_SUSPECT;
         route.patience = patience_suspect(setup, verdict->strikes);
-    } else if (verdict->state == ZONE_CLEAR && good_age(shared->good, name, now) != MSEC_NEVER) {
+    } else if (verdict->state == ZONE_CLEAR && recent_age(shared->good, name, now) != MSEC_NEVER) {
         route.reason = ROUTE_GOOD;
         if (!setup->patience)
             route.patience = PATIENCE_GOOD;

@@ -5,7 +5,7 @@
 #define QUERY_SHARED_H
 
 #include "cache/cache.h"
-#include "learn/good.h"
+#include "learn/recent.h"
 #include "learn/table.h"
 #include "policy/pace.h"
 #include "policy/suffix.h"
@@ -15,7 +15,7 @@
 struct shared {
     struct cache  *cache;
     struct table  *table;
-    struct good   *good;
+    struct recent *good;
     struct suffix *suffix;
     struct claims *claims; /* NULL: there is only one engine */
     struct quota  *quota;  /* NULL: external may be asked without limit */

@@ -117,7 +117,7 @@ static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
 static void note_fine(struct prober *prober, struct view zone, msec_t now)
 {
     if (zone.len > 0)
-        good_mark(prober->fine, zone, now);
+        recent_mark(prober->fine, zone, now);
 }
 
 /* The zone was seen fine, though a name in it fails: its neighbours are asked at home from now on. */
@@ -193,7 +193,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
         if (domain.len > 0)
-            good_unmark(prober->desk.shared.good, domain);
+            recent_unmark(prober->desk.shared.good, domain);
     }
     if (study->by_alias && study->alias.len > 0) {
         struct observation target = {.what   = OBSERVED_STRIKE,

@@ -292,7 +292,7 @@ static bool open_shared(struct daemon *daemon)
     const struct cache_limits limits = keeper_cache_limits(daemon->settings);
     daemon->shared.cache             = cache_create(&limits, random_key(), CACHE_SHARDS);
     daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
-    daemon->shared.good              = good_create(random_key(), GOOD_SLOTS, GOOD_LIFE);
+    daemon->shared.good              = recent_create(random_key(), RECENT_SLOTS, RECENT_LIFE);
     daemon->shared.suffix            = suffix_open();
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
@@ -376,7 +376,7 @@ void keeper_close(struct daemon *daemon)
     learner_destroy(daemon->learner);
     table_destroy(daemon->shared.table);
     cache_destroy(daemon->shared.cache);
-    good_destroy(daemon->shared.good);
+    recent_destroy(daemon->shared.good);
     claims_destroy(daemon->shared.claims);
     pace_destroy(daemon->shared.pace);
     if (daemon->shared.suffix)

@@ -164,7 +164,7 @@ static void make_world(void)
     bench.setup.clients    = (struct clients){.blocks = &clients, .count = 1};
     bench.shared.cache     = need(cache_create(&(struct cache_limits){.memory = MEMORY}, key, SHARDS));
     bench.shared.table     = need(table_create(ZONES, key));
-    bench.shared.good      = need(good_create(key, NAMES, GOOD_LIFE));
+    bench.shared.good      = need(recent_create(key, NAMES, RECENT_LIFE));
     bench.shared.suffix    = need(suffix_open());
     need_true(address_parse("127.0.0.1", 53, &bench.path.peer));
     make_policy();

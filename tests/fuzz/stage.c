@@ -281,7 +281,7 @@ static void make_shared(struct stage *stage)
         suffix = suffix_open();
     stage->shared = (struct shared){.cache  = cache_create(&limits, key, 1),
                                     .table  = table_create(64, key),
-                                    .good   = good_create(key, 256, GOOD_LIFE),
+                                    .good   = recent_create(key, 256, RECENT_LIFE),
                                     .suffix = suffix};
     CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL);
     epoch_set_setup(table_epoch(stage->shared.table), stage->setup.serial);
@@ -332,7 +332,7 @@ void stage_end(struct stage *stage)
     CHECK(stage->setup.references == 1);
     learner_destroy(stage->learner);
     table_destroy(stage->shared.table);
-    good_destroy(stage->shared.good);
+    recent_destroy(stage->shared.good);
     cache_destroy(stage->shared.cache);
     policy_destroy(stage->setup.policy);
     for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++)

@@ -255,7 +255,7 @@ static bool make_shared(struct world *world)
     rng_fill(&world->rng, seed, sizeof(seed));
     world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
                                     .table  = table_create(1024, key),
-                                    .good   = good_create(key, GOOD_SLOTS, GOOD_LIFE),
+                                    .good   = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
                                     .suffix = suffix_open(),
                                     .claims = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .quota  = &world->quota};
@@ -304,7 +304,7 @@ static void destroy(struct world *world)
     learner_destroy(world->learner);
     cache_destroy(world->shared.cache);
     table_destroy(world->shared.table);
-    good_destroy(world->shared.good);
+    recent_destroy(world->shared.good);
     suffix_close(world->shared.suffix);
     claims_destroy(world->shared.claims);
     setup_drop(world->setup);

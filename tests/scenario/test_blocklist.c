@@ -379,10 +379,10 @@ static void an_error_code_is_no_good_sign(void **state)
     const struct name domain     = world_name("list.example");
     answers_with(world, DOMESTIC, "list.example", CODE(254));
     assert_int_equal(world_resolve(world, "2.0.0.127.zen.list.example", TYPE_A)->address, CODE(254));
-    assert_false(good_known(world_shared(world).good, name_view(&domain), world_now(world)));
+    assert_false(recent_known(world_shared(world).good, name_view(&domain), world_now(world)));
     answers_with(world, DOMESTIC, "list.example", LISTED);
     assert_int_equal(world_resolve(world, "3.0.0.127.zen.list.example", TYPE_A)->address, LISTED);
-    assert_true(good_known(world_shared(world).good, name_view(&domain), world_now(world)));
+    assert_true(recent_known(world_shared(world).good, name_view(&domain), world_now(world)));
     world_end(world);
 }
 

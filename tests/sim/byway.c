@@ -342,7 +342,7 @@ static void *open_byway(struct sim *sim)
         byway->free[i] = i;
     byway->shared  = (struct shared){.cache  = cache_create(&cache, key, 4),
                                      .table  = table_create(100000, key),
-                                     .good   = good_create(key, GOOD_SLOTS, GOOD_LIFE),
+                                     .good   = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
                                      .suffix = suffix_open()};
     byway->learner = learner_create(byway->shared.table, &limits, &hooks, seed);
     byway->setup   = make_setup(byway);
@@ -423,7 +423,7 @@ static void close_byway(struct sim *sim, void *self)
     learner_destroy(byway->learner);
     cache_destroy(byway->shared.cache);
     table_destroy(byway->shared.table);
-    good_destroy(byway->shared.good);
+    recent_destroy(byway->shared.good);
     suffix_close(byway->shared.suffix);
     setup_drop(byway->setup);
     for (unsigned i = 0; i < SERVERS; i++) {

@@ -64,7 +64,7 @@ static int open_world(void **state)
                                .fall_on_refused  = true,
     };
     world->shared = (struct shared){.table  = table_create(64, (struct hash_key){1, 2}),
-                                    .good   = good_create((struct hash_key){1, 2}, GOOD_SLOTS, GOOD_LIFE),
+                                    .good   = recent_create((struct hash_key){1, 2}, RECENT_SLOTS, RECENT_LIFE),
                                     .suffix = suffix_open()};
     *state        = world;
     return world->setup.policy && world->shared.table && world->shared.good && world->shared.suffix ? 0 : -1;
@@ -75,7 +75,7 @@ static int close_world(void **state)
     struct world *world = *state;
     policy_destroy(world->setup.policy);
     table_destroy(world->shared.table);
-    good_destroy(world->shared.good);
+    recent_destroy(world->shared.good);
     suffix_close(world->shared.suffix);
     for (size_t i = 0; i < 2; i++)
         server_destroy(world->servers[i]);
@@ -244,9 +244,9 @@ static void the_way_of_each(void **state)
         world->setup.fall_on_timeout = !rows[i].no_fall;
         set_health(world, rows[i].down);
         if (rows[i].good)
-            good_mark(world->shared.good, name_view(&example), NOW - 1000);
+            recent_mark(world->shared.good, name_view(&example), NOW - 1000);
         else
-            good_unmark(world->shared.good, name_view(&example));
+            recent_unmark(world->shared.good, name_view(&example));
 
         struct route route = choose(world, "mail.example.com");
         if (route.reason != rows[i].reason || route.first != rows[i].first || route.second != rows[i].second ||
@@ -333,7 +333,7 @@ static void good_is_known_of_the_registrable_domain(void **state)
 {
     struct world *world   = *state;
     struct name   example = named("example.co.uk");
-    good_mark(world->shared.good, name_view(&example), NOW);
+    recent_mark(world->shared.good, name_view(&example), NOW);
     assert_int_equal(choose(world, "a.b.example.co.uk").reason, ROUTE_GOOD);
     assert_int_equal(choose(world, "other.co.uk").reason, ROUTE_UNKNOWN);
     assert_int_equal(choose(world, "co.uk").reason, ROUTE_UNKNOWN);

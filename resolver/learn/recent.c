@@ -1,15 +1,15 @@
 /*
- * good.c: see good.h.
+ * recent.c: see recent.h.
  */
-#include "learn/good.h"
+#include "learn/recent.h"
 
 #include "dns/name.h"
 
 #include <stdlib.h>
 
-struct good *good_create(struct hash_key key, size_t slots, msec_t life)
+struct recent *recent_create(struct hash_key key, size_t slots, msec_t life)
 {
-    struct good *good = calloc(1, sizeof(*good) + slots * sizeof(good->slots[0]));
+    struct recent *good = calloc(1, sizeof(*good) + slots * sizeof(good->slots[0]));
     if (!good)
         return NULL;
     good->key   = key;
@@ -18,11 +18,11 @@ struct good *good_create(struct hash_key key, size_t slots, msec_t life)
     return good;
 }
 
-void good_destroy(struct good *good) { free(good); }
+void recent_destroy(struct recent *good) { free(good); }
 
 static uint64_t tag(uint64_t hash) { return hash & 0xffffffff00000000u; }
 
-void good_mark(struct good *good, struct view domain, msec_t now)
+void recent_mark(struct recent *good, struct view domain, msec_t now)
 {
     uint64_t          hash  = name_hash(good->key, domain);
     _Atomic uint64_t *slot  = &good->slots[hash % good->count];
@@ -32,7 +32,7 @@ void good_mark(struct good *good, struct view domain, msec_t now)
         atomic_store_explicit(slot, value, memory_order_relaxed);
 }
 
-void good_unmark(struct good *good, struct view domain)
+void recent_unmark(struct recent *good, struct view domain)
 {
     uint64_t          hash = name_hash(good->key, domain);
     _Atomic uint64_t *slot = &good->slots[hash % good->count];
@@ -40,7 +40,7 @@ void good_unmark(struct good *good, struct view domain)
         atomic_store_explicit(slot, 0, memory_order_relaxed);
 }
 
-static msec_t age_of(const struct good *good, struct view domain, msec_t now)
+static msec_t age_of(const struct recent *good, struct view domain, msec_t now)
 {
     uint64_t hash  = name_hash(good->key, domain);
     uint64_t value = atomic_load_explicit(&good->slots[hash % good->count], memory_order_relaxed);
@@ -50,16 +50,16 @@ static msec_t age_of(const struct good *good, struct view domain, msec_t now)
     return age < good->life ? age : MSEC_NEVER;
 }
 
-bool good_known(const struct good *good, struct view domain, msec_t now)
+bool recent_known(const struct recent *good, struct view domain, msec_t now)
 {
     return age_of(good, domain, now) != MSEC_NEVER;
 }
 
-msec_t good_age(const struct good *good, struct view name, msec_t now)
+msec_t recent_age(const struct recent *good, struct view name, msec_t now)
 {
     msec_t youngest = MSEC_NEVER;
-    for (size_t labels = name_labels(name); labels >= GOOD_LABELS_MIN; labels--, name = name_parent(name))
-        if (labels <= GOOD_LABELS_MAX)
+    for (size_t labels = name_labels(name); labels >= RECENT_LABELS_MIN; labels--, name = name_parent(name))
+        if (labels <= RECENT_LABELS_MAX)
             youngest = msec_min(youngest, age_of(good, name, now));
     return youngest;
 }
