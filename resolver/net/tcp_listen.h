@@ -7,7 +7,7 @@
 #define NET_TCP_LISTEN_H
 
 #include "base/limits.h"
-#include "base/path.h"
+#include "base/return_path.h"
 #include "net/socket.h"
 
 #include <uv.h>

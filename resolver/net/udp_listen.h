@@ -6,7 +6,7 @@
 #define NET_UDP_LISTEN_H
 
 #include "base/limits.h"
-#include "base/path.h"
+#include "base/return_path.h"
 #include "net/socket.h"
 
 #include <uv.h>

@@ -7,7 +7,7 @@
 #ifndef QUERY_EFFECTS_H
 #define QUERY_EFFECTS_H
 
-#include "base/path.h"
+#include "base/return_path.h"
 #include "query/observation.h"
 #include "upstream/exchange.h"
 

@@ -1,9 +1,9 @@
 /*
- * path.h: the way back to a client. Plain data: the logic stores it with a waiting question and hands it back; only
- * net/ looks inside.
+ * return_path.h: the way back to a client. Plain data: the logic stores it with a waiting question and hands it back;
+ * only net/ looks inside.
  */
-#ifndef BASE_PATH_H
-#define BASE_PATH_H
+#ifndef BASE_RETURN_PATH_H
+#define BASE_RETURN_PATH_H
 
 #include "base/address.h"
 

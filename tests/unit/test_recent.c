@@ -1,5 +1,5 @@
 /*
- * test_good.c: domains are known for a day from their last mark, whatever their case, and others are not.
+ * test_recent.c: domains are known for a day from their last mark, whatever their case, and others are not.
  */
 #include "learn/recent.h"
 
