@@ -1,6 +1,7 @@
 /*
- * recent.h: which registrable domains domestic has answered lately. Fixed in size, lossy: two domains may share a slot
- * and the later one wins; what is lost is only a little patience. Shared by all threads, relaxed atomics.
+ * recent.h: which domains something was seen of lately: that domestic answered them, that they were blocked before,
+ * that a name below a blocked zone was looked at. Fixed in size, lossy: two domains may share a slot and the later one
+ * wins; what is lost is only a little patience. Shared by all threads, relaxed atomics.
  */
 #ifndef LEARN_RECENT_H
 #define LEARN_RECENT_H
@@ -26,14 +27,14 @@ struct recent {
 
 /* NULL: no memory. `slots` > 0. */
 struct recent *recent_create(struct hash_key key, size_t slots, msec_t life);
-void           recent_destroy(struct recent *good);
-void           recent_mark(struct recent *good, struct view domain, msec_t now);
-void           recent_unmark(struct recent *good, struct view domain);
-bool           recent_known(const struct recent *good, struct view domain, msec_t now);
+void           recent_destroy(struct recent *recent);
+void           recent_mark(struct recent *recent, struct view domain, msec_t now);
+void           recent_unmark(struct recent *recent, struct view domain);
+bool           recent_known(const struct recent *recent, struct view domain, msec_t now);
 
 /* How long ago, ms, the domain of `name` was last marked, without asking which that is: the name itself or what is
  * above it, of RECENT_LABELS_MIN to RECENT_LABELS_MAX labels, marked last. MSEC_NEVER: none of them was, within `life`.
  * A name below a public suffix that lies below a registrable domain may pass for that domain's. */
-msec_t recent_age(const struct recent *good, struct view name, msec_t now);
+msec_t recent_age(const struct recent *recent, struct view name, msec_t now);
 
 #endif
