@@ -182,9 +182,9 @@ bool engine_exempt(const struct engine *engine, const struct address *peer)
 
 static bool within_pace(struct engine *engine, const struct address *peer, msec_t now)
 {
-    struct pace *pace = engine->desk.shared.pace;
-    uint32_t     rate = engine->desk.setup->client_qps;
-    if (!pace || rate == 0 || engine_exempt(engine, peer) || pace_take(pace, rate, peer, now))
+    struct client_rate *pace = engine->desk.shared.pace;
+    uint32_t            rate = engine->desk.setup->client_qps;
+    if (!pace || rate == 0 || engine_exempt(engine, peer) || client_rate_take(pace, rate, peer, now))
         return true;
     engine->limited = *peer;
     return false;

@@ -296,7 +296,7 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.suffix            = suffix_open();
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
-    daemon->shared.pace              = pace_create(random_key());
+    daemon->shared.pace              = client_rate_create(random_key());
     quota_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");
@@ -378,7 +378,7 @@ void keeper_close(struct daemon *daemon)
     cache_destroy(daemon->shared.cache);
     recent_destroy(daemon->shared.good);
     claims_destroy(daemon->shared.claims);
-    pace_destroy(daemon->shared.pace);
+    client_rate_destroy(daemon->shared.pace);
     if (daemon->shared.suffix)
         suffix_close(daemon->shared.suffix);
 }

@@ -25,26 +25,26 @@ enum {
 };
 
 struct worker {
-    pthread_t          thread;
-    uv_loop_t          loop;
-    uv_async_t         wake;
-    uv_timer_t         timer;
-    uv_prepare_t       before_sleep;
-    struct engine     *engine;
-    struct outlet      outlet;
-    struct tcp_listen *tcp;
-    struct doors       doors;
-    struct ring       *ring;
-    struct pace       *pace;
-    uv_async_t        *keeper;
-    msec_t             now;
-    msec_t             timer_due;
-    bool               online, catching_up;
-    bool               ends;    /* WORKER_ENDS */
-    msec_t             stop_at; /* at the latest; MSEC_NEVER: it was not told to */
-    _Atomic int64_t    pulse;
-    _Atomic uint64_t   kernel_drops;
-    atomic_bool        ended;
+    pthread_t           thread;
+    uv_loop_t           loop;
+    uv_async_t          wake;
+    uv_timer_t          timer;
+    uv_prepare_t        before_sleep;
+    struct engine      *engine;
+    struct outlet       outlet;
+    struct tcp_listen  *tcp;
+    struct doors        doors;
+    struct ring        *ring;
+    struct client_rate *pace;
+    uv_async_t         *keeper;
+    msec_t              now;
+    msec_t              timer_due;
+    bool                online, catching_up;
+    bool                ends;    /* WORKER_ENDS */
+    msec_t              stop_at; /* at the latest; MSEC_NEVER: it was not told to */
+    _Atomic int64_t     pulse;
+    _Atomic uint64_t    kernel_drops;
+    atomic_bool         ended;
 
     struct orders orders;
 };
@@ -228,7 +228,7 @@ static void tell_limited(struct worker *worker)
 {
     struct address client;
     char           text[ADDRESS_TEXT_MAX];
-    if (engine_limited(worker->engine, &client) && pace_tell(worker->pace, worker->now))
+    if (engine_limited(worker->engine, &client) && client_rate_tell(worker->pace, worker->now))
         log_warning("client %s sends more than limits.client_qps: over UDP it is dropped or cut, over TCP it waits",
                     address_format_host(&client, text));
 }

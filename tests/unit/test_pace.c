@@ -2,7 +2,7 @@
  * test_pace.c: what a client may send when, in virtual time; that nobody pays for another; and that threads together
  * let nobody have more than there is.
  */
-#include "policy/pace.h"
+#include "policy/client_rate.h"
 
 #include "base/limits.h"
 
@@ -38,11 +38,11 @@ static struct address stranger(unsigned number)
 }
 
 /* Takes until nothing is left; how many it got. */
-static unsigned drain(struct pace *pace, uint32_t per_second, const char *client, msec_t now)
+static unsigned drain(struct client_rate *pace, uint32_t per_second, const char *client, msec_t now)
 {
     struct address address = address_of(client);
     unsigned       count   = 0;
-    while (pace_take(pace, per_second, &address, now))
+    while (client_rate_take(pace, per_second, &address, now))
         count++;
     return count;
 }
@@ -55,10 +55,10 @@ static void a_full_bucket_holds_one_second(void **state)
         unsigned all;
     } rows[] = {{1, 16}, {15, 16}, {16, 16}, {17, 17}, {1000, 1000}, {3333, 3333}, {5000, 5000}, {1000000, 1000000}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct pace *pace = pace_create(KEY);
+        struct client_rate *pace = client_rate_create(KEY);
         assert_int_equal(drain(pace, rows[i].per_second, "192.0.2.1", BEGIN), rows[i].all);
         assert_int_equal(drain(pace, rows[i].per_second, "192.0.2.1", BEGIN), 0);
-        pace_destroy(pace);
+        client_rate_destroy(pace);
     }
 }
 
@@ -69,43 +69,43 @@ static void it_refills_at_the_rate(void **state)
     (void) state;
     static const uint32_t rates[] = {1, 5, 16, 1000, 3333, 5000, 100000, 1000000};
     for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-        struct pace *pace  = pace_create(KEY);
-        unsigned     count = 0;
+        struct client_rate *pace  = client_rate_create(KEY);
+        unsigned            count = 0;
         drain(pace, rates[i], "192.0.2.1", BEGIN);
         for (msec_t now = BEGIN + 1; now <= BEGIN + 3 * SECOND; now++)
             count += drain(pace, rates[i], "192.0.2.1", now);
         assert_true(count <= 3 * rates[i]);
         assert_true(count >= 3 * rates[i] - 3 - rates[i] / 10);
-        pace_destroy(pace);
+        client_rate_destroy(pace);
     }
 }
 
 static void a_client_is_an_address_or_a_64(void **state)
 {
     (void) state;
-    struct pace *pace = pace_create(KEY);
+    struct client_rate *pace = client_rate_create(KEY);
     assert_int_equal(drain(pace, 20, "192.0.2.1", BEGIN), 20);
     assert_int_equal(drain(pace, 20, "192.0.2.1:4000", BEGIN), 0); /* whatever its port */
     assert_int_equal(drain(pace, 20, "192.0.2.2", BEGIN), 20);
     assert_int_equal(drain(pace, 20, "2001:db8::1", BEGIN), 20);
     assert_int_equal(drain(pace, 20, "2001:db8::ffff:0:0:1", BEGIN), 0);
     assert_int_equal(drain(pace, 20, "2001:db8:0:1::1", BEGIN), 20);
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 /* Strangers in numbers beyond the table, each with one message, cost a client nothing and give him next to nothing. */
 static void strangers_take_nothing_from_a_client(void **state)
 {
     (void) state;
-    struct pace *pace = pace_create(KEY);
+    struct client_rate *pace = client_rate_create(KEY);
     assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 1000);
     for (unsigned i = 0; i < 4 * LIMIT_PACED; i++) {
         struct address address = stranger(i);
-        assert_true(pace_take(pace, 1000, &address, BEGIN));
+        assert_true(client_rate_take(pace, 1000, &address, BEGIN));
     }
     assert_int_equal(drain(pace, 1000, "192.0.2.2", BEGIN), 1000);
     assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 0); /* who asks most is not forgotten */
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 /* However long nobody asked, a full bucket is all there is; also where the time of a word begins anew (19.5 hours). */
@@ -114,23 +114,23 @@ static void a_long_gap_fills_one_bucket(void **state)
     (void) state;
     static const msec_t gaps[] = {SECOND, 3 * SECOND, 3600 * SECOND, 70000 * SECOND, 86400 * SECOND, 1 << 30};
     for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
-        struct pace *pace = pace_create(KEY);
+        struct client_rate *pace = client_rate_create(KEY);
         drain(pace, 100, "192.0.2.1", BEGIN);
         assert_int_equal(drain(pace, 100, "192.0.2.1", BEGIN + gaps[i]), 100);
-        pace_destroy(pace);
+        client_rate_destroy(pace);
     }
-    struct pace *pace = pace_create(KEY);
+    struct client_rate *pace = client_rate_create(KEY);
     for (msec_t now = BEGIN; now < BEGIN + 200000 * (msec_t) SECOND; now += 50 * SECOND)
         assert_int_equal(drain(pace, 20, "192.0.2.1", now), 20);
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 /* Workers take the time once a turn: one that lags finds less, never more. */
 static void a_lagging_clock_gains_nothing(void **state)
 {
     (void) state;
-    struct pace *pace  = pace_create(KEY);
-    unsigned     count = 0;
+    struct client_rate *pace  = client_rate_create(KEY);
+    unsigned            count = 0;
     drain(pace, 1000, "192.0.2.1", BEGIN);
     for (msec_t now = BEGIN + 1; now <= BEGIN + 1000; now++) {
         count += drain(pace, 1000, "192.0.2.1", now - 20);
@@ -138,36 +138,36 @@ static void a_lagging_clock_gains_nothing(void **state)
         count += drain(pace, 1000, "192.0.2.1", now - 900);
     }
     assert_int_equal(count, 1000);
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 /* A reload: the debt at the old rate is at most a whole bucket of the new one. */
 static void the_rate_may_change(void **state)
 {
     (void) state;
-    struct pace *pace = pace_create(KEY);
+    struct client_rate *pace = client_rate_create(KEY);
     assert_int_equal(drain(pace, 16, "192.0.2.1", BEGIN), 16);
     assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 0);
     assert_in_range(drain(pace, 1000, "192.0.2.1", BEGIN + SECOND), 999, 1000);
     assert_int_equal(drain(pace, 16, "192.0.2.1", BEGIN + SECOND), 0);
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 static void the_log_hears_once_a_minute(void **state)
 {
     (void) state;
-    struct pace *pace = pace_create(KEY);
-    assert_true(pace_tell(pace, 5));
-    assert_false(pace_tell(pace, 5));
-    assert_false(pace_tell(pace, 60 * SECOND));
-    assert_true(pace_tell(pace, 60 * SECOND + 5));
-    assert_false(pace_tell(pace, 60 * SECOND + 6));
-    pace_destroy(pace);
+    struct client_rate *pace = client_rate_create(KEY);
+    assert_true(client_rate_tell(pace, 5));
+    assert_false(client_rate_tell(pace, 5));
+    assert_false(client_rate_tell(pace, 60 * SECOND));
+    assert_true(client_rate_tell(pace, 60 * SECOND + 5));
+    assert_false(client_rate_tell(pace, 60 * SECOND + 6));
+    client_rate_destroy(pace);
 }
 
 struct taker {
-    struct pace *pace;
-    unsigned     got;
+    struct client_rate *pace;
+    unsigned            got;
 };
 
 static void *take(void *argument)
@@ -176,17 +176,17 @@ static void *take(void *argument)
     struct address address = {.in = {.sin_family = AF_INET}, .len = sizeof(address.in)};
     for (msec_t now = BEGIN; now < BEGIN + 200; now++)
         for (unsigned i = 0; i < 200; i++)
-            taker->got += pace_take(taker->pace, 10000, &address, now);
+            taker->got += client_rate_take(taker->pace, 10000, &address, now);
     return NULL;
 }
 
 static void threads_share_one_bucket(void **state)
 {
     (void) state;
-    struct pace *pace = pace_create(KEY);
-    pthread_t    threads[THREADS];
-    struct taker takers[THREADS];
-    unsigned     got = 0;
+    struct client_rate *pace = client_rate_create(KEY);
+    pthread_t           threads[THREADS];
+    struct taker        takers[THREADS];
+    unsigned            got = 0;
     for (unsigned i = 0; i < THREADS; i++) {
         takers[i] = (struct taker){.pace = pace};
         assert_int_equal(pthread_create(&threads[i], NULL, take, &takers[i]), 0);
@@ -196,7 +196,7 @@ static void threads_share_one_bucket(void **state)
         got += takers[i].got;
     }
     assert_true(got > 10000 && got <= 12000); /* a bucket, and what 200 ms bring */
-    pace_destroy(pace);
+    client_rate_destroy(pace);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /*
- * pace.c: see pace.h. Relaxed order is enough: nothing but a word itself is told between threads.
+ * client_rate.c: see client_rate.h. Relaxed order is enough: nothing but a word itself is told between threads.
  */
-#include "policy/pace.h"
+#include "policy/client_rate.h"
 
 #include "base/limits.h"
 
@@ -19,15 +19,15 @@ enum {
 
 #define TIME_MASK (((uint64_t) 1 << TIME_BITS) - 1) /* 19 hours, then the time begins anew */
 
-struct pace {
+struct client_rate {
     struct hash_key  key;
     _Atomic int64_t  told; /* ms */
     _Atomic uint64_t words[SETS * WAYS];
 };
 
-struct pace *pace_create(struct hash_key key)
+struct client_rate *client_rate_create(struct hash_key key)
 {
-    struct pace *pace = calloc(1, sizeof(*pace));
+    struct client_rate *pace = calloc(1, sizeof(*pace));
     if (!pace)
         return NULL;
     pace->key = key;
@@ -35,14 +35,14 @@ struct pace *pace_create(struct hash_key key)
     return pace;
 }
 
-void pace_destroy(struct pace *pace) { free(pace); }
+void client_rate_destroy(struct client_rate *pace) { free(pace); }
 
 /* Of one message, rounded up, so that the rate is never exceeded. */
 static uint64_t period(uint32_t per_second) { return (SECOND + per_second - 1) / per_second; }
 
 static uint64_t depth(uint32_t per_second)
 {
-    return period(per_second) * (per_second > PACE_LEAST ? per_second : PACE_LEAST);
+    return period(per_second) * (per_second > CLIENT_RATE_LEAST ? per_second : CLIENT_RATE_LEAST);
 }
 
 /* What is missing from the bucket. A word that was written by a thread whose clock is ahead, or at a lower rate, may
@@ -68,7 +68,7 @@ static unsigned find_way(const uint64_t words[WAYS], uint64_t tag, uint64_t time
     return least;
 }
 
-bool pace_take(struct pace *pace, uint32_t per_second, const struct address *client, msec_t now)
+bool client_rate_take(struct client_rate *pace, uint32_t per_second, const struct address *client, msec_t now)
 {
     struct view       bytes = address_client(client);
     uint64_t          hash  = hash_bytes(pace->key, bytes.data, bytes.len);
@@ -91,7 +91,7 @@ bool pace_take(struct pace *pace, uint32_t per_second, const struct address *cli
     }
 }
 
-bool pace_tell(struct pace *pace, msec_t now)
+bool client_rate_tell(struct client_rate *pace, msec_t now)
 {
     int64_t told = atomic_load_explicit(&pace->told, memory_order_relaxed);
     return now - told >= TELL_EVERY &&
