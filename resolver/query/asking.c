@@ -251,8 +251,8 @@ static void send_copy(struct query *query, struct desk *desk, struct side *side,
 /* A group that is about to be asked. `confirmed`: it is known that this way is needed. */
 static bool within_quota(struct query *query, struct desk *desk, uint8_t group, bool confirmed, msec_t now)
 {
-    struct quota *quota = desk->shared.quota;
-    if (group != SETUP_EXTERNAL || !quota || quota_take(quota, confirmed, query->route.zone, now))
+    struct external_rate *quota = desk->shared.quota;
+    if (group != SETUP_EXTERNAL || !quota || external_rate_take(quota, confirmed, query->route.zone, now))
         return true;
     query->over_quota = true;
     COUNT(desk->counters.external_over_quota);

@@ -81,8 +81,8 @@ bool errand_again(struct errands *errands, struct errand *errand, msec_t life, m
 
 bool errand_within_quota(struct errands *errands, msec_t now)
 {
-    struct quota *quota = errands->desk->shared.quota;
-    return !quota || quota_take(quota, false, 0, now);
+    struct external_rate *quota = errands->desk->shared.quota;
+    return !quota || external_rate_take(quota, false, 0, now);
 }
 
 void errand_cancel(struct errands *errands, struct errand *errand)

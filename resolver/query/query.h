@@ -35,8 +35,9 @@
  *   8. Behind the answer, upstreams that were asked and have not replied are listened to until it is known whether they
  *      are silent, and domestic as evidence about the zone.
  *
- * External, first or second, is asked only if quota.h has a question left: one for all of the query's packets. If not,
- * domestic is asked alone, or nobody where domestic must not be; that it fails then is our limit, not the zone's fault.
+ * External, first or second, is asked only if external_rate.h has a question left: one for all of the query's packets.
+ * If not, domestic is asked alone, or nobody where domestic must not be; that it fails then is our limit, not the
+ * zone's fault.
  */
 #ifndef QUERY_QUERY_H
 #define QUERY_QUERY_H

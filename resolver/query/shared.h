@@ -8,18 +8,18 @@
 #include "learn/recent.h"
 #include "learn/table.h"
 #include "policy/client_rate.h"
+#include "policy/external_rate.h"
 #include "policy/suffix.h"
 #include "query/claims.h"
-#include "query/quota.h"
 
 struct shared {
-    struct cache       *cache;
-    struct table       *table;
-    struct recent      *good;
-    struct suffix      *suffix;
-    struct claims      *claims; /* NULL: there is only one engine */
-    struct quota       *quota;  /* NULL: external may be asked without limit */
-    struct client_rate *pace;   /* NULL: clients may ask without limit */
+    struct cache         *cache;
+    struct table         *table;
+    struct recent        *good;
+    struct suffix        *suffix;
+    struct claims        *claims; /* NULL: there is only one engine */
+    struct external_rate *quota;  /* NULL: external may be asked without limit */
+    struct client_rate   *pace;   /* NULL: clients may ask without limit */
 };
 
 #endif

@@ -39,7 +39,7 @@ struct daemon {
     struct registry        *registry;
     struct setup           *setup;
     struct shared           shared;
-    struct quota            quota; /* in shared */
+    struct external_rate    quota; /* in shared */
     struct learner         *learner;
     struct prober          *prober;
     struct outlet           outlet;

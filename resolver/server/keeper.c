@@ -297,7 +297,7 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
     daemon->shared.pace              = client_rate_create(random_key());
-    quota_init(&daemon->quota, daemon->settings->external_qps);
+    external_rate_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");
     if (daemon->shared.table)
@@ -362,7 +362,7 @@ void keeper_set_setup(struct daemon *daemon)
     const struct cache_limits   cache  = keeper_cache_limits(daemon->settings);
     learner_set_limits(daemon->learner, &limits);
     cache_set_limits(daemon->shared.cache, &cache);
-    quota_set_rate(&daemon->quota, daemon->settings->external_qps, daemon->now);
+    external_rate_set_rate(&daemon->quota, daemon->settings->external_qps, daemon->now);
     prober_set_setup(daemon->prober, daemon->setup, daemon->now);
 }
 

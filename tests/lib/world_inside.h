@@ -93,7 +93,7 @@ struct world {
     struct rng           rng;
     struct world_options options;
     struct shared        shared;
-    struct quota         quota;
+    struct external_rate quota;
     struct name          echo;
     struct setup        *setup;
     struct server       *servers[WORLD_SERVERS];

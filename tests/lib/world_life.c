@@ -259,7 +259,7 @@ static bool make_shared(struct world *world)
                                     .suffix = suffix_open(),
                                     .claims = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .quota  = &world->quota};
-    quota_init(&world->quota, external_qps(&world->options));
+    external_rate_init(&world->quota, external_qps(&world->options));
     if (world->shared.table)
         epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
@@ -345,7 +345,7 @@ void world_reload_keeper(struct world *world, const struct world_options *option
     world->setup = setup;
     epoch_set_setup(table_epoch(world->shared.table), setup->serial);
     prober_set_setup(world->prober, setup, world->now);
-    quota_set_rate(&world->quota, external_qps(options), world->now);
+    external_rate_set_rate(&world->quota, external_qps(options), world->now);
     setup_drop(before_it);
 }
 

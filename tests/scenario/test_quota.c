@@ -35,7 +35,7 @@ static uint64_t over_quota(const struct world *world)
 static void use_up(struct world *world)
 {
     char name[] = "n00.abroad.example";
-    for (unsigned i = 0; i < QUOTA_LEAST; i++) {
+    for (unsigned i = 0; i < EXTERNAL_RATE_LEAST; i++) {
         snprintf(name, sizeof(name), "n%02u.abroad.example", i);
         assert_int_equal(world_resolve(world, name, TYPE_MX)->group, SETUP_EXTERNAL);
     }
@@ -192,7 +192,7 @@ static void the_first_way_gives_way_to_domestic(void **state)
             pin_external(world, "shut.example");
         else
             world_learn(world, "shut.example", TYPE_MX);
-        world_run(world, QUOTA_LEAST * SECOND);
+        world_run(world, EXTERNAL_RATE_LEAST * SECOND);
         use_up(world);
         size_t   before   = world_count(world, EXTERNAL, "shut.example", BY_CLIENTS);
         uint64_t verdicts = engine_counters(world_engine(world, 0))->external_by_verdict;
@@ -238,16 +238,16 @@ static void it_counts_questions_not_packets(void **state)
     world_say(world, EXTERNAL_1, "abroad.example", (struct manner){.way = SILENT});
     world_say(world, EXTERNAL_2, "abroad.example", (struct manner){.way = TRUNCATES});
     char              name[] = "n00.abroad.example";
-    const struct ask *asks[QUOTA_LEAST];
-    for (unsigned i = 0; i < QUOTA_LEAST; i++) {
+    const struct ask *asks[EXTERNAL_RATE_LEAST];
+    for (unsigned i = 0; i < EXTERNAL_RATE_LEAST; i++) {
         snprintf(name, sizeof(name), "n%02u.abroad.example", i);
         asks[i] = world_ask(world, name, TYPE_MX);
     }
-    for (unsigned i = 0; i < QUOTA_LEAST; i++) {
+    for (unsigned i = 0; i < EXTERNAL_RATE_LEAST; i++) {
         world_wait(world, asks[i]);
         assert_int_equal(asks[i]->group, SETUP_EXTERNAL);
     }
-    assert_true(world_count(world, EXTERNAL, "abroad.example", BY_CLIENTS) >= 3 * QUOTA_LEAST);
+    assert_true(world_count(world, EXTERNAL, "abroad.example", BY_CLIENTS) >= 3 * EXTERNAL_RATE_LEAST);
     assert_int_equal(over_quota(world), 0);
     world_end(world);
 }
@@ -263,13 +263,13 @@ static void an_outage_leaves_the_lower_half(void **state)
     world_resolve(world, "first.test", TYPE_MX);
     world_run(world, 30 * SECOND);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
-    for (unsigned i = 0; i < QUOTA_LEAST; i++) {
+    for (unsigned i = 0; i < EXTERNAL_RATE_LEAST; i++) {
         snprintf(name, sizeof(name), "z%02u.test", i);
         world_ask(world, name, TYPE_MX);
     }
-    assert_int_equal(engine_counters(world_engine(world, 0))->external_by_outage, QUOTA_LEAST / 2);
-    assert_int_equal(over_quota(world), QUOTA_LEAST / 2);
-    for (unsigned i = 0; i < QUOTA_LEAST / 2; i++) {
+    assert_int_equal(engine_counters(world_engine(world, 0))->external_by_outage, EXTERNAL_RATE_LEAST / 2);
+    assert_int_equal(over_quota(world), EXTERNAL_RATE_LEAST / 2);
+    for (unsigned i = 0; i < EXTERNAL_RATE_LEAST / 2; i++) {
         snprintf(name, sizeof(name), "%c.abroad.example", 'a' + i);
         assert_int_equal(world_resolve(world, name, TYPE_MX)->group, SETUP_EXTERNAL);
     }

@@ -1,7 +1,7 @@
 /*
  * test_quota.c: what may be taken when, in virtual time; and that threads together take no more than there is.
  */
-#include "query/quota.h"
+#include "policy/external_rate.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,21 +17,21 @@ enum {
     THREADS = 4,
 };
 
-static unsigned drain_zone(struct quota *quota, uint8_t zone, msec_t now)
+static unsigned drain_zone(struct external_rate *quota, uint8_t zone, msec_t now)
 {
     unsigned count = 0;
-    while (quota_take(quota, true, zone, now))
+    while (external_rate_take(quota, true, zone, now))
         count++;
     return count;
 }
 
 /* Takes until nothing is left, if confirmed for every zone; how many it got. */
-static unsigned drain(struct quota *quota, bool confirmed, msec_t now)
+static unsigned drain(struct external_rate *quota, bool confirmed, msec_t now)
 {
     unsigned count = 0;
-    for (unsigned zone = 0; confirmed && zone < QUOTA_ZONES; zone++)
+    for (unsigned zone = 0; confirmed && zone < EXTERNAL_RATE_ZONES; zone++)
         count += drain_zone(quota, (uint8_t) zone, now);
-    while (quota_take(quota, false, 0, now))
+    while (external_rate_take(quota, false, 0, now))
         count++;
     return count;
 }
@@ -52,10 +52,10 @@ static void a_full_bucket_holds_one_second(void **state)
                 {999999, 999999, 499999},
                 {1000000, 1000000, 500000}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct quota quota;
-        quota_init(&quota, rows[i].per_second);
+        struct external_rate quota;
+        external_rate_init(&quota, rows[i].per_second);
         assert_int_equal(drain(&quota, true, BEGIN), rows[i].all);
-        quota_init(&quota, rows[i].per_second);
+        external_rate_init(&quota, rows[i].per_second);
         assert_int_equal(drain(&quota, false, BEGIN), rows[i].unconfirmed);
         assert_int_equal(drain(&quota, true, BEGIN), rows[i].all - rows[i].unconfirmed);
     }
@@ -67,9 +67,9 @@ static void it_refills_at_the_rate(void **state)
     (void) state;
     static const uint32_t rates[] = {1, 5, 16, 1000, 3333, 999999, 1000000};
     for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-        struct quota quota;
-        unsigned     count = 0;
-        quota_init(&quota, rates[i]);
+        struct external_rate quota;
+        unsigned             count = 0;
+        external_rate_init(&quota, rates[i]);
         drain(&quota, true, BEGIN);
         for (msec_t now = BEGIN + 1; now <= BEGIN + 3 * SECOND; now++)
             count += drain(&quota, true, now);
@@ -81,24 +81,24 @@ static void it_refills_at_the_rate(void **state)
 static void a_clock_that_stands_still_gives_nothing_back(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    external_rate_init(&quota, 1000);
     drain(&quota, true, BEGIN);
     for (unsigned i = 0; i < 10000; i++)
-        assert_false(quota_take(&quota, true, 200, BEGIN));
-    assert_true(quota_take(&quota, true, 200, BEGIN + 1));
-    assert_false(quota_take(&quota, true, 200, BEGIN + 1));
+        assert_false(external_rate_take(&quota, true, 200, BEGIN));
+    assert_true(external_rate_take(&quota, true, 200, BEGIN + 1));
+    assert_false(external_rate_take(&quota, true, 200, BEGIN + 1));
 }
 
 /* What was refused has cost nothing. */
 static void who_is_refused_takes_nothing(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 100);
+    struct external_rate quota;
+    external_rate_init(&quota, 100);
     drain(&quota, false, BEGIN);
     for (unsigned i = 0; i < 10000; i++)
-        assert_false(quota_take(&quota, false, 0, BEGIN));
+        assert_false(external_rate_take(&quota, false, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN), 50);
 }
 
@@ -108,8 +108,8 @@ static void a_long_gap_fills_one_bucket(void **state)
     (void) state;
     static const msec_t gaps[] = {SECOND, 86400 * SECOND, INT64_MAX / 1000000 - BEGIN - 60 * SECOND};
     for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
-        struct quota quota;
-        quota_init(&quota, 100);
+        struct external_rate quota;
+        external_rate_init(&quota, 100);
         drain(&quota, true, BEGIN);
         assert_int_equal(drain(&quota, true, BEGIN + gaps[i]), 100);
     }
@@ -119,9 +119,9 @@ static void a_long_gap_fills_one_bucket(void **state)
 static void a_lagging_clock_gains_nothing(void **state)
 {
     (void) state;
-    struct quota quota;
-    unsigned     count = 0;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    unsigned             count = 0;
+    external_rate_init(&quota, 1000);
     drain(&quota, true, BEGIN);
     for (msec_t now = BEGIN + 1; now <= BEGIN + 1000; now++) {
         count += drain(&quota, true, now - 20);
@@ -136,12 +136,12 @@ static void a_lagging_clock_gains_nothing(void **state)
 static void the_unconfirmed_never_take_from_the_confirmed(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    external_rate_init(&quota, 1000);
     for (msec_t now = BEGIN; now < BEGIN + 5 * SECOND; now++) {
         for (unsigned i = 0; i < 10; i++)
-            quota_take(&quota, false, 0, now);
-        assert_true(quota_take(&quota, true, (uint8_t) now, now));
+            external_rate_take(&quota, false, 0, now);
+        assert_true(external_rate_take(&quota, true, (uint8_t) now, now));
     }
 }
 
@@ -154,9 +154,9 @@ static void a_zone_has_its_part_of_the_lower_half(void **state)
         unsigned part;
     } rows[] = {{1, 8}, {16, 8}, {32, 8}, {80, 20}, {1000, 250}, {1000000, 250000}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct quota quota;
-        unsigned     count = 0;
-        quota_init(&quota, rows[i].per_second);
+        struct external_rate quota;
+        unsigned             count = 0;
+        external_rate_init(&quota, rows[i].per_second);
         drain(&quota, false, BEGIN);
         assert_int_equal(drain_zone(&quota, 7, BEGIN), rows[i].part);
         assert_int_equal(drain_zone(&quota, 7, BEGIN), 0);
@@ -176,25 +176,25 @@ static void a_zone_has_its_part_of_the_lower_half(void **state)
 static void a_greedy_zone_never_takes_from_the_others(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    external_rate_init(&quota, 1000);
     for (msec_t now = BEGIN; now < BEGIN + 5 * SECOND; now++) {
         for (unsigned i = 0; i < 10; i++) {
-            quota_take(&quota, true, 1, now);
-            quota_take(&quota, false, 0, now);
+            external_rate_take(&quota, true, 1, now);
+            external_rate_take(&quota, false, 0, now);
         }
         if (now % 10 == 0)
             for (uint8_t zone = 2; zone < 9; zone++)
-                assert_true(quota_take(&quota, true, zone, now));
+                assert_true(external_rate_take(&quota, true, zone, now));
     }
 }
 
 static void a_zone_alone_has_the_whole_rate(void **state)
 {
     (void) state;
-    struct quota quota;
-    unsigned     count = 0;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    unsigned             count = 0;
+    external_rate_init(&quota, 1000);
     drain(&quota, true, BEGIN);
     for (msec_t now = BEGIN + 1; now <= BEGIN + 3 * SECOND; now++) {
         unsigned taken = drain_zone(&quota, 3, now);
@@ -206,9 +206,9 @@ static void a_zone_alone_has_the_whole_rate(void **state)
 static void the_unconfirmed_have_the_whole_rate_when_alone(void **state)
 {
     (void) state;
-    struct quota quota;
-    unsigned     count = 0;
-    quota_init(&quota, 1000);
+    struct external_rate quota;
+    unsigned             count = 0;
+    external_rate_init(&quota, 1000);
     drain(&quota, false, BEGIN);
     for (msec_t now = BEGIN + 1; now <= BEGIN + 2 * SECOND; now++)
         count += drain(&quota, false, now);
@@ -218,14 +218,15 @@ static void the_unconfirmed_have_the_whole_rate_when_alone(void **state)
 static void another_rate_counts_at_once(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 1);
+    struct external_rate quota;
+    external_rate_init(&quota, 1);
     assert_int_equal(drain(&quota, true, BEGIN), 16);
-    quota_set_rate(&quota, 1000, BEGIN); /* 16 s of a slow bucket are missing, of which the fast one has but 1 */
-    assert_false(quota_take(&quota, true, 0, BEGIN));
+    external_rate_set_rate(&quota, 1000,
+                           BEGIN); /* 16 s of a slow bucket are missing, of which the fast one has but 1 */
+    assert_false(external_rate_take(&quota, true, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN + 500), 500);
     assert_int_equal(drain(&quota, true, BEGIN + 5 * SECOND), 1000);
-    quota_set_rate(&quota, 1, BEGIN + 5 * SECOND);
+    external_rate_set_rate(&quota, 1, BEGIN + 5 * SECOND);
     assert_int_equal(drain(&quota, true, BEGIN + 5 * SECOND), 15); /* 1 s is missing */
     assert_int_equal(drain(&quota, true, BEGIN + 9 * SECOND), 4);
 }
@@ -234,20 +235,20 @@ static void another_rate_counts_at_once(void **state)
 static void the_same_rate_again_changes_nothing(void **state)
 {
     (void) state;
-    struct quota quota;
-    quota_init(&quota, 100);
+    struct external_rate quota;
+    external_rate_init(&quota, 100);
     drain(&quota, true, BEGIN);
-    quota_set_rate(&quota, 100, BEGIN);
-    assert_false(quota_take(&quota, true, 0, BEGIN));
+    external_rate_set_rate(&quota, 100, BEGIN);
+    assert_false(external_rate_take(&quota, true, 0, BEGIN));
     assert_int_equal(drain(&quota, true, BEGIN + 100), 10);
 }
 
 struct taker {
-    pthread_t     thread;
-    struct quota *quota;
-    bool          confirmed;
-    msec_t        step; /* of its clock */
-    unsigned      taken;
+    pthread_t             thread;
+    struct external_rate *quota;
+    bool                  confirmed;
+    msec_t                step; /* of its clock */
+    unsigned              taken;
 };
 
 static void *take_a_thousand_times(void *context)
@@ -255,23 +256,23 @@ static void *take_a_thousand_times(void *context)
     struct taker *taker = context;
     for (msec_t i = 0; i < 1000; i++)
         for (unsigned n = 0; n < 200; n++)
-            taker->taken += quota_take(taker->quota, taker->confirmed, (uint8_t) n, BEGIN + i * taker->step);
+            taker->taken += external_rate_take(taker->quota, taker->confirmed, (uint8_t) n, BEGIN + i * taker->step);
     return NULL;
 }
 
 /* How many questions all threads got of 100,000 a second, while the rate is set again and again. */
 static unsigned take_together(msec_t step)
 {
-    struct quota quota;
-    struct taker takers[THREADS] = {0};
-    unsigned     taken           = 0;
-    quota_init(&quota, 100000);
+    struct external_rate quota;
+    struct taker         takers[THREADS] = {0};
+    unsigned             taken           = 0;
+    external_rate_init(&quota, 100000);
     for (size_t i = 0; i < THREADS; i++) {
         takers[i] = (struct taker){.quota = &quota, .confirmed = i % 2, .step = step};
         assert_int_equal(pthread_create(&takers[i].thread, NULL, take_a_thousand_times, &takers[i]), 0);
     }
     for (unsigned i = 0; i < 1000; i++)
-        quota_set_rate(&quota, 100000, BEGIN + SECOND);
+        external_rate_set_rate(&quota, 100000, BEGIN + SECOND);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(takers[i].thread, NULL), 0);
         taken += takers[i].taken;

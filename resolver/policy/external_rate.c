@@ -1,7 +1,7 @@
 /*
- * quota.c: see quota.h. Relaxed order is enough: nothing but a word itself is told between threads.
+ * external_rate.c: see external_rate.h. Relaxed order is enough: nothing but a word itself is told between threads.
  */
-#include "query/quota.h"
+#include "policy/external_rate.h"
 
 #define SECOND ((int64_t) 1000000000) /* ns */
 #define MILLISECOND ((int64_t) 1000000)
@@ -12,22 +12,22 @@ static int64_t period(uint32_t per_second) { return (SECOND + per_second - 1) / 
 /* Of the whole bucket, ns. */
 static int64_t depth(uint32_t per_second)
 {
-    return period(per_second) * (per_second > QUOTA_LEAST ? per_second : QUOTA_LEAST);
+    return period(per_second) * (per_second > EXTERNAL_RATE_LEAST ? per_second : EXTERNAL_RATE_LEAST);
 }
 
-/* Of a zone's part, ns; it holds half of QUOTA_LEAST at least, however low the rate. */
-static int64_t part_period(uint32_t per_second) { return period(per_second) * QUOTA_PART; }
+/* Of a zone's part, ns; it holds half of EXTERNAL_RATE_LEAST at least, however low the rate. */
+static int64_t part_period(uint32_t per_second) { return period(per_second) * EXTERNAL_RATE_PART; }
 
 static int64_t part_depth(uint32_t per_second)
 {
-    uint32_t part = per_second / QUOTA_PART;
-    return part_period(per_second) * (part > QUOTA_LEAST / 2 ? part : QUOTA_LEAST / 2);
+    uint32_t part = per_second / EXTERNAL_RATE_PART;
+    return part_period(per_second) * (part > EXTERNAL_RATE_LEAST / 2 ? part : EXTERNAL_RATE_LEAST / 2);
 }
 
-void quota_init(struct quota *quota, uint32_t per_second)
+void external_rate_init(struct external_rate *quota, uint32_t per_second)
 {
     atomic_init(&quota->full_at, 0);
-    for (unsigned i = 0; i < QUOTA_ZONES; i++)
+    for (unsigned i = 0; i < EXTERNAL_RATE_ZONES; i++)
         atomic_init(&quota->zones[i], 0);
     atomic_init(&quota->per_second, per_second);
 }
@@ -41,11 +41,11 @@ static void limit_debt(_Atomic int64_t *full_at, int64_t empty)
         ;
 }
 
-void quota_set_rate(struct quota *quota, uint32_t per_second, msec_t now)
+void external_rate_set_rate(struct external_rate *quota, uint32_t per_second, msec_t now)
 {
     atomic_store_explicit(&quota->per_second, per_second, memory_order_relaxed);
     limit_debt(&quota->full_at, now * MILLISECOND + depth(per_second));
-    for (unsigned i = 0; i < QUOTA_ZONES; i++)
+    for (unsigned i = 0; i < EXTERNAL_RATE_ZONES; i++)
         limit_debt(&quota->zones[i], now * MILLISECOND + part_depth(per_second));
 }
 
@@ -62,7 +62,7 @@ static bool take(_Atomic int64_t *full_at, int64_t cost, int64_t missing, int64_
     return true;
 }
 
-bool quota_take(struct quota *quota, bool confirmed, uint8_t zone, msec_t now)
+bool external_rate_take(struct external_rate *quota, bool confirmed, uint8_t zone, msec_t now)
 {
     uint32_t rate = atomic_load_explicit(&quota->per_second, memory_order_relaxed);
     int64_t  time = now * MILLISECOND;
