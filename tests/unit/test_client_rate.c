@@ -1,5 +1,5 @@
 /*
- * test_pace.c: what a client may send when, in virtual time; that nobody pays for another; and that threads together
+ * test_client_rate.c: what a client may send when, in virtual time; that nobody pays for another; and that threads together
  * let nobody have more than there is.
  */
 #include "policy/client_rate.h"

@@ -1,5 +1,5 @@
 /*
- * test_quota.c: what may be taken when, in virtual time; and that threads together take no more than there is.
+ * test_external_rate.c: what may be taken when, in virtual time; and that threads together take no more than there is.
  */
 #include "policy/external_rate.h"
 
