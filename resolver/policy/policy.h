@@ -22,7 +22,7 @@ enum {
     LIST_REFUSALS = 4 /* the most that is known of a list is one */
 };
 
-/* Addresses in 127.0.0.0/8 that are no listings of a list, beside those of every list (query/blocklist.h). */
+/* Addresses in 127.0.0.0/8 that are no listings of a list, beside those of every list (policy/blocklist.h). */
 struct refusals {
     uint8_t count;
     uint8_t addresses[LIST_REFUSALS][4];

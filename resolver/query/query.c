@@ -3,9 +3,9 @@
  */
 #include "query/query.h"
 
+#include "policy/blocklist.h"
 #include "query/answering.h"
 #include "query/asking.h"
-#include "query/blocklist.h"
 #include "query/evidence.h"
 #include "query/plan.h"
 #include "query/sending.h"

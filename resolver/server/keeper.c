@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "dns/text.h"
-#include "query/blocklist.h"
+#include "policy/blocklist.h"
 #include "server/clock.h"
 #include "server/commands.h"
 #include "server/kept.h"

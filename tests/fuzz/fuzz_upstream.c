@@ -5,7 +5,7 @@
  */
 #include "base/bytes.h"
 #include "fuzz.h"
-#include "query/blocklist.h"
+#include "policy/blocklist.h"
 #include "stage.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #include "../lib/packet.h"
 #include "dns/text.h"
-#include "query/blocklist.h"
+#include "policy/blocklist.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -10,8 +10,8 @@
  *
  * Allowlists and lists of domains answer in the same way. Only query.c asks; the keeper tells what an error means.
  */
-#ifndef QUERY_BLOCKLIST_H
-#define QUERY_BLOCKLIST_H
+#ifndef POLICY_BLOCKLIST_H
+#define POLICY_BLOCKLIST_H
 
 #include "dns/message.h"
 #include "policy/policy.h"

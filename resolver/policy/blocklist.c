@@ -1,7 +1,7 @@
 /*
  * blocklist.c: see blocklist.h.
  */
-#include "query/blocklist.h"
+#include "policy/blocklist.h"
 
 #include <string.h>
 
