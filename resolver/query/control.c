@@ -2,7 +2,7 @@
  * control.c: can an upstream answer at all just now? What share of its questions it fails, control questions, and how
  * trials are told of both. See watch.h.
  */
-#include "query/attribution.h"
+#include "policy/attribution.h"
 #include "query/watch_inside.h"
 
 #include <limits.h>

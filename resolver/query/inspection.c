@@ -1,7 +1,7 @@
 /*
  * inspection.c: a study that asks once: a recheck, a zone below a blocked one, the operator's probe. See study.h.
  */
-#include "query/attribution.h"
+#include "policy/attribution.h"
 #include "query/study_inside.h"
 
 /* Two upstreams share a recheck's two questions, if both are well: the zone is open if either can be asked. */

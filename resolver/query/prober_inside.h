@@ -5,7 +5,7 @@
 #ifndef QUERY_PROBER_INSIDE_H
 #define QUERY_PROBER_INSIDE_H
 
-#include "query/attribution.h"
+#include "policy/attribution.h"
 #include "query/prober.h"
 #include "query/survey.h"
 #include "query/watch.h"

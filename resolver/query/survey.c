@@ -3,7 +3,7 @@
  */
 #include "query/survey.h"
 
-#include "query/attribution.h"
+#include "policy/attribution.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * trial.c: a study that asks in rounds until what failed weighs enough. See study.h; numbers in brackets are its
  * points.
  */
-#include "query/attribution.h"
+#include "policy/attribution.h"
 #include "query/study_inside.h"
 
 /* ---- identify ---- */

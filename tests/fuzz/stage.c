@@ -5,8 +5,8 @@
 
 #include "base/bytes.h"
 #include "fuzz.h"
+#include "policy/attribution.h"
 #include "policy/local.h"
-#include "query/attribution.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include "dns/text.h"
 #include "lib/world_inside.h"
 
+#include "policy/attribution.h"
 #include "policy/local.h"
-#include "query/attribution.h"
 #include "query/query.h"
 
 #include <setjmp.h>

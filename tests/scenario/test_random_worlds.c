@@ -7,7 +7,7 @@
 #include "lib/world.h"
 
 #include "dns/text.h"
-#include "query/attribution.h"
+#include "policy/attribution.h"
 #include "query/query.h"
 
 #include <setjmp.h>

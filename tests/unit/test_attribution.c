@@ -2,7 +2,7 @@
  * test_attribution.c: which zone a failure is charged to. Too high a zone takes the innocent along, and one with a
  * fence below it would let out what must stay.
  */
-#include "query/attribution.h"
+#include "policy/attribution.h"
 
 #include "dns/text.h"
 

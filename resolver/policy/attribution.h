@@ -1,8 +1,8 @@
 /*
  * attribution.h: which zone a failure belongs to. Pure.
  */
-#ifndef QUERY_ATTRIBUTION_H
-#define QUERY_ATTRIBUTION_H
+#ifndef POLICY_ATTRIBUTION_H
+#define POLICY_ATTRIBUTION_H
 
 #include "policy/policy.h"
 #include "policy/suffix.h"

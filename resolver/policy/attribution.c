@@ -1,7 +1,7 @@
 /*
  * attribution.c: see attribution.h.
  */
-#include "query/attribution.h"
+#include "policy/attribution.h"
 
 bool is_open(const struct policy *policy, struct view name) { return policy_find(policy, name)->via == VIA_AUTO; }
 
