@@ -7,9 +7,9 @@
 #include "query/asking.h"
 #include "query/evidence.h"
 
-void answering_give(struct query *query, struct desk *desk, struct asker *asker, struct view answer)
+void answering_give(struct query *query, struct env *env, struct asker *asker, struct view answer)
 {
-    desk->effects.answer(desk->effects.context, &asker->path, answer);
+    env->effects.answer(env->effects.context, &asker->path, answer);
     list_remove(&asker->link);
     list_append(&query->answered, &asker->link);
     query->asker_count--;
@@ -52,51 +52,51 @@ static enum failure failure_of(const struct query *query)
 
 /* ---- what is given in its place ---- */
 
-static enum cache_answer read_cache(struct query *query, struct desk *desk, const struct asker *asker, msec_t now,
+static enum cache_answer read_cache(struct query *query, struct env *env, const struct asker *asker, msec_t now,
                                     struct cache_hit *ret)
 {
-    const struct cache_read read = desk_read(desk, now, !query->bogus_final);
-    enum cache_answer found = cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), ret);
+    const struct cache_read read  = desk_read(env, now, !query->bogus_final);
+    enum cache_answer       found = cache_get(env->shared.cache, &asker->asked, &read, env->out, sizeof(env->out), ret);
     if (found != CACHE_FRESH && found != CACHE_STALE)
         return found;
-    return route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, ret->origin) ? found
-                                                                                                        : CACHE_MISS;
+    return route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, ret->origin) ? found
+                                                                                                       : CACHE_MISS;
 }
 
 /* Fresh it may be, too: another question for the same has brought it. */
-static bool give_cached(struct query *query, struct desk *desk, struct asker *asker, enum cache_answer found,
+static bool give_cached(struct query *query, struct env *env, struct asker *asker, enum cache_answer found,
                         const struct cache_hit *hit)
 {
     if (found == CACHE_STALE)
-        COUNT(desk->counters.cache_stale);
+        COUNT(env->counters.cache_stale);
     else if (found == CACHE_FRESH)
-        COUNT(desk->counters.answered);
+        COUNT(env->counters.answered);
     else
         return false;
-    answering_give(query, desk, asker, (struct view){desk->out, hit->len});
+    answering_give(query, env, asker, (struct view){env->out, hit->len});
     return true;
 }
 
 /* With the error that SERVFAIL would have: it tells why it is not domestic's answer. */
-static bool give_empty_zone(struct query *query, struct desk *desk, struct asker *asker)
+static bool give_empty_zone(struct query *query, struct env *env, struct asker *asker)
 {
-    const struct policy *policy = desk->setup->policy;
+    const struct policy *policy = env->setup->policy;
     struct view          name   = name_view(&query->inquiry.name);
     const struct rule   *rule   = policy_find_for(policy, name, query->inquiry.type);
     if (query->cancelled || !rule_stands_in(rule, name, query->inquiry.type))
         return false;
-    COUNT(desk->counters.local);
+    COUNT(env->counters.local);
     size_t len = local_answer(&asker->asked, rule, policy_at_or_below(policy, name),
-                              failure_traits(failure_of(query)).ede, desk->out);
-    answering_give(query, desk, asker, (struct view){desk->out, len});
+                              failure_traits(failure_of(query)).ede, env->out);
+    answering_give(query, env, asker, (struct view){env->out, len});
     return true;
 }
 
-bool answering_give_stale(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
+bool answering_give_stale(struct query *query, struct env *env, struct asker *asker, msec_t now)
 {
     struct cache_hit  hit;
-    enum cache_answer found = read_cache(query, desk, asker, now, &hit);
-    return give_cached(query, desk, asker, found, &hit);
+    enum cache_answer found = read_cache(query, env, asker, now, &hit);
+    return give_cached(query, env, asker, found, &hit);
 }
 
 /* Upstreams may decline ANY, and do (RFC 8482): so may we, and mail software that asks it goes on. */
@@ -108,30 +108,30 @@ static bool is_declined_any(const struct query *query)
     return declined;
 }
 
-static void give_servfail(struct query *query, struct desk *desk, struct asker *asker, enum failure failure)
+static void give_servfail(struct query *query, struct env *env, struct asker *asker, enum failure failure)
 {
     if (failure == FAILURE_OVERLOAD)
-        COUNT(desk->counters.overload);
+        COUNT(env->counters.overload);
     else
-        COUNT(desk->counters.servfail);
-    size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_traits(failure).ede, desk->out);
-    answering_give(query, desk, asker, (struct view){desk->out, len});
+        COUNT(env->counters.servfail);
+    size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_traits(failure).ede, env->out);
+    answering_give(query, env, asker, (struct view){env->out, len});
 }
 
-void answering_give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
+void answering_give_failure(struct query *query, struct env *env, struct asker *asker, msec_t now)
 {
     struct cache_hit  hit   = {.failure = FAILURE_NONE};
-    enum cache_answer found = read_cache(query, desk, asker, now, &hit);
-    if (give_cached(query, desk, asker, found, &hit) || give_empty_zone(query, desk, asker))
+    enum cache_answer found = read_cache(query, env, asker, now, &hit);
+    if (give_cached(query, env, asker, found, &hit) || give_empty_zone(query, env, asker))
         return;
     if (is_declined_any(query) && !query->displaced) {
-        COUNT(desk->counters.answered);
-        size_t len = any_declined_write(&asker->asked, desk->out);
-        answering_give(query, desk, asker, (struct view){desk->out, len});
+        COUNT(env->counters.answered);
+        size_t len = any_declined_write(&asker->asked, env->out);
+        answering_give(query, env, asker, (struct view){env->out, len});
         return;
     }
     bool told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
-    give_servfail(query, desk, asker, told ? hit.failure : failure_of(query));
+    give_servfail(query, env, asker, told ? hit.failure : failure_of(query));
 }
 
 /* ---- what is kept ---- */
@@ -146,58 +146,58 @@ static struct cache_key key_of(const struct inquiry *inquiry)
 }
 
 /* To be called after something was put into the cache: see base/epoch.h. */
-static void drop_if_outdated(const struct query *query, struct desk *desk)
+static void drop_if_outdated(const struct query *query, struct env *env)
 {
-    if (!desk_epoch_holds(desk, query->epoch))
-        cache_flush_name(desk->shared.cache, name_view(&query->inquiry.name));
+    if (!env_epoch_holds(env, query->epoch))
+        cache_flush_name(env->shared.cache, name_view(&query->inquiry.name));
 }
 
 /* For an empty zone of byway's own nothing is kept: domestic may know better the next moment. */
 static bool is_remembered(const struct query *query) { return !query->route.or_empty && !is_declined_any(query); }
 
-void answering_tell_failure(struct query *query, struct desk *desk, msec_t now)
+void answering_tell_failure(struct query *query, struct env *env, msec_t now)
 {
     if (query->failure_told)
         return;
     query->failure_told = true;
     /* in a later epoch a stale answer would be dropped with the failure */
-    if (desk_epoch_holds(desk, query->epoch) && is_remembered(query)) {
+    if (env_epoch_holds(env, query->epoch) && is_remembered(query)) {
         const struct cache_key key = key_of(&query->inquiry);
-        cache_put_failure(desk->shared.cache, &key, failure_of(query), now);
-        drop_if_outdated(query, desk);
+        cache_put_failure(env->shared.cache, &key, failure_of(query), now);
+        drop_if_outdated(query, env);
     }
-    COUNT(desk->counters.failed);
+    COUNT(env->counters.failed);
     if (evidence_wanted(query) && !query->bogus_final && !query->unsure && query->sides[1].begun)
-        evidence_tell(query, desk, OBSERVED_BOTH_FAILED, evidence_reason(query), NULL);
+        evidence_tell(query, env, OBSERVED_BOTH_FAILED, evidence_reason(query), NULL);
 }
 
-void answering_store(struct query *query, struct desk *desk, const struct kind *kind, uint8_t origin,
-                     size_t message_len, size_t len, uint32_t ttl, msec_t now)
+void answering_store(struct query *query, struct env *env, const struct kind *kind, uint8_t origin, size_t message_len,
+                     size_t len, uint32_t ttl, msec_t now)
 {
     bool negative = kind->outcome != OUTCOME_ANSWER;
     if (negative && kind->has_soa && kind->negative_ttl < ttl)
         ttl = kind->negative_ttl;
     if (negative && !kind->has_soa)
         ttl = 0;
-    if (ttl == 0 && !(desk->shared.claims && claims_awaited(desk->shared.claims, &query->claim)))
+    if (ttl == 0 && !(env->shared.claims && claims_awaited(env->shared.claims, &query->claim)))
         return;
     const struct cache_entry entry = {
-        .stored   = {.message = {desk->packed, message_len}, .ttls = {desk->packed + message_len, len - message_len}},
+        .stored   = {.message = {env->packed, message_len}, .ttls = {env->packed + message_len, len - message_len}},
         .ttl      = ttl,
         .origin   = origin,
         .negative = negative,
     };
     const struct cache_key key = key_of(&query->inquiry);
-    cache_put(desk->shared.cache, &key, &entry, now);
-    drop_if_outdated(query, desk);
+    cache_put(env->shared.cache, &key, &entry, now);
+    drop_if_outdated(query, env);
 }
 
-void answering_count(struct desk *desk, uint8_t group)
+void answering_count(struct env *env, uint8_t group)
 {
     if (group == SETUP_DOMESTIC)
-        COUNT(desk->counters.domestic);
+        COUNT(env->counters.domestic);
     else if (group == SETUP_EXTERNAL)
-        COUNT(desk->counters.external);
+        COUNT(env->counters.external);
     else
-        COUNT(desk->counters.other_groups);
+        COUNT(env->counters.other_groups);
 }

@@ -7,20 +7,20 @@
 #include "query/query.h"
 
 /* The asker has waited long enough. */
-void answering_give(struct query *query, struct desk *desk, struct asker *asker, struct view answer);
+void answering_give(struct query *query, struct env *env, struct asker *asker, struct view answer);
 /* The same with a stale answer (RFC 8767). False: there is none that may be given, and the asker still waits. */
-bool answering_give_stale(struct query *query, struct desk *desk, struct asker *asker, msec_t now);
+bool answering_give_stale(struct query *query, struct env *env, struct asker *asker, msec_t now);
 /* The same with what there is at the end: a fresh answer that has come by another question, a stale one, one of byway's
  * own, or SERVFAIL with an EDE. */
-void answering_give_failure(struct query *query, struct desk *desk, struct asker *asker, msec_t now);
+void answering_give_failure(struct query *query, struct env *env, struct asker *asker, msec_t now);
 /* Nobody had an answer in time: caches the failure (RFC 9520) and tells the keeper, once for each query. A later good
  * answer replaces it. */
-void answering_tell_failure(struct query *query, struct desk *desk, msec_t now);
-/* Keeps what desk->packed holds, `len` bytes with a message of `message_len`, from the group with index `origin`. What
+void answering_tell_failure(struct query *query, struct env *env, msec_t now);
+/* Keeps what env->packed holds, `len` bytes with a message of `message_len`, from the group with index `origin`. What
  * must not be kept, for its TTL of 0 or as a negative answer without SOA (RFC 2308), is put there for those alone who
  * wait for it in another worker. */
-void answering_store(struct query *query, struct desk *desk, const struct kind *kind, uint8_t origin,
-                     size_t message_len, size_t len, uint32_t ttl, msec_t now);
-void answering_count(struct desk *desk, uint8_t group);
+void answering_store(struct query *query, struct env *env, const struct kind *kind, uint8_t origin, size_t message_len,
+                     size_t len, uint32_t ttl, msec_t now);
+void answering_count(struct env *env, uint8_t group);
 
 #endif

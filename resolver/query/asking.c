@@ -3,8 +3,8 @@
  */
 #include "query/asking.h"
 
+#include "core/sending.h"
 #include "query/plan.h"
-#include "query/sending.h"
 
 static const struct group *group_of(const struct query *query, const struct side *side)
 {
@@ -25,10 +25,10 @@ bool asking_is_domestic(const struct query *query, const struct exchange *exchan
 
 bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
 
-void asking_failed(struct query *query, struct desk *desk, struct exchange *exchange)
+void asking_failed(struct query *query, struct env *env, struct exchange *exchange)
 {
     struct side *side = asking_side(query, exchange);
-    sending_release(desk, exchange);
+    sending_release(env, exchange);
     if (exchange->copy)
         return;
     side->failed++;
@@ -38,109 +38,109 @@ void asking_failed(struct query *query, struct desk *desk, struct exchange *exch
 /* ---- sending ---- */
 
 /* A reload may have put a fence there since the query began. */
-static bool is_forbidden(const struct query *query, const struct desk *desk, const struct side *side)
+static bool is_forbidden(const struct query *query, const struct env *env, const struct side *side)
 {
-    return desk->setup != query->setup &&
-           !route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, side->group);
+    return env->setup != query->setup &&
+           !route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, side->group);
 }
 
 /* Or the operator a pin. */
-static bool is_pinned_away(const struct query *query, const struct desk *desk, const struct side *side)
+static bool is_pinned_away(const struct query *query, const struct env *env, const struct side *side)
 {
-    return query->epoch != desk_epoch(desk) && side->group == SETUP_EXTERNAL &&
-           table_find(desk->shared.table, name_view(&query->inquiry.name), query->inquiry.type).pin == PIN_DOMESTIC;
+    return query->epoch != env_epoch(env) && side->group == SETUP_EXTERNAL &&
+           table_find(env->shared.table, name_view(&query->inquiry.name), query->inquiry.type).pin == PIN_DOMESTIC;
 }
 
-static void end_side(struct query *query, struct desk *desk, struct side *side)
+static void end_side(struct query *query, struct env *env, struct side *side)
 {
     side->over = true;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         struct exchange *exchange = &query->exchanges[i];
         if (exchange->state != EXCHANGE_OPEN || !asking_in_side(query, exchange, side))
             continue;
-        sending_release(desk, exchange);
+        sending_release(env, exchange);
         exchange->state = EXCHANGE_UNUSED;
     }
 }
 
 /* Nothing more is sent there, but an answer that is on its way is one. */
-static void stop_side(struct desk *desk, struct side *side, struct exchange *exchange)
+static void stop_side(struct env *env, struct side *side, struct exchange *exchange)
 {
     side->stopped = true;
     if (exchange->listens && exchange->sends[TRANSPORT_UDP] > 0)
         return;
-    sending_release(desk, exchange);
+    sending_release(env, exchange);
     exchange->state = EXCHANGE_UNUSED;
 }
 
-static void send_exchange(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+static void send_exchange(struct query *query, struct env *env, struct exchange *exchange, msec_t now)
 {
     struct side *side = asking_side(query, exchange);
-    if (is_forbidden(query, desk, side)) {
-        end_side(query, desk, side);
+    if (is_forbidden(query, env, side)) {
+        end_side(query, env, side);
         return;
     }
-    if (is_pinned_away(query, desk, side)) {
-        stop_side(desk, side, exchange);
+    if (is_pinned_away(query, env, side)) {
+        stop_side(env, side, exchange);
         return;
     }
     if (exchange->transport == TRANSPORT_UDP) {
         query->sends++;
         side->sends++;
-        COUNT(desk->counters.upstream_udp);
+        COUNT(env->counters.upstream_udp);
     } else {
-        COUNT(desk->counters.upstream_tcp);
+        COUNT(env->counters.upstream_tcp);
     }
-    sending_send(desk, exchange, now);
+    sending_send(env, exchange, now);
     if (exchange->state == EXCHANGE_DONE)
-        asking_failed(query, desk, exchange);
+        asking_failed(query, env, exchange);
 }
 
-static void resend(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+static void resend(struct query *query, struct env *env, struct exchange *exchange, msec_t now)
 {
     bool tcp_too = exchange_on_resend(exchange, now);
-    send_exchange(query, desk, exchange, now);
+    send_exchange(query, env, exchange, now);
     if (!tcp_too || exchange->state != EXCHANGE_OPEN)
         return;
     exchange_try_tcp(exchange);
-    send_exchange(query, desk, exchange, now);
+    send_exchange(query, env, exchange, now);
 }
 
-void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now)
+void asking_again(struct query *query, struct env *env, struct exchange *exchange, msec_t now)
 {
-    sending_release_deaf(desk, exchange);
+    sending_release_deaf(env, exchange);
     if (exchange->transport == TRANSPORT_UDP && query->sends >= query->most) {
         exchange->state   = EXCHANGE_DONE;
         exchange->outcome = OUTCOME_REFUSED;
-        asking_failed(query, desk, exchange);
+        asking_failed(query, env, exchange);
         return;
     }
     /* TCP has failed there lately, or nobody can say what came: another one is asked beside it */
     if (exchange->doubted || (exchange->transport == TRANSPORT_TCP && server_tcp_doubtful(exchange->server, now)))
         asking_side(query, exchange)->hurry = true;
-    send_exchange(query, desk, exchange, now);
+    send_exchange(query, env, exchange, now);
 }
 
-void asking_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void asking_unreachable(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                         msec_t now)
 {
     if (exchange_on_unreachable(exchange, transport, true, now)) {
-        asking_failed(query, desk, exchange);
+        asking_failed(query, env, exchange);
         return;
     }
     asking_side(query, exchange)->hurry |= !exchange->copy;
     if (transport == TRANSPORT_TCP)
-        desk->effects.release(desk->effects.context, exchange, TRANSPORT_TCP);
+        env->effects.release(env->effects.context, exchange, TRANSPORT_TCP);
 }
 
-void asking_expire(struct query *query, struct desk *desk, msec_t now)
+void asking_expire(struct query *query, struct env *env, msec_t now)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         struct exchange *exchange = &query->exchanges[i];
         if (exchange->state != EXCHANGE_OPEN || now < exchange_due(exchange))
             continue;
         exchange_on_timeout(exchange);
-        asking_failed(query, desk, exchange);
+        asking_failed(query, env, exchange);
     }
 }
 
@@ -154,7 +154,7 @@ static struct exchange *unused(struct query *query)
     return NULL;
 }
 
-static struct exchange *open_exchange(struct query *query, struct desk *desk, const struct side *side,
+static struct exchange *open_exchange(struct query *query, struct env *env, const struct side *side,
                                       struct server *server, msec_t now)
 {
     struct exchange *exchange = unused(query);
@@ -162,7 +162,7 @@ static struct exchange *open_exchange(struct query *query, struct desk *desk, co
         return NULL;
     exchange->owner = query;
     exchange->part  = side == &query->sides[1];
-    exchange_open(exchange, server, &query->inquiry, &desk->rng, now);
+    exchange_open(exchange, server, &query->inquiry, &env->rng, now);
     exchange->silent = query->most < LIMIT_UDP_SENDS; /* of the same question, it was told once */
     return exchange;
 }
@@ -185,7 +185,7 @@ static msec_t clamp_wait(const struct side *side, msec_t timeout)
 }
 
 /* A copy that is on its way already becomes the question. */
-static void ask(struct query *query, struct desk *desk, struct side *side, unsigned index, msec_t now)
+static void ask(struct query *query, struct env *env, struct side *side, unsigned index, msec_t now)
 {
     struct server   *server = group_of(query, side)->servers[index];
     struct exchange *copy   = copy_at(query, side, server);
@@ -197,9 +197,9 @@ static void ask(struct query *query, struct desk *desk, struct side *side, unsig
         copy->copy = false;
         return;
     }
-    struct exchange *exchange = open_exchange(query, desk, side, server, now);
+    struct exchange *exchange = open_exchange(query, env, side, server, now);
     if (exchange)
-        send_exchange(query, desk, exchange, now);
+        send_exchange(query, env, exchange, now);
 }
 
 static void tell_silence(struct query *query, msec_t now)
@@ -209,108 +209,108 @@ static void tell_silence(struct query *query, msec_t now)
 }
 
 /* Does what is due. What is next then, it returns. */
-static struct plan advance(struct query *query, struct desk *desk, struct side *side, msec_t now)
+static struct plan advance(struct query *query, struct env *env, struct side *side, msec_t now)
 {
     for (;;) {
         const struct plan plan = plan_side(query, side, now);
         if (plan.due > now)
             return plan;
         if (plan.step == PLAN_ASK) {
-            ask(query, desk, side, plan.server, now);
+            ask(query, env, side, plan.server, now);
         } else {
             side->last_asked = now;
             side->wait *= 2;
-            resend(query, desk, plan.exchange, now);
+            resend(query, env, plan.exchange, now);
         }
     }
 }
 
-static void begin(struct query *query, struct desk *desk, struct side *side, msec_t now)
+static void begin(struct query *query, struct env *env, struct side *side, msec_t now)
 {
     side->begun      = true;
     side->last_asked = now;
-    advance(query, desk, side, now);
+    advance(query, env, side, now);
 }
 
 /* To one that is down or outdone, for which nobody waits: so it is seen to come back. */
-static void send_copy(struct query *query, struct desk *desk, struct side *side, msec_t now)
+static void send_copy(struct query *query, struct env *env, struct side *side, msec_t now)
 {
     const struct group *group = group_of(query, side);
     for (unsigned i = 0; i < group->count; i++) {
         if (side->tried & 1u << i || !server_take_copy(group->servers[i], now))
             continue;
-        struct exchange *exchange = open_exchange(query, desk, side, group->servers[i], now);
+        struct exchange *exchange = open_exchange(query, env, side, group->servers[i], now);
         if (!exchange)
             return;
         exchange->copy = true;
-        send_exchange(query, desk, exchange, now);
+        send_exchange(query, env, exchange, now);
         return;
     }
 }
 
 /* A group that is about to be asked. `confirmed`: it is known that this way is needed. */
-static bool within_quota(struct query *query, struct desk *desk, uint8_t group, bool confirmed, msec_t now)
+static bool within_quota(struct query *query, struct env *env, uint8_t group, bool confirmed, msec_t now)
 {
-    struct external_rate *quota = desk->shared.quota;
+    struct external_rate *quota = env->shared.quota;
     if (group != SETUP_EXTERNAL || !quota || external_rate_take(quota, confirmed, query->route.zone, now))
         return true;
     query->over_quota = true;
-    COUNT(desk->counters.external_over_quota);
+    COUNT(env->counters.external_over_quota);
     return false;
 }
 
-static void count_first(const struct query *query, struct desk *desk)
+static void count_first(const struct query *query, struct env *env)
 {
     if (asking_external_first(query) && query->route.reason == ROUTE_OUTAGE)
-        COUNT(desk->counters.external_by_outage);
+        COUNT(env->counters.external_by_outage);
     else if (asking_external_first(query) && query->route.reason != ROUTE_FENCE)
-        COUNT(desk->counters.external_by_verdict);
+        COUNT(env->counters.external_by_verdict);
 }
 
-void asking_begin(struct query *query, struct desk *desk, msec_t now)
+void asking_begin(struct query *query, struct env *env, msec_t now)
 {
     struct route *route = &query->route;
-    if (!within_quota(query, desk, route->first, route->reason != ROUTE_OUTAGE, now)) {
+    if (!within_quota(query, env, route->first, route->reason != ROUTE_OUTAGE, now)) {
         route->first  = route->second;
         route->second = SETUP_NO_GROUP;
     }
     query->sides[0].group = route->first;
     query->sides[1].group = route->second;
-    count_first(query, desk);
+    count_first(query, env);
     if (route->first == SETUP_NO_GROUP)
         return;
-    begin(query, desk, &query->sides[0], now);
-    send_copy(query, desk, &query->sides[0], now);
+    begin(query, env, &query->sides[0], now);
+    send_copy(query, env, &query->sides[0], now);
     if (route->reason == ROUTE_OUTAGE && route->second != SETUP_NO_GROUP)
-        send_copy(query, desk, &query->sides[1], now);
+        send_copy(query, env, &query->sides[1], now);
 }
 
-static void begin_second(struct query *query, struct desk *desk, msec_t now)
+static void begin_second(struct query *query, struct env *env, msec_t now)
 {
     struct side *second = &query->sides[1];
-    if (is_forbidden(query, desk, second) || !within_quota(query, desk, second->group, false, now)) {
+    if (is_forbidden(query, env, second) || !within_quota(query, env, second->group, false, now)) {
         query->route.second = SETUP_NO_GROUP;
         return;
     }
     if (!asking_external_first(query)) {
         if (now >= plan_patience(query) && plan_side(query, &query->sides[0], now).step != PLAN_SPENT)
-            COUNT(desk->counters.external_by_patience);
+            COUNT(env->counters.external_by_patience);
         else
-            COUNT(desk->counters.external_by_failure);
+            COUNT(env->counters.external_by_failure);
     }
-    begin(query, desk, second, now);
+    begin(query, env, second, now);
 }
 
-void asking_go_on(struct query *query, struct desk *desk, msec_t now)
+void asking_go_on(struct query *query, struct env *env, msec_t now)
 {
     tell_silence(query, now);
-    const struct plan first = advance(query, desk, &query->sides[0], now);
+    const struct plan first = advance(query, env, &query->sides[0], now);
     if (now >= plan_second(query, &first, now))
-        begin_second(query, desk, now);
+        begin_second(query, env, now);
     if (!query->sides[1].begun)
         return;
-    advance(query, desk, &query->sides[1], now);
-    advance(query, desk, &query->sides[0], now); /* what the second side cannot use is the first one's */
+    advance(query, env, &query->sides[1], now);
+    advance(query, env, &query->sides[0], now); /* what the second side cannot use is the first one's */
 }
 
 /* One that was begun beside another is left to itself for longer, so that a dead name costs less than it is asked. */
@@ -323,7 +323,7 @@ bool asking_is_still(const struct query *query, msec_t now)
     return true;
 }
 
-void asking_hurry(struct query *query, struct desk *desk, msec_t now)
+void asking_hurry(struct query *query, struct env *env, msec_t now)
 {
     for (size_t i = 0; i < ARRAY_LEN(query->sides); i++) {
         struct side      *side = &query->sides[i];
@@ -331,7 +331,7 @@ void asking_hurry(struct query *query, struct desk *desk, msec_t now)
         if (plan.step != PLAN_RESEND || now - plan.exchange->sent < HEDGE_MAX)
             continue;
         side->last_asked = now;
-        resend(query, desk, plan.exchange, now);
+        resend(query, env, plan.exchange, now);
     }
 }
 
@@ -392,7 +392,7 @@ static bool is_awaited(const struct query *query, const struct exchange *exchang
     return !exchange->silent || (evidence && asking_is_domestic(query, exchange));
 }
 
-bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t now)
+bool asking_linger(struct query *query, struct env *env, bool evidence, msec_t now)
 {
     bool any = false;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
@@ -407,7 +407,7 @@ bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t
             any = true;
             continue;
         }
-        sending_release(desk, exchange);
+        sending_release(env, exchange);
         exchange->state = EXCHANGE_UNUSED;
     }
     return any;

@@ -13,30 +13,30 @@ bool         asking_is_domestic(const struct query *query, const struct exchange
 bool         asking_external_first(const struct query *query);
 
 /* Step 1, by the query's route, from which a group that must not be asked is taken. */
-void asking_begin(struct query *query, struct desk *desk, msec_t now);
+void asking_begin(struct query *query, struct env *env, msec_t now);
 /* Steps 2 to 4: whatever is due now, on both sides. */
-void asking_go_on(struct query *query, struct desk *desk, msec_t now);
+void asking_go_on(struct query *query, struct env *env, msec_t now);
 /* When asking_expire(), and asking_go_on() or asking_linger(), are wanted. */
 msec_t asking_deadline(struct query *query, msec_t now);
 
 /* True if nothing was sent lately. */
 bool asking_is_still(const struct query *query, msec_t now);
 /* Somebody asks the same who may be asking again: what has been silent for as long as one waits is sent once more. */
-void asking_hurry(struct query *query, struct desk *desk, msec_t now);
+void asking_hurry(struct query *query, struct env *env, msec_t now);
 
 /* The exchange is to be sent again, as it now stands; without datagrams left it has failed. */
-void asking_again(struct query *query, struct desk *desk, struct exchange *exchange, msec_t now);
+void asking_again(struct query *query, struct env *env, struct exchange *exchange, msec_t now);
 /* ICMP, or a TCP connection that came to nothing. */
-void asking_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void asking_unreachable(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                         msec_t now);
 /* The exchange is DONE and of no use: the next upstream need not wait. */
-void asking_failed(struct query *query, struct desk *desk, struct exchange *exchange);
+void asking_failed(struct query *query, struct env *env, struct exchange *exchange);
 /* Those that came to their end without a reply have failed. */
-void asking_expire(struct query *query, struct desk *desk, msec_t now);
+void asking_expire(struct query *query, struct env *env, msec_t now);
 
 /* The question was answered; what is still open is awaited no more, but for what it says of the upstreams, and,
  * `evidence`, of the zone. True: something is. */
-bool asking_linger(struct query *query, struct desk *desk, bool evidence, msec_t now);
+bool asking_linger(struct query *query, struct env *env, bool evidence, msec_t now);
 /* Nobody has answered in time. Who was silent while the other side spoke, or was not asked, may be gone; where both
  * were silent it is the name. */
 void asking_lost(struct query *query);

@@ -134,7 +134,7 @@ static const struct name *control_zone(struct watches *watches)
 {
     const struct name *found = NULL;
     unsigned           least = UINT_MAX;
-    unsigned from = watches->candidate_count ? rng_below(&watches->errands->desk->rng, watches->candidate_count) : 0;
+    unsigned from = watches->candidate_count ? rng_below(&watches->errands->env->rng, watches->candidate_count) : 0;
     for (unsigned i = 0; i < watches->candidate_count; i++) {
         const struct candidate *candidate = &watches->candidates[(from + i) % watches->candidate_count];
         unsigned                flaws =
@@ -155,8 +155,8 @@ static bool control_name(struct watches *watches, const struct watch *watch, str
 {
     static const struct name root  = {.len = 1};
     const struct name       *below = watch->external ? &root : control_zone(watches);
-    return below && name_prepend_random(ret, name_view(below), &watches->errands->desk->rng) &&
-           is_open(watches->errands->desk->setup->policy, name_view(ret));
+    return below && name_prepend_random(ret, name_view(below), &watches->errands->env->rng) &&
+           is_open(watches->errands->env->setup->policy, name_view(ret));
 }
 
 static struct errand *free_control(struct watch *watch)
@@ -283,7 +283,7 @@ void watches_offer(struct watches *watches, struct view domain)
             return;
     unsigned place = watches->candidate_count < WATCH_CANDIDATES
                          ? watches->candidate_count++
-                         : rng_below(&watches->errands->desk->rng, WATCH_CANDIDATES);
+                         : rng_below(&watches->errands->env->rng, WATCH_CANDIDATES);
     name_set_lower(&watches->candidates[place].zone, domain);
     watches->candidates[place].deniable = watches->candidates[place].good = false;
 }

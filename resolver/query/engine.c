@@ -16,7 +16,7 @@ enum {
 };
 
 struct engine {
-    struct desk    desk;
+    struct env     env;
     struct flights flights;
     struct timers  timers;
     struct list    queries, background; /* struct query.link: somebody waits, longest first; nobody does */
@@ -30,17 +30,17 @@ struct engine *engine_create(const struct engine_options *options)
     struct engine *engine = calloc(1, sizeof(*engine));
     if (!engine)
         return NULL;
-    engine->desk.shared  = options->shared;
-    engine->desk.reader  = options->reader;
-    engine->desk.effects = options->effects;
-    engine->desk.setup   = setup_take(options->setup);
-    rng_init(&engine->desk.rng, options->seed);
+    engine->env.shared  = options->shared;
+    engine->env.reader  = options->reader;
+    engine->env.effects = options->effects;
+    engine->env.setup   = setup_take(options->setup);
+    rng_init(&engine->env.rng, options->seed);
     list_init(&engine->queries);
     list_init(&engine->background);
     pool_init(&engine->query_pool, sizeof(struct query));
     pool_init(&engine->asker_pool, sizeof(struct asker));
     timers_init(&engine->timers);
-    struct hash_key key = {rng_u64(&engine->desk.rng), rng_u64(&engine->desk.rng)};
+    struct hash_key key = {rng_u64(&engine->env.rng), rng_u64(&engine->env.rng)};
     if (flights_init(&engine->flights, FLIGHT_BUCKETS, key) && timers_reserve(&engine->timers, LIMIT_FLIGHTS))
         return engine;
     engine_destroy(engine);
@@ -100,7 +100,7 @@ static void settle(struct engine *engine, struct query *query, msec_t now)
         query_drop(engine, query);
         return;
     }
-    timers_set(&engine->timers, &query->timer, query_deadline(query, &engine->desk, now));
+    timers_set(&engine->timers, &query->timer, query_deadline(query, &engine->env, now));
     if (list_empty(&query->askers)) {
         list_remove(&query->link);
         list_append(&engine->background, &query->link);
@@ -112,7 +112,7 @@ static void settle(struct engine *engine, struct query *query, msec_t now)
 static void displace(struct engine *engine, struct query *query, msec_t now)
 {
     query->displaced = true;
-    query_cancel(query, &engine->desk, now);
+    query_cancel(query, &engine->env, now);
     settle(engine, query, now);
 }
 
@@ -143,7 +143,7 @@ static void cancel_all(struct engine *engine, struct list *queries, msec_t now)
 {
     LIST_EACH (item, next, queries) {
         struct query *query = CONTAINER_OF(item, struct query, link);
-        query_cancel(query, &engine->desk, now);
+        query_cancel(query, &engine->env, now);
         settle(engine, query, now);
     }
 }
@@ -162,14 +162,14 @@ void engine_destroy(struct engine *engine)
     pool_fini(&engine->asker_pool);
     flights_fini(&engine->flights);
     timers_fini(&engine->timers);
-    setup_drop(engine->desk.setup);
+    setup_drop(engine->env.setup);
     free(engine);
 }
 
 void engine_set_setup(struct engine *engine, struct setup *setup)
 {
-    struct setup *before = engine->desk.setup;
-    engine->desk.setup   = setup_take(setup);
+    struct setup *before = engine->env.setup;
+    engine->env.setup    = setup_take(setup);
     setup_drop(before);
 }
 
@@ -177,13 +177,13 @@ void engine_set_setup(struct engine *engine, struct setup *setup)
 
 bool engine_exempt(const struct engine *engine, const struct address *peer)
 {
-    return clients_allow(&engine->desk.setup->exempt, peer);
+    return clients_allow(&engine->env.setup->exempt, peer);
 }
 
 static bool within_pace(struct engine *engine, const struct address *peer, msec_t now)
 {
-    struct client_rate *pace = engine->desk.shared.pace;
-    uint32_t            rate = engine->desk.setup->client_qps;
+    struct client_rate *pace = engine->env.shared.pace;
+    uint32_t            rate = engine->env.setup->client_qps;
     if (!pace || rate == 0 || engine_exempt(engine, peer) || client_rate_take(pace, rate, peer, now))
         return true;
     engine->limited = *peer;
@@ -194,7 +194,7 @@ bool engine_admit(struct engine *engine, const struct address *peer, msec_t now)
 {
     if (within_pace(engine, peer, now))
         return true;
-    COUNT(engine->desk.counters.rate_delayed);
+    COUNT(engine->env.counters.rate_delayed);
     return false;
 }
 
@@ -209,12 +209,12 @@ bool engine_limited(struct engine *engine, struct address *ret)
  * address and is served at its rate; a forged one is sent less than was sent in its name. */
 static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
 {
-    struct desk   *desk = &engine->desk;
+    struct env    *env = &engine->env;
     struct message query;
-    COUNT(desk->counters.rate_limited);
-    if (rng_below(&desk->rng, 2) == 0 || message_receive(wire, &query) != RECEPTION_QUERY)
+    COUNT(env->counters.rate_limited);
+    if (rng_below(&env->rng, 2) == 0 || message_receive(wire, &query) != RECEPTION_QUERY)
         return 0;
-    COUNT(desk->counters.rate_truncated);
+    COUNT(env->counters.rate_truncated);
     return truncation_write(&query, out);
 }
 
@@ -242,24 +242,24 @@ static size_t decline(const struct message *query, unsigned rcode, int ede, cons
 static size_t from_cache(struct engine *engine, const struct asked *asked, const struct rule *rule, msec_t now,
                          uint8_t *out, size_t cap)
 {
-    struct desk      *desk = &engine->desk;
-    struct cache_read read = desk_read(desk, now, false);
+    struct env       *env  = &engine->env;
+    struct cache_read read = desk_read(env, now, false);
     struct cache_hit  hit;
-    enum cache_answer found = cache_get(desk->shared.cache, asked, &read, out, cap, &hit);
+    enum cache_answer found = cache_get(env->shared.cache, asked, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
-        COUNT(desk->counters.cache_hits);
+        COUNT(env->counters.cache_hits);
         return hit.len;
     }
     if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&asked->name), asked->type))
         return 0; /* a failure that is kept for the latter is of an earlier rule's */
     const struct failure_traits failure = failure_traits(hit.failure);
     read.allow_stale                    = true;
-    if (failure.stale && cache_get(desk->shared.cache, asked, &read, out, cap, &hit) == CACHE_STALE &&
+    if (failure.stale && cache_get(env->shared.cache, asked, &read, out, cap, &hit) == CACHE_STALE &&
         rule_allows(rule, hit.origin)) {
-        COUNT(desk->counters.cache_stale);
+        COUNT(env->counters.cache_stale);
         return hit.len;
     }
-    COUNT(desk->counters.cache_failures);
+    COUNT(env->counters.cache_failures);
     return failure_write(asked, RCODE_SERVFAIL, failure.ede, out);
 }
 
@@ -289,7 +289,7 @@ static struct query *find_query(struct engine *engine, const struct inquiry *inq
 {
     struct flight *flight = flights_find(&engine->flights, inquiry);
     struct query  *query  = flight ? CONTAINER_OF(flight, struct query, flight) : NULL;
-    return query && query->epoch == desk_epoch(&engine->desk) ? query : NULL;
+    return query && query->epoch == env_epoch(&engine->env) ? query : NULL;
 }
 
 /* False: the limit of one flight was reached. */
@@ -301,8 +301,8 @@ static bool join(struct engine *engine, struct query *query, struct asker *asker
         list_remove(&query->link);
         list_append(&engine->queries, &query->link);
     }
-    COUNT(engine->desk.counters.joined);
-    query_join(query, &engine->desk, asker, now);
+    COUNT(engine->env.counters.joined);
+    query_join(query, &engine->env, asker, now);
     settle(engine, query, now);
     return true;
 }
@@ -312,12 +312,12 @@ static bool begin(struct engine *engine, const struct inquiry *inquiry, struct a
     struct query *query = room_for_query(engine, now);
     if (!query)
         return false;
-    COUNT(engine->desk.counters.flights);
+    COUNT(engine->env.counters.flights);
     query->inquiry = *inquiry;
     list_append(&query->askers, &asker->link);
     query->asker_count++;
     flights_add(&engine->flights, &query->flight, &query->inquiry);
-    query_start(query, &engine->desk, anew, now);
+    query_start(query, &engine->env, anew, now);
     settle(engine, query, now);
     return true;
 }
@@ -330,7 +330,7 @@ static void set_times(struct asker *asker, const struct engine *engine, const st
     bool   empty    = rule_stands_in(rule, name_view(&asker->asked.name), asker->asked.type);
     asker->since    = now;
     asker->stale_at = msec_max(now, started + STALE_AFTER);
-    asker->deadline = empty ? msec_max(started + EMPTY_AFTER, now + EMPTY_AGAIN) : now + engine->desk.setup->deadline;
+    asker->deadline = empty ? msec_max(started + EMPTY_AFTER, now + EMPTY_AGAIN) : now + engine->env.setup->deadline;
 }
 
 /* False: a limit was reached. */
@@ -353,46 +353,46 @@ static bool wait_for(struct engine *engine, const struct asked *asked, const str
     return false;
 }
 
-static void tell_echo(struct desk *desk, const struct name *name)
+static void tell_echo(struct env *env, const struct name *name)
 {
-    const struct name *echo = &desk->setup->echo;
+    const struct name *echo = &env->setup->echo;
     if (echo->len == 0 || !name_is_at_or_below(name_view(name), name_view(echo)))
         return;
-    struct observation observation = {.what = OBSERVED_ECHO, .epoch = desk_epoch(desk)};
+    struct observation observation = {.what = OBSERVED_ECHO, .epoch = env_epoch(env)};
     name_set_lower(&observation.name, name_view(name));
-    desk->effects.observe(desk->effects.context, &observation);
+    env->effects.observe(env->effects.context, &observation);
 }
 
 static size_t on_query(struct engine *engine, const struct message *message, const struct path *path, bool tcp,
                        msec_t now, uint8_t *out, size_t cap)
 {
-    struct desk *desk = &engine->desk;
+    struct env *env = &engine->env;
     /* Only Internet names are routed and learned. Another class is asked for what a server says of itself
      * (version.bind), and an upstream's answer would be about the upstream. */
     if (message->question.class != CLASS_IN) {
-        COUNT(desk->counters.refused);
+        COUNT(env->counters.refused);
         return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, path, tcp, out);
     }
-    const struct rule *rule = policy_find_for(desk->setup->policy, message->question.name, message->question.type);
+    const struct rule *rule = policy_find_for(env->setup->policy, message->question.name, message->question.type);
     if (rule->via == VIA_REFUSE) {
-        COUNT(desk->counters.refused);
+        COUNT(env->counters.refused);
         return decline(message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
     }
     struct asked asked;
     read_asked(message, path, tcp, &asked);
     if (rule->via == VIA_LOCAL) {
-        COUNT(desk->counters.local);
-        tell_echo(desk, &asked.name);
-        return local_answer(&asked, rule, policy_at_or_below(desk->setup->policy, message->question.name), EDE_NONE,
+        COUNT(env->counters.local);
+        tell_echo(env, &asked.name);
+        return local_answer(&asked, rule, policy_at_or_below(env->setup->policy, message->question.name), EDE_NONE,
                             out);
     }
     size_t len = from_cache(engine, &asked, rule, now, out, cap);
     if (len > 0)
         return len;
-    COUNT(desk->counters.cache_misses);
+    COUNT(env->counters.cache_misses);
     if (wait_for(engine, &asked, rule, path, now))
         return 0;
-    COUNT(desk->counters.overload);
+    COUNT(env->counters.overload);
     return failure_write(&asked, RCODE_SERVFAIL, EDE_OTHER, out);
 }
 
@@ -411,28 +411,28 @@ static unsigned reception_rcode(enum reception reception)
 size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
                       uint8_t *out, size_t cap)
 {
-    struct desk   *desk = &engine->desk;
+    struct env    *env = &engine->env;
     struct message query;
-    COUNT(desk->counters.queries);
+    COUNT(env->counters.queries);
     if (tcp)
-        COUNT(desk->counters.queries_tcp);
+        COUNT(env->counters.queries_tcp);
     else if (!within_pace(engine, &path->peer, now))
         return cut_or_drop(engine, message, out);
     enum reception reception = message_receive(message, &query);
     if (reception == RECEPTION_DROP) {
-        COUNT(desk->counters.dropped);
+        COUNT(env->counters.dropped);
         if (tcp)
-            desk->effects.answer(desk->effects.context, path, (struct view){0});
+            env->effects.answer(env->effects.context, path, (struct view){0});
         return 0;
     }
-    if (!clients_allow(&desk->setup->clients, &path->peer)) {
-        COUNT(desk->counters.refused);
+    if (!clients_allow(&env->setup->clients, &path->peer)) {
+        COUNT(env->counters.refused);
         return reception == RECEPTION_QUERY ? decline(&query, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out)
                                             : rejection_write(&query, RCODE_REFUSED, out);
     }
     if (reception == RECEPTION_QUERY)
         return on_query(engine, &query, path, tcp, now, out, cap);
-    COUNT(desk->counters.malformed);
+    COUNT(env->counters.malformed);
     return rejection_write(&query, reception_rcode(reception), out);
 }
 
@@ -442,14 +442,14 @@ void engine_on_packet(struct engine *engine, struct exchange *exchange, enum tra
                       msec_t now)
 {
     struct query *query = exchange->owner;
-    query_on_packet(query, &engine->desk, exchange, transport, packet, now);
+    query_on_packet(query, &engine->env, exchange, transport, packet, now);
     settle(engine, query, now);
 }
 
 void engine_on_unreachable(struct engine *engine, struct exchange *exchange, enum transport transport, msec_t now)
 {
     struct query *query = exchange->owner;
-    query_on_unreachable(query, &engine->desk, exchange, transport, now);
+    query_on_unreachable(query, &engine->env, exchange, transport, now);
     settle(engine, query, now);
 }
 
@@ -460,14 +460,14 @@ void engine_on_time(struct engine *engine, msec_t now)
     struct timer *timer;
     while ((timer = timers_pop(&engine->timers, now))) {
         struct query *query = CONTAINER_OF(timer, struct query, timer);
-        query_on_time(query, &engine->desk, now);
+        query_on_time(query, &engine->env, now);
         settle(engine, query, now);
     }
 }
 
-struct counters *engine_counters(struct engine *engine) { return &engine->desk.counters; }
+struct counters *engine_counters(struct engine *engine) { return &engine->env.counters; }
 
-struct rng *engine_rng(struct engine *engine) { return &engine->desk.rng; }
+struct rng *engine_rng(struct engine *engine) { return &engine->env.rng; }
 
 size_t engine_flights(const struct engine *engine) { return engine->flights.count; }
 

@@ -5,7 +5,7 @@
 #ifndef QUERY_ENGINE_H
 #define QUERY_ENGINE_H
 
-#include "query/desk.h"
+#include "core/env.h"
 
 struct engine;
 

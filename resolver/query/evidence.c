@@ -28,7 +28,7 @@ static uint8_t failed_of(const struct query *query, uint8_t group)
     return (uint8_t) failed;
 }
 
-void evidence_tell(const struct query *query, struct desk *desk, enum observed what, enum zone_reason reason,
+void evidence_tell(const struct query *query, struct env *env, enum observed what, enum zone_reason reason,
                    const struct kind *kind)
 {
     struct observation observation = {
@@ -44,13 +44,13 @@ void evidence_tell(const struct query *query, struct desk *desk, enum observed w
         observation.zone = kind->zone;
     if (kind && kind->has_alias)
         observation.alias = kind->alias;
-    desk->effects.observe(desk->effects.context, &observation);
+    env->effects.observe(env->effects.context, &observation);
 }
 
-void evidence_list_error(struct query *query, struct desk *desk, const struct exchange *exchange, struct view address,
+void evidence_list_error(struct query *query, struct env *env, const struct exchange *exchange, struct view address,
                          msec_t now)
 {
-    COUNT(desk->counters.blocklist_errors);
+    COUNT(env->counters.blocklist_errors);
     query->list_error = true;
     if (!blocklist_complain(query->route.blocklist, now))
         return;
@@ -65,7 +65,7 @@ void evidence_list_error(struct query *query, struct desk *desk, const struct ex
     };
     observation.answer_len = (uint8_t) address.len;
     memcpy(observation.answer, address.data, address.len);
-    desk->effects.observe(desk->effects.context, &observation);
+    env->effects.observe(env->effects.context, &observation);
 }
 
 /* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. Nor does a blocklist that will not
@@ -112,32 +112,32 @@ static bool shows_domain(const struct kind *kind, struct view domain)
 
 /* Which domain it is costs more than all the rest of a query that is answered. So it is found out for a mark that was
  * not made lately, and for one of the samples. */
-static struct view domain_of(const struct query *query, const struct desk *desk)
+static struct view domain_of(const struct query *query, const struct env *env)
 {
-    return suffix_registrable(desk->shared.suffix, name_view(&query->inquiry.name));
+    return suffix_registrable(env->shared.suffix, name_view(&query->inquiry.name));
 }
 
-static void mark_good(const struct query *query, const struct desk *desk, msec_t now)
+static void mark_good(const struct query *query, const struct env *env, msec_t now)
 {
-    msec_t age = recent_age(desk->shared.good, name_view(&query->inquiry.name), now);
+    msec_t age = recent_age(env->shared.good, name_view(&query->inquiry.name), now);
     if (age < MARK_AGAIN)
         return;
-    struct view domain = domain_of(query, desk);
+    struct view domain = domain_of(query, env);
     if (domain.len > 0)
-        recent_mark(desk->shared.good, domain, now);
+        recent_mark(env->shared.good, domain, now);
 }
 
 /* One for each group and second: the keeper draws probes from them, and from those of domestic control questions. */
-void evidence_sample(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+void evidence_sample(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     uint8_t group = query->answered_by->group;
-    if (now - desk->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
+    if (now - env->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
         query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled || query->list_error)
         return;
-    struct view domain = domain_of(query, desk);
+    struct view domain = domain_of(query, env);
     if (domain.len == 0)
         return;
-    desk->last_sample[group]       = now;
+    env->last_sample[group]        = now;
     struct observation observation = {.what  = OBSERVED_SAMPLE,
                                       .type  = query->inquiry.type,
                                       .class = query->inquiry.class,
@@ -146,17 +146,17 @@ void evidence_sample(const struct query *query, struct desk *desk, const struct 
                                       .group = group};
     if (group == SETUP_DOMESTIC && query->route.learn && !query->route.listed && shows_domain(kind, domain))
         name_set_lower(&observation.zone, domain);
-    desk->effects.observe(desk->effects.context, &observation);
+    env->effects.observe(env->effects.context, &observation);
 }
 
-void evidence_domestic_fine(struct query *query, struct desk *desk, bool late, msec_t now)
+void evidence_domestic_fine(struct query *query, struct env *env, bool late, msec_t now)
 {
     if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
         query->list_error)
         return;
-    mark_good(query, desk, now);
+    mark_good(query, env, now);
     if (query->route.listed || late)
-        evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL);
+        evidence_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL);
 }
 
 bool evidence_awaited(const struct query *query)
@@ -164,14 +164,14 @@ bool evidence_awaited(const struct query *query)
     return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && evidence_wanted(query);
 }
 
-void evidence_external_first(const struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+void evidence_external_first(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     bool shown = kind->has_soa && name_labels(name_view(&kind->zone)) > query->route.labels;
     if (query->route.reason != ROUTE_BLOCKED || query->list_error || kind->has_alias ||
         name_labels(name_view(&query->inquiry.name)) <= query->route.labels ||
-        (!shown && (kind->has_soa || now - desk->last_below < BELOW_EVERY)))
+        (!shown && (kind->has_soa || now - env->last_below < BELOW_EVERY)))
         return;
     if (!shown)
-        desk->last_below = now;
-    evidence_tell(query, desk, OBSERVED_CUT, REASON_NONE, kind);
+        env->last_below = now;
+    evidence_tell(query, env, OBSERVED_CUT, REASON_NONE, kind);
 }

@@ -7,7 +7,7 @@
 /* Two upstreams share a recheck's two questions, if both are well: the zone is open if either can be asked. */
 static struct server *server_for(const struct study *study, enum study_part part, msec_t now)
 {
-    const struct group *group  = &study->errands->desk->setup->groups[SETUP_DOMESTIC];
+    const struct group *group  = &study->errands->env->setup->groups[SETUP_DOMESTIC];
     int                 first  = group_pick(group, 0, now);
     bool                shares = first >= 0 && study->kind == STUDY_RECHECK && part == PART_QUESTION;
     int                 second = shares ? group_pick(group, 1u << first, now) : -1;
@@ -48,10 +48,10 @@ static void ask(struct study *study, msec_t now);
 /* One below the blocked zone (`guess`), or there is nothing to ask. */
 static void on_identified(struct study *study, msec_t now)
 {
-    const struct desk   *desk   = study->errands->desk;
+    const struct env    *env    = study->errands->env;
     const struct errand *errand = study->count > 0 && is_usable(&study->errand[0]) ? &study->errand[0] : NULL;
     struct view          shown  = errand && errand->kind.has_soa ? name_view(&errand->kind.zone) : (struct view){0};
-    struct view          zone   = attribute(desk->setup->policy, desk->shared.suffix, name_view(&study->name), shown);
+    struct view          zone   = attribute(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     if (shown.len == 0 || !name_equal(zone, shown) || name_labels(zone) <= name_labels(name_view(&study->guess))) {
         study_conclude(study, now);
         return;

@@ -29,7 +29,7 @@ static struct view attributed(const struct prober *prober, const struct observat
 {
     bool        own   = observation->zone.len > 0 && observation->alias.len == 0;
     struct view shown = own ? name_view(&observation->zone) : (struct view){0};
-    return attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name), shown);
+    return attribute(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name), shown);
 }
 
 /* `zone`: what the failure is attributed to; `known`: external showed it. */
@@ -84,8 +84,8 @@ static void add_to_study(struct prober *prober, struct study *study, struct view
 /* Nothing that fails now is evidence; of a domain that was answered a moment ago it shows that the trouble goes on. */
 static void note_trouble(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    const struct group *group = &prober->desk.setup->groups[SETUP_DOMESTIC];
-    if (recent_age(prober->desk.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
+    const struct group *group = &prober->env.setup->groups[SETUP_DOMESTIC];
+    if (recent_age(prober->env.shared.good, name_view(&observation->name), now) > GOOD_LATELY)
         return;
     for (unsigned place = 0; place < group->count; place++)
         if (observation->failed[SETUP_DOMESTIC] & 1u << place)
@@ -96,9 +96,9 @@ void strike(struct prober *prober, const struct observation *observation, msec_t
 {
     struct view    name    = name_view(&observation->name);
     struct view    zone    = attributed(prober, observation);
-    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
     if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
-        domestic_down(prober) || !is_open(prober->desk.setup->policy, name))
+        domestic_down(prober) || !is_open(prober->env.setup->policy, name))
         return;
     prober->stats.strikes++;
     if (watches_in_trouble(&prober->watches, now)) {
@@ -122,7 +122,7 @@ static bool is_broken(const struct prober *prober, struct view zone)
 
 static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    struct view zone = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name_view(&observation->name),
+    struct view zone = attribute(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name),
                                  (struct view){0});
     if (zone.len == 0 || domestic_down(prober) || is_broken(prober, zone) ||
         studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
@@ -155,7 +155,7 @@ static void fine(struct prober *prober, const struct observation *observation, m
     struct study *trial = trial_of(prober, name_view(&observation->name), observation->type);
     if (trial)
         study_on_late_answer(trial, now);
-    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    struct verdict verdict = table_find(prober->env.shared.table, name_view(&observation->name), observation->type);
     if (!verdict.zone || verdict.proved)
         return;
     if (verdict.state == ZONE_SUSPECT && verdict.zone->scope == SCOPE_ZONE)
@@ -165,7 +165,7 @@ static void fine(struct prober *prober, const struct observation *observation, m
 
 static void used(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    struct verdict verdict = table_find(prober->desk.shared.table, name_view(&observation->name), observation->type);
+    struct verdict verdict = table_find(prober->env.shared.table, name_view(&observation->name), observation->type);
     if (verdict.zone && verdict.state == ZONE_BLOCKED)
         learner_hurry(prober->learner, verdict.zone, now);
 }
@@ -183,8 +183,8 @@ static bool was_looked_at(struct prober *prober, struct view name, msec_t now)
 static void cut(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
-    struct view    zone    = attribute(prober->desk.setup->policy, prober->desk.shared.suffix, name, shown);
-    struct verdict verdict = table_find(prober->desk.shared.table, name, observation->type);
+    struct view    zone    = attribute(prober->env.setup->policy, prober->env.shared.suffix, name, shown);
+    struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
     bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
     if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || domestic_down(prober))
         return;
@@ -208,15 +208,15 @@ static void sample(struct prober *prober, const struct observation *observation)
 {
     struct view domain = name_view(&observation->zone);
     watches_note(&prober->watches, observation->group, name_view(&observation->name), observation->type);
-    if (domain.len > 0 && is_open(prober->desk.setup->policy, domain))
+    if (domain.len > 0 && is_open(prober->env.setup->policy, domain))
         watches_offer(&prober->watches, domain);
 }
 
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    bool learns = prober->desk.setup->learning != SETUP_LEARN_NOTHING;
+    bool learns = prober->env.setup->learning != SETUP_LEARN_NOTHING;
     /* an echo's name was never used before: it is told apart by that */
-    bool counts = desk_epoch_holds(&prober->desk, observation->epoch) || observation->what == OBSERVED_ECHO;
+    bool counts = env_epoch_holds(&prober->env, observation->epoch) || observation->what == OBSERVED_ECHO;
     if (!counts || (!learns && observation->what != OBSERVED_ECHO && observation->what != OBSERVED_SAMPLE))
         return;
     switch (observation->what) {

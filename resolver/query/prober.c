@@ -14,8 +14,8 @@ enum {
  * wait for that, nor be told of its failure. In this order: see decision 14. */
 static void forget_outage(struct prober *prober, msec_t now)
 {
-    epoch_turn(table_epoch(prober->desk.shared.table));
-    cache_forgive(prober->desk.shared.cache, now + HEALTH_LOOK); /* a worker's clock may be ahead of ours */
+    epoch_turn(table_epoch(prober->env.shared.table));
+    cache_forgive(prober->env.shared.cache, now + HEALTH_LOOK); /* a worker's clock may be ahead of ours */
 }
 
 static void on_server_changed(void *owner, const struct server *server, bool up, msec_t now)
@@ -157,7 +157,7 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
     study->cookie = cookie;
     table_each_of(learner_table(prober->learner), zone, pick_probed, &entry);
     if (entry)
-        ask_as(study, prober->desk.setup->policy, entry);
+        ask_as(study, prober->env.setup->policy, entry);
     study_start(study, now);
     prober_tend(prober, now);
     return true;
@@ -233,20 +233,20 @@ struct prober *prober_create(const struct prober_options *options)
     struct prober *prober = calloc(1, sizeof(*prober));
     if (!prober)
         return NULL;
-    prober->desk.shared  = options->shared;
-    prober->desk.effects = options->effects;
-    prober->desk.setup   = setup_take(options->setup);
-    prober->learner      = options->learner;
-    prober->hooks        = options->hooks;
-    prober->errands.desk = &prober->desk;
+    prober->env.shared  = options->shared;
+    prober->env.effects = options->effects;
+    prober->env.setup   = setup_take(options->setup);
+    prober->learner     = options->learner;
+    prober->hooks       = options->hooks;
+    prober->errands.env = &prober->env;
     list_init(&prober->studies);
     list_init(&prober->finished);
     timers_init(&prober->errands.timers);
     prober->surveys =
         (struct surveys){.errands = &prober->errands, .learner = options->learner, .stats = &prober->stats};
     surveys_init(&prober->surveys);
-    rng_init(&prober->desk.rng, options->seed);
-    const struct hash_key key = {rng_u64(&prober->desk.rng), rng_u64(&prober->desk.rng)};
+    rng_init(&prober->env.rng, options->seed);
+    const struct hash_key key = {rng_u64(&prober->env.rng), rng_u64(&prober->env.rng)};
     prober->cuts              = recent_create(key, CUTS_KEPT, CUT_AGAIN);
     prober->watches           = (struct watches){.errands  = &prober->errands,
                                                  .studies  = &prober->studies,
@@ -272,17 +272,17 @@ void prober_destroy(struct prober *prober)
     timers_fini(&prober->errands.timers);
     recent_destroy(prober->cuts);
     recent_destroy(prober->fine);
-    setup_drop(prober->desk.setup);
+    setup_drop(prober->env.setup);
     free(prober);
 }
 
 void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 {
-    struct setup *before = prober->desk.setup;
+    struct setup *before = prober->env.setup;
     drop_studies(prober);
     surveys_clear(&prober->surveys);
     watches_close(&prober->watches);
-    prober->desk.setup = setup_take(setup);
+    prober->env.setup = setup_take(setup);
     setup_drop(before);
     /* without memory for them health and control stand still until the next reload */
     watches_open(&prober->watches);
@@ -291,4 +291,4 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 
 const struct prober_stats *prober_read_stats(const struct prober *prober) { return &prober->stats; }
 
-struct rng *prober_rng(struct prober *prober) { return &prober->desk.rng; }
+struct rng *prober_rng(struct prober *prober) { return &prober->env.rng; }

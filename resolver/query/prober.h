@@ -6,8 +6,8 @@
 #ifndef QUERY_PROBER_H
 #define QUERY_PROBER_H
 
+#include "core/counters.h"
 #include "learn/learner.h"
-#include "query/counters.h"
 #include "query/study.h"
 
 struct prober;

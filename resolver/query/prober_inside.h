@@ -17,7 +17,7 @@ struct recheck_budget {
 };
 
 struct prober {
-    struct desk           desk;
+    struct env            env;
     struct errands        errands;
     struct learner       *learner;
     struct prober_hooks   hooks;
@@ -33,7 +33,7 @@ struct prober {
 
 static inline bool domestic_down(const struct prober *prober)
 {
-    return group_down(&prober->desk.setup->groups[SETUP_DOMESTIC]);
+    return group_down(&prober->env.setup->groups[SETUP_DOMESTIC]);
 }
 
 /* ---- prober.c ---- */

@@ -3,26 +3,26 @@
  */
 #include "query/query.h"
 
+#include "core/sending.h"
 #include "policy/blocklist.h"
 #include "query/answering.h"
 #include "query/asking.h"
 #include "query/evidence.h"
 #include "query/plan.h"
-#include "query/sending.h"
 
-static void finish(struct query *query, struct desk *desk)
+static void finish(struct query *query, struct env *env)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
-        sending_release(desk, &query->exchanges[i]);
+        sending_release(env, &query->exchanges[i]);
     query->state = QUERY_FINISHED;
 }
 
-static void fail(struct query *query, struct desk *desk, msec_t now)
+static void fail(struct query *query, struct env *env, msec_t now)
 {
     LIST_EACH (item, next, &query->askers)
-        answering_give_failure(query, desk, CONTAINER_OF(item, struct asker, link), now);
-    answering_tell_failure(query, desk, now);
-    finish(query, desk);
+        answering_give_failure(query, env, CONTAINER_OF(item, struct asker, link), now);
+    answering_tell_failure(query, env, now);
+    finish(query, env);
 }
 
 /* ---- the answer ---- */
@@ -47,22 +47,22 @@ static uint32_t max_ttl(const struct query *query, const struct side *side, cons
     return denied && most > DENIED_TTL ? DENIED_TTL : most;
 }
 
-static void note_domestic(struct query *query, struct desk *desk, const struct exchange *exchange, msec_t now)
+static void note_domestic(struct query *query, struct env *env, const struct exchange *exchange, msec_t now)
 {
     group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
     if (query->route.reason != ROUTE_FENCE)
-        evidence_domestic_fine(query, desk, false, now);
+        evidence_domestic_fine(query, env, false, now);
 }
 
-static void note_external(struct query *query, struct desk *desk, const struct kind *kind, msec_t now)
+static void note_external(struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     bool second = query->answered_by == &query->sides[1];
     if (second && evidence_wanted(query) && evidence_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
-        evidence_tell(query, desk, OBSERVED_STRIKE, evidence_reason(query), kind);
+        evidence_tell(query, env, OBSERVED_STRIKE, evidence_reason(query), kind);
     else if (!second)
-        evidence_external_first(query, desk, kind, now);
+        evidence_external_first(query, env, kind, now);
     if (!second && query->route.recheck)
-        evidence_tell(query, desk, OBSERVED_USED, REASON_NONE, NULL);
+        evidence_tell(query, env, OBSERVED_USED, REASON_NONE, NULL);
 }
 
 /* Those of its group that have let it answer first. */
@@ -78,7 +78,7 @@ static void note_outdone(struct query *query)
 }
 
 /* [5] False: it could not be packed, which a parsed message always can. */
-static bool win(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
+static bool win(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
                 const struct kind *kind, msec_t now)
 {
     struct side             *side  = asking_side(query, exchange);
@@ -87,29 +87,29 @@ static bool win(struct query *query, struct desk *desk, struct exchange *exchang
                                       .authentic = exchange->server->trusted};
     size_t                   message_len;
     uint32_t                 ttl;
-    size_t                   len = answer_pack(reply, &rules, desk->packed, sizeof(desk->packed), &message_len, &ttl);
+    size_t                   len = answer_pack(reply, &rules, env->packed, sizeof(env->packed), &message_len, &ttl);
     if (len == 0)
         return false;
     query->state       = QUERY_ANSWERED;
     query->answered_by = side;
-    answering_store(query, desk, kind, side->group, message_len, len, ttl, now);
-    answering_count(desk, side->group);
+    answering_store(query, env, kind, side->group, message_len, len, ttl, now);
+    answering_count(env, side->group);
 
-    const struct stored stored = {.message = {desk->packed, message_len},
-                                  .ttls    = {desk->packed + message_len, len - message_len}};
+    const struct stored stored = {.message = {env->packed, message_len},
+                                  .ttls    = {env->packed + message_len, len - message_len}};
     int                 ede    = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
     LIST_EACH (item, next, &query->askers) {
         struct asker *asker  = CONTAINER_OF(item, struct asker, link);
-        size_t        length = answer_write(&asker->asked, &stored, 0, false, ede, desk->out, sizeof(desk->out));
-        COUNT(desk->counters.answered);
-        answering_give(query, desk, asker, (struct view){desk->out, length});
+        size_t        length = answer_write(&asker->asked, &stored, 0, false, ede, env->out, sizeof(env->out));
+        COUNT(env->counters.answered);
+        answering_give(query, env, asker, (struct view){env->out, length});
     }
     note_outdone(query);
-    evidence_sample(query, desk, kind, now);
+    evidence_sample(query, env, kind, now);
     if (side->group == SETUP_DOMESTIC)
-        note_domestic(query, desk, exchange, now);
+        note_domestic(query, env, exchange, now);
     else if (side->group == SETUP_EXTERNAL)
-        note_external(query, desk, kind, now);
+        note_external(query, env, kind, now);
     return true;
 }
 
@@ -131,7 +131,7 @@ static void judge_bogus(struct query *query, const struct exchange *exchange, co
 }
 
 /* True if the list that the name is in gave an error for an answer. */
-static bool is_list_error(struct query *query, struct desk *desk, const struct exchange *exchange,
+static bool is_list_error(struct query *query, struct env *env, const struct exchange *exchange,
                           const struct message *reply, msec_t now)
 {
     const struct blocklist *list = query->route.blocklist;
@@ -139,7 +139,7 @@ static bool is_list_error(struct query *query, struct desk *desk, const struct e
     if (!list || !outcome_usable(exchange->outcome) ||
         !blocklist_error(list, name_view(&query->inquiry.name), reply, &address))
         return false;
-    evidence_list_error(query, desk, exchange, address, now);
+    evidence_list_error(query, env, exchange, address, now);
     return true;
 }
 
@@ -156,13 +156,13 @@ static bool is_borne(struct view name)
 }
 
 /* A name that only domestic knows is denied by everybody else. */
-static bool may_be_internal(struct query *query, struct desk *desk, const struct exchange *exchange,
+static bool may_be_internal(struct query *query, struct env *env, const struct exchange *exchange,
                             const struct kind *kind, msec_t now)
 {
     if (asking_side(query, exchange)->group != SETUP_EXTERNAL || kind->outcome != OUTCOME_NXDOMAIN ||
         !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
         return false;
-    query->unsure |= recent_age(desk->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
+    query->unsure |= recent_age(env->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
     return query->unsure;
 }
 
@@ -173,36 +173,36 @@ static bool acceptable(const struct query *query, const struct exchange *exchang
     return exchange->server->trusted && (reply->flags & FLAG_AD);
 }
 
-static void on_late_reply(struct query *query, struct desk *desk, struct exchange *exchange, const struct kind *kind,
+static void on_late_reply(struct query *query, struct env *env, struct exchange *exchange, const struct kind *kind,
                           msec_t now)
 {
     bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange);
-    sending_release(desk, exchange);
+    sending_release(env, exchange);
     if (!outcome_usable(exchange->outcome))
         asking_outdone(query, exchange);
     if (late && outcome_usable(exchange->outcome)) {
-        COUNT(desk->counters.late);
-        evidence_domestic_fine(query, desk, true, now);
+        COUNT(env->counters.late);
+        evidence_domestic_fine(query, env, true, now);
     } else if (late && kind_bogus(kind) != BOGUS_NOT) {
-        evidence_tell(query, desk, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
+        evidence_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
     }
 }
 
-static void on_reply(struct query *query, struct desk *desk, struct exchange *exchange, const struct message *reply,
+static void on_reply(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
                      const struct kind *kind, msec_t now)
 {
-    bool list_error = is_list_error(query, desk, exchange, reply, now);
+    bool list_error = is_list_error(query, env, exchange, reply, now);
     if (query->state == QUERY_ANSWERED) {
-        on_late_reply(query, desk, exchange, kind, now);
+        on_late_reply(query, env, exchange, kind, now);
         return;
     }
     judge_bogus(query, exchange, kind);
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
-                  !may_be_internal(query, desk, exchange, kind, now) && (!list_error || query->setup->pass_list_errors);
-    if (usable && win(query, desk, exchange, reply, kind, now))
-        sending_release(desk, exchange);
+                  !may_be_internal(query, env, exchange, kind, now) && (!list_error || query->setup->pass_list_errors);
+    if (usable && win(query, env, exchange, reply, kind, now))
+        sending_release(env, exchange);
     else
-        asking_failed(query, desk, exchange);
+        asking_failed(query, env, exchange);
 }
 
 /* ---- what is due ---- */
@@ -213,29 +213,29 @@ static msec_t fails_at(const struct query *query)
     return query->failure_told ? MSEC_NEVER : query->started + query->setup->deadline;
 }
 
-static void answer_late(struct query *query, struct desk *desk, msec_t now) /* [7] */
+static void answer_late(struct query *query, struct env *env, msec_t now) /* [7] */
 {
     LIST_EACH (item, next, &query->askers) {
         struct asker *asker = CONTAINER_OF(item, struct asker, link);
         if (asker->deadline > now)
             break;
-        COUNT(desk->counters.deadlines);
-        answering_give_failure(query, desk, asker, now);
+        COUNT(env->counters.deadlines);
+        answering_give_failure(query, env, asker, now);
     }
     if (now < fails_at(query))
         return;
     asking_lost(query);
-    answering_tell_failure(query, desk, now);
+    answering_tell_failure(query, env, now);
 }
 
 /* The first who finds none has looked for all. */
-static void answer_stale(struct query *query, struct desk *desk, bool at_once, msec_t now) /* [6] */
+static void answer_stale(struct query *query, struct env *env, bool at_once, msec_t now) /* [6] */
 {
     LIST_EACH (item, next, &query->askers) {
         struct asker *asker = CONTAINER_OF(item, struct asker, link);
         if (query->no_stale || (!at_once && asker->stale_at > now))
             break;
-        query->no_stale = !answering_give_stale(query, desk, asker, now);
+        query->no_stale = !answering_give_stale(query, env, asker, now);
     }
 }
 
@@ -249,32 +249,31 @@ static bool is_dead(const struct query *query)
 }
 
 /* Where byway stands in for those who are down, nobody need wait for them either. */
-static void answer_dead(struct query *query, struct desk *desk, msec_t now) /* [6] [7] */
+static void answer_dead(struct query *query, struct env *env, msec_t now) /* [6] [7] */
 {
     if (!is_dead(query))
         return;
-    answer_stale(query, desk, true, now);
+    answer_stale(query, env, true, now);
     LIST_EACH (item, next, &query->askers)
         if (query->route.or_empty)
-            answering_give_failure(query, desk, CONTAINER_OF(item, struct asker, link), now);
+            answering_give_failure(query, env, CONTAINER_OF(item, struct asker, link), now);
 }
 
 /* What another question for the same has brought. */
-static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
+static void take_from_cache(struct query *query, struct env *env, msec_t now)
 {
-    struct cache_read read = desk_read(desk, now, false);
+    struct cache_read read = desk_read(env, now, false);
     read.since             = query->started - CLAIM_LOOK; /* clocks of two workers are not read at one moment */
     LIST_EACH (item, next, &query->askers) {
         struct asker     *asker = CONTAINER_OF(item, struct asker, link);
         struct cache_hit  hit;
-        enum cache_answer found =
-            cache_get(desk->shared.cache, &asker->asked, &read, desk->out, sizeof(desk->out), &hit);
+        enum cache_answer found = cache_get(env->shared.cache, &asker->asked, &read, env->out, sizeof(env->out), &hit);
         if (found == CACHE_FRESH &&
-            route_allows(desk->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
-            COUNT(desk->counters.answered);
-            answering_give(query, desk, asker, (struct view){desk->out, hit.len});
+            route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
+            COUNT(env->counters.answered);
+            answering_give(query, env, asker, (struct view){env->out, hit.len});
         } else if (query->state == QUERY_WAITING && (found == CACHE_FAILURE || asker->deadline <= now)) {
-            answering_give_failure(query, desk, asker, now);
+            answering_give_failure(query, env, asker, now);
         } else {
             return;
         }
@@ -282,117 +281,117 @@ static void take_from_cache(struct query *query, struct desk *desk, msec_t now)
 }
 
 /* Somebody in another worker may wait to be told. */
-static bool must_tell_spent(const struct query *query, const struct desk *desk)
+static bool must_tell_spent(const struct query *query, const struct env *env)
 {
-    return desk->shared.claims && !query->claim.spent;
+    return env->shared.claims && !query->claim.spent;
 }
 
 /* It has no datagram left: when it has been silent for a while, somebody may ask the same anew. */
-static void run_spent(struct query *query, struct desk *desk, msec_t now)
+static void run_spent(struct query *query, struct env *env, msec_t now)
 {
     if (now < query->look_at)
         return;
-    if (must_tell_spent(query, desk) && asking_is_still(query, now))
-        claims_spend(desk->shared.claims, &query->claim);
-    take_from_cache(query, desk, now);
+    if (must_tell_spent(query, env) && asking_is_still(query, now))
+        claims_spend(env->shared.claims, &query->claim);
+    take_from_cache(query, env, now);
     query->look_at = now + CLAIM_LOOK_MAX;
 }
 
-static void run_asking(struct query *query, struct desk *desk, msec_t now)
+static void run_asking(struct query *query, struct env *env, msec_t now)
 {
-    asking_expire(query, desk, now);
+    asking_expire(query, env, now);
     if (query->state == QUERY_ASKING) {
-        asking_go_on(query, desk, now);
-        answer_dead(query, desk, now);
-        answer_stale(query, desk, false, now);
-        answer_late(query, desk, now);
+        asking_go_on(query, env, now);
+        answer_dead(query, env, now);
+        answer_stale(query, env, false, now);
+        answer_late(query, env, now);
         if (plan_is_over(query, now) || now >= query->started + QUERY_LIFE)
-            fail(query, desk, now);
+            fail(query, env, now);
         else if (plan_is_spent(query))
-            run_spent(query, desk, now);
+            run_spent(query, env, now);
     }
-    if (query->state == QUERY_ANSWERED && !asking_linger(query, desk, evidence_awaited(query), now)) /* [8] */
-        finish(query, desk);
+    if (query->state == QUERY_ANSWERED && !asking_linger(query, env, evidence_awaited(query), now)) /* [8] */
+        finish(query, env);
 }
 
 /* ---- beginning ---- */
 
-static void begin_asking(struct query *query, struct desk *desk, msec_t now)
+static void begin_asking(struct query *query, struct env *env, msec_t now)
 {
     query->state   = QUERY_ASKING;
     query->started = now;
     query->most    = query->anew || query->claim.over ? QUERY_ANEW : LIMIT_UDP_SENDS;
-    query->route = route_choose(query->setup, &desk->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
+    query->route = route_choose(query->setup, &env->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
     if (query->route.would)
-        COUNT(desk->counters.would_reroute);
-    asking_begin(query, desk, now);
+        COUNT(env->counters.would_reroute);
+    asking_begin(query, env, now);
 }
 
-static void enter_epoch(struct query *query, struct desk *desk)
+static void enter_epoch(struct query *query, struct env *env)
 {
     setup_drop(query->setup);
-    query->setup = setup_take(desk->setup);
-    query->epoch = desk_epoch(desk);
-    if (desk->shared.claims)
-        claims_name(desk->shared.claims, &query->inquiry, query->epoch, &query->claim);
+    query->setup = setup_take(env->setup);
+    query->epoch = env_epoch(env);
+    if (env->shared.claims)
+        claims_name(env->shared.claims, &query->inquiry, query->epoch, &query->claim);
 }
 
 /* Where byway stands in, no failure is kept that who waits could look for. */
-static bool take_claim(struct query *query, struct desk *desk, bool anew, msec_t now)
+static bool take_claim(struct query *query, struct env *env, bool anew, msec_t now)
 {
     struct view        name = name_view(&query->inquiry.name);
     uint16_t           type = query->inquiry.type;
     const struct rule *rule = policy_find_for(query->setup->policy, name, type);
-    return !desk->shared.claims || rule_stands_in(rule, name, type) ||
-           claims_take(desk->shared.claims, &query->claim, anew, now);
+    return !env->shared.claims || rule_stands_in(rule, name, type) ||
+           claims_take(env->shared.claims, &query->claim, anew, now);
 }
 
 /* Nothing in the cache and nobody asks any more: the answer could not be stored. */
-static void look(struct query *query, struct desk *desk, bool anew, msec_t now) /* [0] */
+static void look(struct query *query, struct env *env, bool anew, msec_t now) /* [0] */
 {
-    take_from_cache(query, desk, now);
-    answer_stale(query, desk, false, now);
+    take_from_cache(query, env, now);
+    answer_stale(query, env, false, now);
     if (list_empty(&query->askers)) {
         query->state = QUERY_FINISHED;
         return;
     }
-    if (query->epoch != desk_epoch(desk))
-        enter_epoch(query, desk);
-    if (take_claim(query, desk, anew, now))
-        begin_asking(query, desk, now);
+    if (query->epoch != env_epoch(env))
+        enter_epoch(query, env);
+    if (take_claim(query, env, anew, now))
+        begin_asking(query, env, now);
     else
         query->look_at = now + (query->look_wait = msec_min(2 * query->look_wait, CLAIM_LOOK_MAX));
 }
 
-static void release_claim(struct query *query, struct desk *desk)
+static void release_claim(struct query *query, struct env *env)
 {
-    if (desk->shared.claims)
-        claims_release(desk->shared.claims, &query->claim);
+    if (env->shared.claims)
+        claims_release(env->shared.claims, &query->claim);
 }
 
-static void run(struct query *query, struct desk *desk, msec_t now)
+static void run(struct query *query, struct env *env, msec_t now)
 {
-    if (query->state == QUERY_WAITING && now >= query_deadline(query, desk, now))
-        look(query, desk, false, now);
-    run_asking(query, desk, now);
+    if (query->state == QUERY_WAITING && now >= query_deadline(query, env, now))
+        look(query, env, false, now);
+    run_asking(query, env, now);
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
-        release_claim(query, desk);
+        release_claim(query, env);
 }
 
-void query_start(struct query *query, struct desk *desk, bool anew, msec_t now)
+void query_start(struct query *query, struct env *env, bool anew, msec_t now)
 {
     query->started = now;
     query->anew    = anew;
-    enter_epoch(query, desk);
-    if (take_claim(query, desk, anew, now)) {
-        begin_asking(query, desk, now);
+    enter_epoch(query, env);
+    if (take_claim(query, env, anew, now)) {
+        begin_asking(query, env, now);
     } else {
         query->state     = QUERY_WAITING;
         query->look_wait = CLAIM_LOOK;
         query->look_at   = now + CLAIM_LOOK;
-        COUNT(desk->counters.joined);
+        COUNT(env->counters.joined);
     }
-    run(query, desk, now);
+    run(query, env, now);
 }
 
 bool query_can_be_joined(const struct query *query, msec_t now)
@@ -400,59 +399,59 @@ bool query_can_be_joined(const struct query *query, msec_t now)
     return query->state != QUERY_ASKING || !plan_is_spent(query) || !asking_is_still(query, now);
 }
 
-void query_join(struct query *query, struct desk *desk, struct asker *asker, msec_t now)
+void query_join(struct query *query, struct env *env, struct asker *asker, msec_t now)
 {
     list_append(&query->askers, &asker->link);
     query->asker_count++;
     if (query->state == QUERY_WAITING)
-        look(query, desk, true, now);
+        look(query, env, true, now);
     else if (query->state == QUERY_ASKING)
-        asking_hurry(query, desk, now);
-    run(query, desk, now);
+        asking_hurry(query, env, now);
+    run(query, env, now);
 }
 
 /* ---- events ---- */
 
-void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                      struct view packet, msec_t now)
 {
     struct message reply;
     struct kind    kind;
-    switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &kind)) {
+    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &kind)) {
     case EXCHANGE_IGNORE:
-        COUNT(desk->counters.upstream_ignored);
+        COUNT(env->counters.upstream_ignored);
         break;
     case EXCHANGE_AGAIN:
-        asking_again(query, desk, exchange, now);
+        asking_again(query, env, exchange, now);
         break;
     case EXCHANGE_LEAVE:
-        desk->effects.release(desk->effects.context, exchange, TRANSPORT_UDP);
+        env->effects.release(env->effects.context, exchange, TRANSPORT_UDP);
         break;
     case EXCHANGE_REPLY:
-        on_reply(query, desk, exchange, &reply, &kind, now);
+        on_reply(query, env, exchange, &reply, &kind, now);
         break;
     }
-    run(query, desk, now);
+    run(query, env, now);
 }
 
-void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void query_on_unreachable(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                           msec_t now)
 {
-    asking_unreachable(query, desk, exchange, transport, now);
-    run(query, desk, now);
+    asking_unreachable(query, env, exchange, transport, now);
+    run(query, env, now);
 }
 
-void query_on_time(struct query *query, struct desk *desk, msec_t now) { run(query, desk, now); }
+void query_on_time(struct query *query, struct env *env, msec_t now) { run(query, env, now); }
 
-void query_cancel(struct query *query, struct desk *desk, msec_t now)
+void query_cancel(struct query *query, struct env *env, msec_t now)
 {
     if (query->state == QUERY_ASKING || query->state == QUERY_WAITING) {
         query->cancelled    = true;
         query->failure_told = true; /* we give up, not the zone */
-        fail(query, desk, now);
+        fail(query, env, now);
     }
-    finish(query, desk);
-    release_claim(query, desk);
+    finish(query, env);
+    release_claim(query, env);
 }
 
 /* Who came first has waited longest. */
@@ -464,14 +463,14 @@ static msec_t next_asker(const struct query *query)
     return query->no_stale ? asker->deadline : msec_min(asker->stale_at, asker->deadline);
 }
 
-msec_t query_deadline(struct query *query, const struct desk *desk, msec_t now)
+msec_t query_deadline(struct query *query, const struct env *env, msec_t now)
 {
     msec_t due = next_asker(query);
     switch (query->state) {
     case QUERY_WAITING:
         return msec_min(due, query->look_at);
     case QUERY_ASKING:
-        if (plan_is_spent(query) && (!list_empty(&query->askers) || must_tell_spent(query, desk)))
+        if (plan_is_spent(query) && (!list_empty(&query->askers) || must_tell_spent(query, env)))
             due = msec_min(due, query->look_at);
         due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
         return msec_min(due, asking_deadline(query, now));

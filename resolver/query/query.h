@@ -2,7 +2,7 @@
  * query.h: one question from the first upstream asked to the answer of all who wait for it, and beyond: a domestic
  * answer that comes late is evidence too.
  *
- * A state machine without I/O: it is told what happened and when, acts through desk->effects, and says when to wake it.
+ * A state machine without I/O: it is told what happened and when, acts through env->effects, and says when to wake it.
  *
  *            ┌────────┐ usable answer, or nobody has one ┌──────────┐ last domestic exchange ended ┌──────────┐
  *   start ──▶│ ASKING │────────────────────────────────▶│ ANSWERED │─────────────────────────────▶│ FINISHED │
@@ -44,8 +44,8 @@
 
 #include "base/list.h"
 #include "base/timers.h"
+#include "core/env.h"
 #include "query/claims.h"
-#include "query/desk.h"
 #include "query/flight.h"
 #include "query/route.h"
 
@@ -131,22 +131,22 @@ struct query {
 
 /* Takes a zeroed query with its inquiry and first asker in place, and begins. `anew`: though another one asks the same,
  * which cannot be joined. */
-void query_start(struct query *query, struct desk *desk, bool anew, msec_t now);
+void query_start(struct query *query, struct env *env, bool anew, msec_t now);
 /* False: it has spent its datagrams, and was silent since; who asks now had better ask anew. */
 bool query_can_be_joined(const struct query *query, msec_t now);
 /* One more client waits; `asker` is linked by this. */
-void query_join(struct query *query, struct desk *desk, struct asker *asker, msec_t now);
+void query_join(struct query *query, struct env *env, struct asker *asker, msec_t now);
 
 /* Events. The exchange is one of the query's. */
-void query_on_packet(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                      struct view packet, msec_t now);
-void query_on_unreachable(struct query *query, struct desk *desk, struct exchange *exchange, enum transport transport,
+void query_on_unreachable(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                           msec_t now);
-void query_on_time(struct query *query, struct desk *desk, msec_t now);
+void query_on_time(struct query *query, struct env *env, msec_t now);
 /* Answers everybody SERVFAIL and lets go of everything. */
-void query_cancel(struct query *query, struct desk *desk, msec_t now);
+void query_cancel(struct query *query, struct env *env, msec_t now);
 
 /* When query_on_time() is wanted. */
-msec_t query_deadline(struct query *query, const struct desk *desk, msec_t now);
+msec_t query_deadline(struct query *query, const struct env *env, msec_t now);
 
 #endif

@@ -18,7 +18,7 @@ enum {
 /* A reload may have put a fence where something was learned. */
 static bool is_fenced(const struct prober *prober, const struct zone *zone)
 {
-    const struct policy *policy = prober->desk.setup->policy;
+    const struct policy *policy = prober->env.setup->policy;
     return !is_open(policy, zone_name(zone)) || !is_open(policy, zone_asked(zone));
 }
 
@@ -61,7 +61,7 @@ static void save_up(struct prober *prober)
     uint64_t asked = prober->hooks.domestic_questions(prober->hooks.context);
     if (asked <= budget->seen) /* the workers' counters are not read at one moment */
         return;
-    budget->saved += (asked - budget->seen) * prober->desk.setup->recheck_share;
+    budget->saved += (asked - budget->seen) * prober->env.setup->recheck_share;
     budget->seen = asked;
     if (budget->saved > (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT)
         budget->saved = (uint64_t) RECHECK_SAVED * RECHECK_SHARE_UNIT;
@@ -77,7 +77,7 @@ static bool may_recheck(const struct prober *prober, msec_t now)
 void rechecks_on_time(struct prober *prober, msec_t now)
 {
     struct zone *zone;
-    if (prober->desk.setup->learning == SETUP_LEARN_NOTHING)
+    if (prober->env.setup->learning == SETUP_LEARN_NOTHING)
         return;
     save_up(prober);
     while (may_recheck(prober, now) && (zone = learner_recheck_due(prober->learner, now))) {
@@ -89,7 +89,7 @@ void rechecks_on_time(struct prober *prober, msec_t now)
 
 msec_t rechecks_next(const struct prober *prober)
 {
-    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE || prober->desk.setup->learning == SETUP_LEARN_NOTHING)
+    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE || prober->env.setup->learning == SETUP_LEARN_NOTHING)
         return MSEC_NEVER;
     bool may = prober->budget.saved >= RECHECK_COST;
     return msec_max(learner_next_recheck(prober->learner), may ? 0 : prober->budget.last + RECHECK_EVERY);

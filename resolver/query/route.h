@@ -4,8 +4,8 @@
 #ifndef QUERY_ROUTE_H
 #define QUERY_ROUTE_H
 
-#include "query/setup.h"
-#include "query/shared.h"
+#include "core/setup.h"
+#include "core/shared.h"
 
 enum {                           /* patience, ms */
     PATIENCE_SUSPECT     = 250,  /* one strike: a healthy domestic cache answers well within it */

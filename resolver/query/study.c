@@ -75,7 +75,7 @@ void study_send(struct study *study, const struct study_question *question, stru
 
 void study_send_to_best(struct study *study, const struct study_question *question, msec_t now)
 {
-    const struct setup *setup = study->errands->desk->setup;
+    const struct setup *setup = study->errands->env->setup;
     const struct group *group = &setup->groups[question->external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
     int                 pick  = group_pick(group, 0, now);
     if (pick < 0 || (question->external && study->kind != STUDY_PROBE && !errand_within_quota(study->errands, now)))
@@ -85,7 +85,7 @@ void study_send_to_best(struct study *study, const struct study_question *questi
 
 bool study_draw_apex(struct study *study, struct name *ret)
 {
-    return name_prepend_random(ret, name_view(&study->zone), &study->errands->desk->rng);
+    return name_prepend_random(ret, name_view(&study->zone), &study->errands->env->rng);
 }
 
 bool study_any_usable(const struct study *study, enum study_part part, bool external)

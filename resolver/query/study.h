@@ -45,7 +45,7 @@
 #define QUERY_STUDY_H
 
 #include "base/list.h"
-#include "query/errand.h"
+#include "core/errand.h"
 
 enum {
     STUDY_LIFE   = 5000, /* ms; silence that long is a timeout: a cold recursion takes up to 2 s */

@@ -92,7 +92,7 @@ static void on_done(void *owner, struct errand *errand, msec_t now);
 static void ask(struct survey *survey, struct errand *errand, struct view name, uint16_t type, msec_t now)
 {
     struct errands *errands  = survey->surveys->errands;
-    struct setup   *setup    = errands->desk->setup;
+    struct setup   *setup    = errands->env->setup;
     struct group   *external = &setup->groups[SETUP_EXTERNAL];
     int             pick     = group_pick(external, 0, now);
     if (pick < 0 || !is_open(setup->policy, name) || !errand_within_quota(errands, now))

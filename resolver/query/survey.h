@@ -9,9 +9,9 @@
 #define QUERY_SURVEY_H
 
 #include "base/list.h"
+#include "core/counters.h"
+#include "core/errand.h"
 #include "learn/learner.h"
-#include "query/counters.h"
-#include "query/errand.h"
 
 enum {
     SURVEY_LIFE   = 3000, /* ms of silence are a failure: external answers this from cache, or in one recursion */

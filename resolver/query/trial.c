@@ -9,7 +9,7 @@
 
 static void choose_witnesses(struct study *study, bool external, unsigned most, msec_t now)
 {
-    const struct group *group = &study->errands->desk->setup->groups[external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
+    const struct group *group = &study->errands->env->setup->groups[external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
     unsigned            tried = 0;
     for (unsigned i = 0; i < most; i++) {
         int pick = group_pick(group, tried, now);
@@ -52,7 +52,7 @@ static const struct errand *identified(const struct study *study)
 
 static void on_identified(struct study *study, msec_t now)
 {
-    const struct desk   *desk   = study->errands->desk;
+    const struct env    *env    = study->errands->env;
     const struct errand *errand = identified(study);
     bool                 first  = study->witness_count == 0;
     struct view          shown  = {0};
@@ -62,7 +62,7 @@ static void on_identified(struct study *study, msec_t now)
     } else if (errand && errand->kind.has_soa) {
         shown = name_view(&errand->kind.zone);
     }
-    struct view zone = attribute(desk->setup->policy, desk->shared.suffix, name_view(&study->name), shown);
+    struct view zone = attribute(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     study->zone.len  = 0;
     if (zone.len > 0)
         name_set_lower(&study->zone, zone);
@@ -85,7 +85,7 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
         .part = PART_IDENTIFY, .external = true, .name = name, .type = TYPE_SOA, .resend = STUDY_HURRY};
     study->step = STUDY_IDENTIFY;
     /* what stands above a name that may be asked can itself be fenced */
-    if (is_open(study->errands->desk->setup->policy, name))
+    if (is_open(study->errands->env->setup->policy, name))
         study_send_to_best(study, &question, now);
     if (study->step == STUDY_IDENTIFY && !is_identifying(study))
         on_identified(study, now);

@@ -191,9 +191,9 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     watches_withdraw(&prober->watches, id.name);
     note_evidence(prober, zone, study);
     if (study->result.scope == SCOPE_ZONE) {
-        struct view domain = suffix_registrable(prober->desk.shared.suffix, name_view(&study->zone));
+        struct view domain = suffix_registrable(prober->env.shared.suffix, name_view(&study->zone));
         if (domain.len > 0)
-            recent_unmark(prober->desk.shared.good, domain);
+            recent_unmark(prober->env.shared.good, domain);
     }
     if (study->by_alias && study->alias.len > 0) {
         struct observation target = {.what   = OBSERVED_STRIKE,

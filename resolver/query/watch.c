@@ -132,22 +132,22 @@ static void on_echo_done(void *owner, struct errand *errand, msec_t now)
 
 static void ask_echo(struct watches *watches, struct watch *watch, msec_t now)
 {
-    struct desk *desk = watches->errands->desk;
-    watch->heard      = false;
-    watch->echo       = (struct errand){
-              .life    = ECHO_LIFE,
-              .aside   = true,
-              .done    = on_echo_done,
-              .owner   = watch,
-              .inquiry = {.type = TYPE_TXT, .class = CLASS_IN},
+    struct env *env = watches->errands->env;
+    watch->heard    = false;
+    watch->echo     = (struct errand){
+            .life    = ECHO_LIFE,
+            .aside   = true,
+            .done    = on_echo_done,
+            .owner   = watch,
+            .inquiry = {.type = TYPE_TXT, .class = CLASS_IN},
     };
-    if (name_prepend_random(&watch->echo.inquiry.name, name_view(&desk->setup->echo), &desk->rng))
+    if (name_prepend_random(&watch->echo.inquiry.name, name_view(&env->setup->echo), &env->rng))
         errand_start(watches->errands, &watch->echo, watch->server, now);
 }
 
 static bool wants_echo(const struct watches *watches, const struct watch *watch, msec_t now)
 {
-    return watches->errands->desk->setup->echo.len > 0 && !watch->echo.running && now >= watch->echo_due;
+    return watches->errands->env->setup->echo.len > 0 && !watch->echo.running && now >= watch->echo_due;
 }
 
 void watches_heard(struct watches *watches, struct view name)
@@ -195,7 +195,7 @@ void watches_look(struct watches *watches, msec_t now)
 
 bool watches_open(struct watches *watches)
 {
-    const struct setup *setup = watches->errands->desk->setup;
+    const struct setup *setup = watches->errands->env->setup;
     unsigned            total = 0;
     for (unsigned i = 0; i < setup->group_count; i++)
         total += setup->groups[i].count;

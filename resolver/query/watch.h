@@ -6,7 +6,7 @@
 #ifndef QUERY_WATCH_H
 #define QUERY_WATCH_H
 
-#include "query/counters.h"
+#include "core/counters.h"
 #include "query/study.h"
 
 enum {                           /* ms */
@@ -53,7 +53,7 @@ struct watches {
     struct answered answered[LIMIT_GROUPS];
 };
 
-/* For the servers of the desk's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
+/* For the servers of the env's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
  * watched. */
 bool watches_open(struct watches *watches);
 /* Ends what is under way and leaves `watches` ready to be opened anew. */

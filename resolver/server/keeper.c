@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "dns/text.h"
 #include "policy/blocklist.h"
+#include "query/claims.h"
 #include "server/clock.h"
 #include "server/commands.h"
 #include "server/kept.h"

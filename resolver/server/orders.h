@@ -6,7 +6,7 @@
 #define SERVER_ORDERS_H
 
 #include "base/address.h"
-#include "query/setup.h"
+#include "core/setup.h"
 
 #include <pthread.h>
 #include <uv.h>

@@ -1,13 +1,13 @@
 /*
- * outlet.h: the way of a thread's exchanges to the network: query/effects.h's send and release on top of net/udp_ask
+ * outlet.h: the way of a thread's exchanges to the network: core/effects.h's send and release on top of net/udp_ask
  * and net/tcp_ask.
  */
 #ifndef SERVER_OUTLET_H
 #define SERVER_OUTLET_H
 
+#include "core/effects.h"
 #include "net/tcp_ask.h"
 #include "net/udp_ask.h"
-#include "query/effects.h"
 
 struct outlet {
     struct udp_ask *udp;

@@ -278,7 +278,7 @@ static void add_counters(struct counters *sum, const struct counters *counters)
 {
 #define COUNTER(symbol, help)                                                                                          \
     atomic_fetch_add(&sum->symbol, atomic_load_explicit(&counters->symbol, memory_order_relaxed));
-#include "query/counters.def"
+#include "core/counters.def"
 #undef COUNTER
 }
 
@@ -305,7 +305,7 @@ json_t *present_stats(struct daemon *daemon)
     const struct prober_stats *prober   = prober_read_stats(daemon->prober);
     uint64_t                   drops    = daemon->ended_drops;
 #define COUNTER(symbol, help) set_number(object, #symbol, atomic_load(&counters.symbol));
-#include "query/counters.def"
+#include "core/counters.def"
 #undef COUNTER
     for (unsigned i = 0; i < daemon->worker_count; i++)
         drops += worker_kernel_drops(daemon->workers[i]);

@@ -6,7 +6,7 @@
 #ifndef SERVER_REGISTRY_H
 #define SERVER_REGISTRY_H
 
-#include "query/setup.h"
+#include "core/setup.h"
 #include "settings/settings.h"
 
 struct registry;

@@ -380,7 +380,7 @@ uint64_t worker_join(struct worker *worker, struct counters *sum)
     const struct counters *counters = worker_counters(worker);
     pthread_join(worker->thread, NULL);
 #define COUNTER(symbol, help) atomic_fetch_add(&sum->symbol, atomic_load(&counters->symbol));
-#include "query/counters.def"
+#include "core/counters.def"
 #undef COUNTER
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);

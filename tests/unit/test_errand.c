@@ -2,7 +2,7 @@
  * test_errand.c: one question of byway's own, from its first send to the one time its owner is told; in virtual time,
  * with a recorder for a network.
  */
-#include "query/errand.h"
+#include "core/errand.h"
 
 #include "dns/text.h"
 #include "lib/heap.h"
@@ -71,10 +71,10 @@ static int open_world(void **state)
     struct world         *world                = calloc(1, sizeof(*world));
     struct server_options options              = {.tcp_only = false};
     address_parse("192.0.2.1", 53, &options.address);
-    world->server                = server_create(&options);
-    world->errands.desk          = calloc(1, sizeof(*world->errands.desk));
-    world->errands.desk->effects = (struct effects){.context = world, .send = on_send, .release = on_release};
-    rng_init(&world->errands.desk->rng, seed);
+    world->server               = server_create(&options);
+    world->errands.env          = calloc(1, sizeof(*world->errands.env));
+    world->errands.env->effects = (struct effects){.context = world, .send = on_send, .release = on_release};
+    rng_init(&world->errands.env->rng, seed);
     timers_init(&world->errands.timers);
     world->errand = (struct errand){.life    = LIFE,
                                     .resend  = RESEND,
@@ -94,7 +94,7 @@ static int close_world(void **state)
                  !world->errand.exchange.tickets[TRANSPORT_TCP] && !world->errands.timers.count;
     timers_fini(&world->errands.timers);
     server_destroy(world->server);
-    free(world->errands.desk);
+    free(world->errands.env);
     free(world);
     return clean ? 0 : -1;
 }

@@ -1,36 +1,36 @@
 /*
  * sending.c: see sending.h.
  */
-#include "query/sending.h"
+#include "core/sending.h"
 
 #include <assert.h>
 
-void sending_send(struct desk *desk, struct exchange *exchange, msec_t now)
+void sending_send(struct env *env, struct exchange *exchange, msec_t now)
 {
     uint8_t     wire[QUERY_MAX];
     struct view view = {wire, exchange_write(exchange, wire)};
-    if (desk->effects.send(desk->effects.context, exchange, view))
+    if (env->effects.send(env->effects.context, exchange, view))
         exchange_on_sent(exchange, now);
     else
         exchange_on_unreachable(exchange, exchange->transport, false, now);
 }
 
-static void release(struct desk *desk, struct exchange *exchange, enum transport transport)
+static void release(struct env *env, struct exchange *exchange, enum transport transport)
 {
     if (exchange->tickets[transport])
-        desk->effects.release(desk->effects.context, exchange, transport);
+        env->effects.release(env->effects.context, exchange, transport);
     assert(!exchange->tickets[transport]);
 }
 
-void sending_release_deaf(struct desk *desk, struct exchange *exchange)
+void sending_release_deaf(struct env *env, struct exchange *exchange)
 {
     for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++)
         if (!exchange_listens(exchange, transport))
-            release(desk, exchange, transport);
+            release(env, exchange, transport);
 }
 
-void sending_release(struct desk *desk, struct exchange *exchange)
+void sending_release(struct env *env, struct exchange *exchange)
 {
     for (enum transport transport = 0; transport < TRANSPORT_COUNT; transport++)
-        release(desk, exchange, transport);
+        release(env, exchange, transport);
 }

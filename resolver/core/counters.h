@@ -1,15 +1,15 @@
 /*
  * counters.h: see counters.def. Written by one thread, read by any.
  */
-#ifndef QUERY_COUNTERS_H
-#define QUERY_COUNTERS_H
+#ifndef CORE_COUNTERS_H
+#define CORE_COUNTERS_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
 struct counters {
 #define COUNTER(symbol, help) _Atomic uint64_t symbol;
-#include "query/counters.def"
+#include "core/counters.def"
 #undef COUNTER
 };
 

@@ -3,8 +3,8 @@
  * makes a new one; queries under way end with the one they began with. Servers are shared between setups, so that
  * health survives a reload.
  */
-#ifndef QUERY_SETUP_H
-#define QUERY_SETUP_H
+#ifndef CORE_SETUP_H
+#define CORE_SETUP_H
 
 #include "policy/clients.h"
 #include "policy/policy.h"

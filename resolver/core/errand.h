@@ -3,11 +3,11 @@
  * where the reply asks for it, until it has an outcome. No client waits for it. A state machine without I/O, like
  * query.h.
  */
-#ifndef QUERY_ERRAND_H
-#define QUERY_ERRAND_H
+#ifndef CORE_ERRAND_H
+#define CORE_ERRAND_H
 
 #include "base/timers.h"
-#include "query/desk.h"
+#include "core/env.h"
 
 enum {
     ERRAND_LADDER = 1000 /* ms */
@@ -37,7 +37,7 @@ struct errand {
 
 /* What all errands of a thread share. */
 struct errands {
-    struct desk  *desk;   /* borrowed */
+    struct env   *env;    /* borrowed */
     struct timers timers; /* of running errands */
 };
 

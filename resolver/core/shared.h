@@ -1,8 +1,8 @@
 /*
  * shared.h: what all threads share on the path of a query. Each part says itself how.
  */
-#ifndef QUERY_SHARED_H
-#define QUERY_SHARED_H
+#ifndef CORE_SHARED_H
+#define CORE_SHARED_H
 
 #include "cache/cache.h"
 #include "learn/recent.h"
@@ -10,7 +10,8 @@
 #include "policy/client_rate.h"
 #include "policy/external_rate.h"
 #include "policy/suffix.h"
-#include "query/claims.h"
+
+struct claims; /* query/claims.h */
 
 struct shared {
     struct cache         *cache;

@@ -1,17 +1,17 @@
 /*
  * sending.h: an exchange's way to the network through a thread's effects: what a query and an errand do alike.
  */
-#ifndef QUERY_SENDING_H
-#define QUERY_SENDING_H
+#ifndef CORE_SENDING_H
+#define CORE_SENDING_H
 
-#include "query/desk.h"
+#include "core/env.h"
 
 /* Writes it and sends it by exchange->transport. What the system refuses is told to the exchange, which may be DONE by
  * it: see exchange_on_unreachable(). */
-void sending_send(struct desk *desk, struct exchange *exchange, msec_t now);
+void sending_send(struct env *env, struct exchange *exchange, msec_t now);
 /* Gives up the sockets of which no reply counts any more (exchange_listens()). */
-void sending_release_deaf(struct desk *desk, struct exchange *exchange);
+void sending_release_deaf(struct env *env, struct exchange *exchange);
 /* Gives up all of its sockets. */
-void sending_release(struct desk *desk, struct exchange *exchange);
+void sending_release(struct env *env, struct exchange *exchange);
 
 #endif

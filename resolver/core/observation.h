@@ -1,8 +1,8 @@
 /*
  * observation.h: what a worker tells the keeper about a zone: plain data for a ring.
  */
-#ifndef QUERY_OBSERVATION_H
-#define QUERY_OBSERVATION_H
+#ifndef CORE_OBSERVATION_H
+#define CORE_OBSERVATION_H
 
 #include "base/address.h"
 #include "dns/name.h"

@@ -1,15 +1,15 @@
 /*
- * desk.h: what a thread's queries (or probes) have at hand: the shared parts, the way out, randomness, room to work.
+ * env.h: what a thread's queries (or probes) have at hand: the shared parts, the way out, randomness, room to work.
  */
-#ifndef QUERY_DESK_H
-#define QUERY_DESK_H
+#ifndef CORE_ENV_H
+#define CORE_ENV_H
 
-#include "query/counters.h"
-#include "query/effects.h"
-#include "query/setup.h"
-#include "query/shared.h"
+#include "core/counters.h"
+#include "core/effects.h"
+#include "core/setup.h"
+#include "core/shared.h"
 
-struct desk {
+struct env {
     struct shared   shared;
     unsigned        reader; /* of the cache: number of the thread */
     struct effects  effects;
@@ -23,22 +23,22 @@ struct desk {
 };
 
 /* Of what begins now. */
-static inline uint64_t desk_epoch(const struct desk *desk)
+static inline uint64_t env_epoch(const struct env *env)
 {
-    return epoch_of(table_epoch(desk->shared.table), desk->setup->serial);
+    return epoch_of(table_epoch(env->shared.table), env->setup->serial);
 }
 
 /* True if what began in that epoch still counts. */
-static inline bool desk_epoch_holds(const struct desk *desk, uint64_t epoch)
+static inline bool env_epoch_holds(const struct env *env, uint64_t epoch)
 {
-    return epoch_holds(table_epoch(desk->shared.table), epoch);
+    return epoch_holds(table_epoch(env->shared.table), epoch);
 }
 
 /* A read of the cache now, by this thread. */
-static inline struct cache_read desk_read(const struct desk *desk, msec_t now, bool allow_stale)
+static inline struct cache_read desk_read(const struct env *env, msec_t now, bool allow_stale)
 {
     return (struct cache_read){.now             = now,
-                               .reader          = desk->reader,
+                               .reader          = env->reader,
                                .allow_stale     = allow_stale,
                                .external_origin = SETUP_EXTERNAL,
                                .external_ede    = EDE_EXTERNAL};

@@ -1,9 +1,9 @@
 /*
  * errand.c: see errand.h.
  */
-#include "query/errand.h"
+#include "core/errand.h"
 
-#include "query/sending.h"
+#include "core/sending.h"
 
 static void end(struct errands *errands, struct errand *errand, msec_t now)
 {
@@ -31,7 +31,7 @@ static void set_timer(struct errands *errands, struct errand *errand)
 /* False: it has ended. */
 static bool send_errand(struct errands *errands, struct errand *errand, msec_t now)
 {
-    sending_send(errands->desk, &errand->exchange, now);
+    sending_send(errands->env, &errand->exchange, now);
     if (errand->exchange.state == EXCHANGE_DONE) {
         end(errands, errand, now);
         return false;
@@ -56,7 +56,7 @@ bool errand_start(struct errands *errands, struct errand *errand, struct server 
         return false;
     errand->exchange.owner = errand;
     errand->exchange.weak  = errand->weak;
-    exchange_open(&errand->exchange, server, &errand->inquiry, &errands->desk->rng, now);
+    exchange_open(&errand->exchange, server, &errand->inquiry, &errands->env->rng, now);
     if (errand->plain)
         errand->exchange.form = FORM_PLAIN;
     errand->running = true;
@@ -81,33 +81,33 @@ bool errand_again(struct errands *errands, struct errand *errand, msec_t life, m
 
 bool errand_within_quota(struct errands *errands, msec_t now)
 {
-    struct external_rate *quota = errands->desk->shared.quota;
+    struct external_rate *quota = errands->env->shared.quota;
     return !quota || external_rate_take(quota, false, 0, now);
 }
 
 void errand_cancel(struct errands *errands, struct errand *errand)
 {
     timers_cancel(&errands->timers, &errand->timer);
-    sending_release(errands->desk, &errand->exchange);
+    sending_release(errands->env, &errand->exchange);
     errand->running = false;
 }
 
 void errand_on_packet(struct errands *errands, struct errand *errand, enum transport transport, struct view packet,
                       msec_t now)
 {
-    struct desk     *desk     = errands->desk;
+    struct env      *env      = errands->env;
     struct exchange *exchange = &errand->exchange;
     struct message   reply;
-    switch (exchange_on_packet(exchange, transport, packet, &desk->rng, now, &reply, &errand->kind)) {
+    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &errand->kind)) {
     case EXCHANGE_IGNORE:
         set_timer(errands, errand);
         return;
     case EXCHANGE_AGAIN:
-        sending_release_deaf(desk, exchange);
+        sending_release_deaf(env, exchange);
         send_errand(errands, errand, now);
         return;
     case EXCHANGE_LEAVE:
-        desk->effects.release(desk->effects.context, exchange, TRANSPORT_UDP);
+        env->effects.release(env->effects.context, exchange, TRANSPORT_UDP);
         return;
     case EXCHANGE_REPLY:
         if (errand->read && outcome_usable(exchange->outcome))
@@ -119,13 +119,13 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
 
 void errand_on_unreachable(struct errands *errands, struct errand *errand, enum transport transport, msec_t now)
 {
-    struct desk *desk = errands->desk;
+    struct env *env = errands->env;
     if (exchange_on_unreachable(&errand->exchange, transport, true, now)) {
         end(errands, errand, now);
         return;
     }
     if (transport == TRANSPORT_TCP)
-        desk->effects.release(desk->effects.context, &errand->exchange, TRANSPORT_TCP);
+        env->effects.release(env->effects.context, &errand->exchange, TRANSPORT_TCP);
     set_timer(errands, errand);
 }
 

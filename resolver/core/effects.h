@@ -4,11 +4,11 @@
  *
  * None of these may call back into the logic before it returns.
  */
-#ifndef QUERY_EFFECTS_H
-#define QUERY_EFFECTS_H
+#ifndef CORE_EFFECTS_H
+#define CORE_EFFECTS_H
 
 #include "base/return_path.h"
-#include "query/observation.h"
+#include "core/observation.h"
 #include "upstream/exchange.h"
 
 struct effects {
