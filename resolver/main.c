@@ -12,7 +12,7 @@
  *   judge    dns/kind                         outcome: health of the upstream, observation for the keeper
  *   answer   query/query, query/answering     store, answer the asker and all who joined
  *
- * Beside it, on the keeper's thread: query/prober and query/study find out about zones, learn/ remembers them, store/
+ * Beside it, on the keeper's thread: probe/prober and probe/study find out about zones, learn/ remembers them, store/
  * keeps them, control/ and server/commands show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
  * reads the configuration; ctl/ is bywayctl.
  */

@@ -1,6 +1,6 @@
 /*
  * learner.h: the writer of the zone table: applies evidence, keeps the caps, knows what is due, and tells what changed.
- * It does not know how evidence is come by (query/prober), nor who is told (server/keeper).
+ * It does not know how evidence is come by (probe/prober), nor who is told (server/keeper).
  *
  * Zones that belong together recover together: when a recheck finds one of a nameserver set open, two others of the
  * set are due within KIN_SPREAD, and when it finds a second one, all are; batch.h has the same for mass events.

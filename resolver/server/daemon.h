@@ -7,7 +7,7 @@
 
 #include "base/list.h"
 #include "control/control.h"
-#include "query/prober.h"
+#include "probe/prober.h"
 #include "server/descriptor_store.h"
 #include "server/outlet.h"
 #include "server/registry.h"

@@ -5,8 +5,8 @@
 #ifndef TESTS_FUZZ_STAGE_H
 #define TESTS_FUZZ_STAGE_H
 
+#include "probe/prober.h"
 #include "query/engine.h"
-#include "query/prober.h"
 
 enum {
     STAGE_UPSTREAMS = 2, /* in each group */

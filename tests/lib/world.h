@@ -12,8 +12,8 @@
 #define LIB_WORLD_H
 
 #include "learn/learner.h"
+#include "probe/prober.h"
 #include "query/engine.h"
-#include "query/prober.h"
 
 enum { /* servers, as bits */
     WORLD_GROUP_BITS = 8,

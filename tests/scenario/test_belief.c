@@ -4,7 +4,7 @@
  */
 #include "lib/world.h"
 
-#include "query/study.h"
+#include "probe/study.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

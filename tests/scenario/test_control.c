@@ -4,8 +4,8 @@
  */
 #include "lib/world.h"
 
+#include "probe/monitor.h"
 #include "query/query.h"
-#include "query/watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * look at the upstreams' health every 100 ms is left out while nothing is going on: 26 million looks in a month that
  * find nothing.
  */
+#include "probe/prober.h"
 #include "query/engine.h"
-#include "query/prober.h"
 #include "query/query.h"
 #include "sim/sim.h"
 

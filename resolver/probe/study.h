@@ -21,7 +21,7 @@
  *   4. Failures are weighed. Of an upstream each round counts once, and what the client's query saw is the first. The
  *      weight is the product of the shares that each upstream fails just now anyway (upstream/trouble.h), one factor
  *      for each failure; at TRIAL_WEIGHT the verdict is given. An upstream that fails more than TRIAL_TROUBLE of all
- *      that it should answer is no witness. A control question (watch.h) goes out with each round, at the same moment
+ *      that it should answer is no witness. A control question (monitor.h) goes out with each round, at the same moment
  *      and behind what the round asks: where a limit by the second refused the one, it refuses the other too. A round
  *      counts only if that was answered; so nothing is asked while none may be. Once the weight is enough nothing is
  *      asked but one more of them, behind the last failure: an upstream's trouble may have begun in the midst of it.
@@ -41,8 +41,8 @@
  * failed when it was last asked. Where it did not, the answer may come from a cache, and must come once more behind its
  * end there (learner_wait_out()).
  */
-#ifndef QUERY_STUDY_H
-#define QUERY_STUDY_H
+#ifndef PROBE_STUDY_H
+#define PROBE_STUDY_H
 
 #include "base/list.h"
 #include "core/errand.h"
@@ -196,7 +196,7 @@ enum {
 /* Of those that have ended the one that was sent last; its `sent` is 0 where none has. */
 const struct control *control_last(const struct control told[CONTROLS_TOLD]);
 
-/* How an upstream fares, in the eye of who watches it. */
+/* How an upstream fares, in the eye of who monitors it. */
 struct fare {
     double                share; /* trouble_share() */
     msec_t                asked; /* a control question, last; 0: never */

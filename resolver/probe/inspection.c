@@ -2,7 +2,7 @@
  * inspection.c: a study that asks once: a recheck, a zone below a blocked one, the operator's probe. See study.h.
  */
 #include "policy/attribution.h"
-#include "query/study_inside.h"
+#include "probe/study_internal.h"
 
 /* Two upstreams share a recheck's two questions, if both are well: the zone is open if either can be asked. */
 static struct server *server_for(const struct study *study, enum study_part part, msec_t now)

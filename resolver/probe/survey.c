@@ -1,7 +1,7 @@
 /*
  * survey.c: see survey.h.
  */
-#include "query/survey.h"
+#include "probe/survey.h"
 
 #include "policy/attribution.h"
 

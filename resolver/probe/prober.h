@@ -1,14 +1,14 @@
 /*
  * prober.h: the keeper's share of the logic: turns what workers observed into studies, studies into evidence for the
- * learner; rechecks blocked zones; asks control questions; watches the health of upstreams. Without I/O, like engine.h.
- * One thread: the learner's.
+ * learner; rechecks blocked zones; asks control questions; monitors the health of upstreams. Without I/O, like
+ * engine.h. One thread: the learner's.
  */
-#ifndef QUERY_PROBER_H
-#define QUERY_PROBER_H
+#ifndef PROBE_PROBER_H
+#define PROBE_PROBER_H
 
 #include "core/counters.h"
 #include "learn/learner.h"
-#include "query/study.h"
+#include "probe/study.h"
 
 struct prober;
 

@@ -1,12 +1,12 @@
 /*
  * rechecks.c: which zone is rechecked when, and what share of the questions that clients' queries ask of domestic that
- * may take (learning.recheck_share). See prober_inside.h.
+ * may take (learning.recheck_share). See prober_internal.h.
  *
  * CONSTANTS
  *   RECHECK_EVERY     1 s  one zone in that time may be rechecked whatever the share is: at night blocks end too
  *   RECHECK_SAVED     256  questions; what a busy hour leaves unused is no licence for a burst
  */
-#include "query/prober_inside.h"
+#include "probe/prober_internal.h"
 
 enum {
     RECHECK_SHARE_UNIT = 10000, /* of setup.recheck_share */

@@ -1,7 +1,7 @@
 /*
- * verdicts.c: what the outcome of a study says of a zone. See prober_inside.h.
+ * verdicts.c: what the outcome of a study says of a zone. See prober_internal.h.
  */
-#include "query/prober_inside.h"
+#include "probe/prober_internal.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void note_controls(struct prober *prober, struct zone *zone, const struct
     for (unsigned i = 0; i < study->witness_count; i++) {
         const struct witness *witness = &study->witnesses[i];
         struct control        told;
-        if (!watches_told(&prober->watches, witness->server, study->began, &told))
+        if (!monitors_told(&prober->monitors, witness->server, study->began, &told))
             continue;
         struct evidence_line line = {
             .at = told.sent, .about = ABOUT_CONTROL, .outcome = told.outcome, .external = witness->external};
@@ -153,8 +153,8 @@ static void note_trouble(struct prober *prober, const struct study *study, msec_
 {
     for (unsigned i = 0; i < study->witness_count && !study->result.late; i++)
         if (study->witnesses[i].any.rounds)
-            watches_note_trouble(&prober->watches, study->witnesses[i].server,
-                                 (unsigned) __builtin_popcount(study->witnesses[i].any.rounds), now);
+            monitors_note_trouble(&prober->monitors, study->witnesses[i].server,
+                                  (unsigned) __builtin_popcount(study->witnesses[i].any.rounds), now);
 }
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
@@ -188,7 +188,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
         return;
     prober->stats.confirmed++;
     prober->stats.believed += study->result.believed;
-    watches_withdraw(&prober->watches, id.name);
+    monitors_withdraw(&prober->monitors, id.name);
     note_evidence(prober, zone, study);
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->env.shared.suffix, name_view(&study->zone));
@@ -226,7 +226,7 @@ static bool weighs_something(struct prober *prober, const struct study *study, m
     double weight = 1;
     for (unsigned i = 0; i < study->count; i++)
         if (!(study->errand[i].exchange.part & PART_EXTERNAL))
-            weight *= watches_share(&prober->watches, study->errand[i].exchange.server, now);
+            weight *= monitors_share(&prober->monitors, study->errand[i].exchange.server, now);
     return weight <= RECHECK_WEIGHT;
 }
 

@@ -1,7 +1,7 @@
 /*
  * study.c: see study.h.
  */
-#include "query/study_inside.h"
+#include "probe/study_internal.h"
 
 static bool is_trial(const struct study *study) { return study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN; }
 

@@ -1,11 +1,11 @@
 /*
- * study_inside.h: the parts of a study to each other: study.c (questions and their end), trial.c, weighing.c,
+ * study_internal.h: the parts of a study to each other: study.c (questions and their end), trial.c, weighing.c,
  * inspection.c.
  */
-#ifndef QUERY_STUDY_INSIDE_H
-#define QUERY_STUDY_INSIDE_H
+#ifndef PROBE_STUDY_INTERNAL_H
+#define PROBE_STUDY_INTERNAL_H
 
-#include "query/study.h"
+#include "probe/study.h"
 
 static inline enum study_part part_of(const struct errand *errand)
 {

@@ -5,8 +5,8 @@
  *
  * A survey of a zone that is listed ends in learner_place(); one of a zone in doubt is kept until its doubt ends.
  */
-#ifndef QUERY_SURVEY_H
-#define QUERY_SURVEY_H
+#ifndef PROBE_SURVEY_H
+#define PROBE_SURVEY_H
 
 #include "base/list.h"
 #include "core/counters.h"

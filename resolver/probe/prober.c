@@ -1,7 +1,7 @@
 /*
  * prober.c: see prober.h.
  */
-#include "query/prober_inside.h"
+#include "probe/prober_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +101,7 @@ struct study *studied(const struct prober *prober, enum study_kind kind, struct 
 void prober_tend(struct prober *prober, msec_t now)
 {
     place_suspicions(prober, now);
-    watches_tend(&prober->watches, now);
+    monitors_tend(&prober->monitors, now);
     surveys_tend(&prober->surveys);
     free_finished(prober);
 }
@@ -165,7 +165,7 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
 
 void prober_disregard(struct prober *prober, struct view zone)
 {
-    watches_disregard(&prober->watches, zone);
+    monitors_disregard(&prober->monitors, zone);
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))
@@ -196,7 +196,7 @@ void prober_on_unreachable(struct prober *prober, struct exchange *exchange, enu
 
 msec_t prober_next(const struct prober *prober)
 {
-    msec_t due = msec_min(timers_next(&prober->errands.timers), prober->watches.looked + HEALTH_LOOK);
+    msec_t due = msec_min(timers_next(&prober->errands.timers), prober->monitors.looked + HEALTH_LOOK);
     due        = msec_min(due, learner_next_end(prober->learner));
     return msec_min(due, rechecks_next(prober));
 }
@@ -204,8 +204,8 @@ msec_t prober_next(const struct prober *prober)
 void prober_on_time(struct prober *prober, msec_t now)
 {
     errands_on_time(&prober->errands, now);
-    if (now - prober->watches.looked >= HEALTH_LOOK)
-        watches_look(&prober->watches, now);
+    if (now - prober->monitors.looked >= HEALTH_LOOK)
+        monitors_look(&prober->monitors, now);
     learner_end_due(prober->learner, now);
     rechecks_on_time(prober, now);
     prober_tend(prober, now);
@@ -248,15 +248,15 @@ struct prober *prober_create(const struct prober_options *options)
     rng_init(&prober->env.rng, options->seed);
     const struct hash_key key = {rng_u64(&prober->env.rng), rng_u64(&prober->env.rng)};
     prober->cuts              = recent_create(key, CUTS_KEPT, CUT_AGAIN);
-    prober->watches           = (struct watches){.errands  = &prober->errands,
-                                                 .studies  = &prober->studies,
-                                                 .stats    = &prober->stats,
-                                                 .changed  = on_server_changed,
-                                                 .troubled = on_trouble,
-                                                 .looped   = on_server_loops,
-                                                 .owner    = prober};
+    prober->monitors          = (struct monitors){.errands  = &prober->errands,
+                                                  .studies  = &prober->studies,
+                                                  .stats    = &prober->stats,
+                                                  .changed  = on_server_changed,
+                                                  .troubled = on_trouble,
+                                                  .looped   = on_server_loops,
+                                                  .owner    = prober};
     prober->fine              = recent_create(key, FINE_KEPT, FINE_LIFE);
-    if (prober->cuts && prober->fine && watches_open(&prober->watches))
+    if (prober->cuts && prober->fine && monitors_open(&prober->monitors))
         return prober;
     prober_destroy(prober);
     return NULL;
@@ -268,7 +268,7 @@ void prober_destroy(struct prober *prober)
         return;
     drop_studies(prober);
     surveys_clear(&prober->surveys);
-    watches_close(&prober->watches);
+    monitors_close(&prober->monitors);
     timers_fini(&prober->errands.timers);
     recent_destroy(prober->cuts);
     recent_destroy(prober->fine);
@@ -281,12 +281,12 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
     struct setup *before = prober->env.setup;
     drop_studies(prober);
     surveys_clear(&prober->surveys);
-    watches_close(&prober->watches);
+    monitors_close(&prober->monitors);
     prober->env.setup = setup_take(setup);
     setup_drop(before);
     /* without memory for them health and control stand still until the next reload */
-    watches_open(&prober->watches);
-    watches_look(&prober->watches, now);
+    monitors_open(&prober->monitors);
+    monitors_look(&prober->monitors, now);
 }
 
 const struct prober_stats *prober_read_stats(const struct prober *prober) { return &prober->stats; }

@@ -3,7 +3,7 @@
  * points.
  */
 #include "policy/attribution.h"
-#include "query/study_inside.h"
+#include "probe/study_internal.h"
 
 /* ---- identify ---- */
 

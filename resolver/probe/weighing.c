@@ -1,7 +1,7 @@
 /*
  * weighing.c: whether a trial's failures say enough: see study.h, whose steps the numbers in brackets are.
  */
-#include "query/study_inside.h"
+#include "probe/study_internal.h"
 
 const struct control *control_last(const struct control told[CONTROLS_TOLD])
 {

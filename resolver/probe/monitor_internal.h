@@ -1,19 +1,19 @@
 /*
- * watch_inside.h: the parts of a watch to each other: watch.c (health probes, echoes, life), control.c (how it fares,
- * control questions).
+ * monitor_internal.h: the parts of a monitor to each other: monitor.c (health probes, echoes, life), control.c (how it
+ * fares, control questions).
  */
-#ifndef QUERY_WATCH_INSIDE_H
-#define QUERY_WATCH_INSIDE_H
+#ifndef PROBE_MONITOR_INTERNAL_H
+#define PROBE_MONITOR_INTERNAL_H
 
-#include "query/watch.h"
+#include "probe/monitor.h"
 #include "upstream/trouble.h"
 
 enum {
-    WATCH_CONTROLS = 8 /* control questions that are open at one server */
+    MONITOR_CONTROLS = 8 /* control questions that are open at one server */
 };
 
-struct watch { /* of one server: health probe, control question and echo */
-    struct watches    *watches;
+struct monitor { /* of one server: health probe, control question and echo */
+    struct monitors   *monitors;
     struct server     *server;
     uint8_t            group;
     bool               external;
@@ -28,7 +28,7 @@ struct watch { /* of one server: health probe, control question and echo */
     msec_t             plain_at;     /* when the plain one beside such a probe was first answered; 0: never */
     msec_t             plain_due;    /* when one is asked again if none was answered */
     struct errand      health, plain, echo;
-    struct errand      controls[WATCH_CONTROLS];
+    struct errand      controls[MONITOR_CONTROLS];
     struct control     told[CONTROLS_TOLD]; /* a ring */
     unsigned           told_next;           /* place in it */
     msec_t             failed_at;           /* when the last control question that failed came to its end */
@@ -39,14 +39,14 @@ struct watch { /* of one server: health probe, control question and echo */
     bool               heard;               /* the last one came back to us */
 };
 
-/* ---- watch.c ---- */
+/* ---- monitor.c ---- */
 
-struct watch *watch_of(const struct watches *watches, const struct server *server); /* NULL: there is none */
+struct monitor *monitor_of(const struct monitors *monitors, const struct server *server); /* NULL: there is none */
 
 /* ---- control.c ---- */
 
-uint64_t watch_answers(const struct server *server); /* usable ones, so far */
+uint64_t monitor_answers(const struct server *server); /* usable ones, so far */
 /* Whatever it answers, it can answer; what others of its group answered in its place, it should have. */
-void watch_note_fare(struct watch *watch, msec_t now);
+void monitor_note_fare(struct monitor *monitor, msec_t now);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * observed.c: see prober.h: what becomes of what workers have observed.
  */
-#include "query/prober_inside.h"
+#include "probe/prober_internal.h"
 
 #include <string.h>
 
@@ -89,7 +89,7 @@ static void note_trouble(struct prober *prober, const struct observation *observ
         return;
     for (unsigned place = 0; place < group->count; place++)
         if (observation->failed[SETUP_DOMESTIC] & 1u << place)
-            watches_note_trouble(&prober->watches, group->servers[place], 1, now);
+            monitors_note_trouble(&prober->monitors, group->servers[place], 1, now);
 }
 
 void strike(struct prober *prober, const struct observation *observation, msec_t now)
@@ -101,7 +101,7 @@ void strike(struct prober *prober, const struct observation *observation, msec_t
         domestic_down(prober) || !is_open(prober->env.setup->policy, name))
         return;
     prober->stats.strikes++;
-    if (watches_in_trouble(&prober->watches, now)) {
+    if (monitors_in_trouble(&prober->monitors, now)) {
         note_trouble(prober, observation, now);
         return;
     }
@@ -207,9 +207,9 @@ static void cut(struct prober *prober, const struct observation *observation, ms
 static void sample(struct prober *prober, const struct observation *observation)
 {
     struct view domain = name_view(&observation->zone);
-    watches_note(&prober->watches, observation->group, name_view(&observation->name), observation->type);
+    monitors_note(&prober->monitors, observation->group, name_view(&observation->name), observation->type);
     if (domain.len > 0 && is_open(prober->env.setup->policy, domain))
-        watches_offer(&prober->watches, domain);
+        monitors_offer(&prober->monitors, domain);
 }
 
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
@@ -239,7 +239,7 @@ void prober_observe(struct prober *prober, const struct observation *observation
         sample(prober, observation);
         break;
     case OBSERVED_ECHO:
-        watches_heard(&prober->watches, name_view(&observation->name));
+        monitors_heard(&prober->monitors, name_view(&observation->name));
         break;
     case OBSERVED_COMPLAINT:
         break;

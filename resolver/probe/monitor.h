@@ -1,13 +1,13 @@
 /*
- * watch.h: an eye on each upstream: is it there (health probes), can it answer at all just now (control questions),
+ * monitor.h: an eye on each upstream: is it there (health probes), can it answer at all just now (control questions),
  * does it ask us in turn (echoes)? Knows studies as those who wait for a control question, and nothing of zones. The
  * prober's.
  */
-#ifndef QUERY_WATCH_H
-#define QUERY_WATCH_H
+#ifndef PROBE_MONITOR_H
+#define PROBE_MONITOR_H
 
 #include "core/counters.h"
-#include "query/study.h"
+#include "probe/study.h"
 
 enum {                           /* ms */
     CONTROL_EVERY = 250,         /* at most one control question to a server in that time */
@@ -17,21 +17,21 @@ enum {                           /* ms */
 };
 
 enum {
-    WATCH_CANDIDATES = 16, /* zones that control questions are asked below */
-    WATCH_NAMES      = 4,  /* questions of each group that probes are drawn from: one more than take a server down */
+    MONITOR_CANDIDATES = 16, /* zones that control questions are asked below */
+    MONITOR_NAMES      = 4,  /* questions of each group that probes are drawn from: one more than take a server down */
 };
 
 struct answered { /* what a group has answered lately, each of another domain */
     struct {
         struct name name;
         uint16_t    type;
-    } list[WATCH_NAMES];
+    } list[MONITOR_NAMES];
     unsigned count, oldest;
 };
 
-struct watch;
+struct monitor;
 
-struct watches {
+struct monitors {
     struct errands      *errands; /* borrowed, and so is what follows */
     struct list         *studies; /* under way */
     struct prober_stats *stats;
@@ -40,51 +40,51 @@ struct watches {
     void (*troubled)(void *owner, msec_t since, msec_t now);
     /* server->loops; once for each echo that came back. */
     void (*looped)(void *owner, const struct server *server);
-    void         *owner;
-    struct watch *list; /* owned */
-    unsigned      count;
-    msec_t        looked;
+    void           *owner;
+    struct monitor *list; /* owned */
+    unsigned        count;
+    msec_t          looked;
     struct candidate {
         struct name zone;
         bool        good;     /* what was asked below it last was answered */
         bool        deniable; /* a name below it may be denied from a cache of its NSEC records (RFC 8198) */
-    } candidates[WATCH_CANDIDATES];
+    } candidates[MONITOR_CANDIDATES];
     unsigned        candidate_count;
     struct answered answered[LIMIT_GROUPS];
 };
 
 /* For the servers of the env's setup; the borrowed fields are set, all else zero. False: no memory, and nothing is
  * watched. */
-bool watches_open(struct watches *watches);
-/* Ends what is under way and leaves `watches` ready to be opened anew. */
-void watches_close(struct watches *watches);
+bool monitors_open(struct monitors *monitors);
+/* Ends what is under way and leaves `monitors` ready to be opened anew. */
+void monitors_close(struct monitors *monitors);
 
 /* Workers heal and suspect servers by themselves; what they cannot do is ask. */
-void watches_look(struct watches *watches, msec_t now);
+void monitors_look(struct monitors *monitors, msec_t now);
 /* A client has asked for `name`, below setup->echo. */
-void watches_heard(struct watches *watches, struct view name);
+void monitors_heard(struct monitors *monitors, struct view name);
 /* Looks at the trials, and asks the control questions that they want. Studies may end in it. */
-void watches_tend(struct watches *watches, msec_t now);
+void monitors_tend(struct monitors *monitors, msec_t now);
 
 /* What it failed was no zone's doing: `failed` questions that it should have answered. */
-void watches_note_trouble(struct watches *watches, const struct server *server, unsigned failed, msec_t now);
+void monitors_note_trouble(struct monitors *monitors, const struct server *server, unsigned failed, msec_t now);
 /* What share of what it should answer it fails just now. */
-double watches_share(struct watches *watches, const struct server *server, msec_t now);
+double monitors_share(struct monitors *monitors, const struct server *server, msec_t now);
 /* True if every domestic upstream is in trouble: what fails there now says nothing of zones. */
-bool watches_in_trouble(struct watches *watches, msec_t now);
+bool monitors_in_trouble(struct monitors *monitors, msec_t now);
 
 /* What became of the control question to `server` that was sent last of those that have ended. False: before `since`.
  */
-bool watches_told(struct watches *watches, const struct server *server, msec_t since, struct control *ret);
+bool monitors_told(struct monitors *monitors, const struct server *server, msec_t since, struct control *ret);
 
 /* That group has answered that question: its upstreams may be probed with it. */
-void watches_note(struct watches *watches, uint8_t group, struct view name, uint16_t type);
+void monitors_note(struct monitors *monitors, uint8_t group, struct view name, uint16_t type);
 /* No upstream is probed with a name at or below `zone` any more: the operator has spoken of it. */
-void watches_disregard(struct watches *watches, struct view zone);
+void monitors_disregard(struct monitors *monitors, struct view zone);
 /* Domestic answered below that domain, so control questions may be asked there. */
-void watches_offer(struct watches *watches, struct view domain);
+void monitors_offer(struct monitors *monitors, struct view domain);
 /* `zone` is blocked: nothing at or below it serves as a control; what is above it does, for a random label there is not
  * in it. A failure alone ends no service: in an outage all would be gone when they are needed. */
-void watches_withdraw(struct watches *watches, struct view zone);
+void monitors_withdraw(struct monitors *monitors, struct view zone);
 
 #endif

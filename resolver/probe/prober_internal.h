@@ -1,14 +1,14 @@
 /*
- * prober_inside.h: the prober's parts to each other: prober.c (studies, events, life), observed.c (what workers have
+ * prober_internal.h: the prober's parts to each other: prober.c (studies, events, life), observed.c (what workers have
  * observed), verdicts.c (what a study says of a zone), rechecks.c (which zone is rechecked when).
  */
-#ifndef QUERY_PROBER_INSIDE_H
-#define QUERY_PROBER_INSIDE_H
+#ifndef PROBE_PROBER_INTERNAL_H
+#define PROBE_PROBER_INTERNAL_H
 
 #include "policy/attribution.h"
-#include "query/prober.h"
-#include "query/survey.h"
-#include "query/watch.h"
+#include "probe/monitor.h"
+#include "probe/prober.h"
+#include "probe/survey.h"
 
 struct recheck_budget {
     uint64_t seen;  /* hooks.domestic_questions() when it was last looked at */
@@ -28,7 +28,7 @@ struct prober {
     struct surveys        surveys;
     struct recent        *cuts; /* zones and names below blocked ones that were asked about lately */
     struct recent        *fine; /* zones that were seen fine, though a name in them had failed */
-    struct watches        watches;
+    struct monitors       monitors;
 };
 
 static inline bool domestic_down(const struct prober *prober)
