@@ -5,7 +5,7 @@
  *   listen   net/udp_listen, net/tcp_listen   datagrams and frames with the client's address
  *   parse    dns/message                      validate once, remember offsets
  *   policy   policy/                          may this client ask, and how often; which `via` has this name
- *   cache    cache/                           hit: copy and patch (dns/edit), done
+ *   cache    cache/                           hit: copy and patch (dns/answer), done
  *   join     query/engine, query/flight       someone already asks this: wait with them
  *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
  *   ask      query/asking, upstream/exchange  one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask

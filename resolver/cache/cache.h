@@ -10,7 +10,7 @@
 #define CACHE_CACHE_H
 
 #include "cache/failure.h"
-#include "dns/edit.h"
+#include "dns/answer.h"
 
 struct cache;
 

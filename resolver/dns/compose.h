@@ -4,7 +4,7 @@
 #ifndef DNS_COMPOSE_H
 #define DNS_COMPOSE_H
 
-#include "dns/edit.h"
+#include "dns/answer.h"
 
 struct query_form {
     struct view name; /* written as it is */

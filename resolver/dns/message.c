@@ -15,7 +15,7 @@ enum {
     OPTION_FIXED = 4,
 };
 
-/* Bytes that edit.c may change: TTLs, and letters of the question's name. A name whose shape hangs on one of them, or
+/* Bytes that answer.c may change: TTLs, and letters of the question's name. A name whose shape hangs on one of them, or
  * whose labels hold a TTL, would be another name after the edit, or none; nobody who compresses honestly points there.
  */
 struct barred {

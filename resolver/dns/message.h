@@ -149,7 +149,7 @@ struct record {
  * a TSIG that is not the last record; in a query, bytes after the last record. In a reply ret->wire ends before these:
  * they belong to nobody (RFC 1035, 4.1 counts what is in a message). The compressed names inside the rdata of NS,
  * CNAME, SOA, PTR, MX and the other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. In
- * a reply no name may run through a TTL or a letter of the question, which edit.h changes. After false the id, flags
+ * a reply no name may run through a TTL or a letter of the question, which answer.h changes. After false the id, flags
  * and question (if has_question) may still be used when there was a whole header: a datagram that was cut in the middle
  * of a record may have TC set. */
 bool message_parse(struct view wire, struct message *ret);

@@ -1,5 +1,5 @@
 /*
- * opt.h: the OPT record (RFC 6891) that byway puts into its messages. For edit.c and compose.c.
+ * opt.h: the OPT record (RFC 6891) that byway puts into its messages. For answer.c and compose.c.
  */
 #ifndef DNS_OPT_H
 #define DNS_OPT_H

@@ -7,7 +7,7 @@
 #ifndef POLICY_LOCAL_H
 #define POLICY_LOCAL_H
 
-#include "dns/edit.h"
+#include "dns/answer.h"
 #include "policy/policy.h"
 
 enum local {         /* what there is at the zone and below; all but LOCAL_NOTHING have a SOA */

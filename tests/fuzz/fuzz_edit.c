@@ -2,7 +2,7 @@
  * An upstream's packet through its stored form to a client, held against ldns: of the answer ldns reads what it reads
  * of the packet, but for the TTLs that were clamped and the OPT; what was written can be stored and written again.
  */
-#include "dns/edit.h"
+#include "dns/answer.h"
 #include "fuzz.h"
 
 #include <ldns/ldns.h>

@@ -1,7 +1,7 @@
 /* Stored answers: what a client gets back is what the upstream said, but for id, flags, TTLs, case and OPT. */
 #include "../lib/packet.h"
 #include "base/limits.h"
-#include "dns/edit.h"
+#include "dns/answer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

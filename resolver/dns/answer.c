@@ -1,8 +1,8 @@
 /*
- * edit.c: see edit.h. It knows neither cache nor upstreams: bytes in, bytes out, nothing allocated. answer_write() is
- * on the path of each query.
+ * answer.c: see answer.h. It knows neither cache nor upstreams: bytes in, bytes out, nothing allocated. answer_write()
+ * is on the path of each query.
  */
-#include "dns/edit.h"
+#include "dns/answer.h"
 
 #include "base/bytes.h"
 #include "base/limits.h"

@@ -1,12 +1,12 @@
 /*
- * edit.h: the stored form of an answer, and the answer to a client made from it in one pass.
+ * answer.h: the stored form of an answer, and the answer to a client made from it in one pass.
  *
  * A stored answer is the upstream's message as it came, but: id 0; flags QR, RA (byway recurses for its
  * clients, whoever it asks), AD and rcode; OPT removed (and the rare records that stand after it, since they may point
  * across the gap); each TTL clamped. Behind the message follow the offsets of its TTLs, two bytes each.
  */
-#ifndef DNS_EDIT_H
-#define DNS_EDIT_H
+#ifndef DNS_ANSWER_H
+#define DNS_ANSWER_H
 
 #include "dns/message.h"
 
