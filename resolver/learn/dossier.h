@@ -7,7 +7,7 @@
 #define LEARN_DOSSIER_H
 
 #include "base/list.h"
-#include "dns/kind.h"
+#include "dns/judge.h"
 #include "learn/table.h"
 
 enum {

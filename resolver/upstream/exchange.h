@@ -28,7 +28,7 @@
 
 #include "base/rng.h"
 #include "dns/compose.h"
-#include "dns/kind.h"
+#include "dns/judge.h"
 #include "upstream/server.h"
 
 struct inquiry {      /* what is asked, whoever is asked */

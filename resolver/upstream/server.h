@@ -20,7 +20,7 @@
 #define UPSTREAM_SERVER_H
 
 #include "base/address.h"
-#include "dns/kind.h"
+#include "dns/judge.h"
 #include "upstream/forms.h"
 #include "upstream/rtt.h"
 #include "upstream/transport.h"

@@ -6,7 +6,7 @@
  *        bench-micro threads         cache and verdict lookups a second: by core 0 alone, by core 1 alone, by both
  *        bench-micro memory ANSWERS  bytes that so many answers take in the cache, and the longest wait for one
  */
-#include "dns/kind.h"
+#include "dns/judge.h"
 #include "dns/text.h"
 #include "lib/packet.h"
 #include "query/engine.h"

@@ -1,7 +1,7 @@
 /* An upstream's packet: judged, stored, and written for a client who asked in another case, a while later. */
 #include "base/bytes.h"
 #include "dns/compose.h"
-#include "dns/kind.h"
+#include "dns/judge.h"
 #include "fuzz.h"
 
 #include <string.h>

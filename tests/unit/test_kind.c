@@ -1,6 +1,6 @@
 /* Outcomes: a reply judged wrongly either loses mail or teaches something false about a zone. */
 #include "../lib/packet.h"
-#include "dns/kind.h"
+#include "dns/judge.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /*
- * kind.h: what a reply to one question is. Pure; judges only the reply, not what it means for a zone.
+ * judge.h: what a reply to one question is. Pure; judges only the reply, not what it means for a zone.
  */
-#ifndef DNS_KIND_H
-#define DNS_KIND_H
+#ifndef DNS_JUDGE_H
+#define DNS_JUDGE_H
 
 #include "dns/message.h"
 

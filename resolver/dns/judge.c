@@ -1,8 +1,8 @@
 /*
- * kind.c: see kind.h. It knows nothing of zones' history, upstreams or time. Called by the exchange for each matched
+ * judge.c: see judge.h. It knows nothing of zones' history, upstreams or time. Called by the exchange for each matched
  * reply.
  */
-#include "dns/kind.h"
+#include "dns/judge.h"
 
 #include "base/bytes.h"
 
