@@ -5,7 +5,7 @@
 
 #include "policy/local.h"
 #include "query/asking.h"
-#include "query/evidence.h"
+#include "query/observing.h"
 
 void answering_give(struct query *query, struct env *env, struct asker *asker, struct view answer)
 {
@@ -167,8 +167,8 @@ void answering_tell_failure(struct query *query, struct env *env, msec_t now)
         drop_if_outdated(query, env);
     }
     COUNT(env->counters.failed);
-    if (evidence_wanted(query) && !query->bogus_final && !query->unsure && query->sides[1].begun)
-        evidence_tell(query, env, OBSERVED_BOTH_FAILED, evidence_reason(query), NULL);
+    if (observing_wanted(query) && !query->bogus_final && !query->unsure && query->sides[1].begun)
+        observing_tell(query, env, OBSERVED_BOTH_FAILED, observing_reason(query), NULL);
 }
 
 void answering_store(struct query *query, struct env *env, const struct kind *kind, uint8_t origin, size_t message_len,

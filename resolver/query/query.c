@@ -7,7 +7,7 @@
 #include "policy/blocklist.h"
 #include "query/answering.h"
 #include "query/asking.h"
-#include "query/evidence.h"
+#include "query/observing.h"
 #include "query/plan.h"
 
 static void finish(struct query *query, struct env *env)
@@ -51,18 +51,18 @@ static void note_domestic(struct query *query, struct env *env, const struct exc
 {
     group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
     if (query->route.reason != ROUTE_FENCE)
-        evidence_domestic_fine(query, env, false, now);
+        observing_domestic_fine(query, env, false, now);
 }
 
 static void note_external(struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     bool second = query->answered_by == &query->sides[1];
-    if (second && evidence_wanted(query) && evidence_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
-        evidence_tell(query, env, OBSERVED_STRIKE, evidence_reason(query), kind);
+    if (second && observing_wanted(query) && observing_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
+        observing_tell(query, env, OBSERVED_STRIKE, observing_reason(query), kind);
     else if (!second)
-        evidence_external_first(query, env, kind, now);
+        observing_external_first(query, env, kind, now);
     if (!second && query->route.recheck)
-        evidence_tell(query, env, OBSERVED_USED, REASON_NONE, NULL);
+        observing_tell(query, env, OBSERVED_USED, REASON_NONE, NULL);
 }
 
 /* Those of its group that have let it answer first. */
@@ -105,7 +105,7 @@ static bool win(struct query *query, struct env *env, struct exchange *exchange,
         answering_give(query, env, asker, (struct view){env->out, length});
     }
     note_outdone(query);
-    evidence_sample(query, env, kind, now);
+    observing_sample(query, env, kind, now);
     if (side->group == SETUP_DOMESTIC)
         note_domestic(query, env, exchange, now);
     else if (side->group == SETUP_EXTERNAL)
@@ -139,7 +139,7 @@ static bool is_list_error(struct query *query, struct env *env, const struct exc
     if (!list || !outcome_usable(exchange->outcome) ||
         !blocklist_error(list, name_view(&query->inquiry.name), reply, &address))
         return false;
-    evidence_list_error(query, env, exchange, address, now);
+    observing_list_error(query, env, exchange, address, now);
     return true;
 }
 
@@ -182,9 +182,9 @@ static void on_late_reply(struct query *query, struct env *env, struct exchange 
         asking_outdone(query, exchange);
     if (late && outcome_usable(exchange->outcome)) {
         COUNT(env->counters.late);
-        evidence_domestic_fine(query, env, true, now);
+        observing_domestic_fine(query, env, true, now);
     } else if (late && kind_bogus(kind) != BOGUS_NOT) {
-        evidence_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
+        observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
     }
 }
 
@@ -310,7 +310,7 @@ static void run_asking(struct query *query, struct env *env, msec_t now)
         else if (plan_is_spent(query))
             run_spent(query, env, now);
     }
-    if (query->state == QUERY_ANSWERED && !asking_linger(query, env, evidence_awaited(query), now)) /* [8] */
+    if (query->state == QUERY_ANSWERED && !asking_linger(query, env, observing_awaited(query), now)) /* [8] */
         finish(query, env);
 }
 

@@ -1,7 +1,7 @@
 /*
- * evidence.c: see evidence.h.
+ * observing.c: see observing.h.
  */
-#include "query/evidence.h"
+#include "query/observing.h"
 
 #include "query/asking.h"
 
@@ -28,8 +28,8 @@ static uint8_t failed_of(const struct query *query, uint8_t group)
     return (uint8_t) failed;
 }
 
-void evidence_tell(const struct query *query, struct env *env, enum observed what, enum zone_reason reason,
-                   const struct kind *kind)
+void observing_tell(const struct query *query, struct env *env, enum observed what, enum zone_reason reason,
+                    const struct kind *kind)
 {
     struct observation observation = {
         .what   = what,
@@ -47,8 +47,8 @@ void evidence_tell(const struct query *query, struct env *env, enum observed wha
     env->effects.observe(env->effects.context, &observation);
 }
 
-void evidence_list_error(struct query *query, struct env *env, const struct exchange *exchange, struct view address,
-                         msec_t now)
+void observing_list_error(struct query *query, struct env *env, const struct exchange *exchange, struct view address,
+                          msec_t now)
 {
     COUNT(env->counters.blocklist_errors);
     query->list_error = true;
@@ -70,13 +70,13 @@ void evidence_list_error(struct query *query, struct env *env, const struct exch
 
 /* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. Nor does a blocklist that will not
  * serve us, whoever else fails beside it. */
-bool evidence_wanted(const struct query *query)
+bool observing_wanted(const struct query *query)
 {
     return query->route.learn && !query->list_error && !query->inquiry.checking_disabled &&
            query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
 }
 
-enum zone_reason evidence_reason(const struct query *query)
+enum zone_reason observing_reason(const struct query *query)
 {
     enum zone_reason reason = REASON_TIMEOUT;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
@@ -92,7 +92,7 @@ enum zone_reason evidence_reason(const struct query *query)
 }
 
 /* Where the network says that no domestic upstream is there, their silence tells nothing of the zone. */
-bool evidence_domestic_reached(const struct query *query)
+bool observing_domestic_reached(const struct query *query)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         const struct exchange *exchange = &query->exchanges[i];
@@ -128,7 +128,7 @@ static void mark_good(const struct query *query, const struct env *env, msec_t n
 }
 
 /* One for each group and second: the keeper draws probes from them, and from those of domestic control questions. */
-void evidence_sample(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
+void observing_sample(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     uint8_t group = query->answered_by->group;
     if (now - env->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
@@ -149,22 +149,22 @@ void evidence_sample(const struct query *query, struct env *env, const struct ki
     env->effects.observe(env->effects.context, &observation);
 }
 
-void evidence_domestic_fine(struct query *query, struct env *env, bool late, msec_t now)
+void observing_domestic_fine(struct query *query, struct env *env, bool late, msec_t now)
 {
     if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
         query->list_error)
         return;
     mark_good(query, env, now);
     if (query->route.listed || late)
-        evidence_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL);
+        observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL);
 }
 
-bool evidence_awaited(const struct query *query)
+bool observing_awaited(const struct query *query)
 {
-    return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && evidence_wanted(query);
+    return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && observing_wanted(query);
 }
 
-void evidence_external_first(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
+void observing_external_first(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
 {
     bool shown = kind->has_soa && name_labels(name_view(&kind->zone)) > query->route.labels;
     if (query->route.reason != ROUTE_BLOCKED || query->list_error || kind->has_alias ||
@@ -173,5 +173,5 @@ void evidence_external_first(const struct query *query, struct env *env, const s
         return;
     if (!shown)
         env->last_below = now;
-    evidence_tell(query, env, OBSERVED_CUT, REASON_NONE, kind);
+    observing_tell(query, env, OBSERVED_CUT, REASON_NONE, kind);
 }
