@@ -9,7 +9,7 @@
 #include "control/control.h"
 #include "probe/prober.h"
 #include "server/descriptor_store.h"
-#include "server/outlet.h"
+#include "server/dispatch.h"
 #include "server/registry.h"
 #include "server/worker.h"
 #include "store/store.h"
@@ -42,7 +42,7 @@ struct daemon {
     struct external_rate    quota; /* in shared */
     struct learner         *learner;
     struct prober          *prober;
-    struct outlet           outlet;
+    struct dispatch         outlet;
     struct store           *store;
     struct control         *control;
     struct descriptor_store passed;       /* the service manager's */

@@ -1,15 +1,15 @@
 /*
- * outlet.h: the way of a thread's exchanges to the network: core/effects.h's send and release on top of net/udp_ask
+ * dispatch.h: the way of a thread's exchanges to the network: core/effects.h's send and release on top of net/udp_ask
  * and net/tcp_ask.
  */
-#ifndef SERVER_OUTLET_H
-#define SERVER_OUTLET_H
+#ifndef SERVER_DISPATCH_H
+#define SERVER_DISPATCH_H
 
 #include "core/effects.h"
 #include "net/tcp_ask.h"
 #include "net/udp_ask.h"
 
-struct outlet {
+struct dispatch {
     struct udp_ask *udp;
     struct tcp_ask *tcp;
     const msec_t   *now; /* the thread's clock */
@@ -19,13 +19,13 @@ struct outlet {
 };
 
 /* All fields but udp and tcp are set. `sockets`: see udp_ask.h. False: no memory or descriptors; nothing is open. */
-bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
-                 void (*begin)(void *context));
+bool dispatch_open(struct dispatch *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+                   void (*begin)(void *context));
 /* Every exchange has been released. Run the loop afterwards. */
-void outlet_close(struct outlet *outlet);
+void dispatch_close(struct dispatch *outlet);
 
 /* For struct effects; `context` there is not the outlet, so these take it by hand. */
-bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view query);
-void outlet_release(struct outlet *outlet, struct exchange *exchange, enum transport transport);
+bool dispatch_send(struct dispatch *outlet, struct exchange *exchange, struct view query);
+void dispatch_release(struct dispatch *outlet, struct exchange *exchange, enum transport transport);
 
 #endif

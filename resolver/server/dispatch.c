@@ -1,13 +1,13 @@
 /*
- * outlet.c: see outlet.h.
+ * dispatch.c: see dispatch.h.
  */
-#include "server/outlet.h"
+#include "server/dispatch.h"
 
 #include <assert.h>
 
 static void on_udp(void *context, void *owner, enum udp_event event, struct view datagram)
 {
-    struct outlet *outlet = context;
+    struct dispatch *outlet = context;
     if (event == UDP_UNREACHABLE)
         outlet->on_unreachable(outlet->context, owner, TRANSPORT_UDP);
     else
@@ -16,25 +16,25 @@ static void on_udp(void *context, void *owner, enum udp_event event, struct view
 
 static void on_tcp(void *context, void *owner, enum tcp_event event, struct view message)
 {
-    struct outlet *outlet = context;
+    struct dispatch *outlet = context;
     if (event == TCP_BROKEN)
         outlet->on_unreachable(outlet->context, owner, TRANSPORT_TCP);
     else
         outlet->on_packet(outlet->context, owner, TRANSPORT_TCP, message);
 }
 
-bool outlet_open(struct outlet *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
-                 void (*begin)(void *context))
+bool dispatch_open(struct dispatch *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+                   void (*begin)(void *context))
 {
     outlet->udp = udp_ask_create(loop, rng, sockets, on_udp, begin, outlet);
     outlet->tcp = tcp_ask_create(loop, on_tcp, begin, outlet);
     if (outlet->udp && outlet->tcp)
         return true;
-    outlet_close(outlet);
+    dispatch_close(outlet);
     return false;
 }
 
-void outlet_close(struct outlet *outlet)
+void dispatch_close(struct dispatch *outlet)
 {
     if (outlet->udp)
         udp_ask_close(outlet->udp);
@@ -44,7 +44,7 @@ void outlet_close(struct outlet *outlet)
     outlet->tcp = NULL;
 }
 
-static bool send_udp(struct outlet *outlet, struct exchange *exchange, struct view query)
+static bool send_udp(struct dispatch *outlet, struct exchange *exchange, struct view query)
 {
     struct udp_ticket *ticket = exchange->tickets[TRANSPORT_UDP];
     if (ticket)
@@ -55,7 +55,7 @@ static bool send_udp(struct outlet *outlet, struct exchange *exchange, struct vi
     return true;
 }
 
-static bool send_tcp(struct outlet *outlet, struct exchange *exchange, struct view query)
+static bool send_tcp(struct dispatch *outlet, struct exchange *exchange, struct view query)
 {
     struct server     *server = exchange->server;
     unsigned           rtt    = (unsigned) rtt_smoothed(&server->rtt[TRANSPORT_TCP]);
@@ -68,12 +68,12 @@ static bool send_tcp(struct outlet *outlet, struct exchange *exchange, struct vi
     return true;
 }
 
-bool outlet_send(struct outlet *outlet, struct exchange *exchange, struct view query)
+bool dispatch_send(struct dispatch *outlet, struct exchange *exchange, struct view query)
 {
     return exchange->transport == TRANSPORT_UDP ? send_udp(outlet, exchange, query) : send_tcp(outlet, exchange, query);
 }
 
-void outlet_release(struct outlet *outlet, struct exchange *exchange, enum transport transport)
+void dispatch_release(struct dispatch *outlet, struct exchange *exchange, enum transport transport)
 {
     void *ticket                 = exchange->tickets[transport];
     exchange->tickets[transport] = NULL;
