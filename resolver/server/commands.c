@@ -10,9 +10,9 @@
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "server/durable.h"
 #include "server/import.h"
 #include "server/keeper.h"
-#include "server/kept.h"
 #include "server/listing.h"
 #include "server/present.h"
 
@@ -179,7 +179,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
     struct clocks clocks = clock_both();
     json_t       *object = present_zone_whole(context, entries.zones[0], &clocks);
     json_object_set_new(object, "others", present_others(context, &entries, &clocks));
-    kept_reply(context, call, object);
+    durable_reply(context, call, object);
     free(entries.zones);
 }
 
@@ -222,7 +222,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     }
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
-    kept_reply(daemon, call, present_zone(daemon, zone, &clocks));
+    durable_reply(daemon, call, present_zone(daemon, zone, &clocks));
 }
 
 static void zones_unpin(void *context, struct control_call *call, json_t *params)
@@ -237,9 +237,9 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
     }
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
-    kept_reply(daemon, call,
-               json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
-                         zone ? present_zone(daemon, zone, &clocks) : json_null()));
+    durable_reply(daemon, call,
+                  json_pack("{s:o, s:o}", "zone", present_name(name_view(&name)), "kept",
+                            zone ? present_zone(daemon, zone, &clocks) : json_null()));
 }
 
 static void zones_forget(void *context, struct control_call *call, json_t *params)
@@ -255,9 +255,9 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
     }
     prober_disregard(daemon->prober, name_view(&name));
     size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
-    kept_reply(daemon, call,
-               json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten", (json_int_t) forgotten,
-                         "flushed", (json_int_t) flushed));
+    durable_reply(daemon, call,
+                  json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",
+                            (json_int_t) forgotten, "flushed", (json_int_t) flushed));
 }
 
 static void count_one(void *context, struct zone *zone)
@@ -313,7 +313,7 @@ static void zones_import(void *context, struct control_call *call, json_t *param
         control_fail(call, CONTROL_BAD_PARAMS, zones ? "zones: expected an array" : "zones: missing");
         return;
     }
-    kept_reply(context, call, import_zones(context, zones));
+    durable_reply(context, call, import_zones(context, zones));
 }
 
 /* ---- cache ---- */

@@ -49,7 +49,7 @@ struct daemon {
     struct address          missing;      /* [::1] of the default listen, on a host that has none; len 0: none */
     bool                    missing_told; /* that something else keeps it from being listened on */
     bool                    control_lost; /* that nobody finds it has been said */
-    struct list             kept;         /* replies that wait for the disk, see kept.h */
+    struct list             kept;         /* replies that wait for the disk, see durable.h */
     struct descriptors      share;        /* of the workers that are started next; the keeper has what it began with */
     struct worker          *workers[LIMIT_WORKERS];
     unsigned                worker_count;

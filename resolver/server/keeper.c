@@ -9,7 +9,7 @@
 #include "query/claims.h"
 #include "server/clock.h"
 #include "server/commands.h"
-#include "server/kept.h"
+#include "server/durable.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -209,7 +209,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct daemon *daemon = prepare->data;
     keeper_begin(daemon);
-    msec_t due = msec_min(prober_next(daemon->prober), kept_on_time(daemon));
+    msec_t due = msec_min(prober_next(daemon->prober), durable_on_time(daemon));
     if (due >= daemon->timer_due && daemon->timer_due > daemon->now)
         return;
     daemon->timer_due = due;
@@ -369,7 +369,7 @@ void keeper_set_setup(struct daemon *daemon)
 
 void keeper_close(struct daemon *daemon)
 {
-    kept_on_time(daemon); /* the control socket is closed: they go to nobody */
+    durable_on_time(daemon); /* the control socket is closed: they go to nobody */
     prober_destroy(daemon->prober);
     dispatch_close(&daemon->outlet);
     if (daemon->store)

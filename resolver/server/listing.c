@@ -7,8 +7,8 @@
 #include "server/listing.h"
 
 #include "server/clock.h"
+#include "server/durable.h"
 #include "server/keeper.h"
-#include "server/kept.h"
 #include "server/present.h"
 
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static void list_last(void *context, struct control_call *call)
     struct listing *listing = context;
     struct daemon  *daemon  = listing->daemon;
     free(listing);
-    kept_end_series(daemon, call);
+    durable_end_series(daemon, call);
 }
 
 void listing_reply(struct daemon *daemon, struct control_call *call, json_t *result,

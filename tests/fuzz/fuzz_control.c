@@ -6,8 +6,8 @@
 #include "fuzz.h"
 #include "server/clock.h"
 #include "server/commands.h"
+#include "server/durable.h"
 #include "server/keeper.h"
-#include "server/kept.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -135,7 +135,7 @@ static void turn(void)
     stage_run(stage, TURN);
     keeper_begin(&daemon_);
     disk.synced = disk.appended;
-    kept_on_time(&daemon_);
+    durable_on_time(&daemon_);
     uv_run(&daemon_.loop, UV_RUN_NOWAIT);
 }
 

@@ -1,7 +1,7 @@
 /*
- * kept.c: see kept.h.
+ * durable.c: see durable.h.
  */
-#include "server/kept.h"
+#include "server/durable.h"
 
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ static void reply_when_kept(struct daemon *daemon, struct control_call *call, js
     list_append(&daemon->kept, &kept->link);
 }
 
-void kept_reply(struct daemon *daemon, struct control_call *call, json_t *result)
+void durable_reply(struct daemon *daemon, struct control_call *call, json_t *result)
 {
     if (result)
         reply_when_kept(daemon, call, result);
@@ -67,9 +67,9 @@ void kept_reply(struct daemon *daemon, struct control_call *call, json_t *result
         control_reply(call, NULL);
 }
 
-void kept_end_series(struct daemon *daemon, struct control_call *call) { reply_when_kept(daemon, call, NULL); }
+void durable_end_series(struct daemon *daemon, struct control_call *call) { reply_when_kept(daemon, call, NULL); }
 
-msec_t kept_on_time(struct daemon *daemon)
+msec_t durable_on_time(struct daemon *daemon)
 {
     LIST_EACH (item, next, &daemon->kept) {
         struct kept *kept    = CONTAINER_OF(item, struct kept, link);
