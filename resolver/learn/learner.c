@@ -1,7 +1,7 @@
 /*
  * learner.c: see learner.h.
  */
-#include "learn/learner_inside.h"
+#include "learn/learner_internal.h"
 
 #include "base/limits.h"
 #include "learn/pick.h"

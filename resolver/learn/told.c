@@ -1,7 +1,7 @@
 /*
- * told.c: see learner.h and learner_inside.h.
+ * told.c: see learner.h and learner_internal.h.
  */
-#include "learn/learner_inside.h"
+#include "learn/learner_internal.h"
 
 #include "base/limits.h"
 #include "dns/name.h"

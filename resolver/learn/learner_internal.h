@@ -1,9 +1,9 @@
 /*
- * learner_inside.h: the learner's parts to each other: learner.c (what evidence says), told.c (what the operator, the
+ * learner_internal.h: the learner's parts to each other: learner.c (what evidence says), told.c (what the operator, the
  * disk and the end of an outage say).
  */
-#ifndef LEARN_LEARNER_INSIDE_H
-#define LEARN_LEARNER_INSIDE_H
+#ifndef LEARN_LEARNER_INTERNAL_H
+#define LEARN_LEARNER_INTERNAL_H
 
 #include "learn/batch.h"
 #include "learn/learner.h"
