@@ -1,7 +1,7 @@
 /*
- * call.c: see control.h and control_inside.h. The answer of a call becomes a line in its client's outbox.
+ * call.c: see control.h and control_internal.h. The answer of a call becomes a line in its client's outbox.
  */
-#include "control/control_inside.h"
+#include "control/control_internal.h"
 
 #include "base/supply.h"
 

@@ -13,7 +13,7 @@
  * Methods are run from client_pump() alone, and that from libuv's callbacks alone: never inside control_reply(), so a
  * method's code is not entered again while it answers.
  */
-#include "control/control_inside.h"
+#include "control/control_internal.h"
 
 #include "base/supply.h"
 #include "control/peer.h"

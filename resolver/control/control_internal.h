@@ -1,9 +1,9 @@
 /*
- * control_inside.h: the control socket's parts to each other: control.c (clients and their requests), call.c (what is
+ * control_internal.h: the control socket's parts to each other: control.c (clients and their requests), call.c (what is
  * answered).
  */
-#ifndef CONTROL_CONTROL_INSIDE_H
-#define CONTROL_CONTROL_INSIDE_H
+#ifndef CONTROL_CONTROL_INTERNAL_H
+#define CONTROL_CONTROL_INTERNAL_H
 
 #include "base/list.h"
 #include "control/control.h"
