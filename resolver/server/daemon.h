@@ -42,7 +42,7 @@ struct daemon {
     struct external_rate    quota; /* in shared */
     struct learner         *learner;
     struct prober          *prober;
-    struct dispatch         outlet;
+    struct dispatch         dispatch;
     struct store           *store;
     struct control         *control;
     struct descriptor_store passed;       /* the service manager's */

@@ -7,81 +7,82 @@
 
 static void on_udp(void *context, void *owner, enum udp_event event, struct view datagram)
 {
-    struct dispatch *outlet = context;
+    struct dispatch *dispatch = context;
     if (event == UDP_UNREACHABLE)
-        outlet->on_unreachable(outlet->context, owner, TRANSPORT_UDP);
+        dispatch->on_unreachable(dispatch->context, owner, TRANSPORT_UDP);
     else
-        outlet->on_packet(outlet->context, owner, TRANSPORT_UDP, datagram);
+        dispatch->on_packet(dispatch->context, owner, TRANSPORT_UDP, datagram);
 }
 
 static void on_tcp(void *context, void *owner, enum tcp_event event, struct view message)
 {
-    struct dispatch *outlet = context;
+    struct dispatch *dispatch = context;
     if (event == TCP_BROKEN)
-        outlet->on_unreachable(outlet->context, owner, TRANSPORT_TCP);
+        dispatch->on_unreachable(dispatch->context, owner, TRANSPORT_TCP);
     else
-        outlet->on_packet(outlet->context, owner, TRANSPORT_TCP, message);
+        dispatch->on_packet(dispatch->context, owner, TRANSPORT_TCP, message);
 }
 
-bool dispatch_open(struct dispatch *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+bool dispatch_open(struct dispatch *dispatch, uv_loop_t *loop, struct rng *rng, unsigned sockets,
                    void (*begin)(void *context))
 {
-    outlet->udp = udp_ask_create(loop, rng, sockets, on_udp, begin, outlet);
-    outlet->tcp = tcp_ask_create(loop, on_tcp, begin, outlet);
-    if (outlet->udp && outlet->tcp)
+    dispatch->udp = udp_ask_create(loop, rng, sockets, on_udp, begin, dispatch);
+    dispatch->tcp = tcp_ask_create(loop, on_tcp, begin, dispatch);
+    if (dispatch->udp && dispatch->tcp)
         return true;
-    dispatch_close(outlet);
+    dispatch_close(dispatch);
     return false;
 }
 
-void dispatch_close(struct dispatch *outlet)
+void dispatch_close(struct dispatch *dispatch)
 {
-    if (outlet->udp)
-        udp_ask_close(outlet->udp);
-    if (outlet->tcp)
-        tcp_ask_close(outlet->tcp);
-    outlet->udp = NULL;
-    outlet->tcp = NULL;
+    if (dispatch->udp)
+        udp_ask_close(dispatch->udp);
+    if (dispatch->tcp)
+        tcp_ask_close(dispatch->tcp);
+    dispatch->udp = NULL;
+    dispatch->tcp = NULL;
 }
 
-static bool send_udp(struct dispatch *outlet, struct exchange *exchange, struct view query)
+static bool send_udp(struct dispatch *dispatch, struct exchange *exchange, struct view query)
 {
     struct udp_ticket *ticket = exchange->tickets[TRANSPORT_UDP];
     if (ticket)
-        return udp_ask_resend(outlet->udp, ticket, query) == 0;
-    if (udp_ask_open(outlet->udp, &exchange->server->address, query, exchange, *outlet->now, &ticket) != 0)
+        return udp_ask_resend(dispatch->udp, ticket, query) == 0;
+    if (udp_ask_open(dispatch->udp, &exchange->server->address, query, exchange, *dispatch->now, &ticket) != 0)
         return false;
     exchange->tickets[TRANSPORT_UDP] = ticket;
     return true;
 }
 
-static bool send_tcp(struct dispatch *outlet, struct exchange *exchange, struct view query)
+static bool send_tcp(struct dispatch *dispatch, struct exchange *exchange, struct view query)
 {
     struct server     *server = exchange->server;
     unsigned           rtt    = (unsigned) rtt_smoothed(&server->rtt[TRANSPORT_TCP]);
     bool               beside = exchange->listens && !exchange->doubted;
     struct tcp_ticket *ticket;
     assert(!exchange->tickets[TRANSPORT_TCP]);
-    if (tcp_ask_open(outlet->tcp, &server->address, query, exchange, rtt, beside ? 0 : TCP_ASK_AGAIN, &ticket) != 0)
+    if (tcp_ask_open(dispatch->tcp, &server->address, query, exchange, rtt, beside ? 0 : TCP_ASK_AGAIN, &ticket) != 0)
         return false;
     exchange->tickets[TRANSPORT_TCP] = ticket;
     return true;
 }
 
-bool dispatch_send(struct dispatch *outlet, struct exchange *exchange, struct view query)
+bool dispatch_send(struct dispatch *dispatch, struct exchange *exchange, struct view query)
 {
-    return exchange->transport == TRANSPORT_UDP ? send_udp(outlet, exchange, query) : send_tcp(outlet, exchange, query);
+    return exchange->transport == TRANSPORT_UDP ? send_udp(dispatch, exchange, query)
+                                                : send_tcp(dispatch, exchange, query);
 }
 
-void dispatch_release(struct dispatch *outlet, struct exchange *exchange, enum transport transport)
+void dispatch_release(struct dispatch *dispatch, struct exchange *exchange, enum transport transport)
 {
     void *ticket                 = exchange->tickets[transport];
     exchange->tickets[transport] = NULL;
     if (transport == TRANSPORT_UDP) {
-        udp_ask_release(outlet->udp, ticket);
+        udp_ask_release(dispatch->udp, ticket);
         return;
     }
     if (exchange->keepalive.form == KEEPALIVE_TOLD)
         tcp_ask_keep(ticket, exchange->keepalive.idle * 100);
-    tcp_ask_release(outlet->tcp, ticket);
+    tcp_ask_release(dispatch->tcp, ticket);
 }

@@ -19,13 +19,13 @@ struct dispatch {
 };
 
 /* All fields but udp and tcp are set. `sockets`: see udp_ask.h. False: no memory or descriptors; nothing is open. */
-bool dispatch_open(struct dispatch *outlet, uv_loop_t *loop, struct rng *rng, unsigned sockets,
+bool dispatch_open(struct dispatch *dispatch, uv_loop_t *loop, struct rng *rng, unsigned sockets,
                    void (*begin)(void *context));
 /* Every exchange has been released. Run the loop afterwards. */
-void dispatch_close(struct dispatch *outlet);
+void dispatch_close(struct dispatch *dispatch);
 
-/* For struct effects; `context` there is not the outlet, so these take it by hand. */
-bool dispatch_send(struct dispatch *outlet, struct exchange *exchange, struct view query);
-void dispatch_release(struct dispatch *outlet, struct exchange *exchange, enum transport transport);
+/* For struct effects; `context` there is not the dispatch, so these take it by hand. */
+bool dispatch_send(struct dispatch *dispatch, struct exchange *exchange, struct view query);
+void dispatch_release(struct dispatch *dispatch, struct exchange *exchange, enum transport transport);
 
 #endif

@@ -24,16 +24,16 @@ void keeper_begin(struct daemon *daemon) { daemon->now = clock_now(); }
 
 /* ---- the logic's way out ---- */
 
-static void begin_outlet(void *context) { keeper_begin(((struct dispatch *) context)->context); }
+static void begin_dispatch(void *context) { keeper_begin(((struct dispatch *) context)->context); }
 
 static bool effect_send(void *context, struct exchange *exchange, struct view query)
 {
-    return dispatch_send(&((struct daemon *) context)->outlet, exchange, query);
+    return dispatch_send(&((struct daemon *) context)->dispatch, exchange, query);
 }
 
 static void effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
-    dispatch_release(&((struct daemon *) context)->outlet, exchange, transport);
+    dispatch_release(&((struct daemon *) context)->dispatch, exchange, transport);
 }
 
 static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
@@ -328,10 +328,10 @@ static bool open_logic(struct daemon *daemon)
     }
     daemon->learner = options.learner = learner_create(daemon->shared.table, &limits, &hooks, seed);
     daemon->prober                    = daemon->learner ? prober_create(&options) : NULL;
-    daemon->outlet                    = (struct dispatch){
-                           .now = &daemon->now, .context = daemon, .on_packet = on_packet, .on_unreachable = on_unreachable};
-    return daemon->prober && dispatch_open(&daemon->outlet, &daemon->loop, prober_rng(daemon->prober),
-                                           daemon->share.sockets, begin_outlet);
+    daemon->dispatch                  = (struct dispatch){
+                         .now = &daemon->now, .context = daemon, .on_packet = on_packet, .on_unreachable = on_unreachable};
+    return daemon->prober && dispatch_open(&daemon->dispatch, &daemon->loop, prober_rng(daemon->prober),
+                                           daemon->share.sockets, begin_dispatch);
 }
 
 bool keeper_open(struct daemon *daemon)
@@ -371,7 +371,7 @@ void keeper_close(struct daemon *daemon)
 {
     durable_on_time(daemon); /* the control socket is closed: they go to nobody */
     prober_destroy(daemon->prober);
-    dispatch_close(&daemon->outlet);
+    dispatch_close(&daemon->dispatch);
     if (daemon->store)
         store_close(daemon->store, CLOSE_WITHIN);
     learner_destroy(daemon->learner);

@@ -31,7 +31,7 @@ struct worker {
     uv_timer_t          timer;
     uv_prepare_t        before_sleep;
     struct engine      *engine;
-    struct dispatch     outlet;
+    struct dispatch     dispatch;
     struct tcp_listen  *tcp;
     struct doors        doors;
     struct ring        *ring;
@@ -61,7 +61,7 @@ static void begin_worker(struct worker *worker)
 
 static void begin(void *context) { begin_worker(context); }
 
-static void begin_outlet(void *context) { begin_worker(((struct dispatch *) context)->context); }
+static void begin_dispatch(void *context) { begin_worker(((struct dispatch *) context)->context); }
 
 /* ---- queries ---- */
 
@@ -79,12 +79,12 @@ static size_t on_tcp(void *context, struct view message, const struct path *path
 
 static bool effect_send(void *context, struct exchange *exchange, struct view query)
 {
-    return dispatch_send(&((struct worker *) context)->outlet, exchange, query);
+    return dispatch_send(&((struct worker *) context)->dispatch, exchange, query);
 }
 
 static void effect_release(void *context, struct exchange *exchange, enum transport transport)
 {
-    dispatch_release(&((struct worker *) context)->outlet, exchange, transport);
+    dispatch_release(&((struct worker *) context)->dispatch, exchange, transport);
 }
 
 static void effect_answer(void *context, const struct path *path, struct view answer)
@@ -269,7 +269,7 @@ static void wind_up(struct worker *worker)
     engine_cancel(worker->engine, worker->now);
     look_at_listeners(worker);
     tcp_listen_close(worker->tcp);
-    dispatch_close(&worker->outlet);
+    dispatch_close(&worker->dispatch);
     doors_close(&worker->doors);
     orders_close(&worker->orders);
     uv_close((uv_handle_t *) &worker->wake, NULL);
@@ -337,8 +337,8 @@ struct worker *worker_start(const struct worker_options *options)
                                            .begin       = begin,
                                            .admit       = admit,
                                            .exempt      = is_exempt};
-    worker->outlet                      = (struct dispatch){
-                             .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
+    worker->dispatch                    = (struct dispatch){
+                           .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
     worker->ring          = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
     worker->engine        = engine_create(&engine);
     worker->tcp           = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
@@ -348,8 +348,8 @@ struct worker *worker_start(const struct worker_options *options)
     worker->doors.begin   = begin;
     worker->doors.context = worker;
     if (!worker->ring || !worker->engine || !worker->tcp ||
-        !dispatch_open(&worker->outlet, &worker->loop, engine_rng(worker->engine), options->share.sockets,
-                       begin_outlet))
+        !dispatch_open(&worker->dispatch, &worker->loop, engine_rng(worker->engine), options->share.sockets,
+                       begin_dispatch))
         goto no_parts;
     if (pthread_create(&worker->thread, NULL, run, worker) == 0)
         return worker;
@@ -357,7 +357,7 @@ struct worker *worker_start(const struct worker_options *options)
 no_parts:
     if (worker->tcp)
         tcp_listen_close(worker->tcp);
-    dispatch_close(&worker->outlet);
+    dispatch_close(&worker->dispatch);
     engine_destroy(worker->engine);
     uv_walk(&worker->loop, close_handle, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);

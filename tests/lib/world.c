@@ -4,7 +4,7 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
-#include "lib/world_inside.h"
+#include "lib/world_internal.h"
 #include "query/query.h"
 
 #include <setjmp.h>

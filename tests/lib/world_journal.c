@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "dns/text.h"
 #include "learn/record.h"
-#include "lib/world_inside.h"
+#include "lib/world_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

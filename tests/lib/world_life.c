@@ -3,7 +3,7 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
-#include "lib/world_inside.h"
+#include "lib/world_internal.h"
 
 #include "policy/attribution.h"
 #include "policy/local.h"

@@ -2,7 +2,7 @@
  * world_manners.c: see world.h: what servers are told to do, and what is where. Who is asked too much forgets what it
  * was told.
  */
-#include "lib/world_inside.h"
+#include "lib/world_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

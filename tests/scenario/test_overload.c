@@ -2,7 +2,7 @@
  * test_overload.c: more questions than there is room for. An engine of its own, for a world has not room for so many:
  * upstreams are silent unless the test replies for them.
  */
-#include "lib/world_inside.h"
+#include "lib/world_internal.h"
 
 #include "base/bytes.h"
 #include "dns/compose.h"

@@ -1,8 +1,8 @@
 /*
- * world_inside.h: what world.c (time, network, clients) and world_life.c (making, looking, ending) share.
+ * world_internal.h: what world.c (time, network, clients) and world_life.c (making, looking, ending) share.
  */
-#ifndef LIB_WORLD_INSIDE_H
-#define LIB_WORLD_INSIDE_H
+#ifndef LIB_WORLD_INTERNAL_H
+#define LIB_WORLD_INTERNAL_H
 
 #include "lib/world.h"
 #include "lib/world_reply.h"
