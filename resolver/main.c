@@ -13,12 +13,13 @@
  *   answer   query/query, query/answering     store, answer the asker and all who joined
  *
  * Beside it, on the keeper's thread: probe/prober and probe/study find out about zones, learn/ remembers them, store/
- * keeps them, control/ and server/commands show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
+ * keeps them, control/ and methods/ show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
  * reads the configuration; ctl/ is bywayctl.
  */
 /* clang-format on */
 #include "base/printable.h"
 #include "base/supply.h"
+#include "methods/methods.h"
 #include "server/daemon.h"
 #include "server/privileges.h"
 
@@ -188,5 +189,5 @@ int main(int argc, char **argv)
     }
     const struct settings_sources sources = {.resolv_conf = "/etc/resolv.conf",
                                              .presets     = find_presets(presets, sizeof(presets))};
-    return options.check ? check(options.config, &sources) : daemon_run(options.config, &sources);
+    return options.check ? check(options.config, &sources) : daemon_run(options.config, &sources, methods);
 }

@@ -1,6 +1,6 @@
 /*
  * control.h: the control socket: JSON-RPC 2.0, one object a line, pipelined (docs/protocol.md). Knows the protocol and
- * who may change what; what a method does is the table's business (server/commands). One thread, one uv_loop.
+ * who may change what; what a method does is the table's business (methods/methods). One thread, one uv_loop.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H

@@ -144,7 +144,7 @@ static void on_given_up(struct prober *prober, struct study *study)
         learner_recheck_undone(prober->learner, zone);
 }
 
-bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now)
+bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now)
 {
     struct study *study = study_new(prober, STUDY_PROBE, now);
     struct zone  *entry = NULL;
@@ -154,6 +154,7 @@ bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t 
     study->name   = study->zone;
     study->type   = TYPE_SOA;
     study->scope  = SCOPE_ZONE;
+    study->probed = probed;
     study->cookie = cookie;
     table_each_of(learner_table(prober->learner), zone, pick_probed, &entry);
     if (entry)
@@ -220,7 +221,7 @@ static void drop_studies(struct prober *prober)
         study_cancel(study);
         on_given_up(prober, study);
         if (study->kind == STUDY_PROBE)
-            prober->hooks.probed(prober->hooks.context, study->cookie, study);
+            study->probed(prober->hooks.context, study->cookie, study);
         list_remove(item);
         free(study);
     }

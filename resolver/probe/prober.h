@@ -30,8 +30,6 @@ struct prober_hooks {
     void (*server_loops)(void *context, const struct server *server);
     /* How many questions clients' queries have asked of domestic since the start. */
     uint64_t (*domestic_questions)(void *context);
-    /* The operator's probe has ended; `cookie` from prober_probe(). The study is borrowed. */
-    void (*probed)(void *context, void *cookie, const struct study *study);
 };
 
 struct prober_options {
@@ -51,9 +49,9 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now);
 /* From a worker's ring. What was asked in an earlier epoch is no evidence. */
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now);
 /* The operator: asks both sides about `zone` now, or, where nothing is known of the zone itself, about the narrowest
- * entry of that name, study->scope; hooks.probed() is called once, later or before this returns. False:
- * it was not begun (limit, memory). */
-bool prober_probe(struct prober *prober, struct view zone, void *cookie, msec_t now);
+ * entry of that name, study->scope. probed() is called once, later or before this returns, with hooks.context; the
+ * study is borrowed. False: it was not begun (limit, memory). */
+bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now);
 /* Gives up the studies at or below `zone`, and probes no upstream with a name there: after a pin, a forget. */
 void prober_disregard(struct prober *prober, struct view zone);
 

@@ -133,6 +133,8 @@ enum {
 struct study;
 /* Ended: `study->result` stands. The owner frees it, but not before the call that led here has returned. */
 typedef void (*study_done_fn)(void *owner, struct study *study, msec_t now);
+/* The operator's probe has ended: prober_probe(). */
+typedef void (*study_probed_fn)(void *context, void *cookie, const struct study *study);
 
 struct study {
     struct list         link;
@@ -141,7 +143,8 @@ struct study {
     struct errands     *errands; /* borrowed */
     study_done_fn       done;
     void               *owner;
-    void               *cookie; /* the operator's call */
+    study_probed_fn     probed; /* a probe's */
+    void               *cookie;
     msec_t              started;
     struct name         zone;  /* candidate; len 0: not known yet */
     struct name         guess; /* under which the suspicion is listed; len 0: none */

@@ -268,7 +268,7 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
         else if (!blocked && study->result.fine)
             learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
     }
-    prober->hooks.probed(prober->hooks.context, study->cookie, study);
+    study->probed(prober->hooks.context, study->cookie, study);
 }
 
 void on_study_done(void *owner, struct study *study, msec_t now)

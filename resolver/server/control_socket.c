@@ -4,7 +4,6 @@
 #include "server/control_socket.h"
 
 #include "base/log.h"
-#include "server/commands.h"
 #include "server/privileges.h"
 #include "server/refusal.h"
 
@@ -35,7 +34,7 @@ bool control_socket_open(const struct settings *settings, int *ret_fd, char ret_
 bool control_socket_start(struct daemon *daemon, int fd)
 {
     const struct control_options options = {
-        .methods = commands, .group = privileges_control_group(daemon->settings), .context = daemon};
+        .methods = daemon->methods, .group = privileges_control_group(daemon->settings), .context = daemon};
     daemon->control = control_start(&daemon->loop, fd, &options);
     return daemon->control != NULL;
 }

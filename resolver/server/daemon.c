@@ -224,7 +224,7 @@ static void say_doubt(const struct settings *settings)
         log_warning("configuration: %s", doubt);
 }
 
-int daemon_run(const char *config_path, const struct settings_sources *sources)
+int daemon_run(const char *config_path, const struct settings_sources *sources, const struct control_method *methods)
 {
     hold_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
@@ -235,7 +235,8 @@ int daemon_run(const char *config_path, const struct settings_sources *sources)
         log_error("out of memory");
         return EXIT_FAILURE;
     }
-    bool started = false;
+    daemon->methods = methods;
+    bool started    = false;
     if (descriptor_store_open(&daemon->passed) && prepare(daemon, config_path, sources)) {
         say_doubt(daemon->settings);
         started = start(daemon);

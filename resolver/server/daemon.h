@@ -15,12 +15,13 @@
 #include "store/store.h"
 
 struct daemon {
-    const char             *config_path;
-    struct settings_sources sources;
-    struct settings        *settings; /* in force */
-    wall_t                  read_at;
-    wall_t                  started_at;
-    msec_t                  started;
+    const char                  *config_path;
+    struct settings_sources      sources;
+    const struct control_method *methods;  /* of the control socket */
+    struct settings             *settings; /* in force */
+    wall_t                       read_at;
+    wall_t                       started_at;
+    msec_t                       started;
 
     uv_loop_t    loop;
     uv_async_t   wake;  /* from workers */
@@ -59,8 +60,9 @@ struct daemon {
     uint64_t                ended_drops; /* their worker_kernel_drops() */
 };
 
-/* Reads the configuration, starts everything, runs until a signal, winds up. The exit status. */
-int daemon_run(const char *config_path, const struct settings_sources *sources);
+/* Reads the configuration, starts everything, runs until a signal, winds up. `methods`: what the control socket offers,
+ * borrowed. The exit status. */
+int daemon_run(const char *config_path, const struct settings_sources *sources, const struct control_method *methods);
 
 /* Reads the configuration again and applies all of it; `warnings`: a JSON array that takes them, or NULL. On failure
  * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says why. */

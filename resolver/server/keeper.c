@@ -8,7 +8,6 @@
 #include "policy/blocklist.h"
 #include "query/claims.h"
 #include "server/clock.h"
-#include "server/commands.h"
 #include "server/durable.h"
 
 #include <arpa/inet.h>
@@ -136,11 +135,6 @@ static void take_observation(struct daemon *daemon, const struct observation *ob
 static struct view registrable(void *context, struct view zone)
 {
     return suffix_registrable(((const struct daemon *) context)->shared.suffix, zone);
-}
-
-static void on_probed(void *context, void *cookie, const struct study *study)
-{
-    commands_on_probed(context, cookie, study);
 }
 
 static uint64_t domestic_of(const struct counters *counters)
@@ -318,8 +312,7 @@ static bool open_logic(struct daemon *daemon)
               .hooks   = {.context            = daemon,
                           .server_changed     = on_server_changed,
                           .server_loops       = on_server_loops,
-                          .domestic_questions = domestic_questions,
-                          .probed             = on_probed},
+                          .domestic_questions = domestic_questions},
     };
     uint8_t seed[RNG_SEED_BYTES];
     if (getentropy(seed, sizeof(seed)) != 0 || getentropy(options.seed, sizeof(options.seed)) != 0) {

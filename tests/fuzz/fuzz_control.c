@@ -4,8 +4,8 @@
  * Every request with an id is answered once, with that id.
  */
 #include "fuzz.h"
+#include "methods/methods.h"
 #include "server/clock.h"
-#include "server/commands.h"
 #include "server/durable.h"
 #include "server/keeper.h"
 #include "stage.h"
@@ -66,12 +66,6 @@ bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR
     return good;
 }
 
-static void on_probed(void *context, void *cookie, const struct study *study)
-{
-    (void) context;
-    commands_on_probed(&daemon_, cookie, study);
-}
-
 /* ---- life ---- */
 
 static void remove_directory(void)
@@ -91,7 +85,7 @@ static void open_socket(void)
     int fd = control_bind(path, (gid_t) -1, &given);
     CHECK(fd >= 0);
     daemon_.control = control_start(
-        &daemon_.loop, fd, &(struct control_options){.methods = commands, .group = (gid_t) -1, .context = &daemon_});
+        &daemon_.loop, fd, &(struct control_options){.methods = methods, .group = (gid_t) -1, .context = &daemon_});
     CHECK(daemon_.control != NULL);
 }
 
@@ -117,7 +111,7 @@ static void begin(bool slow_disk)
 
     if (daemon_.control == NULL)
         open_socket();
-    stage = stage_begin(&(struct prober_hooks){.probed = on_probed});
+    stage = stage_begin(&(struct prober_hooks){.context = &daemon_});
     furnish();
     daemon_.config_path = "byway.json";
     daemon_.settings    = &settings;

@@ -224,7 +224,9 @@ struct prober       *world_prober(const struct world *world);
 struct learner      *world_learner(const struct world *world);
 const struct policy *world_policy(const struct world *world);
 struct shared        world_shared(const struct world *world);
-struct engine       *world_engine(const struct world *world, unsigned worker);
-uint32_t             world_random(struct world *world, uint32_t bound);
+/* As the operator does; *ret is set when it ends. */
+void           world_probe(struct world *world, struct view zone, struct study_result *ret);
+struct engine *world_engine(const struct world *world, unsigned worker);
+uint32_t       world_random(struct world *world, uint32_t bound);
 
 #endif

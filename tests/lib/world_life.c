@@ -212,6 +212,11 @@ static void on_probed(void *context, void *cookie, const struct study *study)
     *(struct study_result *) cookie = study->result;
 }
 
+void world_probe(struct world *world, struct view zone, struct study_result *ret)
+{
+    assert_true(prober_probe(world->prober, zone, on_probed, ret, world->now));
+}
+
 /* As server/keeper counts them. */
 static uint64_t domestic_questions(void *context)
 {
@@ -276,7 +281,7 @@ static bool make_logic(struct world *world)
         .setup   = world->setup,
         .effects = {&world->drivers[WORLD_WORKERS], world_effect_send, world_effect_release, NULL, NULL},
         .learner = world->learner,
-        .hooks   = {.context = world, .probed = on_probed, .domestic_questions = domestic_questions},
+        .hooks   = {.context = world, .domestic_questions = domestic_questions},
     };
     rng_fill(&world->rng, prober.seed, sizeof(prober.seed));
     if (!(world->prober = prober_create(&prober)))

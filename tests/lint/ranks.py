@@ -15,17 +15,17 @@ import tempfile
 RANKS = {
     "base": 0, "dns": 1, "policy": 2, "cache": 2, "learn": 2, "upstream": 2, "core": 3, "query": 4, "probe": 4,
     "net": 5, "store": 5, "cluster": 5, "settings": 5, "observe": 5, "control": 5,
-    "server": 6, "ctl": 7,
+    "server": 6, "methods": 7, "ctl": 8,
 }
 # Lower in rank, and forbidden all the same: sockets and files know nothing of a query's life.
 FORBIDDEN = {(folder, part) for folder, rank in RANKS.items() if rank == 5 for part in ("core", "query", "probe")}
 # resolver/main.c stands above all folders.
-TOP = 8
+TOP = 9
 
 # header: the files (or folders, ending in /) that may see it.
 FENCES = {
     r"uv\.h": ["net/", "store/", "cluster/", "control/", "server/"],
-    r"jansson\.h": ["settings/", "control/", "store/", "cluster/", "ctl/", "server/", "main.c"],
+    r"jansson\.h": ["settings/", "control/", "store/", "cluster/", "ctl/", "server/", "methods/", "main.c"],
     r"ldns/.*": ["dns/text.c", "server/explain", "ctl/"],
     r"idn2\.h": ["dns/slip.c"],
     r"openssl/.*": ["net/tls_ask.c"],

@@ -147,7 +147,7 @@ static struct study_result probe(struct world *world, const char *zone)
     struct study_result result = {.scope = SCOPE_COUNT};
     struct name         name;
     assert_true(name_parse(zone, &name));
-    assert_true(prober_probe(world_prober(world), name_view(&name), &result, world_now(world)));
+    world_probe(world, name_view(&name), &result);
     world_run(world, STUDY_LIFE + 1000);
     assert_int_not_equal(result.scope, SCOPE_COUNT);
     return result;

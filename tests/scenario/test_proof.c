@@ -130,7 +130,7 @@ static void a_probe_asks_what_no_cache_holds(void **state)
     struct name name = world_name("shut.example");
     for (unsigned i = 0; i < 2; i++) {
         struct study_result result;
-        assert_true(prober_probe(world_prober(world), name_view(&name), &result, world_now(world)));
+        world_probe(world, name_view(&name), &result);
         world_run(world, 1000);
     }
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
@@ -164,7 +164,7 @@ static void rechecks_out_of_turn_leave_the_interval(void **state)
     struct name name = world_name("shut.example");
     for (unsigned i = 0; i < 8; i++) {
         struct study_result result;
-        assert_true(prober_probe(world_prober(world), name_view(&name), &result, world_now(world)));
+        world_probe(world, name_view(&name), &result);
         world_run(world, 1000);
     }
     struct zone *zone = world_zone(world, "shut.example", SCOPE_ZONE, 0);

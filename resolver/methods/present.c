@@ -1,7 +1,7 @@
 /*
  * present.c: see present.h.
  */
-#include "server/present.h"
+#include "methods/present.h"
 
 #include "base/units.h"
 #include "dns/text.h"

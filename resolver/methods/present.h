@@ -2,8 +2,8 @@
  * present.h: what the daemon knows, as the JSON of docs/protocol.md. Every function returns a new reference, NULL when
  * there is no memory.
  */
-#ifndef SERVER_PRESENT_H
-#define SERVER_PRESENT_H
+#ifndef METHODS_PRESENT_H
+#define METHODS_PRESENT_H
 
 #include "dns/text.h"
 #include "learn/record.h"

@@ -1,17 +1,17 @@
 /*
  * import.c: see import.h.
  */
-#include "server/import.h"
+#include "methods/import.h"
 
 #include "base/log.h"
 #include "base/units.h"
 #include "dns/slip.h"
 #include "dns/text.h"
+#include "methods/present.h"
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
 #include "server/keeper.h"
-#include "server/present.h"
 
 #include <stdio.h>
 #include <string.h>

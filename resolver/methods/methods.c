@@ -1,20 +1,20 @@
 /*
- * commands.c: see commands.h. Each method reads its parameters, does its work through the learner, the cache or the
+ * methods.c: see methods.h. Each method reads its parameters, does its work through the learner, the cache or the
  * daemon, and replies once.
  */
-#include "server/commands.h"
+#include "methods/methods.h"
 
 #include "base/units.h"
 #include "dns/slip.h"
 #include "dns/text.h"
+#include "methods/import.h"
+#include "methods/listing.h"
+#include "methods/present.h"
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
 #include "server/durable.h"
-#include "server/import.h"
 #include "server/keeper.h"
-#include "server/listing.h"
-#include "server/present.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +266,15 @@ static void count_one(void *context, struct zone *zone)
     ++*(size_t *) context;
 }
 
+static void on_probed(void *context, void *cookie, const struct study *study)
+{
+    struct daemon *daemon = context;
+    struct clocks  clocks = clock_both();
+    struct zone   *zone   = table_get(daemon->shared.table, name_view(&study->zone), study->scope, study->type);
+    control_reply(cookie, json_pack("{s:o, s:o}", "zone", zone ? present_zone(daemon, zone, &clocks) : json_null(),
+                                    "probes", present_probe(study)));
+}
+
 static void zones_probe(void *context, struct control_call *call, json_t *params)
 {
     struct daemon *daemon = context;
@@ -285,16 +294,8 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
                      present_way(daemon->setup, name_view(&name), way));
         return;
     }
-    if (!prober_probe(daemon->prober, name_view(&name), call, daemon->now))
+    if (!prober_probe(daemon->prober, name_view(&name), on_probed, call, daemon->now))
         control_fail(call, CONTROL_FAILED, "too many zones are being studied already: try again");
-}
-
-void commands_on_probed(struct daemon *daemon, struct control_call *call, const struct study *study)
-{
-    struct clocks clocks = clock_both();
-    struct zone  *zone   = table_get(daemon->shared.table, name_view(&study->zone), study->scope, study->type);
-    control_reply(call, json_pack("{s:o, s:o}", "zone", zone ? present_zone(daemon, zone, &clocks) : json_null(),
-                                  "probes", present_probe(study)));
 }
 
 static void zones_export(void *context, struct control_call *call, json_t *params)
@@ -439,7 +440,7 @@ METHOD(upstreams_list)
 METHOD(stats)
 METHOD(reload)
 
-const struct control_method commands[] = {
+const struct control_method methods[] = {
     {"status", false, run_status},
     {"zones.list", false, run_zones_list},
     {"zones.show", false, run_zones_show},

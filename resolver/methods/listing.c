@@ -4,12 +4,12 @@
  * What is told must be on disk before. The end of the reply waits for that: without it there is no line, and nothing
  * was told.
  */
-#include "server/listing.h"
+#include "methods/listing.h"
 
+#include "methods/present.h"
 #include "server/clock.h"
 #include "server/durable.h"
 #include "server/keeper.h"
-#include "server/present.h"
 
 #include <stdlib.h>
 

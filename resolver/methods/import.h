@@ -2,8 +2,8 @@
  * import.h: zones.import: pins and blocked zones of another node, each checked like the operator's own word
  * (docs/protocol.md). The keeper's thread.
  */
-#ifndef SERVER_IMPORT_H
-#define SERVER_IMPORT_H
+#ifndef METHODS_IMPORT_H
+#define METHODS_IMPORT_H
 
 #include "server/daemon.h"
 

@@ -1,8 +1,8 @@
 /*
  * listing.h: the table of zones as a reply, a few of them in each turn of the loop. Keeper thread.
  */
-#ifndef SERVER_LISTING_H
-#define SERVER_LISTING_H
+#ifndef METHODS_LISTING_H
+#define METHODS_LISTING_H
 
 #include "server/daemon.h"
 

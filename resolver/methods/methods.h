@@ -1,0 +1,11 @@
+/*
+ * methods.h: the methods of the control socket (docs/protocol.md). Keeper thread.
+ */
+#ifndef METHODS_METHODS_H
+#define METHODS_METHODS_H
+
+#include "server/daemon.h"
+
+extern const struct control_method methods[];
+
+#endif
