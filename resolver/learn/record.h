@@ -4,21 +4,12 @@
 #ifndef LEARN_RECORD_H
 #define LEARN_RECORD_H
 
+#include "base/clocks.h"
 #include "learn/learner.h"
 
 enum {
     RECORD_MAX = 1024
 };
-
-struct clocks { /* the same moment on both clocks */
-    msec_t  now;
-    int64_t wall_ms; /* not seconds: a time would be shown now as one second and now as the next */
-};
-
-/* The second that `when` falls into, and the middle of a second; so a time that went to the disk and back is shown as
- * before, however often. MSEC_NEVER is WALL_NEVER. */
-wall_t clocks_wall(const struct clocks *clocks, msec_t when);
-msec_t clocks_msec(const struct clocks *clocks, wall_t when);
 
 /* Writes a zone, or that it was removed. Returns the length; `out` holds RECORD_MAX. */
 size_t record_write(const struct zone *zone, bool removed, const struct clocks *clocks, uint8_t *out);

@@ -6,7 +6,7 @@
 #define METHODS_PRESENT_H
 
 #include "dns/text.h"
-#include "learn/record.h"
+#include "base/clocks.h"
 #include "server/daemon.h"
 
 enum {

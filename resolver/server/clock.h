@@ -4,7 +4,7 @@
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H
 
-#include "learn/record.h"
+#include "base/clocks.h"
 
 msec_t        clock_now(void);  /* monotonic, ms; never 0 */
 wall_t        clock_wall(void); /* calendar, s */

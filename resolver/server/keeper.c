@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "dns/text.h"
+#include "learn/record.h"
 #include "policy/blocklist.h"
 #include "query/claims.h"
 #include "server/clock.h"

@@ -80,7 +80,7 @@ static void ask(struct world *world, unsigned workers)
     world_ask_by(world, &question);
 }
 
-/* As server/commands does it. */
+/* As methods/methods does it. */
 static void say_a_word(struct world *world)
 {
     struct learner *learner = world_learner(world);
