@@ -27,7 +27,7 @@ struct kind {
     struct name alias; /* if has_alias: the last name of the chain, lower case */
     struct name zone;  /* owner of the SOA (answer or authority section), lower case; at or above the question's name or
                           the end of its chain */
-    uint32_t negative_ttl; /* seconds: min(SOA's TTL, its MINIMUM), RFC 2308 */
+    uint32_t    negative_ttl; /* seconds: min(SOA's TTL, its MINIMUM), RFC 2308 */
 };
 
 /* A SERVFAIL that failed validation (RFC 8914): by the zone's own fault, or maybe because its DNSSEC records were

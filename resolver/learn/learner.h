@@ -23,7 +23,8 @@ enum { /* ms */
 };
 #define PROVED_LIFE ((msec_t) 86400 * 1000) /* ms: then it is proved anew, if somebody asks */
 #define FORMER_LIFE                                                                                                    \
-    ((msec_t) 30 * 86400 * 1000) /* ms: so long a zone that recovered is remembered as blocked before                  \
+    ((msec_t) 30 * 86400 *                                                                                             \
+     1000) /* ms: so long a zone that recovered is remembered as blocked before                  \
                                   */
 
 struct learner_limits {

@@ -5,8 +5,8 @@
 #ifndef METHODS_PRESENT_H
 #define METHODS_PRESENT_H
 
-#include "dns/text.h"
 #include "base/clocks.h"
+#include "dns/text.h"
 #include "server/daemon.h"
 
 enum {

@@ -27,7 +27,7 @@ struct famine {
     _Atomic int64_t failed; /* calls that failed so far */
 };
 
-static struct famine      *famine; /* NULL before main() */
+static struct famine     *famine; /* NULL before main() */
 static _Thread_local bool spared;
 
 /* A sanitizer's allocator, or else that of libc. */
