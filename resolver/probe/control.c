@@ -156,7 +156,7 @@ static bool control_name(struct monitors *monitors, const struct monitor *monito
     static const struct name root  = {.len = 1};
     const struct name       *below = monitor->external ? &root : control_zone(monitors);
     return below && name_prepend_random(ret, name_view(below), &monitors->errands->env->rng) &&
-           is_open(monitors->errands->env->setup->policy, name_view(ret));
+           attribution_is_open(monitors->errands->env->setup->policy, name_view(ret));
 }
 
 static struct errand *free_control(struct monitor *monitor)

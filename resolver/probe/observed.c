@@ -29,7 +29,7 @@ static struct view attributed(const struct prober *prober, const struct observat
 {
     bool        own   = observation->zone.len > 0 && observation->alias.len == 0;
     struct view shown = own ? name_view(&observation->zone) : (struct view){0};
-    return attribute(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name), shown);
+    return attribution_zone(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name), shown);
 }
 
 /* `zone`: what the failure is attributed to; `known`: external showed it. */
@@ -42,7 +42,7 @@ static void confirm(struct prober *prober, const struct observation *observation
         const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
     }
-    struct study *study = study_new(prober, STUDY_CONFIRM, now);
+    struct study *study = prober_study_new(prober, STUDY_CONFIRM, now);
     if (!study)
         return;
     prober->stats.confirmations++;
@@ -66,19 +66,19 @@ static void confirm(struct prober *prober, const struct observation *observation
 static void add_to_study(struct prober *prober, struct study *study, struct view name, msec_t now)
 {
     if (study->narrow) {
-        add_strike(prober, name, SCOPE_NAME, study, now);
+        prober_add_strike(prober, name, SCOPE_NAME, study, now);
         return;
     }
     if (study->placed) {
-        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
+        prober_add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
         return;
     }
     study->strikes++;
     if (!name_equal(name, name_view(&study->name)))
         return;
-    if (!listed(prober, &study->name, SCOPE_NAME, 0))
-        add_strike(prober, name, SCOPE_NAME, study, now);
-    add_strike(prober, name, SCOPE_NAME, study, now);
+    if (!prober_listed(prober, &study->name, SCOPE_NAME, 0))
+        prober_add_strike(prober, name, SCOPE_NAME, study, now);
+    prober_add_strike(prober, name, SCOPE_NAME, study, now);
 }
 
 /* Nothing that fails now is evidence; of a domain that was answered a moment ago it shows that the trouble goes on. */
@@ -92,13 +92,13 @@ static void note_trouble(struct prober *prober, const struct observation *observ
             monitors_note_trouble(&prober->monitors, group->servers[place], 1, now);
 }
 
-void strike(struct prober *prober, const struct observation *observation, msec_t now)
+void prober_strike(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name    = name_view(&observation->name);
     struct view    zone    = attributed(prober, observation);
     struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
     if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
-        domestic_down(prober) || !is_open(prober->env.setup->policy, name))
+        prober_domestic_down(prober) || !attribution_is_open(prober->env.setup->policy, name))
         return;
     prober->stats.strikes++;
     if (monitors_in_trouble(&prober->monitors, now)) {
@@ -122,12 +122,12 @@ static bool is_broken(const struct prober *prober, struct view zone)
 
 static void both_failed(struct prober *prober, const struct observation *observation, msec_t now)
 {
-    struct view zone = attribute(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name),
-                                 (struct view){0});
-    if (zone.len == 0 || domestic_down(prober) || is_broken(prober, zone) ||
-        studied(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
+    struct view zone = attribution_zone(prober->env.setup->policy, prober->env.shared.suffix,
+                                        name_view(&observation->name), (struct view){0});
+    if (zone.len == 0 || prober_domestic_down(prober) || is_broken(prober, zone) ||
+        prober_study_of(prober, STUDY_BROKEN, zone, name_view(&observation->name)))
         return;
-    struct study *study = study_new(prober, STUDY_BROKEN, now);
+    struct study *study = prober_study_new(prober, STUDY_BROKEN, now);
     if (!study)
         return;
     prober->stats.broken_checks++;
@@ -183,16 +183,16 @@ static bool was_looked_at(struct prober *prober, struct view name, msec_t now)
 static void cut(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
-    struct view    zone    = attribute(prober->env.setup->policy, prober->env.shared.suffix, name, shown);
+    struct view    zone    = attribution_zone(prober->env.setup->policy, prober->env.shared.suffix, name, shown);
     struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
     bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
-    if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || domestic_down(prober))
+    if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || prober_domestic_down(prober))
         return;
     if (shown.len > 0 && (!name_equal(zone, shown) || name_labels(zone_name(verdict.zone)) >= name_labels(zone)))
         return;
-    if (was_looked_at(prober, shown.len > 0 ? zone : name, now) || studied(prober, STUDY_CUT, zone, name))
+    if (was_looked_at(prober, shown.len > 0 ? zone : name, now) || prober_study_of(prober, STUDY_CUT, zone, name))
         return;
-    struct study *study = study_new(prober, STUDY_CUT, now);
+    struct study *study = prober_study_new(prober, STUDY_CUT, now);
     if (!study)
         return;
     prober->stats.cuts++;
@@ -208,7 +208,7 @@ static void sample(struct prober *prober, const struct observation *observation)
 {
     struct view domain = name_view(&observation->zone);
     monitors_note(&prober->monitors, observation->group, name_view(&observation->name), observation->type);
-    if (domain.len > 0 && is_open(prober->env.setup->policy, domain))
+    if (domain.len > 0 && attribution_is_open(prober->env.setup->policy, domain))
         monitors_offer(&prober->monitors, domain);
 }
 
@@ -221,7 +221,7 @@ void prober_observe(struct prober *prober, const struct observation *observation
         return;
     switch (observation->what) {
     case OBSERVED_STRIKE:
-        strike(prober, observation, now);
+        prober_strike(prober, observation, now);
         break;
     case OBSERVED_BOTH_FAILED:
         both_failed(prober, observation, now);

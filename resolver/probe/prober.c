@@ -23,7 +23,7 @@ static void on_server_changed(void *owner, const struct server *server, bool up,
     struct prober *prober = owner;
     if (up)
         forget_outage(prober, now);
-    else if (domestic_down(prober))
+    else if (prober_domestic_down(prober))
         learner_drop_suspicions(prober->learner, 0, now);
     if (prober->hooks.server_changed)
         prober->hooks.server_changed(prober->hooks.context, server, up);
@@ -53,7 +53,7 @@ static const unsigned study_limits[STUDY_KINDS] = {
     [STUDY_PROBE] = LIMIT_CHECKS,
 };
 
-struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
+struct study *prober_study_new(struct prober *prober, enum study_kind kind, msec_t now)
 {
     struct study *study = prober->study_counts[kind] < study_limits[kind] ? calloc(1, sizeof(*study)) : NULL;
     if (!study) {
@@ -62,7 +62,7 @@ struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
     }
     study->kind    = kind;
     study->errands = &prober->errands;
-    study->done    = on_study_done;
+    study->done    = prober_on_study_done;
     study->owner   = prober;
     study->started = now;
     list_append(&prober->studies, &study->link);
@@ -70,7 +70,7 @@ struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now)
     return study;
 }
 
-void study_ended(struct prober *prober, struct study *study)
+void prober_study_ended(struct prober *prober, struct study *study)
 {
     list_remove(&study->link);
     list_append(&prober->finished, &study->link);
@@ -85,7 +85,7 @@ static void free_finished(struct prober *prober)
     }
 }
 
-struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
+struct study *prober_study_of(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
 {
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
@@ -100,7 +100,7 @@ struct study *studied(const struct prober *prober, enum study_kind kind, struct 
 /* After every event. */
 void prober_tend(struct prober *prober, msec_t now)
 {
-    place_suspicions(prober, now);
+    prober_place_suspicions(prober, now);
     monitors_tend(&prober->monitors, now);
     surveys_tend(&prober->surveys);
     free_finished(prober);
@@ -125,7 +125,7 @@ static void pick_probed(void *context, struct zone *zone)
 /* The question whose failure the entry is for, unless a fence has come over it. */
 static void ask_as(struct study *study, const struct policy *policy, const struct zone *entry)
 {
-    bool open    = is_open(policy, zone_asked(entry));
+    bool open    = attribution_is_open(policy, zone_asked(entry));
     study->scope = entry->scope;
     if (entry->scope == SCOPE_TYPE)
         study->type = entry->type;
@@ -139,14 +139,14 @@ static void ask_as(struct study *study, const struct policy *policy, const struc
 static void on_given_up(struct prober *prober, struct study *study)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
-    struct zone       *zone = study->kind == STUDY_RECHECK ? listed(prober, name, study->scope, study->type) : NULL;
+    struct zone *zone = study->kind == STUDY_RECHECK ? prober_listed(prober, name, study->scope, study->type) : NULL;
     if (zone)
         learner_recheck_undone(prober->learner, zone);
 }
 
 bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now)
 {
-    struct study *study = study_new(prober, STUDY_PROBE, now);
+    struct study *study = prober_study_new(prober, STUDY_PROBE, now);
     struct zone  *entry = NULL;
     if (!study)
         return false;
@@ -175,7 +175,7 @@ void prober_disregard(struct prober *prober, struct view zone)
         on_given_up(prober, study);
         if (study->kind == STUDY_CONFIRM)
             surveys_settle(&prober->surveys, name_view(&study->zone), NULL);
-        study_ended(prober, study);
+        prober_study_ended(prober, study);
     }
     free_finished(prober);
 }

@@ -31,7 +31,7 @@ struct prober {
     struct monitors       monitors;
 };
 
-static inline bool domestic_down(const struct prober *prober)
+static inline bool prober_domestic_down(const struct prober *prober)
 {
     return group_down(&prober->env.setup->groups[SETUP_DOMESTIC]);
 }
@@ -39,25 +39,26 @@ static inline bool domestic_down(const struct prober *prober)
 /* ---- prober.c ---- */
 
 /* A new study, not begun; NULL: there are too many, or no memory. */
-struct study *study_new(struct prober *prober, enum study_kind kind, msec_t now);
+struct study *prober_study_new(struct prober *prober, enum study_kind kind, msec_t now);
 /* It is freed when the call that led here has returned. */
-void study_ended(struct prober *prober, struct study *study);
+void prober_study_ended(struct prober *prober, struct study *study);
 /* Single flight: the study of that kind that is already about `zone` (may be empty) or `name`. NULL: none. */
-struct study *studied(const struct prober *prober, enum study_kind kind, struct view zone, struct view name);
+struct study *prober_study_of(const struct prober *prober, enum study_kind kind, struct view zone, struct view name);
 /* After every event. */
 void prober_tend(struct prober *prober, msec_t now);
 
 /* ---- observed.c ---- */
 
-void strike(struct prober *prober, const struct observation *observation, msec_t now);
+void prober_strike(struct prober *prober, const struct observation *observation, msec_t now);
 
 /* ---- verdicts.c ---- */
 
-struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type);
-void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study, msec_t now);
+struct zone *prober_listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type);
+void prober_add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study,
+                       msec_t now);
 /* Suspicions whose zone has become known since move there, and are believed if its past or its nameservers say so. */
-void place_suspicions(struct prober *prober, msec_t now);
-void on_study_done(void *owner, struct study *study, msec_t now);
+void prober_place_suspicions(struct prober *prober, msec_t now);
+void prober_on_study_done(void *owner, struct study *study, msec_t now);
 
 /* ---- rechecks.c ---- */
 

@@ -19,7 +19,7 @@ enum {
 static bool is_fenced(const struct prober *prober, const struct zone *zone)
 {
     const struct policy *policy = prober->env.setup->policy;
-    return !is_open(policy, zone_name(zone)) || !is_open(policy, zone_asked(zone));
+    return !attribution_is_open(policy, zone_name(zone)) || !attribution_is_open(policy, zone_asked(zone));
 }
 
 static void recheck(struct prober *prober, struct zone *zone, msec_t now)
@@ -28,13 +28,13 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
         learner_forget(prober->learner, zone_name(zone), now);
         return;
     }
-    if (domestic_down(prober)) {
+    if (prober_domestic_down(prober)) {
         learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
         return;
     }
-    if (studied(prober, STUDY_RECHECK, zone_name(zone), zone_name(zone)))
+    if (prober_study_of(prober, STUDY_RECHECK, zone_name(zone), zone_name(zone)))
         return;
-    struct study *study = study_new(prober, STUDY_RECHECK, now);
+    struct study *study = prober_study_new(prober, STUDY_RECHECK, now);
     if (!study)
         return;
     prober->stats.rechecks++;

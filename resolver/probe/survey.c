@@ -95,7 +95,7 @@ static void ask(struct survey *survey, struct errand *errand, struct view name, 
     struct setup   *setup    = errands->env->setup;
     struct group   *external = &setup->groups[SETUP_EXTERNAL];
     int             pick     = group_pick(external, 0, now);
-    if (pick < 0 || !is_open(setup->policy, name) || !errand_within_quota(errands, now))
+    if (pick < 0 || !attribution_is_open(setup->policy, name) || !errand_within_quota(errands, now))
         return;
     *errand = (struct errand){
         .life    = SURVEY_LIFE,

@@ -62,7 +62,7 @@ static void on_identified(struct study *study, msec_t now)
     } else if (errand && errand->kind.has_soa) {
         shown = name_view(&errand->kind.zone);
     }
-    struct view zone = attribute(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
+    struct view zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     study->zone.len  = 0;
     if (zone.len > 0)
         name_set_lower(&study->zone, zone);
@@ -85,7 +85,7 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
         .part = PART_IDENTIFY, .external = true, .name = name, .type = TYPE_SOA, .resend = STUDY_HURRY};
     study->step = STUDY_IDENTIFY;
     /* what stands above a name that may be asked can itself be fenced */
-    if (is_open(study->errands->env->setup->policy, name))
+    if (attribution_is_open(study->errands->env->setup->policy, name))
         study_send_to_best(study, &question, now);
     if (study->step == STUDY_IDENTIFY && !is_identifying(study))
         on_identified(study, now);

@@ -55,7 +55,7 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
     note_controls(prober, zone, study);
 }
 
-struct zone *listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
+struct zone *prober_listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
 {
     return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
 }
@@ -65,14 +65,15 @@ static const struct name *suspected(const struct study *study) { return study->p
 
 static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
 {
-    struct zone *zones[] = {listed(prober, suspected(study), SCOPE_ZONE, 0),
-                            listed(prober, &study->name, SCOPE_NAME, 0)};
+    struct zone *zones[] = {prober_listed(prober, suspected(study), SCOPE_ZONE, 0),
+                            prober_listed(prober, &study->name, SCOPE_NAME, 0)};
     for (size_t i = 0; i < ARRAY_LEN(zones); i++)
         if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
             learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
 }
 
-void add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study, msec_t now)
+void prober_add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study,
+                       msec_t now)
 {
     const struct zone_id id = {.name = name, .scope = scope};
     learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
@@ -87,7 +88,7 @@ static void place_suspicion(struct prober *prober, struct study *study, msec_t n
         clear_suspicion(prober, study, now);
     study->placed = true;
     for (unsigned i = same; i < 1 + study->strikes; i++)
-        add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
+        prober_add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
 }
 
 /* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
@@ -100,13 +101,13 @@ static void consider(struct prober *prober, struct study *study, msec_t now)
     if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
         return;
     trial_believe(study, now);
-    add_strike(prober, zone, study->narrow ? SCOPE_NAME : SCOPE_ZONE, study, now);
+    prober_add_strike(prober, zone, study->narrow ? SCOPE_NAME : SCOPE_ZONE, study, now);
 }
 
 /* Domestic answers for the alias itself: the zone it stands in is fine, whatever becomes of the name. */
 static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *guess = listed(prober, &study->guess, SCOPE_ZONE, 0);
+    struct zone *guess = prober_listed(prober, &study->guess, SCOPE_ZONE, 0);
     if (guess && guess->condition.state == ZONE_SUSPECT)
         learner_apply_zone(prober->learner, guess, EVIDENCE_FINE, REASON_NONE, now);
     study->guess.len = 0;
@@ -126,12 +127,12 @@ static void narrow_suspicion(struct prober *prober, struct study *study, msec_t 
     clear_suspicion(prober, study, now);
     note_fine(prober, name_view(&study->zone), now);
     study->narrow = true;
-    add_strike(prober, name_view(&study->name), SCOPE_NAME, study, now);
+    prober_add_strike(prober, name_view(&study->name), SCOPE_NAME, study, now);
 }
 
-void place_suspicions(struct prober *prober, msec_t now)
+void prober_place_suspicions(struct prober *prober, msec_t now)
 {
-    if (domestic_down(prober))
+    if (prober_domestic_down(prober))
         return;
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
@@ -162,8 +163,8 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     const struct study_result *result = &study->result;
     if (study->acquitted)
         note_fine(prober, name_view(&study->zone), now);
-    if (!result->decided || (domestic_down(prober) && !result->fine)) {
-        struct zone *zone = listed(prober, suspected(study), SCOPE_ZONE, 0);
+    if (!result->decided || (prober_domestic_down(prober) && !result->fine)) {
+        struct zone *zone = prober_listed(prober, suspected(study), SCOPE_ZONE, 0);
         if (result->apex || result->trouble)
             clear_suspicion(prober, study, now);
         else if (zone)
@@ -201,13 +202,13 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
                                      .type   = study->type,
                                      .class  = CLASS_IN,
                                      .name   = study->alias};
-        strike(prober, &target, now);
+        prober_strike(prober, &target, now);
     }
 }
 
 static void end_broken(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *zone = listed(prober, &study->zone, SCOPE_ZONE, 0);
+    struct zone *zone = prober_listed(prober, &study->zone, SCOPE_ZONE, 0);
     if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
         learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
     if (!study->result.decided || study->result.fine)
@@ -243,13 +244,13 @@ static void apply_good(struct prober *prober, struct zone *zone, const struct st
 static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
-    struct zone       *zone = listed(prober, name, study->scope, study->type);
+    struct zone       *zone = prober_listed(prober, name, study->scope, study->type);
     if (!zone)
         return;
     note_evidence(prober, zone, study);
     if (study->result.fine)
         apply_good(prober, zone, &study->result, now);
-    else if (domestic_down(prober) || !weighs_something(prober, study, now))
+    else if (prober_domestic_down(prober) || !weighs_something(prober, study, now))
         learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
     else
         learner_apply_zone(prober->learner, zone, EVIDENCE_RECHECK_BAD, study->result.reason, now);
@@ -258,11 +259,11 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 /* The operator's probe is a recheck too where the zone is blocked. */
 static void end_probe(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *zone = listed(prober, &study->zone, study->scope, study->type);
+    struct zone *zone = prober_listed(prober, &study->zone, study->scope, study->type);
     if (zone) {
         note_evidence(prober, zone, study);
         bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-        if (blocked && !domestic_down(prober))
+        if (blocked && !prober_domestic_down(prober))
             learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
                                study->result.fine ? REASON_NONE : study->result.reason, now);
         else if (!blocked && study->result.fine)
@@ -271,14 +272,14 @@ static void end_probe(struct prober *prober, struct study *study, msec_t now)
     study->probed(prober->hooks.context, study->cookie, study);
 }
 
-void on_study_done(void *owner, struct study *study, msec_t now)
+void prober_on_study_done(void *owner, struct study *study, msec_t now)
 {
     struct prober *prober = owner;
-    study_ended(prober, study);
+    prober_study_ended(prober, study);
     switch (study->kind) {
     case STUDY_CONFIRM:
         end_confirm(prober, study, now);
-        surveys_settle(&prober->surveys, name_view(&study->zone), listed(prober, &study->zone, SCOPE_ZONE, 0));
+        surveys_settle(&prober->surveys, name_view(&study->zone), prober_listed(prober, &study->zone, SCOPE_ZONE, 0));
         break;
     case STUDY_BROKEN:
         end_broken(prober, study, now);

@@ -115,7 +115,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (zone->scope != SCOPE_ZONE || zone->condition.state == ZONE_CLEAR)
         return;
     CHECK(suffix_learnable(stage->shared.suffix, zone_name(zone)));
-    CHECK(is_open(stage->setup.policy, zone_name(zone)));
+    CHECK(attribution_is_open(stage->setup.policy, zone_name(zone)));
 }
 
 /* ---- events ---- */

@@ -202,7 +202,8 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         return;
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
         fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
-    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !is_open(world->setup->policy, zone_name(zone)))
+    if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE &&
+        !attribution_is_open(world->setup->policy, zone_name(zone)))
         fail_msg("%s is fenced and was learned: %s", name_format(zone_name(zone), text), why);
 }
 

@@ -89,7 +89,7 @@ static void say_a_word(struct world *world)
     msec_t until = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
     switch (world_random(world, 3)) {
     case 0:
-        if (is_open(world_policy(world), name_view(&name)))
+        if (attribution_is_open(world_policy(world), name_view(&name)))
             learner_pin(learner, name_view(&name), world_random(world, 2) ? PIN_EXTERNAL : PIN_DOMESTIC, until, "word",
                         world_now(world));
         break;

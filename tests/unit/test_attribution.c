@@ -122,7 +122,7 @@ static void the_zone_of_a_failure(void **state)
             shown = named(rows[i].shown);
         if (rows[i].zone)
             expected = named(rows[i].zone);
-        struct view zone = attribute(policy, suffix, name_view(&name), name_view(&shown));
+        struct view zone = attribution_zone(policy, suffix, name_view(&name), name_view(&shown));
         if (zone.len != expected.len || (zone.len && !name_equal(zone, name_view(&expected)))) {
             char text[NAME_TEXT_MAX] = "none";
             fail_msg("row %zu: %s", i, zone.len ? name_format(zone, text) : text);
@@ -147,7 +147,7 @@ static void no_zone_is_fenced(void **state)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct name name = named(names[i]);
         for (size_t labels = 0; labels <= name_labels(name_view(&name)); labels++) {
-            struct view zone = attribute(policy, suffix, name_view(&name), name_tail(name_view(&name), labels));
+            struct view zone = attribution_zone(policy, suffix, name_view(&name), name_tail(name_view(&name), labels));
             if (zone.len == 0)
                 continue;
             assert_int_equal(policy_find(policy, zone)->via, VIA_AUTO);
