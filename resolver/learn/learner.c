@@ -398,6 +398,25 @@ void learner_prove(struct learner *learner, struct view name, msec_t now)
 
 msec_t learner_next_end(const struct learner *learner) { return timers_next(&learner->ends); }
 
+void learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
+{
+    enum zone_state from = zone->condition.state;
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
+    learner_settle(learner, zone, from, why, now);
+}
+
+void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
+{
+    learner_count_zone(learner, zone, (size_t) -1);
+    zone->pin       = PIN_NONE;
+    zone->pin_until = MSEC_NEVER;
+    free(zone->note);
+    zone->note = NULL;
+    learner_settle(learner, zone, zone->condition.state, why, now);
+    epoch_turn(table_epoch(learner->table));
+}
+
 void learner_end_due(struct learner *learner, msec_t now)
 {
     struct timer *timer;

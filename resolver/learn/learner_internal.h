@@ -43,10 +43,7 @@ bool learner_make_room(struct learner *learner, bool confirmed, enum evidence ev
 /* A new zone, of which nothing is said yet; NULL: no memory. */
 struct zone *learner_add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
                          msec_t now);
-
-/* ---- told.c ---- */
-
-void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now);
-void learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now);
+void         learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now);
+void         learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now);
 
 #endif

@@ -42,16 +42,6 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     return zone;
 }
 
-void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
-{
-    learner_count_zone(learner, zone, (size_t) -1);
-    zone->pin       = PIN_NONE;
-    zone->pin_until = MSEC_NEVER;
-    set_note(zone, NULL);
-    learner_settle(learner, zone, zone->condition.state, why, now);
-    epoch_turn(table_epoch(learner->table));
-}
-
 bool learner_unpin(struct learner *learner, struct view name, msec_t now)
 {
     struct zone *zone = table_get(learner->table, name, SCOPE_ZONE, 0);
@@ -59,14 +49,6 @@ bool learner_unpin(struct learner *learner, struct view name, msec_t now)
         return false;
     learner_unpin_zone(learner, zone, WHY_UNPINNED, now);
     return true;
-}
-
-void learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
-{
-    enum zone_state from = zone->condition.state;
-    learner_count_zone(learner, zone, (size_t) -1);
-    zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
-    learner_settle(learner, zone, from, why, now);
 }
 
 struct forgetting {

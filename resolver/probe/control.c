@@ -15,6 +15,14 @@ enum {
 
 /* ---- how does it fare? ---- */
 
+struct monitor *monitor_of(const struct monitors *monitors, const struct server *server)
+{
+    for (unsigned i = 0; i < monitors->count; i++)
+        if (monitors->list[i].server == server)
+            return &monitors->list[i];
+    return NULL;
+}
+
 uint64_t monitor_answers(const struct server *server)
 {
     uint64_t sum = 0;

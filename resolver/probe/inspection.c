@@ -28,6 +28,8 @@ static void send_part(struct study *study, enum study_part part, const struct na
         study_send_to_best(study, &question, now);
 }
 
+static void judge(struct study *study, msec_t now);
+
 /* A name below a blocked zone: which zone it is in is not known. */
 static void identify(struct study *study, msec_t now)
 {
@@ -40,7 +42,7 @@ static void identify(struct study *study, msec_t now)
     study->running++;
     study_send_to_best(study, &question, now);
     if (--study->running == 0)
-        inspection_judge(study, now);
+        judge(study, now);
 }
 
 static void ask(struct study *study, msec_t now);
@@ -72,10 +74,10 @@ static void ask(struct study *study, msec_t now)
     if (study->turn != TURN_APEX)
         send_part(study, PART_QUESTION, &study->name, study->type, now);
     if (--study->running == 0)
-        inspection_judge(study, now);
+        judge(study, now);
 }
 
-void inspection_start(struct study *study, msec_t now)
+static void start(struct study *study, msec_t now)
 {
     if (study->kind == STUDY_CUT && study->zone.len == 0)
         identify(study, now);
@@ -99,7 +101,7 @@ static bool wants_question(const struct study *study)
     return study->turn == TURN_APEX && study_any_usable(study, PART_APEX, false) && !is_open_zone(study);
 }
 
-void inspection_judge(struct study *study, msec_t now)
+static void judge(struct study *study, msec_t now)
 {
     if (study->step == STUDY_IDENTIFY) {
         on_identified(study, now);
@@ -130,3 +132,12 @@ void inspection_judge(struct study *study, msec_t now)
     }
     study_conclude(study, now);
 }
+
+static void on_ended(struct study *study, struct errand *errand, msec_t now)
+{
+    (void) errand;
+    if (study->running == 0)
+        judge(study, now);
+}
+
+const struct study_script inspection_script = {.start = start, .on_ended = on_ended};

@@ -12,14 +12,6 @@ enum {
     DOUBT       = 500,   /* ms from a silence that makes an upstream suspect to the probe */
 };
 
-struct monitor *monitor_of(const struct monitors *monitors, const struct server *server)
-{
-    for (unsigned i = 0; i < monitors->count; i++)
-        if (monitors->list[i].server == server)
-            return &monitors->list[i];
-    return NULL;
-}
-
 /* ---- is it there? ---- */
 
 /* A reply to somebody else has healed it. */

@@ -39,13 +39,10 @@ struct monitor { /* of one server: health probe, control question and echo */
     bool               heard;               /* the last one came back to us */
 };
 
-/* ---- monitor.c ---- */
-
-struct monitor *monitor_of(const struct monitors *monitors, const struct server *server); /* NULL: there is none */
-
 /* ---- control.c ---- */
 
-uint64_t monitor_answers(const struct server *server); /* usable ones, so far */
+struct monitor *monitor_of(const struct monitors *monitors, const struct server *server); /* NULL: there is none */
+uint64_t        monitor_answers(const struct server *server);                             /* usable ones, so far */
 /* Whatever it answers, it can answer; what others of its group answered in its place, it should have. */
 void monitor_note_fare(struct monitor *monitor, msec_t now);
 

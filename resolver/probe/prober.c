@@ -61,6 +61,7 @@ struct study *prober_study_new(struct prober *prober, enum study_kind kind, msec
         return NULL;
     }
     study->kind    = kind;
+    study->script  = kind == STUDY_CONFIRM || kind == STUDY_BROKEN ? &trial_script : &inspection_script;
     study->errands = &prober->errands;
     study->done    = prober_on_study_done;
     study->owner   = prober;

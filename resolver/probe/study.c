@@ -3,8 +3,6 @@
  */
 #include "probe/study_internal.h"
 
-static bool is_trial(const struct study *study) { return study->kind == STUDY_CONFIRM || study->kind == STUDY_BROKEN; }
-
 /* ---- errands ---- */
 
 static void on_errand_done(void *owner, struct errand *errand, msec_t now)
@@ -13,10 +11,7 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
     study->running--;
     if (study->step == STUDY_DONE)
         return;
-    if (is_trial(study))
-        trial_on_ended(study, errand, now);
-    else if (study->running == 0)
-        inspection_judge(study, now);
+    study->script->on_ended(study, errand, now);
 }
 
 /* What is answered for the question was asked for by somebody, and may be kept; a name that was made up is not asked
@@ -130,13 +125,7 @@ void study_conclude(struct study *study, msec_t now)
     study->done(study->owner, study, now);
 }
 
-void study_start(struct study *study, msec_t now)
-{
-    if (is_trial(study))
-        trial_start(study, now);
-    else
-        inspection_start(study, now);
-}
+void study_start(struct study *study, msec_t now) { study->script->start(study, now); }
 
 void study_cancel(struct study *study)
 {

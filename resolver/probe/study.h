@@ -131,25 +131,33 @@ enum {
 };
 
 struct study;
+/* What a study does. trial_script: confirmations and checks of what is broken; inspection_script: all others. */
+struct study_script {
+    void (*start)(struct study *study, msec_t now);
+    void (*on_ended)(struct study *study, struct errand *errand, msec_t now); /* one of its errands; it may end too */
+};
+extern const struct study_script trial_script, inspection_script;
+
 /* Ended: `study->result` stands. The owner frees it, but not before the call that led here has returned. */
 typedef void (*study_done_fn)(void *owner, struct study *study, msec_t now);
 /* The operator's probe has ended: prober_probe(). */
 typedef void (*study_probed_fn)(void *context, void *cookie, const struct study *study);
 
 struct study {
-    struct list         link;
-    enum study_kind     kind;
-    enum study_step     step;
-    struct errands     *errands; /* borrowed */
-    study_done_fn       done;
-    void               *owner;
-    study_probed_fn     probed; /* a probe's */
-    void               *cookie;
-    msec_t              started;
-    struct name         zone;  /* candidate; len 0: not known yet */
-    struct name         guess; /* under which the suspicion is listed; len 0: none */
-    struct name         name;  /* of the question */
-    uint16_t            type;
+    struct list                link;
+    const struct study_script *script;
+    enum study_kind            kind;
+    enum study_step            step;
+    struct errands            *errands; /* borrowed */
+    study_done_fn              done;
+    void                      *owner;
+    study_probed_fn            probed; /* a probe's */
+    void                      *cookie;
+    msec_t                     started;
+    struct name                zone;  /* candidate; len 0: not known yet */
+    struct name                guess; /* under which the suspicion is listed; len 0: none */
+    struct name                name;  /* of the question */
+    uint16_t                   type;
     uint8_t             failed[2]; /* upstreams that failed the client's query, domestic and external: bit masks */
     enum zone_scope     scope;     /* recheck, probe: of the entry */
     enum study_turn     turn;

@@ -43,19 +43,12 @@ bool             study_any_asked(const struct study *study, enum study_part part
 /* The study is over. */
 void study_conclude(struct study *study, msec_t now);
 
-/* ---- trial.c, inspection.c ---- */
-
-void trial_start(struct study *study, msec_t now);
-/* An errand of it has ended; the study may. */
-void trial_on_ended(struct study *study, struct errand *errand, msec_t now);
-/* The zone as a whole is not in question any more: its apex was answered, or there is none to ask for. */
-bool trial_is_narrowed(const struct study *study);
-void inspection_start(struct study *study, msec_t now);
-/* The last errand has ended. */
-void inspection_judge(struct study *study, msec_t now);
-
 /* ---- weighing.c; `fares`: of its witnesses ---- */
 
+/* There is something to ask that stands for the whole zone. */
+bool trial_has_apex(const struct study *study);
+/* The zone as a whole is not in question any more: its apex was answered, or there is none to ask for. */
+bool trial_is_narrowed(const struct study *study);
 /* So much of what it should answer fails that nothing can be told by it. */
 bool trial_in_trouble(const struct fare *fare);
 /* The failures of the question, or of the apex, are more than the witnesses' own trouble would bring about. */

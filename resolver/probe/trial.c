@@ -91,7 +91,7 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
         on_identified(study, now);
 }
 
-void trial_start(struct study *study, msec_t now)
+static void start(struct study *study, msec_t now)
 {
     if (study->kind == STUDY_BROKEN || study->zone.len > 0 || study->by_alias)
         begin_rounds(study, now);
@@ -109,11 +109,6 @@ void trial_believe(struct study *study, msec_t now) /* [6] */
 }
 
 /* ---- rounds ---- */
-
-static bool has_apex(const struct study *study)
-{
-    return study->kind == STUDY_BROKEN || study->by_alias || study->zone.len > 0;
-}
 
 static void send_apex(struct study *study, struct server *server, bool external, msec_t now)
 {
@@ -154,8 +149,6 @@ static void send_other_type(struct study *study, msec_t now)
                                             .resend = STUDY_HURRY};
     study_send_to_best(study, &question, now);
 }
-
-bool trial_is_narrowed(const struct study *study) { return !has_apex(study) || study->result.apex; }
 
 static void begin_round(struct study *study, const struct fare fares[], msec_t now) /* [2] */
 {
@@ -258,7 +251,7 @@ static void conclude_fine(struct study *study, msec_t now) /* [3] */
     study_conclude(study, now);
 }
 
-void trial_on_ended(struct study *study, struct errand *errand, msec_t now)
+static void on_ended(struct study *study, struct errand *errand, msec_t now)
 {
     enum study_part part = part_of(errand);
     if (part == PART_IDENTIFY && study->step == STUDY_IDENTIFY)
@@ -352,7 +345,7 @@ static bool question_at_apex(const struct study *study)
 static bool judge_narrow(struct study *study, const struct fare fares[], msec_t now)
 {
     bool at_apex = question_at_apex(study);
-    if (!at_apex && has_apex(study) && !study_any_asked(study, PART_OTHER_TYPE, false)) {
+    if (!at_apex && trial_has_apex(study) && !study_any_asked(study, PART_OTHER_TYPE, false)) {
         send_other_type(study, now);
         return study->step == STUDY_DONE;
     }
@@ -458,3 +451,5 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         begin_round(study, fares, now);
     want_last_controls(study, fares, now);
 }
+
+const struct study_script trial_script = {.start = start, .on_ended = on_ended};

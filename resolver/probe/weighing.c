@@ -12,6 +12,13 @@ const struct control *control_last(const struct control told[CONTROLS_TOLD])
     return last;
 }
 
+bool trial_has_apex(const struct study *study)
+{
+    return study->kind == STUDY_BROKEN || study->by_alias || study->zone.len > 0;
+}
+
+bool trial_is_narrowed(const struct study *study) { return !trial_has_apex(study) || study->result.apex; }
+
 static double power(double base, unsigned exponent)
 {
     double product = 1;

@@ -11,20 +11,6 @@ static const struct group *group_of(const struct query *query, const struct side
     return &query->setup->groups[side->group];
 }
 
-struct side *asking_side(struct query *query, const struct exchange *exchange) { return &query->sides[exchange->part]; }
-
-bool asking_in_side(const struct query *query, const struct exchange *exchange, const struct side *side)
-{
-    return exchange->state != EXCHANGE_UNUSED && side == &query->sides[exchange->part];
-}
-
-bool asking_is_domestic(const struct query *query, const struct exchange *exchange)
-{
-    return exchange->state != EXCHANGE_UNUSED && query->sides[exchange->part].group == SETUP_DOMESTIC;
-}
-
-bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
-
 void asking_failed(struct query *query, struct env *env, struct exchange *exchange)
 {
     struct side *side = asking_side(query, exchange);

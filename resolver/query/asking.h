@@ -7,10 +7,23 @@
 
 #include "query/query.h"
 
-struct side *asking_side(struct query *query, const struct exchange *exchange);
-bool         asking_in_side(const struct query *query, const struct exchange *exchange, const struct side *side);
-bool         asking_is_domestic(const struct query *query, const struct exchange *exchange); /* false: unused, too */
-bool         asking_external_first(const struct query *query);
+static inline struct side *asking_side(struct query *query, const struct exchange *exchange)
+{
+    return &query->sides[exchange->part];
+}
+
+static inline bool asking_in_side(const struct query *query, const struct exchange *exchange, const struct side *side)
+{
+    return exchange->state != EXCHANGE_UNUSED && side == &query->sides[exchange->part];
+}
+
+/* False: it is unused, too. */
+static inline bool asking_is_domestic(const struct query *query, const struct exchange *exchange)
+{
+    return exchange->state != EXCHANGE_UNUSED && query->sides[exchange->part].group == SETUP_DOMESTIC;
+}
+
+static inline bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
 
 /* Step 1, by the query's route, from which a group that must not be asked is taken. */
 void asking_begin(struct query *query, struct env *env, msec_t now);
