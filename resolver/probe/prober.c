@@ -43,68 +43,13 @@ static void on_server_loops(void *owner, const struct server *server)
         prober->hooks.server_loops(prober->hooks.context, server);
 }
 
-/* ---- studies ---- */
-
-/* Each kind has places of its own: dead zones, of which a stranger has as many as he likes, must not keep a
- * confirmation out. */
-static const unsigned study_limits[STUDY_KINDS] = {
-    [STUDY_CONFIRM] = LIMIT_CONFIRMATIONS, [STUDY_BROKEN] = LIMIT_CHECKS,
-    [STUDY_RECHECK] = RECHECKS_AT_ONCE,    [STUDY_CUT] = LIMIT_CHECKS,
-    [STUDY_PROBE] = LIMIT_CHECKS,
-};
-
-struct study *prober_study_new(struct prober *prober, enum study_kind kind, msec_t now)
-{
-    struct study *study = prober->study_counts[kind] < study_limits[kind] ? calloc(1, sizeof(*study)) : NULL;
-    if (!study) {
-        prober->stats.skipped++;
-        return NULL;
-    }
-    study->kind    = kind;
-    study->script  = kind == STUDY_CONFIRM || kind == STUDY_BROKEN ? &trial_script : &inspection_script;
-    study->errands = &prober->errands;
-    study->done    = prober_on_study_done;
-    study->owner   = prober;
-    study->started = now;
-    list_append(&prober->studies, &study->link);
-    prober->study_counts[kind]++;
-    return study;
-}
-
-void prober_study_ended(struct prober *prober, struct study *study)
-{
-    list_remove(&study->link);
-    list_append(&prober->finished, &study->link);
-    prober->study_counts[study->kind]--;
-}
-
-static void free_finished(struct prober *prober)
-{
-    LIST_EACH (item, next, &prober->finished) {
-        list_remove(item);
-        free(CONTAINER_OF(item, struct study, link));
-    }
-}
-
-struct study *prober_study_of(const struct prober *prober, enum study_kind kind, struct view zone, struct view name)
-{
-    LIST_EACH (item, next, &prober->studies) {
-        struct study *study = CONTAINER_OF(item, struct study, link);
-        struct view   about = name_view(study->zone.len ? &study->zone : &study->guess);
-        if (study->kind == kind &&
-            ((zone.len > 0 && about.len > 0 && name_equal(about, zone)) || name_equal(name_view(&study->name), name)))
-            return study;
-    }
-    return NULL;
-}
-
 /* After every event. */
 void prober_tend(struct prober *prober, msec_t now)
 {
     prober_place_suspicions(prober, now);
     monitors_tend(&prober->monitors, now);
     surveys_tend(&prober->surveys);
-    free_finished(prober);
+    prober_free_finished(prober);
 }
 
 static int probe_rank(const struct zone *zone)
@@ -178,7 +123,7 @@ void prober_disregard(struct prober *prober, struct view zone)
             surveys_settle(&prober->surveys, name_view(&study->zone), NULL);
         prober_study_ended(prober, study);
     }
-    free_finished(prober);
+    prober_free_finished(prober);
 }
 
 /* ---- events ---- */
@@ -226,7 +171,7 @@ static void drop_studies(struct prober *prober)
         list_remove(item);
         free(study);
     }
-    free_finished(prober);
+    prober_free_finished(prober);
     memset(prober->study_counts, 0, sizeof(prober->study_counts));
 }
 
@@ -239,6 +184,7 @@ struct prober *prober_create(const struct prober_options *options)
     prober->env.effects = options->effects;
     prober->env.setup   = setup_take(options->setup);
     prober->learner     = options->learner;
+    prober->study_done  = prober_on_study_done;
     prober->hooks       = options->hooks;
     prober->errands.env = &prober->env;
     list_init(&prober->studies);

@@ -55,100 +55,6 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
     note_controls(prober, zone, study);
 }
 
-struct zone *prober_listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
-{
-    return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
-}
-
-/* Where the suspicion that led to this study stands. */
-static const struct name *suspected(const struct study *study) { return study->placed ? &study->zone : &study->guess; }
-
-static void clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
-{
-    struct zone *zones[] = {prober_listed(prober, suspected(study), SCOPE_ZONE, 0),
-                            prober_listed(prober, &study->name, SCOPE_NAME, 0)};
-    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
-        if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
-            learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
-}
-
-void prober_add_strike(struct prober *prober, struct view name, enum zone_scope scope, const struct study *study,
-                       msec_t now)
-{
-    const struct zone_id id = {.name = name, .scope = scope};
-    learner_apply(prober->learner, &id, EVIDENCE_STRIKE, study->reason, name_view(&study->name), study->type, now);
-}
-
-/* The zone has become known: the suspicion leaves the guess, so that its healthy neighbours are not asked on both
- * sides, and takes the strikes along that waited. */
-static void place_suspicion(struct prober *prober, struct study *study, msec_t now)
-{
-    bool same = name_equal(name_view(&study->guess), name_view(&study->zone));
-    if (!same)
-        clear_suspicion(prober, study, now);
-    study->placed = true;
-    for (unsigned i = same; i < 1 + study->strikes; i++)
-        prober_add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
-}
-
-/* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
-static void consider(struct prober *prober, struct study *study, msec_t now)
-{
-    struct view                 zone    = name_view(&study->zone);
-    const struct survey_result *servers = surveys_result(&prober->surveys, zone);
-    if (!servers)
-        surveys_begin(&prober->surveys, zone, now);
-    if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
-        return;
-    trial_believe(study, now);
-    prober_add_strike(prober, zone, study->narrow ? SCOPE_NAME : SCOPE_ZONE, study, now);
-}
-
-/* Domestic answers for the alias itself: the zone it stands in is fine, whatever becomes of the name. */
-static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
-{
-    struct zone *guess = prober_listed(prober, &study->guess, SCOPE_ZONE, 0);
-    if (guess && guess->condition.state == ZONE_SUSPECT)
-        learner_apply_zone(prober->learner, guess, EVIDENCE_FINE, REASON_NONE, now);
-    study->guess.len = 0;
-}
-
-/* The zone as a whole is fine, whatever becomes of the name: for a while no neighbour of a name that fails is suspected
- * with it. */
-static void note_fine(struct prober *prober, struct view zone, msec_t now)
-{
-    if (zone.len > 0)
-        recent_mark(prober->fine, zone, now);
-}
-
-/* The zone was seen fine, though a name in it fails: its neighbours are asked at home from now on. */
-static void narrow_suspicion(struct prober *prober, struct study *study, msec_t now)
-{
-    clear_suspicion(prober, study, now);
-    note_fine(prober, name_view(&study->zone), now);
-    study->narrow = true;
-    prober_add_strike(prober, name_view(&study->name), SCOPE_NAME, study, now);
-}
-
-void prober_place_suspicions(struct prober *prober, msec_t now)
-{
-    if (prober_domestic_down(prober))
-        return;
-    LIST_EACH (item, next, &prober->studies) {
-        struct study *study = CONTAINER_OF(item, struct study, link);
-        if (study->by_alias && study->result.apex && study->guess.len > 0)
-            acquit_guess(prober, study, now);
-        if (study->acquitted && !study->narrow)
-            narrow_suspicion(prober, study, now);
-        if (study->kind != STUDY_CONFIRM || study->by_alias || study->zone.len == 0 || study->guess.len == 0)
-            continue;
-        if (!study->placed && !study->narrow)
-            place_suspicion(prober, study, now);
-        if (!study->believed && study->step == STUDY_ASK)
-            consider(prober, study, now);
-    }
-}
-
 /* What has failed was nobody's block. Of a query that had to wait only for a slow answer nothing has failed. */
 static void note_trouble(struct prober *prober, const struct study *study, msec_t now)
 {
@@ -162,18 +68,18 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
     const struct study_result *result = &study->result;
     if (study->acquitted)
-        note_fine(prober, name_view(&study->zone), now);
+        prober_note_fine(prober, name_view(&study->zone), now);
     if (!result->decided || (prober_domestic_down(prober) && !result->fine)) {
-        struct zone *zone = prober_listed(prober, suspected(study), SCOPE_ZONE, 0);
+        struct zone *zone = prober_listed(prober, prober_suspected(study), SCOPE_ZONE, 0);
         if (result->apex || result->trouble)
-            clear_suspicion(prober, study, now);
+            prober_clear_suspicion(prober, study, now);
         else if (zone)
             note_evidence(prober, zone, study);
         return;
     }
-    bool same = result->scope == SCOPE_ZONE && name_equal(name_view(suspected(study)), name_view(&study->zone));
+    bool same = result->scope == SCOPE_ZONE && name_equal(name_view(prober_suspected(study)), name_view(&study->zone));
     if (result->fine || !same)
-        clear_suspicion(prober, study, now);
+        prober_clear_suspicion(prober, study, now);
     if (result->fine) {
         note_trouble(prober, study, now);
         return;
