@@ -16,7 +16,7 @@ from upstream import (FORGED, ByTransport, Forge, Nxdomain, Rcode, Refused, Rese
                       Slow)
 
 RTT = 0.05  # of the external upstream
-NOISE = 0.10  # for a client's whole wait
+NOISE = 0.20  # a busy machine's, for a client's whole wait
 NO_LEARNING = {"learning.mode": "off"}
 
 

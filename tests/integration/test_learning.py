@@ -12,7 +12,7 @@ from daemon import quick, wait_for
 from upstream import Nxdomain, Refused, Resolve, Servfail, Silent
 
 RTT = 0.03
-NOISE = 0.10
+NOISE = 0.20  # a busy machine's, for the whole wait of a client
 SOON = {"learning.recheck_first": "2s", "learning.recheck_max": "8s"}
 
 
