@@ -35,34 +35,6 @@ enum {
     ACCEPT_MS   = 100,      /* until a connection for which there was no memory is looked at again */
 };
 
-static void control_unref(struct control *control)
-{
-    if (--control->refs == 0)
-        free(control);
-}
-
-void client_unref(struct client *client)
-{
-    if (--client->refs > 0)
-        return;
-    control_unref(client->control);
-    lines_clear(&client->input);
-    free(client);
-}
-
-static void client_on_closed(uv_handle_t *handle) { client_unref(handle->data); }
-
-void client_close(struct client *client)
-{
-    if (client->state == CLIENT_CLOSED)
-        return;
-    client->state = CLIENT_CLOSED;
-    list_remove(&client->link);
-    client->control->client_count--;
-    outbox_close(&client->outbox);
-    uv_close((uv_handle_t *) &client->pipe, client_on_closed);
-}
-
 static void client_pump(struct client *client);
 
 static void client_on_moved(struct outbox *outbox, int status)
@@ -256,8 +228,6 @@ static void control_on_wake(uv_timer_t *timer)
 /* Connections. */
 
 /* A full house: the idlest client that waits for nothing gives way. */
-void control_wake(struct control *control) { uv_timer_start(&control->wake, control_on_wake, 0, 0); }
-
 static bool control_make_room(struct control *control)
 {
     if (control->client_count < LIMIT_CONTROL_CLIENTS)
@@ -340,6 +310,7 @@ struct control *control_start(uv_loop_t *loop, int fd, const struct control_opti
     control->options = *options;
     control->loop    = loop;
     control->refs    = 4;
+    control->on_wake = control_on_wake;
     if (control->options.stall_ms == 0)
         control->options.stall_ms = STALL_MS;
     list_init(&control->clients);

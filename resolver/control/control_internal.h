@@ -1,6 +1,6 @@
 /*
- * control_internal.h: the control socket's parts to each other: control.c (clients and their requests), call.c (what is
- * answered).
+ * control_internal.h: the control socket's parts to each other, each of which calls only those before it: client.c (how
+ * a client ends), call.c (what is answered), control.c (clients and their requests).
  */
 #ifndef CONTROL_CONTROL_INTERNAL_H
 #define CONTROL_CONTROL_INTERNAL_H
@@ -16,8 +16,9 @@ struct control {
     struct control_options options;
     uv_loop_t             *loop;
     uv_pipe_t              listener;
-    uv_timer_t             wake;  /* 0 ms: pumps clients after an answer that no write follows; ACCEPT_MS */
-    uv_timer_t             stall; /* looks for clients that take nothing */
+    uv_timer_t             wake;    /* 0 ms: pumps clients after an answer that no write follows; ACCEPT_MS */
+    uv_timer_cb            on_wake; /* of `wake` */
+    uv_timer_t             stall;   /* looks for clients that take nothing */
     struct outboxes        outboxes;
     struct stat            file; /* the socket's, when it was opened */
     bool                   closing;
@@ -56,8 +57,9 @@ struct control_call {
     uint64_t            refusals; /* of memory, when it began */
 };
 
-/* ---- control.c ---- */
+/* ---- client.c ---- */
 
+void control_unref(struct control *control);
 /* Answers that it waits for are dropped. Nothing happens where it is closed already. */
 void client_close(struct client *client);
 void client_unref(struct client *client);

@@ -27,7 +27,7 @@ enum {
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = handle->data;
-    tcp_listen_drop_handle(connection->listen);
+    connection->listen->drop_handle(connection->listen);
     frames_fini(&connection->in);
     free(connection);
 }

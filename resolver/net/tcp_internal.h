@@ -49,18 +49,19 @@ struct tcp_listen {
     struct tcp_listen_stats   stats;
     uv_prepare_t              prepare;
     uv_timer_t                sweep, resume;
-    unsigned                  handles; /* not yet closed */
-    bool                      stopping, closing;
-    unsigned                  quiet_ms; /* while stopping */
-    struct list               sockets, by_use, dirty, paused;
-    struct connection       **slots;
-    uint32_t                 *vacant; /* a stack of free slots */
-    unsigned                  vacant_count;
-    uint64_t                  serial;
-    size_t                    bytes;   /* that connections hold */
-    int                       reserve; /* a descriptor to refuse with when none is left; -1: used up */
-    uint8_t                   input[TCP_READ];
-    uint8_t                   answer[LIMIT_TCP_MESSAGE];
+    unsigned                  handles;              /* not yet closed */
+    void (*drop_handle)(struct tcp_listen *listen); /* a handle is closed: the last one frees all */
+    bool                stopping, closing;
+    unsigned            quiet_ms; /* while stopping */
+    struct list         sockets, by_use, dirty, paused;
+    struct connection **slots;
+    uint32_t           *vacant; /* a stack of free slots */
+    unsigned            vacant_count;
+    uint64_t            serial;
+    size_t              bytes;   /* that connections hold */
+    int                 reserve; /* a descriptor to refuse with when none is left; -1: used up */
+    uint8_t             input[TCP_READ];
+    uint8_t             answer[LIMIT_TCP_MESSAGE];
 };
 
 /* tcp_connection.c. Takes `fd` and a vacant slot. False: no memory; `fd` is still the caller's. */
@@ -69,8 +70,5 @@ void connection_close(struct connection *connection);
 /* Sends the late answers that have gathered; it may close connections. */
 void connection_send_all(struct tcp_listen *listen);
 void connection_on_resume(uv_timer_t *timer);
-
-/* tcp_listen.c. A handle is closed; the last one frees all. */
-void tcp_listen_drop_handle(struct tcp_listen *listen);
 
 #endif

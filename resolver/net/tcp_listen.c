@@ -67,7 +67,7 @@ int tcp_listen_bind(const struct address *address, enum socket_place place)
     return error;
 }
 
-void tcp_listen_drop_handle(struct tcp_listen *listen)
+static void drop_handle(struct tcp_listen *listen)
 {
     if (--listen->handles > 0 || !listen->closing)
         return;
@@ -322,6 +322,7 @@ struct tcp_listen *tcp_listen_create(uv_loop_t *loop, const struct tcp_listen_op
     uv_timer_init(loop, &listen->resume);
     listen->prepare.data = listen->sweep.data = listen->resume.data = listen;
     listen->handles                                                 = 3;
+    listen->drop_handle                                             = drop_handle;
     listen->reserve                                                 = hold_descriptor();
     uv_prepare_start(&listen->prepare, on_prepare);
     return listen;
@@ -347,7 +348,7 @@ bool tcp_listen_add(struct tcp_listen *listen, int fd, const struct address *add
 static void on_socket_closed(uv_handle_t *handle)
 {
     struct tcp_socket *socket = handle->data;
-    tcp_listen_drop_handle(socket->listen);
+    drop_handle(socket->listen);
     free(socket);
 }
 
@@ -403,7 +404,7 @@ void tcp_listen_stop(struct tcp_listen *listen, unsigned quiet_ms)
         uv_timer_start(&listen->sweep, on_sweep, quiet_ms / 4, quiet_ms / 4);
 }
 
-static void on_own_closed(uv_handle_t *handle) { tcp_listen_drop_handle(handle->data); }
+static void on_own_closed(uv_handle_t *handle) { drop_handle(handle->data); }
 
 void tcp_listen_close(struct tcp_listen *listen)
 {
