@@ -9,7 +9,7 @@
  *   join     query/engine, query/flight       someone already asks this: wait with them
  *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
  *   ask      query/asking, upstream/exchange  one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
- *   judge    dns/kind                         outcome: health of the upstream, observation for the keeper
+ *   judge    dns/judge                        outcome: health of the upstream, observation for the keeper
  *   answer   query/query, query/answering     store, answer the asker and all who joined
  *
  * Beside it, on the keeper's thread: probe/prober and probe/study find out about zones, learn/ remembers them, store/

@@ -239,8 +239,7 @@ static int pick_socket(struct udp_ask *ask, const struct address *server, uint16
 
 static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct view question)
 {
-    /* A try may be told of an ICMP error instead of being sent: of an earlier question's, or of one in a forged flood.
-     */
+    /* A try may be told of an ICMP error instead of being sent: an earlier question's, or one of a forged flood. */
     for (unsigned tries = 0; tries < SEND_TRIES; tries++) {
         if (send(socket->fd, question.data, question.len, 0) >= 0) {
             ask->stats.sent++;

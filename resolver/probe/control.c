@@ -91,8 +91,8 @@ static void look_for_trouble(struct monitors *monitors, msec_t now)
     monitors->troubled(monitors->owner, since, now);
 }
 
-/* Of several that are open in one silence the first to end speaks for all. What was answered later is news, what was
- * sent in the pause is not. */
+/* Of several that are open in one silence the first to end speaks for all. Where one that was sent later was answered the
+ * trouble is over, and what fails in a pause makes that no longer. */
 static void note_failure(struct monitor *monitor, const struct control *told, msec_t now)
 {
     const struct control *last = control_last(monitor->told);
