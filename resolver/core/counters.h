@@ -19,7 +19,7 @@ struct counters {
 
 /* The keeper's. */
 struct prober_stats {
-    uint64_t strikes, confirmations, confirmed, believed, surveys, cuts, rechecks, broken_checks, controls,
+    uint64_t strikes, confirmations, confirmed, believed, delegations, cuts, rechecks, broken_checks, controls,
         control_failures, health_probes, skipped;
 };
 

@@ -353,17 +353,17 @@ bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t
     return recent_known(learner->former, zone, now);
 }
 
-bool learner_is_kin(const struct learner *learner, const struct survey_result *servers)
+bool learner_is_kin(const struct learner *learner, const struct delegation *servers)
 {
     return nameservers_are_kin(learner->nameservers, servers);
 }
 
-bool learner_knows_set(const struct learner *learner, const struct survey_result *servers)
+bool learner_knows_set(const struct learner *learner, const struct delegation *servers)
 {
     return nameservers_find(learner->nameservers, servers) != NULL;
 }
 
-void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers)
+void learner_place(struct learner *learner, struct zone *zone, const struct delegation *servers)
 {
     if (zone_is_listed(zone))
         nameservers_join(learner->nameservers, zone, servers);

@@ -71,11 +71,11 @@ void learner_wait_out(struct learner *learner, struct zone *zone, msec_t until);
 /* True if the zone was found blocked, and recovered, within FORMER_LIFE. */
 bool learner_was_blocked(const struct learner *learner, struct view zone, msec_t now);
 /* True if all of these nameservers are known for blocked zones (nameservers.h). */
-bool learner_is_kin(const struct learner *learner, const struct survey_result *servers);
+bool learner_is_kin(const struct learner *learner, const struct delegation *servers);
 /* True if a set with these names is kept, so that their addresses need not be asked. */
-bool learner_knows_set(const struct learner *learner, const struct survey_result *servers);
+bool learner_knows_set(const struct learner *learner, const struct delegation *servers);
 /* What the nameservers of a blocked or recovering zone are. */
-void learner_place(struct learner *learner, struct zone *zone, const struct survey_result *servers);
+void learner_place(struct learner *learner, struct zone *zone, const struct delegation *servers);
 
 /* Domestic was proved to answer for `name`, though a zone above it is blocked: for PROVED_LIFE the name and what is
  * below it are asked there, unless it fails. Nothing is done about a zone that is listed, nor above LIMIT_SUSPECTS. */

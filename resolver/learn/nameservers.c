@@ -34,7 +34,7 @@ size_t nameservers_count(const struct nameservers *nameservers) { return nameser
 
 static int compare_names(const void *a, const void *b) { return name_compare(name_view(a), name_view(b)); }
 
-void survey_result_sort(struct survey_result *result)
+void delegation_sort(struct delegation *result)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < result->name_count; i++)
@@ -92,7 +92,7 @@ bool nameserver_counts(const struct nameserver *server) { return server->failed 
 
 /* ---- sets ---- */
 
-static uint64_t hash_names(const struct nameservers *nameservers, const struct survey_result *result)
+static uint64_t hash_names(const struct nameservers *nameservers, const struct delegation *result)
 {
     uint64_t hash = 0;
     for (unsigned i = 0; i < result->name_count; i++)
@@ -100,7 +100,7 @@ static uint64_t hash_names(const struct nameservers *nameservers, const struct s
     return hash;
 }
 
-static bool has_names(const struct nameserver_set *set, const struct survey_result *result)
+static bool has_names(const struct nameserver_set *set, const struct delegation *result)
 {
     bool same = set->name_count == result->name_count;
     for (unsigned i = 0; same && i < set->name_count; i++)
@@ -108,7 +108,7 @@ static bool has_names(const struct nameserver_set *set, const struct survey_resu
     return same;
 }
 
-struct nameserver_set *nameservers_find(const struct nameservers *nameservers, const struct survey_result *result)
+struct nameserver_set *nameservers_find(const struct nameservers *nameservers, const struct delegation *result)
 {
     uint64_t               hash = hash_names(nameservers, result);
     struct nameserver_set *set  = nameservers->sets[hash % SLOTS];
@@ -117,7 +117,7 @@ struct nameserver_set *nameservers_find(const struct nameservers *nameservers, c
     return set;
 }
 
-bool nameservers_are_kin(const struct nameservers *nameservers, const struct survey_result *result)
+bool nameservers_are_kin(const struct nameservers *nameservers, const struct delegation *result)
 {
     const struct nameserver_set *set = result->address_count ? NULL : nameservers_find(nameservers, result);
     unsigned                     all = set ? set->address_count : result->address_count;
@@ -136,7 +136,7 @@ static void free_set(struct nameservers *nameservers, struct nameserver_set *set
     free(set);
 }
 
-static struct nameserver_set *make_set(struct nameservers *nameservers, const struct survey_result *result)
+static struct nameserver_set *make_set(struct nameservers *nameservers, const struct delegation *result)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < result->name_count; i++)
@@ -182,7 +182,7 @@ void nameservers_leave(struct nameservers *nameservers, struct zone *zone)
     free_set(nameservers, set);
 }
 
-bool nameservers_join(struct nameservers *nameservers, struct zone *zone, const struct survey_result *result)
+bool nameservers_join(struct nameservers *nameservers, struct zone *zone, const struct delegation *result)
 {
     struct nameserver_set *set = result->name_count ? nameservers_find(nameservers, result) : NULL;
     if (set && set == zone->set)

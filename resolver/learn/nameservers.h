@@ -17,15 +17,15 @@
 #include "dns/name.h"
 
 enum {
-    SET_NAMES     = 4,  /* of each set; a zone that is blocked at these is blocked */
-    SURVEY_NAMES  = 16, /* read of a reply, which has them in any order: the first SET_NAMES when sorted are kept */
-    SET_ADDRESSES = 8,
-    ADDRESS_BYTES = 16 /* IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2) */
+    SET_NAMES        = 4,  /* of each set; a zone that is blocked at these is blocked */
+    DELEGATION_NAMES = 16, /* read of a reply, which has them in any order: the first SET_NAMES when sorted are kept */
+    SET_ADDRESSES    = 8,
+    ADDRESS_BYTES    = 16 /* IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2) */
 };
 
-struct survey_result { /* what external showed */
+struct delegation { /* what external showed */
     unsigned    name_count, address_count;
-    struct name names[SURVEY_NAMES]; /* lower case, sorted by survey_result_sort() */
+    struct name names[DELEGATION_NAMES]; /* lower case, sorted by delegation_sort() */
     uint8_t     addresses[SET_ADDRESSES][ADDRESS_BYTES];
 };
 
@@ -56,17 +56,17 @@ struct nameservers *nameservers_create(struct hash_key key);
 void                nameservers_destroy(struct nameservers *nameservers); /* no zone is a member */
 
 /* Lower case, ascending, each name once. */
-void survey_result_sort(struct survey_result *result);
+void delegation_sort(struct delegation *result);
 
 /* The set with exactly these names (sorted), or NULL. */
-struct nameserver_set *nameservers_find(const struct nameservers *nameservers, const struct survey_result *result);
+struct nameserver_set *nameservers_find(const struct nameservers *nameservers, const struct delegation *result);
 /* True if every address of the result counts, and there is one. Without addresses: those of the set of that name. */
-bool nameservers_are_kin(const struct nameservers *nameservers, const struct survey_result *result);
+bool nameservers_are_kin(const struct nameservers *nameservers, const struct delegation *result);
 
 /* Makes `zone`, which failed last at condition.last_failure, a member of that set (of an existing one with these names,
  * whose addresses then stand), and leaves its old one. False: the bound is reached, no memory, or the result is empty;
  * it is in no set then. */
-bool nameservers_join(struct nameservers *nameservers, struct zone *zone, const struct survey_result *result);
+bool nameservers_join(struct nameservers *nameservers, struct zone *zone, const struct delegation *result);
 void nameservers_leave(struct nameservers *nameservers, struct zone *zone); /* harmless without a set */
 
 bool nameserver_counts(const struct nameserver *server);

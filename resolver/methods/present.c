@@ -318,7 +318,7 @@ json_t *present_stats(struct daemon *daemon)
     set_number(object, "broken_checks", prober->broken_checks);
     set_number(object, "rechecks", prober->rechecks);
     set_number(object, "believed", prober->believed);
-    set_number(object, "surveys", prober->surveys);
+    set_number(object, "surveys", prober->delegations);
     set_number(object, "cuts", prober->cuts);
     set_number(object, "controls", prober->controls);
     set_number(object, "control_failures", prober->control_failures);

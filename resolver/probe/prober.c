@@ -48,7 +48,7 @@ void prober_tend(struct prober *prober, msec_t now)
 {
     prober_place_suspicions(prober, now);
     monitors_tend(&prober->monitors, now);
-    surveys_tend(&prober->surveys);
+    delegations_tend(&prober->delegations);
     prober_free_finished(prober);
 }
 
@@ -120,7 +120,7 @@ void prober_disregard(struct prober *prober, struct view zone)
         study_cancel(study);
         on_given_up(prober, study);
         if (study->kind == STUDY_CONFIRM)
-            surveys_settle(&prober->surveys, name_view(&study->zone), NULL);
+            delegations_doubt_ended(&prober->delegations, name_view(&study->zone), NULL);
         prober_study_ended(prober, study);
     }
     prober_free_finished(prober);
@@ -190,9 +190,9 @@ struct prober *prober_create(const struct prober_options *options)
     list_init(&prober->studies);
     list_init(&prober->finished);
     timers_init(&prober->errands.timers);
-    prober->surveys =
-        (struct surveys){.errands = &prober->errands, .learner = options->learner, .stats = &prober->stats};
-    surveys_init(&prober->surveys);
+    prober->delegations =
+        (struct delegations){.errands = &prober->errands, .learner = options->learner, .stats = &prober->stats};
+    delegations_init(&prober->delegations);
     rng_init(&prober->env.rng, options->seed);
     const struct hash_key key = {rng_u64(&prober->env.rng), rng_u64(&prober->env.rng)};
     prober->cuts              = recent_create(key, CUTS_KEPT, CUT_AGAIN);
@@ -215,7 +215,7 @@ void prober_destroy(struct prober *prober)
     if (!prober)
         return;
     drop_studies(prober);
-    surveys_clear(&prober->surveys);
+    delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
     timers_fini(&prober->errands.timers);
     recent_destroy(prober->cuts);
@@ -228,7 +228,7 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 {
     struct setup *before = prober->env.setup;
     drop_studies(prober);
-    surveys_clear(&prober->surveys);
+    delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
     prober->env.setup = setup_take(setup);
     setup_drop(before);

@@ -7,9 +7,9 @@
 #define PROBE_PROBER_INTERNAL_H
 
 #include "policy/attribution.h"
+#include "probe/delegation.h"
 #include "probe/monitor.h"
 #include "probe/prober.h"
-#include "probe/survey.h"
 
 struct recheck_budget {
     uint64_t seen;  /* hooks.domestic_questions() when it was last looked at */
@@ -27,7 +27,7 @@ struct prober {
     struct list           studies, finished;
     unsigned              study_counts[STUDY_KINDS];
     struct recheck_budget budget;
-    struct surveys        surveys;
+    struct delegations    delegations;
     struct recent        *cuts; /* zones and names below blocked ones that were asked about lately */
     struct recent        *fine; /* zones that were seen fine, though a name in them had failed */
     struct monitors       monitors;

@@ -39,8 +39,9 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
         return;
     prober->stats.rechecks++;
     if (zone->scope == SCOPE_ZONE && !zone->set) {
-        surveys_begin(&prober->surveys, zone_name(zone), now);
-        surveys_settle(&prober->surveys, zone_name(zone), zone); /* nobody doubts it: the survey ends by itself */
+        delegations_begin(&prober->delegations, zone_name(zone), now);
+        delegations_doubt_ended(&prober->delegations, zone_name(zone),
+                                zone); /* nobody doubts it: the lookup ends by itself */
     }
     name_set(&study->zone, zone_name(zone));
     study->scope = zone->scope;

@@ -45,10 +45,10 @@ static void place_suspicion(struct prober *prober, struct study *study, msec_t n
 /* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
 static void consider(struct prober *prober, struct study *study, msec_t now)
 {
-    struct view                 zone    = name_view(&study->zone);
-    const struct survey_result *servers = surveys_result(&prober->surveys, zone);
+    struct view              zone    = name_view(&study->zone);
+    const struct delegation *servers = delegations_result(&prober->delegations, zone);
     if (!servers)
-        surveys_begin(&prober->surveys, zone, now);
+        delegations_begin(&prober->delegations, zone, now);
     if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
         return;
     trial_believe(study, now);

@@ -185,7 +185,8 @@ void prober_on_study_done(void *owner, struct study *study, msec_t now)
     switch (study->kind) {
     case STUDY_CONFIRM:
         end_confirm(prober, study, now);
-        surveys_settle(&prober->surveys, name_view(&study->zone), prober_listed(prober, &study->zone, SCOPE_ZONE, 0));
+        delegations_doubt_ended(&prober->delegations, name_view(&study->zone),
+                                prober_listed(prober, &study->zone, SCOPE_ZONE, 0));
         break;
     case STUDY_BROKEN:
         end_broken(prober, study, now);

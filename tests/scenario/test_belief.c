@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 enum {
-    SURVEY   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */
+    LOOKUP   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */
     SLOWEST  = 900 + EXTERNAL_DELAY,
     TOO_LONG = 20000
 };
@@ -85,7 +85,7 @@ static void a_zone_on_blocked_servers_is_believed(void **state)
     world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
     world_say(world, DOMESTIC, "other.example", (struct manner){.way = SILENT});
     assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), TRIAL_SILENCE,
-                    SLOWEST + SURVEY + TRIAL_SILENCE + 200);
+                    SLOWEST + LOOKUP + TRIAL_SILENCE + 200);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
     /* and the operator is told why */
     const struct zone *one = world_zone(world, "one.example", SCOPE_ZONE, 0);
@@ -106,7 +106,7 @@ static void its_second_lookup_does_not_wait(void **state)
     struct world *world = host(2);
     world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
     world_resolve(world, "a.two.example", TYPE_A);
-    world_run(world, SURVEY + 20);
+    world_run(world, LOOKUP + 20);
     assert_int_equal(world_state(world, "two.example"), ZONE_SUSPECT);
     const struct ask *ask = world_ask(world, "b.two.example", TYPE_A);
     assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
@@ -298,7 +298,7 @@ static void what_was_blocked_before_is_believed(void **state)
 }
 
 /* External may not be asked about fenced names, be they nameservers. */
-static void a_survey_crosses_no_fence(void **state)
+static void a_delegation_lookup_crosses_no_fence(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){
@@ -308,7 +308,7 @@ static void a_survey_crosses_no_fence(void **state)
     world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
     world_learn(world, "one.example", TYPE_MX);
     world_run(world, 5000);
-    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 1);
+    assert_int_equal(prober_read_stats(world_prober(world))->delegations, 1);
     assert_int_equal(world_count(world, EXTERNAL, "host.test", BY_ALL), 0);
     assert_null(world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
     world_end(world);
@@ -340,7 +340,7 @@ static void a_child_that_is_fine_is_asked_at_home(void **state)
 
     world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = SILENT});
     assert_int_equal(world_resolve(world, "f.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
-    world_run(world, SURVEY);
+    world_run(world, LOOKUP);
     const struct ask *ask = world_ask(world, "g.sub.shut.example", TYPE_A);
     assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
     world_end(world);
@@ -456,8 +456,8 @@ static void restore(struct world *world, unsigned count, msec_t next)
     }
 }
 
-/* surveys that a recheck began are never let go of. */
-static void surveys_of_rechecks_end(void **state)
+/* lookups that a recheck began are never let go of. */
+static void delegation_lookups_of_rechecks_end(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .max_zones = 2000});
@@ -490,8 +490,8 @@ int main(void)
         cmocka_unit_test(an_outage_makes_no_late_suspicion),
         cmocka_unit_test(recovered_servers_do_not_speak_any_more),
         cmocka_unit_test(what_was_blocked_before_is_believed),
-        cmocka_unit_test(a_survey_crosses_no_fence),
-        cmocka_unit_test(surveys_of_rechecks_end),
+        cmocka_unit_test(a_delegation_lookup_crosses_no_fence),
+        cmocka_unit_test(delegation_lookups_of_rechecks_end),
         cmocka_unit_test(six_nameservers_in_any_order),
         cmocka_unit_test(a_child_that_is_fine_is_asked_at_home),
         cmocka_unit_test(a_child_that_fails_in_part_is_not_proved),

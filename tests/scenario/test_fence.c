@@ -298,7 +298,7 @@ static void a_list_stays_at_home_whatever_fails(void **state)
     }
 }
 
-/* A blocked zone round the list, with its surveys and rechecks: the list below is not part of it. */
+/* A blocked zone round the list, with the lookups of its delegation and rechecks: the list below is not part of it. */
 static void a_blocked_zone_round_a_list(void **state)
 {
     (void) state;

@@ -220,10 +220,10 @@ static void one_at_a_time_and_no_client_waits(void **state)
 static void kin_that_opens_begins_no_second_recheck(void **state)
 {
     (void) state;
-    struct world        *world   = world_create(&(struct world_options){.seed = 11, .recheck_share = WHOLE});
-    struct zone         *waits   = blocked_before(world, 0, world_now(world), 0);
-    struct zone         *opens   = blocked_before(world, 1, world_now(world) + INTERVAL, 0);
-    struct survey_result servers = {.name_count = 1, .address_count = 1, .addresses = {{1}}};
+    struct world     *world   = world_create(&(struct world_options){.seed = 11, .recheck_share = WHOLE});
+    struct zone      *waits   = blocked_before(world, 0, world_now(world), 0);
+    struct zone      *opens   = blocked_before(world, 1, world_now(world) + INTERVAL, 0);
+    struct delegation servers = {.name_count = 1, .address_count = 1, .addresses = {{1}}};
     assert_true(name_parse("ns1.host.test", &servers.names[0]));
     learner_place(world_learner(world), waits, &servers);
     learner_place(world_learner(world), opens, &servers);
@@ -284,10 +284,10 @@ static void after_a_start_the_sets_grow_again(void **state)
     assert_int_equal(rechecks(world), 2);
     assert_non_null(one->set);
     assert_ptr_equal(one->set, two->set);
-    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 2);
+    assert_int_equal(prober_read_stats(world_prober(world))->delegations, 2);
     world_run(world, 3 * INTERVAL); /* once */
     assert_true(rechecks(world) > 2);
-    assert_int_equal(prober_read_stats(world_prober(world))->surveys, 2);
+    assert_int_equal(prober_read_stats(world_prober(world))->delegations, 2);
     world_end(world);
 }
 

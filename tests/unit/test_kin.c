@@ -93,16 +93,16 @@ static void recheck(struct world *world, struct zone *zone, bool good, msec_t no
 }
 
 /* Names ns<first>.<domain>, ns<first + 1>.<domain>, each with an address that ends so. */
-static struct survey_result servers(const char *domain, unsigned first)
+static struct delegation servers(const char *domain, unsigned first)
 {
-    struct survey_result result = {.name_count = 2, .address_count = 2};
+    struct delegation result = {.name_count = 2, .address_count = 2};
     for (unsigned i = 0; i < 2; i++) {
         char text[64];
         snprintf(text, sizeof(text), "NS%u.%s", first + i, domain);
         result.names[i]                        = named(text);
         result.addresses[i][ADDRESS_BYTES - 1] = (uint8_t) (first + i);
     }
-    survey_result_sort(&result);
+    delegation_sort(&result);
     return result;
 }
 
@@ -110,29 +110,29 @@ static struct survey_result servers(const char *domain, unsigned first)
 
 static void a_zone_on_the_servers_of_a_blocked_one_is_kin(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a = servers("host.example", 1), b = servers("host.example", 3);
-    struct survey_result vanity = servers("ns.customer.example", 1); /* other names, the same addresses */
+    struct world     *world = *state;
+    struct delegation a = servers("host.example", 1), b = servers("host.example", 3);
+    struct delegation vanity = servers("ns.customer.example", 1); /* other names, the same addresses */
     assert_false(learner_is_kin(world->learner, &a));
     struct zone *zone = block(world, "one.example", 1000);
     learner_place(world->learner, zone, &a);
     assert_true(learner_is_kin(world->learner, &a));
     assert_true(learner_is_kin(world->learner, &vanity));
     assert_false(learner_is_kin(world->learner, &b));
-    struct survey_result half = servers("host.example", 2); /* one address of it is not known for blocks */
+    struct delegation half = servers("host.example", 2); /* one address of it is not known for blocks */
     assert_false(learner_is_kin(world->learner, &half));
-    struct survey_result unasked = a; /* the names alone tell, too */
-    unasked.address_count        = 0;
+    struct delegation unasked = a; /* the names alone tell, too */
+    unasked.address_count     = 0;
     assert_true(learner_is_kin(world->learner, &unasked));
-    struct survey_result nothing = {0};
+    struct delegation nothing = {0};
     assert_false(learner_is_kin(world->learner, &nothing));
 }
 
 static void a_set_stops_counting_when_a_zone_of_it_recovers(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *one = block(world, "one.example", 1000), *two = block(world, "two.example", 1000);
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *one = block(world, "one.example", 1000), *two = block(world, "two.example", 1000);
     learner_place(world->learner, one, &a);
     learner_place(world->learner, two, &a);
     recheck(world, one, true, 5000);
@@ -149,16 +149,16 @@ static void a_set_stops_counting_when_a_zone_of_it_recovers(void **state)
 
 static void a_set_ends_with_its_last_zone(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct name          name  = named("one.example");
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct name       name  = named("one.example");
     learner_place(world->learner, block(world, "one.example", 1000), &a);
     assert_int_equal(get(world, "one.example")->set->member_count, 1);
     assert_int_equal(learner_forget(world->learner, name_view(&name), 2000), 1);
     assert_false(learner_is_kin(world->learner, &a));
     struct zone *zone = block(world, "one.example", 3000);
     assert_null(zone->set);
-    struct survey_result b = servers("host.example", 5); /* it has moved */
+    struct delegation b = servers("host.example", 5); /* it has moved */
     learner_place(world->learner, zone, &a);
     learner_place(world->learner, zone, &b);
     assert_int_equal(zone->set->member_count, 1);
@@ -168,8 +168,8 @@ static void a_set_ends_with_its_last_zone(void **state)
 
 static void two_open_zones_open_the_set(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
     enum {
         ZONES = 50
     };
@@ -200,10 +200,10 @@ static void two_open_zones_open_the_set(void **state)
 /* Its second good recheck says nothing new of the others. */
 static void one_zone_that_recovers_opens_no_set(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *zones[10];
-    unsigned             due = 0;
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *zones[10];
+    unsigned          due = 0;
     for (unsigned i = 0; i < 10; i++) {
         zones[i] = block_number(world, i, (msec_t) i * 10 * MINUTE);
         learner_place(world->learner, zones[i], &a);
@@ -219,9 +219,9 @@ static void one_zone_that_recovers_opens_no_set(void **state)
 
 static void one_failing_zone_keeps_the_set_shut(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *zones[5];
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *zones[5];
     for (unsigned i = 0; i < 5; i++) {
         zones[i] = block_number(world, i, 0);
         learner_place(world->learner, zones[i], &a);
@@ -233,12 +233,12 @@ static void one_failing_zone_keeps_the_set_shut(void **state)
     }
 }
 
-/* A recheck surveys a zone that may be in the set already. */
+/* A recheck looks up the delegation of a zone that may be in the set already. */
 static void joining_twice_changes_nothing(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *zone  = block(world, "one.example", 1000);
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *zone  = block(world, "one.example", 1000);
     learner_place(world->learner, zone, &a);
     const struct nameserver_set *set = zone->set;
     learner_place(world->learner, zone, &a);
@@ -250,9 +250,9 @@ static void joining_twice_changes_nothing(void **state)
 /* What a zone that joins late has suffered long ago is no news of its servers. */
 static void an_old_failure_does_not_hide_a_new_one(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *one = block(world, "one.example", 1000), *two = block(world, "two.example", 2000);
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *one = block(world, "one.example", 1000), *two = block(world, "two.example", 2000);
     learner_place(world->learner, one, &a);
     recheck(world, one, true, 3000);
     recheck(world, one, false, 5000);
@@ -266,14 +266,14 @@ static void an_old_failure_does_not_hide_a_new_one(void **state)
 
 static void names_are_compared_sorted_and_once_each(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = {.name_count    = 3,
-                                  .address_count = 1,
-                                  .names = {named("ns2.x.example"), named("ns1.x.example"), named("NS2.X.example")}};
-    struct survey_result b     = {.name_count = 2, .names = {named("ns1.x.example"), named("ns2.x.example")}};
-    a.addresses[0][0]          = 1;
-    survey_result_sort(&a);
-    survey_result_sort(&b);
+    struct world     *world = *state;
+    struct delegation a     = {.name_count    = 3,
+                               .address_count = 1,
+                               .names         = {named("ns2.x.example"), named("ns1.x.example"), named("NS2.X.example")}};
+    struct delegation b     = {.name_count = 2, .names = {named("ns1.x.example"), named("ns2.x.example")}};
+    a.addresses[0][0]       = 1;
+    delegation_sort(&a);
+    delegation_sort(&b);
     assert_int_equal(a.name_count, 2);
     learner_place(world->learner, block(world, "one.example", 1000), &a);
     assert_true(learner_knows_set(world->learner, &b));
@@ -287,8 +287,8 @@ static void the_number_of_sets_is_bounded(void **state)
     for (unsigned i = 0; i <= LIMIT_NAMESERVER_SETS; i++) {
         char domain[32];
         snprintf(domain, sizeof(domain), "host-%u.example", i);
-        struct survey_result a    = servers(domain, 1);
-        struct zone         *zone = block_number(world, i, (msec_t) i * 10 * MINUTE);
+        struct delegation a    = servers(domain, 1);
+        struct zone      *zone = block_number(world, i, (msec_t) i * 10 * MINUTE);
         learner_place(world->learner, zone, &a);
         assert_int_equal(zone->set != NULL, i < LIMIT_NAMESERVER_SETS);
     }
@@ -296,9 +296,9 @@ static void the_number_of_sets_is_bounded(void **state)
 
 static void without_memory_a_zone_is_in_no_set(void **state)
 {
-    struct world        *world = *state;
-    struct survey_result a     = servers("host.example", 1);
-    struct zone         *zone  = block(world, "one.example", 1000);
+    struct world     *world = *state;
+    struct delegation a     = servers("host.example", 1);
+    struct zone      *zone  = block(world, "one.example", 1000);
     for (unsigned n = 0; n < 10 && !zone->set; n++) {
         heap_fail_at(n);
         learner_place(world->learner, zone, &a);
@@ -580,7 +580,7 @@ static void a_failure_of_the_future_counts_no_longer_than_till_a_good_recheck(vo
         NOW = 1000000
     };
     struct world          *world = *state;
-    struct survey_result   a     = servers("host.example", 1);
+    struct delegation      a     = servers("host.example", 1);
     struct name            name  = named("one.example");
     const struct zone_id   id    = {.name = name_view(&name), .scope = SCOPE_ZONE};
     const struct condition is    = {.state        = ZONE_BLOCKED,
