@@ -10,7 +10,7 @@
  *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
  *   ask      query/asking, upstream/exchange  one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
  *   judge    dns/judge                        outcome: health of the upstream, observation for the keeper
- *   answer   query/query, query/answering     store, answer the asker and all who joined
+ *   answer   query/query, query/answering     store, answer the waiter and all who joined
  *
  * Beside it, on the keeper's thread: probe/prober and probe/study find out about zones, learn/ remembers them, store/
  * keeps them, control/ and methods/ show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/

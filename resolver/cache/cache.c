@@ -3,7 +3,7 @@
  * know policy or verdicts. Workers read and store from all threads, the control socket shows and flushes.
  *
  * Times: an answer stored at S with a TTL of T s is fresh before S+T, stale before S+T+`stale` if it is positive, then
- * useless. A failure that holds for T s keeps new askers away before S+T, and for another FAILURE_MEMORY s remembers
+ * useless. A failure that holds for T s keeps new waiters away before S+T, and for another FAILURE_MEMORY s remembers
  * how long it held, so that the next one holds twice as long.
  *
  * All entries of one name stand in one shard; within it each type has a bucket of its own.
@@ -154,8 +154,8 @@ static bool was_waited_for(const struct entry *entry, const struct cache_read *r
 }
 
 /* Serves from `entry`, which is of use, if it may be served now. CACHE_MISS: it may not. */
-static enum cache_answer entry_serve(struct entry *entry, const struct asked *asked, const struct cache_read *read,
-                                     uint8_t *out, size_t cap, struct cache_hit *ret)
+static enum cache_answer entry_serve(struct entry *entry, const struct client_query *query,
+                                     const struct cache_read *read, uint8_t *out, size_t cap, struct cache_hit *ret)
 {
     bool stale = read->now >= entry_end(entry) && !was_waited_for(entry, read);
     if (stale && !read->allow_stale)
@@ -169,21 +169,21 @@ static enum cache_answer entry_serve(struct entry *entry, const struct asked *as
     struct stored stored = {.message = {entry->data, entry->message_len},
                             .ttls    = {entry->data + entry->message_len, entry->ttls_len}};
     msec_t        age    = msec_max(read->now - entry->stored, 0) / SECOND;
-    size_t        len    = answer_write(asked, &stored, (uint32_t) age, stale, ede, out, cap);
+    size_t        len    = answer_write(query, &stored, (uint32_t) age, stale, ede, out, cap);
     if (len == 0)
         return CACHE_MISS;
     *ret = (struct cache_hit){.len = len, .origin = entry->origin, .failure = FAILURE_NONE};
     return stale ? CACHE_STALE : CACHE_FRESH;
 }
 
-enum cache_answer cache_get(struct cache *cache, const struct asked *asked, const struct cache_read *read, uint8_t *out,
-                            size_t cap, struct cache_hit *ret)
+enum cache_answer cache_get(struct cache *cache, const struct client_query *query, const struct cache_read *read,
+                            uint8_t *out, size_t cap, struct cache_hit *ret)
 {
-    struct cache_key key    = {.name              = name_view(&asked->name),
-                               .type              = asked->type,
-                               .class             = asked->class,
-                               .dnssec_ok         = asked->dnssec_ok,
-                               .checking_disabled = (asked->flags & FLAG_CD) != 0};
+    struct cache_key key    = {.name              = name_view(&query->name),
+                               .type              = query->type,
+                               .class             = query->class,
+                               .dnssec_ok         = query->dnssec_ok,
+                               .checking_disabled = (query->flags & FLAG_CD) != 0};
     struct place     place  = cache_place(cache, &key);
     struct moment    moment = moment_of(cache, read->now);
 
@@ -192,7 +192,7 @@ enum cache_answer cache_get(struct cache *cache, const struct asked *asked, cons
     shard_enter(place.shard, read->reader);
     place_look(&place, &entry, &failure);
     if (entry != NULL && (!entry_useless(&moment, entry) || was_waited_for(entry, read)) &&
-        (answer = entry_serve(entry, asked, read, out, cap, ret)) != CACHE_MISS) {
+        (answer = entry_serve(entry, query, read, out, cap, ret)) != CACHE_MISS) {
         entry_mark(entry);
     } else if (failure != NULL && failure_holds(cache, failure, read->now)) {
         *ret = (struct cache_hit){.failure = failure->cause};

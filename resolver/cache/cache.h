@@ -44,7 +44,7 @@ struct cache_hit {
     enum failure failure; /* CACHE_FAILURE: why */
 };
 
-/* Answers `asked` (its CD flag and dnssec_ok are part of the key) straight into `out`. An answer whose origin is
+/* Answers `query` (its CD flag and dnssec_ok are part of the key) straight into `out`. An answer whose origin is
  * `external_origin` gets EDE `external_ede` (EDE_NONE: nothing); a stale one EDE_STALE_ANSWER. Allocates nothing; holds
  * one lock for the copy, which no other thread takes to read unless it has the same `reader` (shard.h). */
 struct cache_read {
@@ -55,8 +55,8 @@ struct cache_read {
     uint8_t  external_origin;
     int      external_ede;
 };
-enum cache_answer cache_get(struct cache *cache, const struct asked *asked, const struct cache_read *read, uint8_t *out,
-                            size_t cap, struct cache_hit *ret);
+enum cache_answer cache_get(struct cache *cache, const struct client_query *query, const struct cache_read *read,
+                            uint8_t *out, size_t cap, struct cache_hit *ret);
 
 struct cache_entry {
     struct stored stored;   /* borrowed; copied */

@@ -60,7 +60,7 @@ size_t answer_pack(const struct message *reply, const struct store_rules *rules,
     return end;
 }
 
-void asked_from(const struct message *query, uint16_t udp_limit, struct asked *ret)
+void client_query_from(const struct message *query, uint16_t udp_limit, struct client_query *ret)
 {
     uint16_t size = query->edns.present && query->edns.size > UDP_MINIMUM ? query->edns.size : UDP_MINIMUM;
 
@@ -96,38 +96,38 @@ static size_t put_any(uint8_t *out)
     return sizeof(record);
 }
 
-size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
+size_t answer_write(const struct client_query *query, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap)
 {
-    size_t   question_end = MESSAGE_HEADER + (size_t) asked->name.len + 4;
+    size_t   question_end = MESSAGE_HEADER + (size_t) query->name.len + 4;
     size_t   len          = stored->message.len;
     uint16_t flags        = get_u16(stored->message.data + 2);
-    size_t   limit        = asked->limit < cap ? asked->limit : cap;
-    size_t   opt_min      = asked->edns ? OPT_LEN : 0;
+    size_t   limit        = query->limit < cap ? query->limit : cap;
+    size_t   opt_min      = query->edns ? OPT_LEN : 0;
     bool     fits, any;
 
     struct opt opt = {
-        .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = asked->dnssec_ok, .ede = ede, .keepalive = asked->keepalive};
+        .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = ede, .keepalive = query->keepalive};
 
     assert(len >= question_end);
     /* An option that alone would cost the records is left out. */
     fits = len + opt_min <= limit;
-    if (fits && asked->edns && len + opt_len(&opt) > limit)
-        opt = (struct opt){.size = LIMIT_UDP_PAYLOAD, .dnssec_ok = asked->dnssec_ok, .ede = EDE_NONE};
+    if (fits && query->edns && len + opt_len(&opt) > limit)
+        opt = (struct opt){.size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = EDE_NONE};
     /* Whoever sent DO may validate, and no signature covers that HINFO. */
-    any = !fits && asked->limit < LIMIT_TCP_MESSAGE && asked->type == TYPE_ANY && !asked->dnssec_ok &&
+    any = !fits && query->limit < LIMIT_TCP_MESSAGE && query->type == TYPE_ANY && !query->dnssec_ok &&
           (flags & FLAG_RCODE) == RCODE_NOERROR;
     if (!fits)
         len = question_end;
-    if (len + (any ? ANY_RECORD : 0) + (asked->edns ? opt_len(&opt) : 0) > cap)
+    if (len + (any ? ANY_RECORD : 0) + (query->edns ? opt_len(&opt) : 0) > cap)
         return 0;
 
     memcpy(out, stored->message.data, len);
-    memcpy(out + MESSAGE_HEADER, asked->name.wire, asked->name.len);
-    if (((asked->flags & FLAG_AD) == 0 && !asked->dnssec_ok) || any)
+    memcpy(out + MESSAGE_HEADER, query->name.wire, query->name.len);
+    if (((query->flags & FLAG_AD) == 0 && !query->dnssec_ok) || any)
         flags &= (uint16_t) ~FLAG_AD;
-    put_u16(out, asked->id);
-    put_u16(out + 2, (uint16_t) (flags | (asked->flags & (FLAG_RD | FLAG_CD)) | (fits || any ? 0 : FLAG_TC)));
+    put_u16(out, query->id);
+    put_u16(out + 2, (uint16_t) (flags | (query->flags & (FLAG_RD | FLAG_CD)) | (fits || any ? 0 : FLAG_TC)));
     if (fits)
         patch_ttls(out, stored->ttls, age, stale);
     else
@@ -136,7 +136,7 @@ size_t answer_write(const struct asked *asked, const struct stored *stored, uint
         put_u16(out + 6, 1);
         len += put_any(out + len);
     }
-    if (!asked->edns)
+    if (!query->edns)
         return len;
     put_u16(out + 10, (uint16_t) (get_u16(out + 10) + 1));
     return len + opt_write(&opt, out + len);

@@ -32,7 +32,7 @@ size_t answer_pack(const struct message *reply, const struct store_rules *rules,
                    size_t *ret_message_len, uint32_t *ret_ttl);
 
 /* What the client sent, kept until it is answered. 300 bytes, plain data. */
-struct asked {
+struct client_query {
     uint16_t id;
     uint16_t flags; /* of the query: RD, AD and CD are used */
     bool     edns;
@@ -46,14 +46,14 @@ struct asked {
 
 /* Takes what is needed out of a parsed query. `udp_limit`: our own cap on UDP answers, bytes; 0: TCP. The answer will
  * say nothing of the connection. */
-void asked_from(const struct message *query, uint16_t udp_limit, struct asked *ret);
+void client_query_from(const struct message *query, uint16_t udp_limit, struct client_query *ret);
 
 /* Writes the client's answer: id, question in the client's case, RD and CD from the query, AD only where the query had
  * AD or DO, TTLs less `age` s but not below 0 (`stale`: all are STALE_TTL), OPT if the query had one, with `ede` unless
- * EDE_NONE and asked->keepalive, unless only these would not fit. Over asked->limit or `cap`: TC set, empty sections;
+ * EDE_NONE and query->keepalive, unless only these would not fit. Over query->limit or `cap`: TC set, empty sections;
  * but for ANY over UDP without DO one HINFO "RFC8482" instead of the records. `stored` was made from a reply to this
  * very question. Returns the length, 0 if `cap` is too small (never for cap >= limit). */
-size_t answer_write(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale, int ede,
+size_t answer_write(const struct client_query *query, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap);
 
 /* TTL that a stale answer carries, s (RFC 8767, 5). */

@@ -42,7 +42,7 @@ size_t query_write(const struct query_form *form, uint8_t *out)
     return len;
 }
 
-static size_t asked_opt_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
+static size_t asked_opt_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out)
 {
     return opt_write(&(struct opt){.size      = LIMIT_UDP_PAYLOAD,
                                    .dnssec_ok = asked->dnssec_ok,
@@ -52,7 +52,7 @@ static size_t asked_opt_write(const struct asked *asked, unsigned rcode, int ede
                      out);
 }
 
-size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t *out)
+size_t failure_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
 
@@ -65,7 +65,7 @@ size_t failure_write(const struct asked *asked, unsigned rcode, int ede, uint8_t
     return len;
 }
 
-size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct own_record *record, int ede,
+size_t own_answer_write(const struct client_query *asked, unsigned rcode, const struct own_record *record, int ede,
                         uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
@@ -86,7 +86,7 @@ size_t own_answer_write(const struct asked *asked, unsigned rcode, const struct 
     return len;
 }
 
-size_t any_declined_write(const struct asked *asked, uint8_t *out)
+size_t any_declined_write(const struct client_query *asked, uint8_t *out)
 {
     static const uint8_t    data[] = "\7RFC8482"; /* CPU; the NUL that ends it is the empty OS */
     const struct own_record record = {SECTION_ANSWER, MESSAGE_HEADER, TYPE_HINFO, ANY_TTL, {data, sizeof(data)}};

@@ -122,7 +122,7 @@ struct rule echo_rule(const struct name *echo)
     return (struct rule){.zone = *echo, .via = VIA_LOCAL, .group = LOCAL_NOTHING, .shipped = true};
 }
 
-/* The type that answers a question of the type `asked`, or 0: there is none. */
+/* The type that answers a question of the type `query`, or 0: there is none. */
 static uint16_t type_there(enum local kind, bool top, uint16_t asked)
 {
     static const uint16_t types[][4] = {
@@ -167,12 +167,12 @@ static struct view data_of(uint16_t type, size_t zone_at, uint32_t ttl, uint8_t 
     }
 }
 
-size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, int ede, uint8_t *out)
+size_t local_answer(const struct client_query *query, const struct rule *rule, bool is_there, int ede, uint8_t *out)
 {
     enum local        kind    = rule->or_empty ? LOCAL_EMPTY : (enum local) rule->group;
-    bool              top     = asked->name.len == rule->zone.len;
-    size_t            zone_at = MESSAGE_HEADER + (size_t) (asked->name.len - rule->zone.len);
-    uint16_t          type    = type_there(kind, top, asked->type);
+    bool              top     = query->name.len == rule->zone.len;
+    size_t            zone_at = MESSAGE_HEADER + (size_t) (query->name.len - rule->zone.len);
+    uint16_t          type    = type_there(kind, top, query->type);
     bool              exists  = kind == LOCAL_LOOPBACK || kind == LOCAL_NODATA || (is_there && kind != LOCAL_NOTHING);
     uint32_t          ttl     = rule->or_empty ? STAND_IN_TTL : LOCAL_TTL;
     struct own_record record  = {SECTION_ANSWER, MESSAGE_HEADER, type, ttl, {0}};
@@ -183,5 +183,5 @@ size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_
         record.type     = TYPE_SOA;
     }
     record.data = data_of(record.type, zone_at, ttl, data);
-    return own_answer_write(asked, exists ? RCODE_NOERROR : RCODE_NXDOMAIN, &record, ede, out);
+    return own_answer_write(query, exists ? RCODE_NOERROR : RCODE_NXDOMAIN, &record, ede, out);
 }

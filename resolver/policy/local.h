@@ -30,7 +30,7 @@ size_t local_rules(const struct rule *rules, size_t count, uint8_t domestic, str
 /* The answer to what a rule of these covers; one with `or_empty` has TTL 0, so that nobody keeps it. `is_there`: a rule
  * stands at the name or below it, so that it exists. `ede`: EDE_NONE, or why nobody else has answered. Returns its
  * length; `out` holds at least 512. */
-size_t local_answer(const struct asked *asked, const struct rule *rule, bool is_there, int ede, uint8_t *out);
+size_t local_answer(const struct client_query *query, const struct rule *rule, bool is_there, int ede, uint8_t *out);
 
 /* A zone for this process alone, a random label below `example`: whoever asks below it was asked by us (decision 20).
  */

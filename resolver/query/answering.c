@@ -7,12 +7,12 @@
 #include "query/asking.h"
 #include "query/observing.h"
 
-void answering_give(struct query *query, struct env *env, struct asker *asker, struct view answer)
+void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer)
 {
-    env->effects.answer(env->effects.context, &asker->path, answer);
-    list_remove(&asker->link);
-    list_append(&query->answered, &asker->link);
-    query->asker_count--;
+    env->effects.answer(env->effects.context, &waiter->path, answer);
+    list_remove(&waiter->link);
+    list_append(&query->answered, &waiter->link);
+    query->waiter_count--;
 }
 
 /* ---- why there is no answer ---- */
@@ -52,11 +52,11 @@ static enum failure failure_of(const struct query *query)
 
 /* ---- what is given in its place ---- */
 
-static enum cache_answer read_cache(struct query *query, struct env *env, const struct asker *asker, msec_t now,
+static enum cache_answer read_cache(struct query *query, struct env *env, const struct waiter *waiter, msec_t now,
                                     struct cache_hit *ret)
 {
-    const struct cache_read read  = desk_read(env, now, !query->bogus_final);
-    enum cache_answer       found = cache_get(env->shared.cache, &asker->asked, &read, env->out, sizeof(env->out), ret);
+    const struct cache_read read = desk_read(env, now, !query->bogus_final);
+    enum cache_answer found      = cache_get(env->shared.cache, &waiter->query, &read, env->out, sizeof(env->out), ret);
     if (found != CACHE_FRESH && found != CACHE_STALE)
         return found;
     return route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, ret->origin) ? found
@@ -64,7 +64,7 @@ static enum cache_answer read_cache(struct query *query, struct env *env, const 
 }
 
 /* Fresh it may be, too: another question for the same has brought it. */
-static bool give_cached(struct query *query, struct env *env, struct asker *asker, enum cache_answer found,
+static bool give_cached(struct query *query, struct env *env, struct waiter *waiter, enum cache_answer found,
                         const struct cache_hit *hit)
 {
     if (found == CACHE_STALE)
@@ -73,12 +73,12 @@ static bool give_cached(struct query *query, struct env *env, struct asker *aske
         COUNT(env->counters.answered);
     else
         return false;
-    answering_give(query, env, asker, (struct view){env->out, hit->len});
+    answering_give(query, env, waiter, (struct view){env->out, hit->len});
     return true;
 }
 
 /* With the error that SERVFAIL would have: it tells why it is not domestic's answer. */
-static bool give_empty_zone(struct query *query, struct env *env, struct asker *asker)
+static bool give_empty_zone(struct query *query, struct env *env, struct waiter *waiter)
 {
     const struct policy *policy = env->setup->policy;
     struct view          name   = name_view(&query->inquiry.name);
@@ -86,17 +86,17 @@ static bool give_empty_zone(struct query *query, struct env *env, struct asker *
     if (query->cancelled || !rule_stands_in(rule, name, query->inquiry.type))
         return false;
     COUNT(env->counters.local);
-    size_t len = local_answer(&asker->asked, rule, policy_at_or_below(policy, name),
+    size_t len = local_answer(&waiter->query, rule, policy_at_or_below(policy, name),
                               failure_traits(failure_of(query)).ede, env->out);
-    answering_give(query, env, asker, (struct view){env->out, len});
+    answering_give(query, env, waiter, (struct view){env->out, len});
     return true;
 }
 
-bool answering_give_stale(struct query *query, struct env *env, struct asker *asker, msec_t now)
+bool answering_give_stale(struct query *query, struct env *env, struct waiter *waiter, msec_t now)
 {
     struct cache_hit  hit;
-    enum cache_answer found = read_cache(query, env, asker, now, &hit);
-    return give_cached(query, env, asker, found, &hit);
+    enum cache_answer found = read_cache(query, env, waiter, now, &hit);
+    return give_cached(query, env, waiter, found, &hit);
 }
 
 /* Upstreams may decline ANY, and do (RFC 8482): so may we, and mail software that asks it goes on. */
@@ -108,30 +108,30 @@ static bool is_declined_any(const struct query *query)
     return declined;
 }
 
-static void give_servfail(struct query *query, struct env *env, struct asker *asker, enum failure failure)
+static void give_servfail(struct query *query, struct env *env, struct waiter *waiter, enum failure failure)
 {
     if (failure == FAILURE_OVERLOAD)
         COUNT(env->counters.overload);
     else
         COUNT(env->counters.servfail);
-    size_t len = failure_write(&asker->asked, RCODE_SERVFAIL, failure_traits(failure).ede, env->out);
-    answering_give(query, env, asker, (struct view){env->out, len});
+    size_t len = failure_write(&waiter->query, RCODE_SERVFAIL, failure_traits(failure).ede, env->out);
+    answering_give(query, env, waiter, (struct view){env->out, len});
 }
 
-void answering_give_failure(struct query *query, struct env *env, struct asker *asker, msec_t now)
+void answering_give_failure(struct query *query, struct env *env, struct waiter *waiter, msec_t now)
 {
     struct cache_hit  hit   = {.failure = FAILURE_NONE};
-    enum cache_answer found = read_cache(query, env, asker, now, &hit);
-    if (give_cached(query, env, asker, found, &hit) || give_empty_zone(query, env, asker))
+    enum cache_answer found = read_cache(query, env, waiter, now, &hit);
+    if (give_cached(query, env, waiter, found, &hit) || give_empty_zone(query, env, waiter))
         return;
     if (is_declined_any(query) && !query->displaced) {
         COUNT(env->counters.answered);
-        size_t len = any_declined_write(&asker->asked, env->out);
-        answering_give(query, env, asker, (struct view){env->out, len});
+        size_t len = any_declined_write(&waiter->query, env->out);
+        answering_give(query, env, waiter, (struct view){env->out, len});
         return;
     }
     bool told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
-    give_servfail(query, env, asker, told ? hit.failure : failure_of(query));
+    give_servfail(query, env, waiter, told ? hit.failure : failure_of(query));
 }
 
 /* ---- what is kept ---- */

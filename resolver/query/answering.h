@@ -6,13 +6,13 @@
 
 #include "query/query.h"
 
-/* The asker has waited long enough. */
-void answering_give(struct query *query, struct env *env, struct asker *asker, struct view answer);
-/* The same with a stale answer (RFC 8767). False: there is none that may be given, and the asker still waits. */
-bool answering_give_stale(struct query *query, struct env *env, struct asker *asker, msec_t now);
+/* The waiter has waited long enough. */
+void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer);
+/* The same with a stale answer (RFC 8767). False: there is none that may be given, and the waiter still waits. */
+bool answering_give_stale(struct query *query, struct env *env, struct waiter *waiter, msec_t now);
 /* The same with what there is at the end: a fresh answer that has come by another question, a stale one, one of byway's
  * own, or SERVFAIL with an EDE. */
-void answering_give_failure(struct query *query, struct env *env, struct asker *asker, msec_t now);
+void answering_give_failure(struct query *query, struct env *env, struct waiter *waiter, msec_t now);
 /* Nobody had an answer in time: caches the failure (RFC 9520) and tells the keeper, once for each query. A later good
  * answer replaces it. */
 void answering_tell_failure(struct query *query, struct env *env, msec_t now);

@@ -20,8 +20,8 @@ struct engine {
     struct flights flights;
     struct timers  timers;
     struct list    queries, background; /* struct query.link: somebody waits, longest first; nobody does */
-    struct pool    query_pool, asker_pool;
-    size_t         query_count, asker_count;
+    struct pool    query_pool, waiter_pool;
+    size_t         query_count, waiter_count;
     struct address limited; /* who was over client_qps last; len 0: nobody since it was told */
 };
 
@@ -38,7 +38,7 @@ struct engine *engine_create(const struct engine_options *options)
     list_init(&engine->queries);
     list_init(&engine->background);
     pool_init(&engine->query_pool, sizeof(struct query));
-    pool_init(&engine->asker_pool, sizeof(struct asker));
+    pool_init(&engine->waiter_pool, sizeof(struct waiter));
     timers_init(&engine->timers);
     struct hash_key key = {rng_u64(&engine->env.rng), rng_u64(&engine->env.rng)};
     if (flights_init(&engine->flights, FLIGHT_BUCKETS, key) && timers_reserve(&engine->timers, LIMIT_FLIGHTS))
@@ -47,7 +47,7 @@ struct engine *engine_create(const struct engine_options *options)
     return NULL;
 }
 
-/* ---- queries and askers ---- */
+/* ---- queries and waiters ---- */
 
 static struct query *query_new(struct engine *engine)
 {
@@ -55,28 +55,28 @@ static struct query *query_new(struct engine *engine)
     if (!query)
         return NULL;
     memset(query, 0, sizeof(*query));
-    list_init(&query->askers);
+    list_init(&query->waiters);
     list_init(&query->answered);
     list_append(&engine->queries, &query->link);
     engine->query_count++;
     return query;
 }
 
-static struct asker *asker_new(struct engine *engine)
+static struct waiter *waiter_new(struct engine *engine)
 {
-    struct asker *asker = engine->asker_count < LIMIT_ASKERS_TOTAL ? pool_take(&engine->asker_pool) : NULL;
-    if (!asker)
+    struct waiter *waiter = engine->waiter_count < LIMIT_ASKERS_TOTAL ? pool_take(&engine->waiter_pool) : NULL;
+    if (!waiter)
         return NULL;
-    list_init(&asker->link);
-    engine->asker_count++;
-    return asker;
+    list_init(&waiter->link);
+    engine->waiter_count++;
+    return waiter;
 }
 
-static void asker_drop(struct engine *engine, struct asker *asker)
+static void waiter_drop(struct engine *engine, struct waiter *waiter)
 {
-    list_remove(&asker->link);
-    pool_give(&engine->asker_pool, asker);
-    engine->asker_count--;
+    list_remove(&waiter->link);
+    pool_give(&engine->waiter_pool, waiter);
+    engine->waiter_count--;
 }
 
 static void query_drop(struct engine *engine, struct query *query)
@@ -93,7 +93,7 @@ static void query_drop(struct engine *engine, struct query *query)
 static void settle(struct engine *engine, struct query *query, msec_t now)
 {
     LIST_EACH (item, next, &query->answered)
-        asker_drop(engine, CONTAINER_OF(item, struct asker, link));
+        waiter_drop(engine, CONTAINER_OF(item, struct waiter, link));
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
         flights_remove(&engine->flights, &query->flight);
     if (query->state == QUERY_FINISHED) {
@@ -101,7 +101,7 @@ static void settle(struct engine *engine, struct query *query, msec_t now)
         return;
     }
     timers_set(&engine->timers, &query->timer, query_deadline(query, &engine->env, now));
-    if (list_empty(&query->askers)) {
+    if (list_empty(&query->waiters)) {
         list_remove(&query->link);
         list_append(&engine->background, &query->link);
     }
@@ -122,9 +122,9 @@ static bool displace_waiting(struct engine *engine, msec_t now)
 {
     if (list_empty(&engine->queries))
         return false;
-    struct query       *query = CONTAINER_OF(engine->queries.next, struct query, link);
-    const struct asker *asker = CONTAINER_OF(query->askers.next, struct asker, link);
-    if (now - asker->since < DISPLACE_AFTER)
+    struct query        *query  = CONTAINER_OF(engine->queries.next, struct query, link);
+    const struct waiter *waiter = CONTAINER_OF(query->waiters.next, struct waiter, link);
+    if (now - waiter->since < DISPLACE_AFTER)
         return false;
     displace(engine, query, now);
     return true;
@@ -159,7 +159,7 @@ void engine_destroy(struct engine *engine)
     if (!engine)
         return;
     pool_fini(&engine->query_pool);
-    pool_fini(&engine->asker_pool);
+    pool_fini(&engine->waiter_pool);
     flights_fini(&engine->flights);
     timers_fini(&engine->timers);
     setup_drop(engine->env.setup);
@@ -222,9 +222,9 @@ static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
 
 /* A client that asks how long its TCP connection is kept is told; one that says so itself, which it must not, is
  * answered as if it had not (RFC 7828, 3.2.1 and 3.3). */
-static void read_asked(const struct message *query, const struct path *path, bool tcp, struct asked *ret)
+static void read_client_query(const struct message *query, const struct path *path, bool tcp, struct client_query *ret)
 {
-    asked_from(query, tcp ? 0 : LIMIT_UDP_PAYLOAD, ret);
+    client_query_from(query, tcp ? 0 : LIMIT_UDP_PAYLOAD, ret);
     if (tcp && query->edns.keepalive.form == KEEPALIVE_ASKED)
         ret->keepalive = (struct keepalive){KEEPALIVE_TOLD, (uint16_t) (path->idle_ms / 100)};
 }
@@ -233,50 +233,50 @@ static void read_asked(const struct message *query, const struct path *path, boo
 static size_t decline(const struct message *query, unsigned rcode, int ede, const struct path *path, bool tcp,
                       uint8_t *out)
 {
-    struct asked asked;
-    read_asked(query, path, tcp, &asked);
-    return failure_write(&asked, rcode, ede, out);
+    struct client_query client_query;
+    read_client_query(query, path, tcp, &client_query);
+    return failure_write(&client_query, rcode, ede, out);
 }
 
 /* 0: not in the cache. */
-static size_t from_cache(struct engine *engine, const struct asked *asked, const struct rule *rule, msec_t now,
-                         uint8_t *out, size_t cap)
+static size_t from_cache(struct engine *engine, const struct client_query *client_query, const struct rule *rule,
+                         msec_t now, uint8_t *out, size_t cap)
 {
     struct env       *env  = &engine->env;
     struct cache_read read = desk_read(env, now, false);
     struct cache_hit  hit;
-    enum cache_answer found = cache_get(env->shared.cache, asked, &read, out, cap, &hit);
+    enum cache_answer found = cache_get(env->shared.cache, client_query, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
         COUNT(env->counters.cache_hits);
         return hit.len;
     }
-    if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&asked->name), asked->type))
+    if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&client_query->name), client_query->type))
         return 0; /* a failure that is kept for the latter is of an earlier rule's */
     const struct failure_traits failure = failure_traits(hit.failure);
     read.allow_stale                    = true;
-    if (failure.stale && cache_get(env->shared.cache, asked, &read, out, cap, &hit) == CACHE_STALE &&
+    if (failure.stale && cache_get(env->shared.cache, client_query, &read, out, cap, &hit) == CACHE_STALE &&
         rule_allows(rule, hit.origin)) {
         COUNT(env->counters.cache_stale);
         return hit.len;
     }
     COUNT(env->counters.cache_failures);
-    return failure_write(asked, RCODE_SERVFAIL, failure.ede, out);
+    return failure_write(client_query, RCODE_SERVFAIL, failure.ede, out);
 }
 
-static void inquiry_from(const struct asked *asked, struct inquiry *ret)
+static void inquiry_from(const struct client_query *client_query, struct inquiry *ret)
 {
-    name_set_lower(&ret->name, name_view(&asked->name));
-    ret->type              = asked->type;
-    ret->class             = asked->class;
-    ret->dnssec_ok         = asked->dnssec_ok;
-    ret->checking_disabled = asked->flags & FLAG_CD;
+    name_set_lower(&ret->name, name_view(&client_query->name));
+    ret->type              = client_query->type;
+    ret->class             = client_query->class;
+    ret->dnssec_ok         = client_query->dnssec_ok;
+    ret->checking_disabled = client_query->flags & FLAG_CD;
 }
 
 /* NULL: no room, or no memory. */
-static struct asker *room_for_asker(struct engine *engine, msec_t now)
+static struct waiter *room_for_waiter(struct engine *engine, msec_t now)
 {
-    struct asker *asker = asker_new(engine);
-    return asker || !displace_waiting(engine, now) ? asker : asker_new(engine);
+    struct waiter *waiter = waiter_new(engine);
+    return waiter || !displace_waiting(engine, now) ? waiter : waiter_new(engine);
 }
 
 static struct query *room_for_query(struct engine *engine, msec_t now)
@@ -293,63 +293,63 @@ static struct query *find_query(struct engine *engine, const struct inquiry *inq
 }
 
 /* False: the limit of one flight was reached. */
-static bool join(struct engine *engine, struct query *query, struct asker *asker, msec_t now)
+static bool join(struct engine *engine, struct query *query, struct waiter *waiter, msec_t now)
 {
-    if (query->asker_count >= LIMIT_ASKERS)
+    if (query->waiter_count >= LIMIT_ASKERS)
         return false;
-    if (list_empty(&query->askers)) { /* nobody was waiting */
+    if (list_empty(&query->waiters)) { /* nobody was waiting */
         list_remove(&query->link);
         list_append(&engine->queries, &query->link);
     }
     COUNT(engine->env.counters.joined);
-    query_join(query, &engine->env, asker, now);
+    query_join(query, &engine->env, waiter, now);
     settle(engine, query, now);
     return true;
 }
 
-static bool begin(struct engine *engine, const struct inquiry *inquiry, struct asker *asker, bool anew, msec_t now)
+static bool begin(struct engine *engine, const struct inquiry *inquiry, struct waiter *waiter, bool anew, msec_t now)
 {
     struct query *query = room_for_query(engine, now);
     if (!query)
         return false;
     COUNT(engine->env.counters.flights);
     query->inquiry = *inquiry;
-    list_append(&query->askers, &asker->link);
-    query->asker_count++;
+    list_append(&query->waiters, &waiter->link);
+    query->waiter_count++;
     flights_add(&engine->flights, &query->flight, &query->inquiry);
     query_start(query, &engine->env, anew, now);
     settle(engine, query, now);
     return true;
 }
 
-/* When the asker has waited long enough. What has been silent for so long need not prove it to each asker anew. */
-static void set_times(struct asker *asker, const struct engine *engine, const struct rule *rule,
+/* When the waiter has waited long enough. What has been silent for so long need not prove it to each waiter anew. */
+static void set_times(struct waiter *waiter, const struct engine *engine, const struct rule *rule,
                       const struct query *joined, msec_t now)
 {
-    msec_t started  = joined ? joined->started : now;
-    bool   empty    = rule_stands_in(rule, name_view(&asker->asked.name), asker->asked.type);
-    asker->since    = now;
-    asker->stale_at = msec_max(now, started + STALE_AFTER);
-    asker->deadline = empty ? msec_max(started + EMPTY_AFTER, now + EMPTY_AGAIN) : now + engine->env.setup->deadline;
+    msec_t started   = joined ? joined->started : now;
+    bool   empty     = rule_stands_in(rule, name_view(&waiter->query.name), waiter->query.type);
+    waiter->since    = now;
+    waiter->stale_at = msec_max(now, started + STALE_AFTER);
+    waiter->deadline = empty ? msec_max(started + EMPTY_AFTER, now + EMPTY_AGAIN) : now + engine->env.setup->deadline;
 }
 
 /* False: a limit was reached. */
-static bool wait_for(struct engine *engine, const struct asked *asked, const struct rule *rule, const struct path *path,
-                     msec_t now)
+static bool wait_for(struct engine *engine, const struct client_query *client_query, const struct rule *rule,
+                     const struct path *path, msec_t now)
 {
-    struct asker *asker = room_for_asker(engine, now); /* first, for the query to join may give way to it */
-    if (!asker)
+    struct waiter *waiter = room_for_waiter(engine, now); /* first, for the query to join may give way to it */
+    if (!waiter)
         return false;
-    asker->asked = *asked;
-    asker->path  = *path;
+    waiter->query = *client_query;
+    waiter->path  = *path;
     struct inquiry inquiry;
-    inquiry_from(asked, &inquiry);
+    inquiry_from(client_query, &inquiry);
     struct query *query = find_query(engine, &inquiry);
     bool          anew  = query && !query_can_be_joined(query, now);
-    set_times(asker, engine, rule, query, now);
-    if (query && !anew ? join(engine, query, asker, now) : begin(engine, &inquiry, asker, anew, now))
+    set_times(waiter, engine, rule, query, now);
+    if (query && !anew ? join(engine, query, waiter, now) : begin(engine, &inquiry, waiter, anew, now))
         return true;
-    asker_drop(engine, asker);
+    waiter_drop(engine, waiter);
     return false;
 }
 
@@ -378,22 +378,22 @@ static size_t on_query(struct engine *engine, const struct message *message, con
         COUNT(env->counters.refused);
         return decline(message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
     }
-    struct asked asked;
-    read_asked(message, path, tcp, &asked);
+    struct client_query client_query;
+    read_client_query(message, path, tcp, &client_query);
     if (rule->via == VIA_LOCAL) {
         COUNT(env->counters.local);
-        tell_echo(env, &asked.name);
-        return local_answer(&asked, rule, policy_at_or_below(env->setup->policy, message->question.name), EDE_NONE,
-                            out);
+        tell_echo(env, &client_query.name);
+        return local_answer(&client_query, rule, policy_at_or_below(env->setup->policy, message->question.name),
+                            EDE_NONE, out);
     }
-    size_t len = from_cache(engine, &asked, rule, now, out, cap);
+    size_t len = from_cache(engine, &client_query, rule, now, out, cap);
     if (len > 0)
         return len;
     COUNT(env->counters.cache_misses);
-    if (wait_for(engine, &asked, rule, path, now))
+    if (wait_for(engine, &client_query, rule, path, now))
         return 0;
     COUNT(env->counters.overload);
-    return failure_write(&asked, RCODE_SERVFAIL, EDE_OTHER, out);
+    return failure_write(&client_query, RCODE_SERVFAIL, EDE_OTHER, out);
 }
 
 static unsigned reception_rcode(enum reception reception)
@@ -471,4 +471,4 @@ struct rng *engine_rng(struct engine *engine) { return &engine->env.rng; }
 
 size_t engine_flights(const struct engine *engine) { return engine->flights.count; }
 
-size_t engine_waiting(const struct engine *engine) { return engine->asker_count; }
+size_t engine_waiting(const struct engine *engine) { return engine->waiter_count; }

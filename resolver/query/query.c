@@ -19,8 +19,8 @@ static void finish(struct query *query, struct env *env)
 
 static void fail(struct query *query, struct env *env, msec_t now)
 {
-    LIST_EACH (item, next, &query->askers)
-        answering_give_failure(query, env, CONTAINER_OF(item, struct asker, link), now);
+    LIST_EACH (item, next, &query->waiters)
+        answering_give_failure(query, env, CONTAINER_OF(item, struct waiter, link), now);
     answering_tell_failure(query, env, now);
     finish(query, env);
 }
@@ -98,11 +98,11 @@ static bool win(struct query *query, struct env *env, struct exchange *exchange,
     const struct stored stored = {.message = {env->packed, message_len},
                                   .ttls    = {env->packed + message_len, len - message_len}};
     int                 ede    = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
-    LIST_EACH (item, next, &query->askers) {
-        struct asker *asker  = CONTAINER_OF(item, struct asker, link);
-        size_t        length = answer_write(&asker->asked, &stored, 0, false, ede, env->out, sizeof(env->out));
+    LIST_EACH (item, next, &query->waiters) {
+        struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
+        size_t         length = answer_write(&waiter->query, &stored, 0, false, ede, env->out, sizeof(env->out));
         COUNT(env->counters.answered);
-        answering_give(query, env, asker, (struct view){env->out, length});
+        answering_give(query, env, waiter, (struct view){env->out, length});
     }
     note_outdone(query);
     observing_sample(query, env, kind, now);
@@ -215,12 +215,12 @@ static msec_t fails_at(const struct query *query)
 
 static void answer_late(struct query *query, struct env *env, msec_t now) /* [7] */
 {
-    LIST_EACH (item, next, &query->askers) {
-        struct asker *asker = CONTAINER_OF(item, struct asker, link);
-        if (asker->deadline > now)
+    LIST_EACH (item, next, &query->waiters) {
+        struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
+        if (waiter->deadline > now)
             break;
         COUNT(env->counters.deadlines);
-        answering_give_failure(query, env, asker, now);
+        answering_give_failure(query, env, waiter, now);
     }
     if (now < fails_at(query))
         return;
@@ -231,11 +231,11 @@ static void answer_late(struct query *query, struct env *env, msec_t now) /* [7]
 /* The first who finds none has looked for all. */
 static void answer_stale(struct query *query, struct env *env, bool at_once, msec_t now) /* [6] */
 {
-    LIST_EACH (item, next, &query->askers) {
-        struct asker *asker = CONTAINER_OF(item, struct asker, link);
-        if (query->no_stale || (!at_once && asker->stale_at > now))
+    LIST_EACH (item, next, &query->waiters) {
+        struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
+        if (query->no_stale || (!at_once && waiter->stale_at > now))
             break;
-        query->no_stale = !answering_give_stale(query, env, asker, now);
+        query->no_stale = !answering_give_stale(query, env, waiter, now);
     }
 }
 
@@ -254,9 +254,9 @@ static void answer_dead(struct query *query, struct env *env, msec_t now) /* [6]
     if (!is_dead(query))
         return;
     answer_stale(query, env, true, now);
-    LIST_EACH (item, next, &query->askers)
+    LIST_EACH (item, next, &query->waiters)
         if (query->route.or_empty)
-            answering_give_failure(query, env, CONTAINER_OF(item, struct asker, link), now);
+            answering_give_failure(query, env, CONTAINER_OF(item, struct waiter, link), now);
 }
 
 /* What another question for the same has brought. */
@@ -264,16 +264,16 @@ static void take_from_cache(struct query *query, struct env *env, msec_t now)
 {
     struct cache_read read = desk_read(env, now, false);
     read.since             = query->started - CLAIM_LOOK; /* clocks of two workers are not read at one moment */
-    LIST_EACH (item, next, &query->askers) {
-        struct asker     *asker = CONTAINER_OF(item, struct asker, link);
+    LIST_EACH (item, next, &query->waiters) {
+        struct waiter    *waiter = CONTAINER_OF(item, struct waiter, link);
         struct cache_hit  hit;
-        enum cache_answer found = cache_get(env->shared.cache, &asker->asked, &read, env->out, sizeof(env->out), &hit);
+        enum cache_answer found = cache_get(env->shared.cache, &waiter->query, &read, env->out, sizeof(env->out), &hit);
         if (found == CACHE_FRESH &&
             route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
             COUNT(env->counters.answered);
-            answering_give(query, env, asker, (struct view){env->out, hit.len});
-        } else if (query->state == QUERY_WAITING && (found == CACHE_FAILURE || asker->deadline <= now)) {
-            answering_give_failure(query, env, asker, now);
+            answering_give(query, env, waiter, (struct view){env->out, hit.len});
+        } else if (query->state == QUERY_WAITING && (found == CACHE_FAILURE || waiter->deadline <= now)) {
+            answering_give_failure(query, env, waiter, now);
         } else {
             return;
         }
@@ -351,7 +351,7 @@ static void look(struct query *query, struct env *env, bool anew, msec_t now) /*
 {
     take_from_cache(query, env, now);
     answer_stale(query, env, false, now);
-    if (list_empty(&query->askers)) {
+    if (list_empty(&query->waiters)) {
         query->state = QUERY_FINISHED;
         return;
     }
@@ -399,10 +399,10 @@ bool query_can_be_joined(const struct query *query, msec_t now)
     return query->state != QUERY_ASKING || !plan_is_spent(query) || !asking_is_still(query, now);
 }
 
-void query_join(struct query *query, struct env *env, struct asker *asker, msec_t now)
+void query_join(struct query *query, struct env *env, struct waiter *waiter, msec_t now)
 {
-    list_append(&query->askers, &asker->link);
-    query->asker_count++;
+    list_append(&query->waiters, &waiter->link);
+    query->waiter_count++;
     if (query->state == QUERY_WAITING)
         look(query, env, true, now);
     else if (query->state == QUERY_ASKING)
@@ -455,22 +455,22 @@ void query_cancel(struct query *query, struct env *env, msec_t now)
 }
 
 /* Who came first has waited longest. */
-static msec_t next_asker(const struct query *query)
+static msec_t next_waiter(const struct query *query)
 {
-    if (list_empty(&query->askers))
+    if (list_empty(&query->waiters))
         return MSEC_NEVER;
-    const struct asker *asker = CONTAINER_OF(query->askers.next, struct asker, link);
-    return query->no_stale ? asker->deadline : msec_min(asker->stale_at, asker->deadline);
+    const struct waiter *waiter = CONTAINER_OF(query->waiters.next, struct waiter, link);
+    return query->no_stale ? waiter->deadline : msec_min(waiter->stale_at, waiter->deadline);
 }
 
 msec_t query_deadline(struct query *query, const struct env *env, msec_t now)
 {
-    msec_t due = next_asker(query);
+    msec_t due = next_waiter(query);
     switch (query->state) {
     case QUERY_WAITING:
         return msec_min(due, query->look_at);
     case QUERY_ASKING:
-        if (plan_is_spent(query) && (!list_empty(&query->askers) || must_tell_spent(query, env)))
+        if (plan_is_spent(query) && (!list_empty(&query->waiters) || must_tell_spent(query, env)))
             due = msec_min(due, query->look_at);
         due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
         return msec_min(due, asking_deadline(query, now));

@@ -28,7 +28,7 @@
  *      that only domestic knows, and NXDOMAIN is a bounce.
  *   6. Who has waited STALE_AFTER is given a stale answer, if there is one; at once where nobody can be asked who is
  *      not down.
- *   7. All failed: a stale answer or SERVFAIL. An asker's deadline: the same for him, and the work goes on until
+ *   7. All failed: a stale answer or SERVFAIL. A waiter's deadline: the same for him, and the work goes on until
  *      QUERY_LIFE. Where byway's own empty zone stands in for the group (policy/local.h) it is given in SERVFAIL's
  *      place: to who has waited EMPTY_AFTER, and at once where all are down. Nothing of that is kept, so what domestic
  *      says behind it is what the next one hears.
@@ -68,13 +68,13 @@ enum {
     QUERY_ANEW      = 4, /* datagrams of one that begins beside another that was silent: two to each side */
 };
 
-struct asker { /* a client that waits */
-    struct list  link;
-    struct asked asked;
-    struct path  path;
-    msec_t       since;
-    msec_t       stale_at; /* from then on a stale answer will do */
-    msec_t       deadline;
+struct waiter { /* a client that waits */
+    struct list         link;
+    struct client_query query;
+    struct path         path;
+    msec_t              since;
+    msec_t              stale_at; /* from then on a stale answer will do */
+    msec_t              deadline;
 };
 
 struct side { /* one group's part in it */
@@ -102,9 +102,9 @@ struct query {
     struct timer     timer;
     struct list      link; /* the engine's queries that somebody waits for, or its others */
     struct inquiry   inquiry;
-    struct list      askers;   /* who waits, oldest first */
+    struct list      waiters;  /* who waits, oldest first */
     struct list      answered; /* who was answered; the engine frees them */
-    unsigned         asker_count;
+    unsigned         waiter_count;
     enum query_state state;
     struct setup    *setup; /* counted */
     struct route     route;
@@ -129,13 +129,13 @@ struct query {
     struct exchange  exchanges[QUERY_EXCHANGES];
 };
 
-/* Takes a zeroed query with its inquiry and first asker in place, and begins. `anew`: though another one asks the same,
+/* Takes a zeroed query with its inquiry and first waiter in place, and begins. `anew`: though another one asks the same,
  * which cannot be joined. */
 void query_start(struct query *query, struct env *env, bool anew, msec_t now);
 /* False: it has spent its datagrams, and was silent since; who asks now had better ask anew. */
 bool query_can_be_joined(const struct query *query, msec_t now);
-/* One more client waits; `asker` is linked by this. */
-void query_join(struct query *query, struct env *env, struct asker *asker, msec_t now);
+/* One more client waits; `waiter` is linked by this. */
+void query_join(struct query *query, struct env *env, struct waiter *waiter, msec_t now);
 
 /* Events. The exchange is one of the query's. */
 void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,

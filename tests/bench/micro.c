@@ -37,16 +37,16 @@ struct query {
 };
 
 static struct {
-    struct query   queries[NAMES];
-    struct asked   asked[NAMES];
-    struct packet  reply;
-    uint8_t        stored_bytes[STORED_MAX];
-    struct stored  stored;
-    struct name    blocked[NAMES];
-    struct setup   setup;
-    struct shared  shared;
-    struct engine *engine;
-    struct path    path;
+    struct query        queries[NAMES];
+    struct client_query asked[NAMES];
+    struct packet       reply;
+    uint8_t             stored_bytes[STORED_MAX];
+    struct stored       stored;
+    struct name         blocked[NAMES];
+    struct setup        setup;
+    struct shared       shared;
+    struct engine      *engine;
+    struct path         path;
 } bench;
 
 static double seconds(void)
@@ -124,7 +124,7 @@ static void make_queries(void)
         bench.queries[i].len = (uint8_t) packet.len;
         memcpy(bench.queries[i].wire, packet.data, packet.len);
         need_true(message_receive((struct view){bench.queries[i].wire, packet.len}, &message) == RECEPTION_QUERY);
-        asked_from(&message, LIMIT_UDP_PAYLOAD, &bench.asked[i]);
+        client_query_from(&message, LIMIT_UDP_PAYLOAD, &bench.asked[i]);
         put_answer(bench.shared.cache, text);
     }
 }

@@ -111,7 +111,7 @@ struct trip {
 };
 
 /* False: it cannot be stored. */
-static bool travel(const struct message *reply, const struct asked *asked, struct trip *trip)
+static bool travel(const struct message *reply, const struct client_query *asked, struct trip *trip)
 {
     size_t   split;
     uint32_t ttl;
@@ -127,13 +127,13 @@ static bool travel(const struct message *reply, const struct asked *asked, struc
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct trip first, second;
-    struct message     reply, answer;
-    struct asked       asked;
+    static struct trip  first, second;
+    struct message      reply, answer;
+    struct client_query asked;
 
     if (!message_parse((struct view){data, size}, &reply) || !reply.has_question)
         return 0;
-    asked_from(&reply, 0, &asked);
+    client_query_from(&reply, 0, &asked);
     if (!travel(&reply, &asked, &first))
         return 0;
     CHECK(message_parse((struct view){first.out, first.len}, &answer));

@@ -39,10 +39,10 @@ static void walk_records(const struct message *message)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t        out[FAILURE_MAX];
-    struct message query;
-    struct asked   asked;
-    enum reception reception = message_receive((struct view){data, size}, &query);
+    uint8_t             out[FAILURE_MAX];
+    struct message      query;
+    struct client_query asked;
+    enum reception      reception = message_receive((struct view){data, size}, &query);
 
     if (reception == RECEPTION_DROP)
         return 0;
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (reception != RECEPTION_QUERY)
         return 0;
     walk_records(&query);
-    asked_from(&query, 1232, &asked);
+    client_query_from(&query, 1232, &asked);
     CHECK(asked.limit >= 512 && asked.limit <= 1232);
     check_reply(&query, out, failure_write(&asked, RCODE_SERVFAIL, EDE_NETWORK_ERROR, out), RCODE_SERVFAIL);
     return 0;

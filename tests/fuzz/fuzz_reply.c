@@ -36,7 +36,7 @@ static void check_records(const struct message *answer, const struct message *be
 }
 
 /* What stands for the records of ANY. */
-static bool is_any(const struct asked *asked, const struct message *answer)
+static bool is_any(const struct client_query *asked, const struct message *answer)
 {
     struct record record = {0};
 
@@ -45,7 +45,7 @@ static bool is_any(const struct asked *asked, const struct message *answer)
            record.ttl == ANY_TTL;
 }
 
-static void check_answer(const struct asked *asked, const struct stored *stored, uint32_t age, bool stale)
+static void check_answer(const struct client_query *asked, const struct stored *stored, uint32_t age, bool stale)
 {
     struct message answer, before;
     size_t         len = answer_write(asked, stored, age, stale, EDE_STALE_ANSWER, out, sizeof out);
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct store_rules rules = {.min_ttl = 1, .max_ttl = 86400, .authentic = size % 2 != 0};
     struct message           reply;
-    struct asked             asked;
+    struct client_query      asked;
     size_t                   split, len;
     uint32_t                 ttl;
 
@@ -78,12 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(ttl >= rules.min_ttl && ttl <= rules.max_ttl);
 
     struct stored stored = {{packed, split}, {packed + split, len - split}};
-    asked_from(&reply, 0, &asked);
+    client_query_from(&reply, 0, &asked);
     name_mix_case(asked.name.wire, asked.name.len, 0x5555555555555555);
     check_answer(&asked, &stored, 17, false);
     name_mix_case(asked.name.wire, asked.name.len, UINT64_MAX);
     check_answer(&asked, &stored, 0x3f3f3f, false);
-    asked_from(&reply, 1232, &asked);
+    client_query_from(&reply, 1232, &asked);
     check_answer(&asked, &stored, 1, true);
     return 0;
 }

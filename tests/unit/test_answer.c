@@ -23,17 +23,17 @@ struct form { /* of a client's query */
     uint16_t    udp_limit; /* 0: TCP */
 };
 
-static struct asked asked_by(const struct form *form)
+static struct client_query asked_by(const struct form *form)
 {
-    struct message message;
-    struct asked   asked;
+    struct message      message;
+    struct client_query asked;
 
     packet_begin(&query, form->flags, form->name, form->type);
     put_u16(query.data, 0xabcd);
     if (form->edns)
         packet_opt(&query, form->size, form->dnssec_ok ? 0x8000 : 0, NULL, 0);
     assert_int_equal(message_receive(packet_view(&query), &message), RECEPTION_QUERY);
-    asked_from(&message, form->udp_limit, &asked);
+    client_query_from(&message, form->udp_limit, &asked);
     return asked;
 }
 
@@ -183,9 +183,9 @@ static void packing_keeps_to_its_room(void **state)
 /* The one EDE that needs words: no code says that an answer came the external way. */
 static void external_is_said_in_words(void **state)
 {
-    struct asked      asked  = asked_by(&(struct form){FLAG_RD, "Example.com", TYPE_MX, true, 1232, true, 1232});
-    static const char text[] = "answered by an external upstream";
-    struct message    message;
+    struct client_query asked  = asked_by(&(struct form){FLAG_RD, "Example.com", TYPE_MX, true, 1232, true, 1232});
+    static const char   text[] = "answered by an external upstream";
+    struct message      message;
 
     (void) state;
     mx_reply(PACKET_REPLY);
@@ -200,7 +200,8 @@ static void external_is_said_in_words(void **state)
 
 static void an_answer_is_the_clients(void **state)
 {
-    struct asked   asked = asked_by(&(struct form){FLAG_RD | FLAG_CD, "Example.com", TYPE_MX, true, 1232, true, 1232});
+    struct client_query asked =
+        asked_by(&(struct form){FLAG_RD | FLAG_CD, "Example.com", TYPE_MX, true, 1232, true, 1232});
     struct message message;
     struct record  record = {0};
     struct name    owner;
@@ -251,8 +252,8 @@ static void answers_differ_by_what_was_asked(void **state)
     mx_reply(PACKET_REPLY | FLAG_AD | RCODE_NXDOMAIN);
     struct stored stored = stored_with(&with, &ttl);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct asked   asked = asked_by(&rows[i].form);
-        struct message message;
+        struct client_query asked = asked_by(&rows[i].form);
+        struct message      message;
 
         parse_out(answer_write(&asked, &stored, 0, false, EDE_NONE, out, sizeof out), &message);
         assert_int_equal(message.flags, FLAG_QR | FLAG_RA | RCODE_NXDOMAIN | rows[i].flags);
@@ -264,9 +265,9 @@ static void answers_differ_by_what_was_asked(void **state)
 
 static void a_stale_answer_is_short_lived(void **state)
 {
-    struct asked   asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_MX, true, 1232, false, 1232});
-    struct message message;
-    struct record  record = {0};
+    struct client_query asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_MX, true, 1232, false, 1232});
+    struct message      message;
+    struct record       record = {0};
 
     (void) state;
     mx_reply(PACKET_REPLY);
@@ -299,11 +300,11 @@ static void limits_follow_the_query(void **state)
 /* The 4 kB SPF record: whole over TCP, byte for byte; over UDP an empty answer with TC. */
 static void a_large_txt_passes_unchanged(void **state)
 {
-    static uint8_t text[4096];
-    struct asked   tcp = asked_by(&(struct form){FLAG_RD, "EXAMPLE.com", TYPE_TXT, true, 1232, false, 0});
-    struct asked   udp = asked_by(&(struct form){FLAG_RD, "EXAMPLE.com", TYPE_TXT, true, 4096, false, 1232});
-    struct message message;
-    size_t         len, bare;
+    static uint8_t      text[4096];
+    struct client_query tcp = asked_by(&(struct form){FLAG_RD, "EXAMPLE.com", TYPE_TXT, true, 1232, false, 0});
+    struct client_query udp = asked_by(&(struct form){FLAG_RD, "EXAMPLE.com", TYPE_TXT, true, 4096, false, 1232});
+    struct message      message;
+    size_t              len, bare;
 
     (void) state;
     for (size_t i = 0; i < sizeof text; i++)
@@ -331,9 +332,9 @@ static void a_large_txt_passes_unchanged(void **state)
 /* What the connection's client is told costs no records: it is left out where only that does not fit. */
 static void keepalive_is_told_where_it_fits(void **state)
 {
-    static uint8_t data[65535];
-    struct asked   asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_TXT, true, 1232, false, 0});
-    const size_t   bare  = 12 + 13 + 4 + 12; /* of the record all but its data */
+    static uint8_t      data[65535];
+    struct client_query asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_TXT, true, 1232, false, 0});
+    const size_t        bare  = 12 + 13 + 4 + 12; /* of the record all but its data */
     static const struct {
         size_t              spare; /* bytes that are left beside an OPT without options */
         enum keepalive_form form;
@@ -384,11 +385,11 @@ static void a_large_any_is_one_hinfo(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct form    form  = {FLAG_RD | FLAG_AD, "Example.com",    (uint16_t) rows[i].type, true, 4096,
-                                rows[i].dnssec_ok, rows[i].udp_limit};
-        struct asked   asked = asked_by(&form);
-        struct message message;
-        struct record  record = {0};
+        struct form         form  = {FLAG_RD | FLAG_AD, "Example.com",    (uint16_t) rows[i].type, true, 4096,
+                                     rows[i].dnssec_ok, rows[i].udp_limit};
+        struct client_query asked = asked_by(&form);
+        struct message      message;
+        struct record       record = {0};
 
         packet_begin(&packet, PACKET_REPLY | FLAG_AD | rows[i].rcode, "example.com", rows[i].type);
         packet_record_here(&packet, 0, TYPE_TXT, 300, text, sizeof text);
@@ -417,8 +418,8 @@ static void a_large_any_is_one_hinfo(void **state)
 /* Round the limit: first the code goes, then the records. */
 static void the_limit_is_kept(void **state)
 {
-    static uint8_t text[1300];
-    struct asked   asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_TXT, true, 1232, false, 1232});
+    static uint8_t      text[1300];
+    struct client_query asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_TXT, true, 1232, false, 1232});
 
     (void) state;
     for (size_t size = 1100; size < sizeof text; size++) {
@@ -440,8 +441,8 @@ static void the_limit_is_kept(void **state)
 
 static void writing_keeps_to_its_room(void **state)
 {
-    struct asked asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_MX, true, 1232, false, 1232});
-    size_t       whole;
+    struct client_query asked = asked_by(&(struct form){FLAG_RD, "example.com", TYPE_MX, true, 1232, false, 1232});
+    size_t              whole;
 
     (void) state;
     mx_reply(PACKET_REPLY);

@@ -100,15 +100,15 @@ static bool put_negative(struct cache *cache, const struct cache_key *key, uint3
     return cache_put(cache, key, &packed.entry, now);
 }
 
-static struct asked asked_for(const struct cache_key *key)
+static struct client_query asked_for(const struct cache_key *key)
 {
-    struct asked asked = {.id        = 77,
-                          .flags     = (uint16_t) (FLAG_RD | (key->checking_disabled ? FLAG_CD : 0)),
-                          .edns      = true,
-                          .dnssec_ok = key->dnssec_ok,
-                          .limit     = 65535,
-                          .type      = key->type,
-                          .class     = key->class};
+    struct client_query asked = {.id        = 77,
+                                 .flags     = (uint16_t) (FLAG_RD | (key->checking_disabled ? FLAG_CD : 0)),
+                                 .edns      = true,
+                                 .dnssec_ok = key->dnssec_ok,
+                                 .limit     = 65535,
+                                 .type      = key->type,
+                                 .class     = key->class};
     name_set(&asked.name, key->name);
     return asked;
 }
@@ -125,7 +125,7 @@ struct got {
 static const struct got *get(struct cache *cache, const struct cache_key *key, msec_t now, bool allow_stale)
 {
     static struct got       got;
-    struct asked            asked = asked_for(key);
+    struct client_query     asked = asked_for(key);
     const struct cache_read read  = {
          .now = now, .allow_stale = allow_stale, .external_origin = EXTERNAL, .external_ede = EDE_OTHER};
     memset(&got.hit, 0xee, sizeof got.hit);

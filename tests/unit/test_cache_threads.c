@@ -65,7 +65,7 @@ static void store(struct cache *cache, const struct cache_key *key, uint32_t num
 
 static const char *ask(struct hammer *hammer, const struct cache_key *key, uint32_t number, msec_t now)
 {
-    struct asked            asked = {.id = 1, .edns = true, .limit = 1232, .type = key->type, .class = key->class};
+    struct client_query     asked = {.id = 1, .edns = true, .limit = 1232, .type = key->type, .class = key->class};
     const struct cache_read read  = {
          .now = now, .reader = number, .allow_stale = true, .external_origin = 1, .external_ede = EDE_OTHER};
     struct cache_hit hit;

@@ -86,16 +86,16 @@ static void failures_are_written(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct asked   asked = {.id        = 7,
-                                .flags     = (uint16_t) rows[i].flags,
-                                .edns      = rows[i].edns,
-                                .dnssec_ok = true,
-                                .keepalive = {KEEPALIVE_TOLD, 7},
-                                .limit     = 512,
-                                .type      = TYPE_MX,
-                                .class     = CLASS_IN};
-        struct message message;
-        size_t         len;
+        struct client_query asked = {.id        = 7,
+                                     .flags     = (uint16_t) rows[i].flags,
+                                     .edns      = rows[i].edns,
+                                     .dnssec_ok = true,
+                                     .keepalive = {KEEPALIVE_TOLD, 7},
+                                     .limit     = 512,
+                                     .type      = TYPE_MX,
+                                     .class     = CLASS_IN};
+        struct message      message;
+        size_t              len;
 
         name_set(&asked.name, longest());
         len = failure_write(&asked, rows[i].rcode, rows[i].ede, out);
@@ -117,9 +117,9 @@ static void what_has_no_code_is_said_in_words(void **state)
     static const struct {
         int         ede;
         const char *text;
-    } rows[]           = {{EDE_OVER_QUOTA, "over the quota of questions to external upstreams"},
-                          {EDE_BLOCKLIST, "the blocklist answered with an error code"}};
-    struct asked asked = {
+    } rows[]                  = {{EDE_OVER_QUOTA, "over the quota of questions to external upstreams"},
+                                 {EDE_BLOCKLIST, "the blocklist answered with an error code"}};
+    struct client_query asked = {
         .edns = true, .keepalive = {KEEPALIVE_TOLD, 300}, .limit = 512, .type = TYPE_MX, .class = CLASS_IN};
     struct message message;
 

@@ -226,7 +226,7 @@ static void take_line(void *context, const char *line)
 static const char *ask(const struct policy *policy, const char *text, uint16_t type, unsigned flags, bool edns,
                        struct message *ret)
 {
-    struct asked asked = {
+    struct client_query asked = {
         .id = 77, .flags = (uint16_t) flags, .edns = edns, .dnssec_ok = edns, .limit = 512, .type = type, .class = 1};
     asked.name               = named(text);
     const struct rule *found = policy_find_for(policy, name_view(&asked.name), type);

@@ -167,7 +167,7 @@ static void test_an_id_in_use_takes_another_connection(void **state)
     assert_int_equal(ask_now(&one, 5), 0);
     int first = accepted();
     assert_int_equal(take(first), 5);
-    release(&one); /* its reply may still come, and must not reach the next asker */
+    release(&one); /* its reply may still come, and must not reach the next waiter */
     assert_int_equal(ask_now(&two, 5), 0);
     int second = accepted();
     assert_int_equal(take(second), 5);
