@@ -189,7 +189,7 @@ enum cache_answer cache_get(struct cache *cache, const struct client_query *quer
 
     enum cache_answer answer = CACHE_MISS;
     struct entry     *entry, *failure;
-    shard_enter(place.shard, read->reader);
+    shard_lock_read(place.shard, read->reader);
     place_look(&place, &entry, &failure);
     if (entry != NULL && (!entry_useless(&moment, entry) || was_waited_for(entry, read)) &&
         (answer = entry_serve(entry, query, read, out, cap, ret)) != CACHE_MISS) {
@@ -199,7 +199,7 @@ enum cache_answer cache_get(struct cache *cache, const struct client_query *quer
         entry_mark(failure);
         answer = CACHE_FAILURE;
     }
-    shard_leave(place.shard, read->reader);
+    shard_unlock_read(place.shard, read->reader);
     return answer;
 }
 

@@ -67,9 +67,12 @@ void shard_fini(struct shard *shard)
         pthread_mutex_destroy(&shard->gates[i].lock);
 }
 
-void shard_enter(struct shard *shard, unsigned reader) { pthread_mutex_lock(&shard->gates[reader % SHARD_GATES].lock); }
+void shard_lock_read(struct shard *shard, unsigned reader)
+{
+    pthread_mutex_lock(&shard->gates[reader % SHARD_GATES].lock);
+}
 
-void shard_leave(struct shard *shard, unsigned reader)
+void shard_unlock_read(struct shard *shard, unsigned reader)
 {
     pthread_mutex_unlock(&shard->gates[reader % SHARD_GATES].lock);
 }

@@ -64,8 +64,8 @@ void shard_fini(struct shard *shard);
 
 /* To read: entries, and their marks. `reader`: a thread's number; those with the same one modulo SHARD_GATES wait for
  * each other. */
-void shard_enter(struct shard *shard, unsigned reader);
-void shard_leave(struct shard *shard, unsigned reader);
+void shard_lock_read(struct shard *shard, unsigned reader);
+void shard_unlock_read(struct shard *shard, unsigned reader);
 /* To change: nobody else is in. */
 void shard_lock(struct shard *shard);
 void shard_unlock(struct shard *shard);

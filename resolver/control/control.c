@@ -198,7 +198,7 @@ static void client_pump(struct client *client)
     if (client->state == CLIENT_CLOSED)
         return;
 
-    lines_settle(&client->input);
+    lines_trim(&client->input);
     if (lines_unfinished(&client->input) > LIMIT_CONTROL_LINE) {
         client->state = CLIENT_ENDED;
         lines_clear(&client->input);

@@ -36,7 +36,7 @@ bool lines_next(struct lines *lines, bool ended, struct view *ret)
     return true;
 }
 
-void lines_settle(struct lines *lines)
+void lines_trim(struct lines *lines)
 {
     if (lines->used == lines->len) {
         lines_clear(lines);

@@ -21,7 +21,7 @@ void     lines_add(struct lines *lines, size_t filled);
 /* The next line without its LF. `ended`: nothing follows, so what is left is a line too. */
 bool lines_next(struct lines *lines, bool ended, struct view *ret);
 /* Gives up what was cut off, and the memory if nothing is left. */
-void lines_settle(struct lines *lines);
+void lines_trim(struct lines *lines);
 /* Length of the unfinished line, once lines_next() found no more; else 0. */
 size_t lines_unfinished(const struct lines *lines);
 void   lines_clear(struct lines *lines);

@@ -120,7 +120,7 @@ static void client_send(struct client *client, const char *text, size_t len)
 static enum client_result client_read_line(struct client *client, struct view *ret)
 {
     while (!lines_next(&client->input, false, ret)) {
-        lines_settle(&client->input);
+        lines_trim(&client->input);
         uint8_t *room = lines_room(&client->input, READ_CHUNK);
         if (!room)
             return failed(client, "no memory for the answer");

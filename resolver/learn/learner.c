@@ -63,10 +63,6 @@ struct table *learner_table(struct learner *learner) { return learner->table; }
 
 struct learner_counts learner_count(const struct learner *learner) { return learner->counts; }
 
-bool zone_is_listed_state(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
-
-bool zone_is_listed(const struct zone *zone) { return zone_is_listed_state(zone->condition.state); }
-
 void learner_count_zone(struct learner *learner, const struct zone *zone, size_t one)
 {
     learner->counts.states[zone->condition.state] += one;
@@ -74,7 +70,7 @@ void learner_count_zone(struct learner *learner, const struct zone *zone, size_t
         learner->counts.pins += one;
     if (zone->proved)
         learner->counts.proved += one;
-    if (zone->domain && zone_is_listed(zone))
+    if (zone->domain && zone_diverts(zone))
         learner->domains[zone->domain] += (uint32_t) one;
 }
 
@@ -87,10 +83,10 @@ static void set_timer(struct timers *timers, struct timer *timer, msec_t due)
 
 static void set_timers(struct learner *learner, struct zone *zone)
 {
-    msec_t end = zone_is_listed(zone) ? MSEC_NEVER : zone->condition.next;
+    msec_t end = zone_diverts(zone) ? MSEC_NEVER : zone->condition.next;
     if (zone->pin != PIN_NONE)
         end = msec_min(end, zone->pin_until);
-    set_timer(&learner->rechecks, &zone->recheck, zone_is_listed(zone) ? zone->condition.next : MSEC_NEVER);
+    set_timer(&learner->rechecks, &zone->recheck, zone_diverts(zone) ? zone->condition.next : MSEC_NEVER);
     set_timer(&learner->ends, &zone->end, end);
 }
 
@@ -114,13 +110,13 @@ static void take_out(struct learner *learner, struct zone *zone, enum zone_state
 
 /* A zone whose condition or pin was changed: publish it, or take it out when nothing is left to say of it. The caller
  * has counted it out before the change. */
-bool learner_settle(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now)
+bool learner_publish(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now)
 {
     if (zone->condition.state != ZONE_CLEAR || zone->condition.next == MSEC_NEVER)
         zone->proved = false;
     learner_count_zone(learner, zone, 1);
     table_publish(zone);
-    if (!zone_is_listed(zone))
+    if (!zone_diverts(zone))
         let_go(learner, zone);
     if (zone->condition.state == ZONE_CLEAR && zone->pin == PIN_NONE && !zone->proved) {
         take_out(learner, zone, from, why);
@@ -242,7 +238,7 @@ static void tell_kin(struct learner *learner, struct zone *zone, enum zone_state
                      msec_t now)
 {
     bool good = evidence == EVIDENCE_RECHECK_GOOD;
-    if (zone->condition.state == ZONE_BLOCKED && !zone_is_listed_state(from) && zone->scope == SCOPE_ZONE)
+    if (zone->condition.state == ZONE_BLOCKED && !zone_state_diverts(from) && zone->scope == SCOPE_ZONE)
         hurry_sentinels(learner, batches_on_blocked(&learner->batches, zone, now), now);
     if (zone->condition.state == ZONE_CLEAR && good && zone->scope == SCOPE_ZONE)
         recent_mark(learner->former, zone_name(zone), now);
@@ -271,7 +267,7 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
         zone_next(&zone->condition, evidence, reason, &learner->limits.zone, now, rng_u32(&learner->rng));
     if (same(&next, &zone->condition))
         return true;
-    if (next.state == ZONE_BLOCKED && !zone_is_listed(zone) &&
+    if (next.state == ZONE_BLOCKED && !zone_diverts(zone) &&
         (domain_is_full(learner, zone->domain) || !learner_make_room(learner, true, EVIDENCE_CONFIRMED)))
         return true;
     /* an entry that says something else, a pin or a proof, is not counted yet */
@@ -286,7 +282,7 @@ static bool apply(struct learner *learner, struct zone *zone, enum evidence evid
     if (from == ZONE_CLEAR || from == ZONE_SUSPECT || from == ZONE_BROKEN)
         zone->source = SOURCE_LEARNED;
     tell_kin(learner, zone, from, evidence, now);
-    return learner_settle(learner, zone, from, why_of(evidence), now);
+    return learner_publish(learner, zone, from, why_of(evidence), now);
 }
 
 struct zone *learner_add(struct learner *learner, const struct zone_id *id, struct view asked, uint16_t asked_type,
@@ -365,7 +361,7 @@ bool learner_knows_set(const struct learner *learner, const struct delegation *s
 
 void learner_place(struct learner *learner, struct zone *zone, const struct delegation *servers)
 {
-    if (zone_is_listed(zone))
+    if (zone_diverts(zone))
         nameservers_join(learner->nameservers, zone, servers);
 }
 
@@ -393,7 +389,7 @@ void learner_prove(struct learner *learner, struct view name, msec_t now)
     learner_count_zone(learner, zone, (size_t) -1);
     zone->proved         = true;
     zone->condition.next = now + PROVED_LIFE;
-    learner_settle(learner, zone, ZONE_CLEAR, WHY_PROVED, now);
+    learner_publish(learner, zone, ZONE_CLEAR, WHY_PROVED, now);
 }
 
 msec_t learner_next_end(const struct learner *learner) { return timers_next(&learner->ends); }
@@ -403,7 +399,7 @@ void learner_forget_zone(struct learner *learner, struct zone *zone, enum zone_w
     enum zone_state from = zone->condition.state;
     learner_count_zone(learner, zone, (size_t) -1);
     zone->condition = (struct condition){.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
-    learner_settle(learner, zone, from, why, now);
+    learner_publish(learner, zone, from, why, now);
 }
 
 void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_why why, msec_t now)
@@ -413,7 +409,7 @@ void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_wh
     zone->pin_until = MSEC_NEVER;
     free(zone->note);
     zone->note = NULL;
-    learner_settle(learner, zone, zone->condition.state, why, now);
+    learner_publish(learner, zone, zone->condition.state, why, now);
     epoch_turn(table_epoch(learner->table));
 }
 

@@ -30,14 +30,11 @@ struct learner {
 
 /* ---- learner.c ---- */
 
-/* Blocked or recovering. */
-bool zone_is_listed_state(enum zone_state state);
-bool zone_is_listed(const struct zone *zone);
 /* Into the counters, or with (size_t) -1 out of them: to be counted out before it changes. */
 void learner_count_zone(struct learner *learner, const struct zone *zone, size_t one);
 /* A zone whose condition or pin was changed: publishes it, or takes it out when nothing is left to say of it (false).
  * The caller has counted it out before the change. */
-bool learner_settle(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now);
+bool learner_publish(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now);
 /* For one more zone that is listed; `confirmed`: suspicions give way to it. False: there is none. */
 bool learner_make_room(struct learner *learner, bool confirmed, enum evidence evidence);
 /* A new zone, of which nothing is said yet; NULL: no memory. */

@@ -119,11 +119,9 @@ static bool matches(const struct zone *zone, struct view name, uint16_t type, bo
     return name_equal(zone_name(zone), name);
 }
 
-static bool is_listed(enum zone_state state) { return state == ZONE_BLOCKED || state == ZONE_RECOVERING; }
-
 /* The closest pin speaks first; then the closest zone that is blocked, unless a closer one was proved fine; then the
  * closest suspicion. Of several entries of one name the narrowest scope speaks. */
-static void look(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
+static void find_at(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
 {
     uint64_t     hash   = name_hash(table->key, name);
     struct zone *proved = NULL; /* at this name; narrower entries of it stand, farther ones do not */
@@ -147,7 +145,8 @@ static void look(const struct table *table, struct view name, uint16_t type, boo
             continue;
         const struct zone *before = verdict->zone;
         bool               closer = !before || (before->name_len == zone->name_len && zone->scope > before->scope);
-        if (is_listed(state) ? is_listed(verdict->state) && !closer : !closer || is_listed(verdict->state))
+        if (zone_state_diverts(state) ? zone_state_diverts(verdict->state) && !closer
+                                      : !closer || zone_state_diverts(verdict->state))
             continue;
         verdict->zone    = zone;
         verdict->state   = state;
@@ -166,7 +165,7 @@ struct verdict table_find(const struct table *table, struct view name, uint16_t 
     bool           whole   = true;
     for (size_t left = labels;; left--) {
         if (atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed) & 1u << left % 32) {
-            look(table, name, type, whole, &verdict);
+            find_at(table, name, type, whole, &verdict);
             if (verdict.pin != PIN_NONE)
                 return verdict;
         }

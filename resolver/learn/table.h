@@ -61,6 +61,7 @@ struct zone { /* a million of them must fit: mind the padding */
     uint8_t         asked[]; /* name of the question that failed; its tail is the zone's name */
 };
 
+static inline bool        zone_diverts(const struct zone *zone) { return zone_state_diverts(zone->condition.state); }
 static inline struct view zone_asked(const struct zone *zone) { return (struct view){zone->asked, zone->asked_len}; }
 static inline struct view zone_name(const struct zone *zone)
 {

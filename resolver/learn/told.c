@@ -37,7 +37,7 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
     learner_count_zone(learner, zone, (size_t) -1);
     zone->pin       = pin;
     zone->pin_until = until;
-    learner_settle(learner, zone, zone->condition.state, WHY_PINNED, now);
+    learner_publish(learner, zone, zone->condition.state, WHY_PINNED, now);
     epoch_turn(table_epoch(learner->table));
     return zone;
 }
@@ -82,7 +82,7 @@ static struct condition in_bounds(const struct condition *condition, const struc
     struct condition is = *condition;
     is.since            = msec_min(is.since, now);
     is.last_failure     = msec_min(is.last_failure, now);
-    if (zone_is_listed_state(is.state)) {
+    if (zone_state_diverts(is.state)) {
         is.interval = msec_clamp(is.interval, limits->recheck_first, limits->recheck_max);
         is.next     = msec_min(is.next, now + is.interval + is.interval / 10);
     } else if (is.state == ZONE_CLEAR) {
@@ -102,7 +102,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
         return NULL;
     struct condition is = in_bounds(condition, &learner->limits.zone, now);
     /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
-    if (zone_is_listed_state(is.state) && !zone_is_listed(zone))
+    if (zone_state_diverts(is.state) && !zone_diverts(zone))
         learner_make_room(learner, true, EVIDENCE_CONFIRMED);
     enum zone_state from = zone->condition.state;
     learner_count_zone(learner, zone, (size_t) -1);
@@ -114,7 +114,7 @@ struct zone *learner_restore(struct learner *learner, const struct zone_id *id, 
     }
     atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
     epoch_turn(table_epoch(learner->table));
-    return learner_settle(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
+    return learner_publish(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }
 
 struct dropping {

@@ -36,8 +36,8 @@ static void fail(struct condition *zone, enum zone_reason reason, msec_t now)
 }
 
 /* clear, suspect, broken */
-static void next_unlisted(struct condition *zone, enum evidence evidence, enum zone_reason reason,
-                          const struct zone_limits *limits, msec_t now, uint32_t jitter)
+static void next_undiverted(struct condition *zone, enum evidence evidence, enum zone_reason reason,
+                            const struct zone_limits *limits, msec_t now, uint32_t jitter)
 {
     switch (evidence) {
     case EVIDENCE_STRIKE: /* [1] */
@@ -68,8 +68,8 @@ static void next_unlisted(struct condition *zone, enum evidence evidence, enum z
 }
 
 /* blocked, recovering */
-static void next_listed(struct condition *zone, enum evidence evidence, enum zone_reason reason,
-                        const struct zone_limits *limits, msec_t now, uint32_t jitter)
+static void next_diverted(struct condition *zone, enum evidence evidence, enum zone_reason reason,
+                          const struct zone_limits *limits, msec_t now, uint32_t jitter)
 {
     switch (evidence) {
     case EVIDENCE_RECHECK_BAD: {
@@ -104,9 +104,9 @@ struct condition zone_next(const struct condition *now_is, enum evidence evidenc
                            const struct zone_limits *limits, msec_t now, uint32_t jitter)
 {
     struct condition zone = *now_is;
-    if (zone.state == ZONE_BLOCKED || zone.state == ZONE_RECOVERING)
-        next_listed(&zone, evidence, reason, limits, now, jitter);
+    if (zone_state_diverts(zone.state))
+        next_diverted(&zone, evidence, reason, limits, now, jitter);
     else
-        next_unlisted(&zone, evidence, reason, limits, now, jitter);
+        next_undiverted(&zone, evidence, reason, limits, now, jitter);
     return zone;
 }

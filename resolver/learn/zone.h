@@ -83,6 +83,12 @@ struct condition {
     msec_t interval; /* blocked, recovering: current recheck interval */
 };
 
+/* Its questions go to external first. */
+static inline bool zone_state_diverts(enum zone_state state)
+{
+    return state == ZONE_BLOCKED || state == ZONE_RECOVERING;
+}
+
 /* `jitter`: 32 random bits. `reason`: of a failure, else REASON_NONE. */
 struct condition zone_next(const struct condition *now_is, enum evidence evidence, enum zone_reason reason,
                            const struct zone_limits *limits, msec_t now, uint32_t jitter);

@@ -57,10 +57,10 @@ static void refuse(struct import *import, json_t *zone, const char *why)
 }
 
 /* What was being found out and what was cached of that zone came the way that now ends. */
-static void heed(struct import *import, struct view zone)
+static void void_old_way(struct import *import, struct view zone)
 {
     import->imported++;
-    prober_disregard(import->daemon->prober, zone);
+    prober_abandon(import->daemon->prober, zone);
     if (import->imported <= FLUSHES_MAX)
         cache_flush_under(import->daemon->shared.cache, zone);
 }
@@ -195,12 +195,12 @@ static void import_one(struct import *import, json_t *object)
     enum fate       zone = FATE_SKIPPED, pin = FATE_SKIPPED;
     /* first what was learned: a new entry keeps the question that it is made with */
     bool valid = !wrong;
-    if (valid && (read.state == ZONE_BLOCKED || read.state == ZONE_RECOVERING))
+    if (valid && (zone_state_diverts(read.state)))
         zone = import_blocked(import->daemon, &read, &wrong);
     if (valid && read.pinned)
         pin = import_pin(import->daemon, &read, &wrong);
     if (zone == FATE_IMPORTED || pin == FATE_IMPORTED)
-        heed(import, name_view(&read.name));
+        void_old_way(import, name_view(&read.name));
     else if (wrong)
         refuse(import, label, wrong);
     else

@@ -79,10 +79,7 @@ static json_t *present_asked(const struct zone *zone, const struct evidence_line
                         name_format(name, name_text), type_format(line->type, type_text));
 }
 
-static bool is_blocked(const struct zone *zone)
-{
-    return zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
-}
+static bool is_blocked(const struct zone *zone) { return zone_diverts(zone); }
 
 /* A pin says what the operator said, also where a fence has come over it since: an export hands it on. */
 static const char *via_of(const struct daemon *daemon, const struct zone *zone)

@@ -1,9 +1,9 @@
 /*
  * One TCP connection of a client.
  *
- * Happy path: on_ready reads, take_messages hands whole messages to the handler and gathers the answers, settle sends
+ * Happy path: on_ready reads, take_messages hands whole messages to the handler and gathers the answers, flush_or_close sends
  * them in one system call. Late answers gather too and leave from connection_send_all, just before the loop waits.
- * The handler is called only from on_ready and connection_on_resume, directly from the loop: settle, which anything may
+ * The handler is called only from on_ready and connection_on_resume, directly from the loop: flush_or_close, which anything may
  * call, never does.
  * Failure modes: too many unanswered questions, or a client that does not read (the connection is not read until that
  * is over; at LIMIT_TCP_OUTPUT it is cut off), more messages than it may send (paused: not read until there is room
@@ -119,7 +119,7 @@ static void watch(struct connection *connection)
 }
 
 /* Sends what the socket takes, closes what is over, and watches for what comes next. */
-static void settle(struct connection *connection)
+static void flush_or_close(struct connection *connection)
 {
     ptrdiff_t sent = tcp_output_flush(&connection->out, connection->fd);
     if (sent > 0)
@@ -232,13 +232,13 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     }
     begin(connection->listen);
     if (events & UV_WRITABLE)
-        settle(connection);
+        flush_or_close(connection);
     if (connection->state == READING && (events & UV_READABLE) && may_take(connection))
         read_some(connection);
     if (connection->state != CLOSED)
         take_messages(connection);
     if (connection->state != CLOSED)
-        settle(connection);
+        flush_or_close(connection);
 }
 
 /* Whoever is first may take all that there is room for; so it is another one each time. */
@@ -259,7 +259,7 @@ void connection_on_resume(uv_timer_t *timer)
         list_remove(&connection->paused);
         take_messages(connection);
         if (connection->state != CLOSED)
-            settle(connection);
+            flush_or_close(connection);
     }
 }
 
@@ -268,7 +268,7 @@ void connection_send_all(struct tcp_listen *listen)
     while (!list_empty(&listen->dirty)) {
         struct connection *connection = CONTAINER_OF(listen->dirty.next, struct connection, dirty);
         list_remove(&connection->dirty);
-        settle(connection);
+        flush_or_close(connection);
     }
 }
 

@@ -393,7 +393,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     ask->sockets.dispatching = true;
     for (int i = 0; i < count; i++)
         serve_socket(ask, ready[i].data.ptr, ready[i].events);
-    udp_sockets_bury(&ask->sockets);
+    udp_sockets_free_dead(&ask->sockets);
 }
 
 struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned sockets, udp_ask_fn handle,

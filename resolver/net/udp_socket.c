@@ -168,7 +168,7 @@ bool udp_sockets_spend_spare(struct udp_sockets *sockets)
     return true;
 }
 
-void udp_sockets_bury(struct udp_sockets *sockets)
+void udp_sockets_free_dead(struct udp_sockets *sockets)
 {
     sockets->dispatching = false;
     LIST_EACH (link, next, &sockets->dead)

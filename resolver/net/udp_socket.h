@@ -24,7 +24,7 @@ enum {
 };
 
 struct udp_socket {
-    int         fd; /* -1: dead, freed by udp_sockets_bury() */
+    int         fd; /* -1: dead, freed by udp_sockets_free_dead() */
     bool        ipv6;
     bool        unclean; /* there was an error: another may wait. Told by udp_ask, as is the next */
     unsigned    awaited; /* datagrams sent, less those that came for one of its tickets */
@@ -67,7 +67,7 @@ void udp_sockets_close(struct udp_sockets *sockets, struct udp_socket *socket);
  */
 bool udp_sockets_spend_spare(struct udp_sockets *sockets);
 /* After the events were handed out: frees the dead. */
-void udp_sockets_bury(struct udp_sockets *sockets);
+void udp_sockets_free_dead(struct udp_sockets *sockets);
 /* Every now and then: closes those that were not needed since the last time. */
 void udp_sockets_sweep(struct udp_sockets *sockets);
 

@@ -246,7 +246,7 @@ void monitors_note(struct monitors *monitors, uint8_t group, struct view name, u
     answered->list[place].type = type;
 }
 
-void monitors_disregard(struct monitors *monitors, struct view zone)
+void monitors_abandon(struct monitors *monitors, struct view zone)
 {
     for (unsigned group = 0; group < LIMIT_GROUPS; group++) {
         struct answered *answered = &monitors->answered[group];

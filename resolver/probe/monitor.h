@@ -80,7 +80,7 @@ bool monitors_told(struct monitors *monitors, const struct server *server, msec_
 /* That group has answered that question: its upstreams may be probed with it. */
 void monitors_note(struct monitors *monitors, uint8_t group, struct view name, uint16_t type);
 /* No upstream is probed with a name at or below `zone` any more: the operator has spoken of it. */
-void monitors_disregard(struct monitors *monitors, struct view zone);
+void monitors_abandon(struct monitors *monitors, struct view zone);
 /* Domestic answered below that domain, so control questions may be asked there. */
 void monitors_offer(struct monitors *monitors, struct view domain);
 /* `zone` is blocked: nothing at or below it serves as a control; what is above it does, for a random label there is not

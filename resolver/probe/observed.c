@@ -76,7 +76,7 @@ static void cut(struct prober *prober, const struct observation *observation, ms
     struct view    name = name_view(&observation->name), shown = name_view(&observation->zone);
     struct view    zone    = attribution_zone(prober->env.setup->policy, prober->env.shared.suffix, name, shown);
     struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
-    bool           blocked = verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING;
+    bool           blocked = zone_state_diverts(verdict.state);
     if (!blocked || verdict.pin != PIN_NONE || verdict.zone->scope != SCOPE_ZONE || prober_domestic_down(prober))
         return;
     if (shown.len > 0 && (!name_equal(zone, shown) || name_labels(zone_name(verdict.zone)) >= name_labels(zone)))

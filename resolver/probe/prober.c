@@ -85,7 +85,7 @@ static void ask_as(struct study *study, const struct policy *policy, const struc
 static void on_given_up(struct prober *prober, struct study *study)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
-    struct zone *zone = study->kind == STUDY_RECHECK ? prober_listed(prober, name, study->scope, study->type) : NULL;
+    struct zone *zone = study->kind == STUDY_RECHECK ? prober_entry(prober, name, study->scope, study->type) : NULL;
     if (zone)
         learner_recheck_undone(prober->learner, zone);
 }
@@ -110,9 +110,9 @@ bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probe
     return true;
 }
 
-void prober_disregard(struct prober *prober, struct view zone)
+void prober_abandon(struct prober *prober, struct view zone)
 {
-    monitors_disregard(&prober->monitors, zone);
+    monitors_abandon(&prober->monitors, zone);
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))

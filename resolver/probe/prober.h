@@ -53,7 +53,7 @@ void prober_observe(struct prober *prober, const struct observation *observation
  * study is borrowed. False: it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now);
 /* Gives up the studies at or below `zone`, and probes no upstream with a name there: after a pin, a forget. */
-void prober_disregard(struct prober *prober, struct view zone);
+void prober_abandon(struct prober *prober, struct view zone);
 
 void   prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
                         msec_t now);

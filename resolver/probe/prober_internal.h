@@ -50,7 +50,7 @@ struct study *prober_study_of(const struct prober *prober, enum study_kind kind,
 
 /* ---- suspicions.c ---- */
 
-struct zone *prober_listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type);
+struct zone *prober_entry(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type);
 /* The name of the zone, or guess, at which the suspicion stands that led to this study. */
 const struct name *prober_suspected(const struct study *study);
 void               prober_clear_suspicion(struct prober *prober, const struct study *study, msec_t now);

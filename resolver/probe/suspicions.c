@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-struct zone *prober_listed(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
+struct zone *prober_entry(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
 {
     return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
 }
@@ -16,8 +16,8 @@ const struct name *prober_suspected(const struct study *study) { return study->p
 
 void prober_clear_suspicion(struct prober *prober, const struct study *study, msec_t now)
 {
-    struct zone *zones[] = {prober_listed(prober, prober_suspected(study), SCOPE_ZONE, 0),
-                            prober_listed(prober, &study->name, SCOPE_NAME, 0)};
+    struct zone *zones[] = {prober_entry(prober, prober_suspected(study), SCOPE_ZONE, 0),
+                            prober_entry(prober, &study->name, SCOPE_NAME, 0)};
     for (size_t i = 0; i < ARRAY_LEN(zones); i++)
         if (zones[i] && zones[i]->condition.state == ZONE_SUSPECT)
             learner_apply_zone(prober->learner, zones[i], EVIDENCE_FINE, REASON_NONE, now);
@@ -43,7 +43,7 @@ static void place_suspicion(struct prober *prober, struct study *study, msec_t n
 }
 
 /* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
-static void consider(struct prober *prober, struct study *study, msec_t now)
+static void believe_if_known(struct prober *prober, struct study *study, msec_t now)
 {
     struct view              zone    = name_view(&study->zone);
     const struct delegation *servers = delegations_result(&prober->delegations, zone);
@@ -58,7 +58,7 @@ static void consider(struct prober *prober, struct study *study, msec_t now)
 /* Domestic answers for the alias itself: the zone it stands in is fine, whatever becomes of the name. */
 static void acquit_guess(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *guess = prober_listed(prober, &study->guess, SCOPE_ZONE, 0);
+    struct zone *guess = prober_entry(prober, &study->guess, SCOPE_ZONE, 0);
     if (guess && guess->condition.state == ZONE_SUSPECT)
         learner_apply_zone(prober->learner, guess, EVIDENCE_FINE, REASON_NONE, now);
     study->guess.len = 0;
@@ -96,7 +96,7 @@ void prober_place_suspicions(struct prober *prober, msec_t now)
         if (!study->placed && !study->narrow)
             place_suspicion(prober, study, now);
         if (!study->believed && study->step == STUDY_ASK)
-            consider(prober, study, now);
+            believe_if_known(prober, study, now);
     }
 }
 
@@ -171,7 +171,7 @@ static void add_to_study(struct prober *prober, struct study *study, struct view
     study->strikes++;
     if (!name_equal(name, name_view(&study->name)))
         return;
-    if (!prober_listed(prober, &study->name, SCOPE_NAME, 0))
+    if (!prober_entry(prober, &study->name, SCOPE_NAME, 0))
         add_strike(prober, name, SCOPE_NAME, study, now);
     add_strike(prober, name, SCOPE_NAME, study, now);
 }
@@ -192,8 +192,8 @@ void prober_strike(struct prober *prober, const struct observation *observation,
     struct view    name    = name_view(&observation->name);
     struct view    zone    = attributed(prober, observation);
     struct verdict verdict = table_find(prober->env.shared.table, name, observation->type);
-    if (verdict.pin != PIN_NONE || verdict.state == ZONE_BLOCKED || verdict.state == ZONE_RECOVERING ||
-        prober_domestic_down(prober) || !attribution_is_open(prober->env.setup->policy, name))
+    if (verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || prober_domestic_down(prober) ||
+        !attribution_is_open(prober->env.setup->policy, name))
         return;
     prober->stats.strikes++;
     if (monitors_in_trouble(&prober->monitors, now)) {

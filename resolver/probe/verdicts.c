@@ -70,7 +70,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     if (study->acquitted)
         prober_note_fine(prober, name_view(&study->zone), now);
     if (!result->decided || (prober_domestic_down(prober) && !result->fine)) {
-        struct zone *zone = prober_listed(prober, prober_suspected(study), SCOPE_ZONE, 0);
+        struct zone *zone = prober_entry(prober, prober_suspected(study), SCOPE_ZONE, 0);
         if (result->apex || result->trouble)
             prober_clear_suspicion(prober, study, now);
         else if (zone)
@@ -114,7 +114,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 
 static void end_broken(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *zone = prober_listed(prober, &study->zone, SCOPE_ZONE, 0);
+    struct zone *zone = prober_entry(prober, &study->zone, SCOPE_ZONE, 0);
     if (zone && study->result.fine && zone->condition.state == ZONE_BROKEN)
         learner_apply_zone(prober->learner, zone, EVIDENCE_FINE, REASON_NONE, now);
     if (!study->result.decided || study->result.fine)
@@ -150,7 +150,7 @@ static void apply_good(struct prober *prober, struct zone *zone, const struct st
 static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
-    struct zone       *zone = prober_listed(prober, name, study->scope, study->type);
+    struct zone       *zone = prober_entry(prober, name, study->scope, study->type);
     if (!zone)
         return;
     note_evidence(prober, zone, study);
@@ -165,10 +165,10 @@ static void end_recheck(struct prober *prober, struct study *study, msec_t now)
 /* The operator's probe is a recheck too where the zone is blocked. */
 static void end_probe(struct prober *prober, struct study *study, msec_t now)
 {
-    struct zone *zone = prober_listed(prober, &study->zone, study->scope, study->type);
+    struct zone *zone = prober_entry(prober, &study->zone, study->scope, study->type);
     if (zone) {
         note_evidence(prober, zone, study);
-        bool blocked = zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING;
+        bool blocked = zone_diverts(zone);
         if (blocked && !prober_domestic_down(prober))
             learner_apply_zone(prober->learner, zone, study->result.fine ? EVIDENCE_RECHECK_GOOD : EVIDENCE_RECHECK_BAD,
                                study->result.fine ? REASON_NONE : study->result.reason, now);
@@ -186,7 +186,7 @@ void prober_on_study_done(void *owner, struct study *study, msec_t now)
     case STUDY_CONFIRM:
         end_confirm(prober, study, now);
         delegations_doubt_ended(&prober->delegations, name_view(&study->zone),
-                                prober_listed(prober, &study->zone, SCOPE_ZONE, 0));
+                                prober_entry(prober, &study->zone, SCOPE_ZONE, 0));
         break;
     case STUDY_BROKEN:
         end_broken(prober, study, now);

@@ -90,7 +90,7 @@ static void query_drop(struct engine *engine, struct query *query)
 }
 
 /* After every event of a query. */
-static void settle(struct engine *engine, struct query *query, msec_t now)
+static void after_event(struct engine *engine, struct query *query, msec_t now)
 {
     LIST_EACH (item, next, &query->answered)
         waiter_drop(engine, CONTAINER_OF(item, struct waiter, link));
@@ -113,7 +113,7 @@ static void displace(struct engine *engine, struct query *query, msec_t now)
 {
     query->displaced = true;
     query_cancel(query, &engine->env, now);
-    settle(engine, query, now);
+    after_event(engine, query, now);
 }
 
 /* Who has waited the longest without an answer is the least likely to get one: a flood of names that nobody answers
@@ -144,7 +144,7 @@ static void cancel_all(struct engine *engine, struct list *queries, msec_t now)
     LIST_EACH (item, next, queries) {
         struct query *query = CONTAINER_OF(item, struct query, link);
         query_cancel(query, &engine->env, now);
-        settle(engine, query, now);
+        after_event(engine, query, now);
     }
 }
 
@@ -303,7 +303,7 @@ static bool join(struct engine *engine, struct query *query, struct waiter *wait
     }
     COUNT(engine->env.counters.joined);
     query_join(query, &engine->env, waiter, now);
-    settle(engine, query, now);
+    after_event(engine, query, now);
     return true;
 }
 
@@ -318,7 +318,7 @@ static bool begin(struct engine *engine, const struct inquiry *inquiry, struct w
     query->waiter_count++;
     flights_add(&engine->flights, &query->flight, &query->inquiry);
     query_start(query, &engine->env, anew, now);
-    settle(engine, query, now);
+    after_event(engine, query, now);
     return true;
 }
 
@@ -443,14 +443,14 @@ void engine_on_packet(struct engine *engine, struct exchange *exchange, enum tra
 {
     struct query *query = exchange->owner;
     query_on_packet(query, &engine->env, exchange, transport, packet, now);
-    settle(engine, query, now);
+    after_event(engine, query, now);
 }
 
 void engine_on_unreachable(struct engine *engine, struct exchange *exchange, enum transport transport, msec_t now)
 {
     struct query *query = exchange->owner;
     query_on_unreachable(query, &engine->env, exchange, transport, now);
-    settle(engine, query, now);
+    after_event(engine, query, now);
 }
 
 msec_t engine_next(const struct engine *engine) { return timers_next(&engine->timers); }
@@ -461,7 +461,7 @@ void engine_on_time(struct engine *engine, msec_t now)
     while ((timer = timers_pop(&engine->timers, now))) {
         struct query *query = CONTAINER_OF(timer, struct query, timer);
         query_on_time(query, &engine->env, now);
-        settle(engine, query, now);
+        after_event(engine, query, now);
     }
 }
 

@@ -37,18 +37,18 @@ void flights_add(struct flights *flights, struct flight *flight, const struct in
     struct flight **bucket = &flights->buckets[flight->hash & flights->mask];
     flight->next           = *bucket;
     *bucket                = flight;
-    flight->listed         = true;
+    flight->linked         = true;
     flights->count++;
 }
 
 void flights_remove(struct flights *flights, struct flight *flight)
 {
-    if (!flight->listed)
+    if (!flight->linked)
         return;
     struct flight **link = &flights->buckets[flight->hash & flights->mask];
     while (*link != flight)
         link = &(*link)->next;
     *link          = flight->next;
-    flight->listed = false;
+    flight->linked = false;
     flights->count--;
 }

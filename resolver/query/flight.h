@@ -11,7 +11,7 @@ struct flight { /* embedded in a query */
     struct flight        *next;
     uint64_t              hash;
     const struct inquiry *inquiry;
-    bool                  listed;
+    bool                  linked;
 };
 
 struct flights {
@@ -27,6 +27,6 @@ void           flights_fini(struct flights *flights);
 struct flight *flights_find(const struct flights *flights, const struct inquiry *inquiry);
 /* `inquiry` is borrowed until flights_remove(). */
 void flights_add(struct flights *flights, struct flight *flight, const struct inquiry *inquiry);
-void flights_remove(struct flights *flights, struct flight *flight); /* harmless if not listed */
+void flights_remove(struct flights *flights, struct flight *flight); /* harmless if not linked */
 
 #endif

@@ -144,7 +144,7 @@ void observing_sample(const struct query *query, struct env *env, const struct k
                                       .epoch = query->epoch,
                                       .name  = query->inquiry.name,
                                       .group = group};
-    if (group == SETUP_DOMESTIC && query->route.learn && !query->route.listed && shows_domain(kind, domain))
+    if (group == SETUP_DOMESTIC && query->route.learn && !query->route.known && shows_domain(kind, domain))
         name_set_lower(&observation.zone, domain);
     env->effects.observe(env->effects.context, &observation);
 }
@@ -155,7 +155,7 @@ void observing_domestic_fine(struct query *query, struct env *env, bool late, ms
         query->list_error)
         return;
     mark_good(query, env, now);
-    if (query->route.listed || late)
+    if (query->route.known || late)
         observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL);
 }
 

@@ -35,7 +35,7 @@ static bool is_better(const struct exchange *one, const struct exchange *other)
     return one_bad != other_bad ? other_bad : one->sent < other->sent;
 }
 
-static struct tally look(struct query *query, const struct side *side)
+static struct tally tally_of(struct query *query, const struct side *side)
 {
     struct tally tally = {.newest = query->started};
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
@@ -110,7 +110,7 @@ static bool is_possible(const struct query *query, const struct side *side)
 /* It has begun, and nothing is to be hoped for from it. */
 static bool is_hopeless(struct query *query, const struct side *side, msec_t now)
 {
-    return side->begun && look(query, side).hopeful == 0 && group_pick(group_of(query, side), side->tried, now) < 0;
+    return side->begun && tally_of(query, side).hopeful == 0 && group_pick(group_of(query, side), side->tried, now) < 0;
 }
 
 static const struct side *other_of(const struct query *query, const struct side *side)
@@ -143,7 +143,7 @@ struct plan plan_side(struct query *query, const struct side *side, msec_t now) 
 {
     if (!side->begun || side->over)
         return (struct plan){.step = PLAN_SPENT, .due = MSEC_NEVER};
-    const struct tally tally = look(query, side);
+    const struct tally tally = tally_of(query, side);
     if (side->stopped)
         return (struct plan){.step = tally.open > 0 ? PLAN_WAIT : PLAN_SPENT, .due = MSEC_NEVER};
     int      next  = group_pick(group_of(query, side), side->tried, now);
@@ -191,7 +191,7 @@ msec_t plan_patience(const struct query *query)
  * there is: a cold recursion takes its time. */
 static msec_t wait_for_last(struct query *query)
 {
-    const struct tally tally = look(query, &query->sides[0]);
+    const struct tally tally = tally_of(query, &query->sides[0]);
     return tally.well ? query->started + query->route.patience : tally.newest + HEDGE_FAILED;
 }
 

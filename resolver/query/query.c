@@ -78,8 +78,8 @@ static void note_outdone(struct query *query)
 }
 
 /* [5] False: it could not be packed, which a parsed message always can. */
-static bool win(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                const struct kind *kind, msec_t now)
+static bool accept_answer(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
+                          const struct kind *kind, msec_t now)
 {
     struct side             *side  = asking_side(query, exchange);
     const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
@@ -199,7 +199,7 @@ static void on_reply(struct query *query, struct env *env, struct exchange *exch
     judge_bogus(query, exchange, kind);
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
                   !may_be_internal(query, env, exchange, kind, now) && (!list_error || query->setup->pass_list_errors);
-    if (usable && win(query, env, exchange, reply, kind, now))
+    if (usable && accept_answer(query, env, exchange, reply, kind, now))
         sending_release(env, exchange);
     else
         asking_failed(query, env, exchange);
@@ -347,7 +347,7 @@ static bool take_claim(struct query *query, struct env *env, bool anew, msec_t n
 }
 
 /* Nothing in the cache and nobody asks any more: the answer could not be stored. */
-static void look(struct query *query, struct env *env, bool anew, msec_t now) /* [0] */
+static void look_into_cache(struct query *query, struct env *env, bool anew, msec_t now) /* [0] */
 {
     take_from_cache(query, env, now);
     answer_stale(query, env, false, now);
@@ -372,7 +372,7 @@ static void release_claim(struct query *query, struct env *env)
 static void run(struct query *query, struct env *env, msec_t now)
 {
     if (query->state == QUERY_WAITING && now >= query_deadline(query, env, now))
-        look(query, env, false, now);
+        look_into_cache(query, env, false, now);
     run_asking(query, env, now);
     if (query->state == QUERY_ANSWERED || query->state == QUERY_FINISHED)
         release_claim(query, env);
@@ -404,7 +404,7 @@ void query_join(struct query *query, struct env *env, struct waiter *waiter, mse
     list_append(&query->waiters, &waiter->link);
     query->waiter_count++;
     if (query->state == QUERY_WAITING)
-        look(query, env, true, now);
+        look_into_cache(query, env, true, now);
     else if (query->state == QUERY_ASKING)
         asking_hurry(query, env, now);
     run(query, env, now);

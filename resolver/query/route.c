@@ -50,11 +50,6 @@ static bool rules(const struct setup *setup, const struct verdict *verdict)
     return setup->learning == SETUP_LEARN && falls_on(setup, verdict->reason);
 }
 
-static bool is_listed(const struct verdict *verdict)
-{
-    return verdict->zone && (verdict->state == ZONE_BLOCKED || verdict->state == ZONE_RECOVERING);
-}
-
 /* VIA_AUTO without a pin */
 static struct route learned(const struct setup *setup, const struct shared *shared, struct view name,
                             const struct verdict *verdict, msec_t now)
@@ -63,13 +58,13 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .first    = SETUP_DOMESTIC,
                           .second   = SETUP_EXTERNAL,
                           .learn    = setup->learning != SETUP_LEARN_NOTHING,
-                          .listed   = verdict->zone && !verdict->proved,
+                          .known    = verdict->zone && !verdict->proved,
                           .patience = patience_unknown(setup)};
 
-    if (is_listed(verdict)) {
+    if (verdict->zone && zone_state_diverts(verdict->state)) {
         if (rules(setup, verdict)) {
             struct route external = external_first(ROUTE_BLOCKED);
-            external.listed       = true;
+            external.known        = true;
             external.zone         = (uint8_t) verdict->zone->hash;
             external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
             external.recheck      = count_use(verdict, true, now) % USES_EACH == USES_EACH - 1;
@@ -105,7 +100,7 @@ bool route_leads_external(const struct setup *setup, const struct table *table, 
         return rule_allows(rule, SETUP_EXTERNAL);
     if (verdict.pin != PIN_NONE)
         return verdict.pin == PIN_EXTERNAL;
-    return is_listed(&verdict) && rules(setup, &verdict);
+    return verdict.zone && zone_state_diverts(verdict.state) && rules(setup, &verdict);
 }
 
 static struct route choose(const struct setup *setup, const struct shared *shared, const struct rule *rule,

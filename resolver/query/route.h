@@ -44,7 +44,7 @@ struct route {
     uint8_t           second;    /* SETUP_NO_GROUP: none, whatever happens */
     msec_t            patience;  /* ms from the first question to asking the second group too */
     bool              learn;     /* a domestic failure is evidence */
-    bool              listed;    /* something is known of the zone: a domestic success is evidence too */
+    bool              known;     /* something is known of the zone: a domestic success is evidence too */
     uint8_t           labels;    /* of the blocked zone, if that is the reason */
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
     bool              or_empty;  /* where nobody answers, byway's empty zone stands in */

@@ -62,8 +62,7 @@ static void write_record(struct daemon *daemon, const struct zone *zone, bool re
 /* A suspicion lives a minute: only what it becomes is worth the disk. */
 static bool is_kept(const struct zone *zone)
 {
-    return zone->pin != PIN_NONE || zone->condition.state == ZONE_BLOCKED || zone->condition.state == ZONE_RECOVERING ||
-           zone->condition.state == ZONE_BROKEN;
+    return zone->pin != PIN_NONE || zone_diverts(zone) || zone->condition.state == ZONE_BROKEN;
 }
 
 static void tell_change(const struct zone *zone, enum zone_state from, const char *why, bool in_detail)
@@ -166,7 +165,7 @@ static void take_observations(struct daemon *daemon, struct worker *worker)
         take_observation(daemon, &observation);
 }
 
-void keeper_bury(struct daemon *daemon, bool wait)
+void keeper_reap_workers(struct daemon *daemon, bool wait)
 {
     for (unsigned i = 0; i < daemon->leaving_count;) {
         struct worker *worker = daemon->leaving[i];
@@ -187,7 +186,7 @@ static void on_wake(uv_async_t *wake)
     keeper_begin(daemon);
     for (unsigned i = 0; i < daemon->worker_count; i++)
         take_observations(daemon, daemon->workers[i]);
-    keeper_bury(daemon, false);
+    keeper_reap_workers(daemon, false);
 }
 
 static void on_timer(uv_timer_t *timer)

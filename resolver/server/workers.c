@@ -40,7 +40,7 @@ void workers_dismiss(struct daemon *daemon, unsigned keep)
         struct worker *worker = daemon->workers[--daemon->worker_count];
         worker_stop(worker, WORKER_LEAVES);
         if (daemon->leaving_count == LIMIT_WORKERS)
-            keeper_bury(daemon, true);
+            keeper_reap_workers(daemon, true);
         daemon->leaving[daemon->leaving_count++] = worker;
     }
 }
@@ -53,7 +53,7 @@ void workers_end(struct daemon *daemon)
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_stop(daemon->workers[i], end);
     workers_dismiss(daemon, 0);
-    keeper_bury(daemon, true);
+    keeper_reap_workers(daemon, true);
 }
 
 /* A socket for each question that waits: the soft limit is made for programs that use select(). */

@@ -8,7 +8,7 @@
 
 /* Starts some until there are `count`. False: no memory, descriptors or threads; those that were started stay. */
 bool workers_add(struct daemon *daemon, unsigned count);
-/* All beyond `keep` end on their own; keeper_bury() frees them. More at once than there may be workers are waited
+/* All beyond `keep` end on their own; keeper_reap_workers() frees them. More at once than there may be workers are waited
  * for. */
 void workers_dismiss(struct daemon *daemon, unsigned keep);
 /* All end, those too that are leaving already, and are waited for; what lies in the queues of stored sockets is left to

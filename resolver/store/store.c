@@ -268,7 +268,7 @@ static void pump(struct store *store)
 }
 
 /* Takes in how far the scribe has come. */
-static void look(struct store *store)
+static void read_progress(struct store *store)
 {
     struct scribe_progress progress = scribe_progress(store->scribe);
 
@@ -279,12 +279,12 @@ static void look(struct store *store)
 }
 
 /* Takes in what the scribe has done. */
-static void settle(struct store *store, struct scribe_job *job)
+static void take_result(struct store *store, struct scribe_job *job)
 {
     bool imaged = job->image.len > 0 && job->snapshot_error == 0;
     bool late   = uv_now(store->loop) - store->steps_since >= STORE_LATE_MS;
 
-    look(store);
+    read_progress(store);
     store->busy = false;
     if (imaged || job->append_error < 0 || job->replaced)
         close_journal(store);
@@ -320,9 +320,9 @@ static void take_in(struct store *store)
     struct scribe_job *job = scribe_collect(store->scribe, 0);
 
     if (job == NULL)
-        look(store);
+        read_progress(store);
     else
-        settle(store, job);
+        take_result(store, job);
 }
 
 static void on_done(uv_async_t *done)
@@ -424,7 +424,7 @@ static bool await(struct store *store, uint64_t end)
     job = scribe_collect(store->scribe, end > now ? (unsigned) ((end - now) / 1000000) : 0);
     if (job == NULL)
         return false;
-    settle(store, job);
+    take_result(store, job);
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 #define GET(field) atomic_load_explicit(&(field), memory_order_relaxed)
 #define SET(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
-#define COUNT(field) atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed)
+#define INCREMENT(field) atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed)
 
 struct server *server_create(const struct server_options *options)
 {
@@ -44,9 +44,9 @@ bool server_tcp_doubtful(const struct server *server, msec_t now)
 void server_on_sent(struct server *server, enum transport transport)
 {
     if (transport == TRANSPORT_TCP)
-        COUNT(server->tcp_sent);
+        INCREMENT(server->tcp_sent);
     else
-        COUNT(server->sent);
+        INCREMENT(server->sent);
 }
 
 /* The root's answer proves little while names fail. */
@@ -55,7 +55,7 @@ static bool heals(const struct server *server, bool weak) { return !weak || GET(
 void server_on_reply(struct server *server, enum transport transport, enum outcome outcome, msec_t rtt, bool weak,
                      msec_t now)
 {
-    COUNT(server->outcomes[transport][outcome]);
+    INCREMENT(server->outcomes[transport][outcome]);
     if (outcome == OUTCOME_MALFORMED)
         SET(server->last_failure, now);
     if (transport == TRANSPORT_TCP)
@@ -87,7 +87,7 @@ void server_on_silence(struct server *server, enum transport transport, msec_t s
         SET(server->tcp_failed, now);
         return;
     }
-    if (GET(server->last_answer) < sent_at && COUNT(server->silences) + 1 >= SERVER_SILENCES)
+    if (GET(server->last_answer) < sent_at && INCREMENT(server->silences) + 1 >= SERVER_SILENCES)
         server_suspect(server);
 }
 
@@ -99,12 +99,12 @@ void server_on_lost(struct server *server, msec_t sent_at)
 
 void server_on_timeout(struct server *server, enum transport transport, enum outcome outcome)
 {
-    COUNT(server->outcomes[transport][outcome]);
+    INCREMENT(server->outcomes[transport][outcome]);
 }
 
 void server_on_unreachable(struct server *server, enum transport transport, msec_t now)
 {
-    COUNT(server->outcomes[transport][OUTCOME_UNREACHABLE]);
+    INCREMENT(server->outcomes[transport][OUTCOME_UNREACHABLE]);
     SET(server->last_failure, now);
     if (transport == TRANSPORT_TCP && !server->tcp_only)
         SET(server->tcp_failed, now);
@@ -114,9 +114,9 @@ void server_on_unreachable(struct server *server, enum transport transport, msec
 
 void server_on_outdone(struct server *server)
 {
-    COUNT(server->beaten);
+    INCREMENT(server->beaten);
     if (GET(server->outdone) < SERVER_OUTDONE)
-        COUNT(server->outdone);
+        INCREMENT(server->outdone);
 }
 
 void server_on_edns(struct server *server, msec_t now)
@@ -136,7 +136,7 @@ void server_on_case(struct server *server, bool kept, msec_t now)
     if (kept) {
         SET(server->case_lost, 0);
         SET(server->case_off, 0);
-    } else if (COUNT(server->case_lost) + 1 >= SERVER_CASE_LOST) {
+    } else if (INCREMENT(server->case_lost) + 1 >= SERVER_CASE_LOST) {
         SET(server->case_off, now);
     }
 }
@@ -151,7 +151,7 @@ static bool take_turn(_Atomic int64_t *last, msec_t every, msec_t now)
 
 void server_on_hint(struct server *server, msec_t now)
 {
-    COUNT(server->hints);
+    INCREMENT(server->hints);
     if (take_turn(&server->hinted, SERVER_HINT_EVERY, now))
         server_suspect(server);
 }
@@ -229,7 +229,7 @@ static bool on_failed_probe(struct server *server, enum probe probe, msec_t now)
     server->probe_failed = now;
     server->probes_failed++;
     if (probe == PROBE_NAME)
-        COUNT(server->names_failed);
+        INCREMENT(server->names_failed);
     if (!server->declared && !is_unanswered(server)) {
         /* what fails at once, for want of a route, fails three times in the same millisecond: that is one fact */
         server->probe_next = now + SERVER_PROBE_TIMEOUT / 5;

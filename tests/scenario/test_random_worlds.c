@@ -99,7 +99,7 @@ static void say_a_word(struct world *world)
     default:
         learner_forget(learner, name_view(&name), world_now(world));
     }
-    prober_disregard(world_prober(world), name_view(&name));
+    prober_abandon(world_prober(world), name_view(&name));
 }
 
 /* `one_in`: of so many allocations one fails; 0: none. Whether some did. */

@@ -79,7 +79,7 @@ static void no_probe_asks_for_what_was_pinned_away(void **state)
         world_run(world, 2000);
         if (pinned) {
             pin(world, "pinned.example", PIN_DOMESTIC);
-            prober_disregard(world_prober(world), name_view(&zone));
+            prober_abandon(world_prober(world), name_view(&zone));
         }
         world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
         world_resolve(world, "a.other.example", TYPE_A);

@@ -253,8 +253,8 @@ static void the_way_of_each(void **state)
             route.patience != rows[i].patience)
             fail_msg("row %zu: reason %d, %u then %u after %lld ms", i, (int) route.reason, route.first, route.second,
                      (long long) route.patience);
-        if (route.learn != rows[i].learn || route.listed != rows[i].listed || route.would != rows[i].would)
-            fail_msg("row %zu: learn %d, listed %d, would %d", i, route.learn, route.listed, route.would);
+        if (route.learn != rows[i].learn || route.known != rows[i].listed || route.would != rows[i].would)
+            fail_msg("row %zu: learn %d, listed %d, would %d", i, route.learn, route.known, route.would);
         struct name name  = named("mail.example.com");
         bool        leads = route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX);
         if (leads != (route.first == SETUP_EXTERNAL && route.reason != ROUTE_OUTAGE))
@@ -293,7 +293,7 @@ static void a_fence_is_above_everything(void **state)
             assert_int_equal(route.first, cases[i].group);
             assert_int_equal(route.second, NOBODY);
             assert_int_equal(route.patience, MSEC_NEVER);
-            assert_false(route.learn || route.listed || route.would);
+            assert_false(route.learn || route.known || route.would);
             struct name name = named(cases[i].name);
             assert_false(route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX));
         }
