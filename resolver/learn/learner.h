@@ -93,12 +93,23 @@ bool learner_unpin(struct learner *learner, struct view name, msec_t now);
 /* Drops the zone's entries of all scopes, pins excepted, and that it was blocked before. Returns how many. */
 size_t learner_forget(struct learner *learner, struct view name, msec_t now);
 
-/* A zone as it was (from disk or import), times already in this clock. Replaces the condition of one that is there; a
- * pin of this node stays unless `pin` is given. Its next recheck, or end, is not left further off than the settings
- * allow; over max_zones another one gives way. */
-struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
-                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
-                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now);
+/* A zone as it was, times already in this clock. All is borrowed. */
+struct learned {
+    struct zone_id   id;
+    struct condition condition;
+    enum zone_source source;
+    enum pin         pin; /* PIN_NONE: the next two are nothing */
+    msec_t           pin_until;
+    const char      *note; /* NULL: none */
+    struct view      asked;
+    uint16_t         asked_type;
+    msec_t           last_used;
+};
+
+/* From disk or import. Replaces the condition of one that is there; a pin of this node stays unless one is given. Its
+ * next recheck, or end, is not left further off than the settings allow; over max_zones another one gives way. NULL: no
+ * memory, or nothing is to be said of it. */
+struct zone *learner_restore(struct learner *learner, const struct learned *learned, msec_t now);
 
 /* Domestic is down, or in trouble: what looked like a failing zone was its own doing. Every suspicion that failed at
  * `since` or later for the last time is dropped. */

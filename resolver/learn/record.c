@@ -90,13 +90,16 @@ static bool apply_removed(const struct zone_id *id, struct learner *learner, mse
 {
     struct zone *zone = table_get(learner_table(learner), id->name, id->scope, id->type);
     if (zone) {
-        const struct condition clear = {.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER};
         if (zone->pin != PIN_NONE)
             learner_unpin(learner, id->name, now);
-        zone = table_get(learner_table(learner), id->name, id->scope, id->type);
+        zone                       = table_get(learner_table(learner), id->name, id->scope, id->type);
+        const struct learned clear = {
+            .id        = *id,
+            .condition = {.state = ZONE_CLEAR, .since = now, .next = MSEC_NEVER},
+            .last_used = now,
+        };
         if (zone)
-            learner_restore(learner, id, &clear, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL, id->name, TYPE_SOA, now,
-                            now);
+            learner_restore(learner, &clear, now);
     }
     return true;
 }
@@ -168,9 +171,16 @@ bool record_apply(struct view record, const struct clocks *clocks, struct learne
     text[note.len] = '\0';
     if (pin == PIN_NONE && id.scope == SCOPE_ZONE)
         learner_unpin(learner, id.name, clocks->now);
-    struct zone *zone =
-        learner_restore(learner, &id, &is, (enum zone_source) source, (enum pin) pin,
-                        in_bounds(pin_until, wrote, clocks->now), text, asked, asked_type, last_used, clocks->now);
+    const struct learned learned = {.id         = id,
+                                    .condition  = is,
+                                    .source     = (enum zone_source) source,
+                                    .pin        = (enum pin) pin,
+                                    .pin_until  = in_bounds(pin_until, wrote, clocks->now),
+                                    .note       = text,
+                                    .asked      = asked,
+                                    .asked_type = asked_type,
+                                    .last_used  = last_used};
+    struct zone         *zone    = learner_restore(learner, &learned, clocks->now);
     if (zone) {
         atomic_store(&zone->answered, answered);
         zone->stored = true;

@@ -93,26 +93,25 @@ static struct condition in_bounds(const struct condition *condition, const struc
     return is;
 }
 
-struct zone *learner_restore(struct learner *learner, const struct zone_id *id, const struct condition *condition,
-                             enum zone_source source, enum pin pin, msec_t pin_until, const char *note,
-                             struct view asked, uint16_t asked_type, msec_t last_used, msec_t now)
+struct zone *learner_restore(struct learner *learner, const struct learned *learned, msec_t now)
 {
-    struct zone *zone = table_get(learner->table, id->name, id->scope, id->type);
-    if (!zone && !(zone = learner_add(learner, id, asked, asked_type, now)))
+    const struct zone_id *id   = &learned->id;
+    struct zone          *zone = table_get(learner->table, id->name, id->scope, id->type);
+    if (!zone && !(zone = learner_add(learner, id, learned->asked, learned->asked_type, now)))
         return NULL;
-    struct condition is = in_bounds(condition, &learner->limits.zone, now);
+    struct condition is = in_bounds(&learned->condition, &learner->limits.zone, now);
     /* without room it is kept all the same: a pin must not be lost for it, and only pins fill the table for good */
     if (zone_state_diverts(is.state) && !zone_diverts(zone))
         learner_make_room(learner, true, EVIDENCE_CONFIRMED);
     enum zone_state from = zone->condition.state;
     learner_count_zone(learner, zone, (size_t) -1);
     zone->condition = is;
-    zone->source    = source;
-    if (pin != PIN_NONE && set_note(zone, note)) {
-        zone->pin       = pin;
-        zone->pin_until = pin_until;
+    zone->source    = learned->source;
+    if (learned->pin != PIN_NONE && set_note(zone, learned->note)) {
+        zone->pin       = learned->pin;
+        zone->pin_until = learned->pin_until;
     }
-    atomic_store(&zone->last_used, msec_clamp(last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
+    atomic_store(&zone->last_used, msec_clamp(learned->last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
     epoch_turn(table_epoch(learner->table));
     return learner_publish(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
 }

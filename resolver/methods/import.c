@@ -163,9 +163,8 @@ static const char *forbidden(struct daemon *daemon, struct view name)
 
 static enum fate import_blocked(struct daemon *daemon, const struct imported *read, const char **ret_why)
 {
-    struct view          name  = name_view(&read->name);
-    const struct zone_id id    = {.name = name, .scope = read->scope, .type = read->type};
-    struct zone         *there = table_get(daemon->shared.table, name, read->scope, read->type);
+    struct view  name  = name_view(&read->name);
+    struct zone *there = table_get(daemon->shared.table, name, read->scope, read->type);
     if (there && there->condition.state != ZONE_CLEAR)
         return FATE_SKIPPED;
     *ret_why = forbidden(daemon, name);
@@ -173,15 +172,19 @@ static enum fate import_blocked(struct daemon *daemon, const struct imported *re
         return FATE_REFUSED;
     msec_t spread =
         rng_below(prober_rng(daemon->prober), (uint32_t) msec_min(daemon->settings->recheck_first, INT32_MAX) + 1);
-    const struct condition is = {.state        = ZONE_BLOCKED,
-                                 .reason       = read->reason,
-                                 .failures     = 1,
-                                 .since        = daemon->now,
-                                 .last_failure = daemon->now,
-                                 .interval     = daemon->settings->recheck_first,
-                                 .next         = daemon->now + spread};
-    if (learner_restore(daemon->learner, &id, &is, SOURCE_IMPORTED, PIN_NONE, MSEC_NEVER, NULL, name_view(&read->asked),
-                        read->asked_type, daemon->now, daemon->now))
+    const struct learned learned = {.id         = {.name = name, .scope = read->scope, .type = read->type},
+                                    .condition  = {.state        = ZONE_BLOCKED,
+                                                   .reason       = read->reason,
+                                                   .failures     = 1,
+                                                   .since        = daemon->now,
+                                                   .last_failure = daemon->now,
+                                                   .interval     = daemon->settings->recheck_first,
+                                                   .next         = daemon->now + spread},
+                                    .source     = SOURCE_IMPORTED,
+                                    .asked      = name_view(&read->asked),
+                                    .asked_type = read->asked_type,
+                                    .last_used  = daemon->now};
+    if (learner_restore(daemon->learner, &learned, daemon->now))
         return FATE_IMPORTED;
     *ret_why = "out of memory";
     return FATE_REFUSED;
@@ -195,7 +198,7 @@ static void import_one(struct import *import, json_t *object)
     enum fate       zone = FATE_SKIPPED, pin = FATE_SKIPPED;
     /* first what was learned: a new entry keeps the question that it is made with */
     bool valid = !wrong;
-    if (valid && (zone_state_diverts(read.state)))
+    if (valid && zone_state_diverts(read.state))
         zone = import_blocked(import->daemon, &read, &wrong);
     if (valid && read.pinned)
         pin = import_pin(import->daemon, &read, &wrong);

@@ -171,8 +171,8 @@ void answering_tell_failure(struct query *query, struct env *env, msec_t now)
         observing_tell(query, env, OBSERVED_BOTH_FAILED, observing_reason(query), NULL);
 }
 
-void answering_store(struct query *query, struct env *env, const struct kind *kind, uint8_t origin, size_t message_len,
-                     size_t len, uint32_t ttl, msec_t now)
+void answering_store(struct query *query, struct env *env, const struct kind *kind, const struct stored *stored,
+                     uint8_t origin, uint32_t ttl, msec_t now)
 {
     bool negative = kind->outcome != OUTCOME_ANSWER;
     if (negative && kind->has_soa && kind->negative_ttl < ttl)
@@ -182,7 +182,7 @@ void answering_store(struct query *query, struct env *env, const struct kind *ki
     if (ttl == 0 && !(env->shared.claims && claims_awaited(env->shared.claims, &query->claim)))
         return;
     const struct cache_entry entry = {
-        .stored   = {.message = {env->packed, message_len}, .ttls = {env->packed + message_len, len - message_len}},
+        .stored   = *stored,
         .ttl      = ttl,
         .origin   = origin,
         .negative = negative,

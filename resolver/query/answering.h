@@ -16,11 +16,10 @@ void answering_give_failure(struct query *query, struct env *env, struct waiter 
 /* Nobody had an answer in time: caches the failure (RFC 9520) and tells the keeper, once for each query. A later good
  * answer replaces it. */
 void answering_tell_failure(struct query *query, struct env *env, msec_t now);
-/* Keeps what env->packed holds, `len` bytes with a message of `message_len`, from the group with index `origin`. What
- * must not be kept, for its TTL of 0 or as a negative answer without SOA (RFC 2308), is put there for those alone who
+/* Keeps `stored`, which came from the group with index `origin`, for `ttl` seconds. What must not be kept, for its TTL of 0 or as a negative answer without SOA (RFC 2308), is put there for those alone who
  * wait for it in another worker. */
-void answering_store(struct query *query, struct env *env, const struct kind *kind, uint8_t origin, size_t message_len,
-                     size_t len, uint32_t ttl, msec_t now);
+void answering_store(struct query *query, struct env *env, const struct kind *kind, const struct stored *stored,
+                     uint8_t origin, uint32_t ttl, msec_t now);
 void answering_count(struct env *env, uint8_t group);
 
 #endif

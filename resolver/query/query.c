@@ -90,14 +90,14 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
     size_t                   len = answer_pack(reply, &rules, env->packed, sizeof(env->packed), &message_len, &ttl);
     if (len == 0)
         return false;
-    query->state       = QUERY_ANSWERED;
-    query->answered_by = side;
-    answering_store(query, env, kind, side->group, message_len, len, ttl, now);
-    answering_count(env, side->group);
-
+    query->state               = QUERY_ANSWERED;
+    query->answered_by         = side;
     const struct stored stored = {.message = {env->packed, message_len},
                                   .ttls    = {env->packed + message_len, len - message_len}};
-    int                 ede    = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
+    answering_store(query, env, kind, &stored, side->group, ttl, now);
+    answering_count(env, side->group);
+
+    int ede = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
     LIST_EACH (item, next, &query->waiters) {
         struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
         size_t         length = answer_write(&waiter->query, &stored, 0, false, ede, env->out, sizeof(env->out));

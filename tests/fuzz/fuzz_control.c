@@ -92,15 +92,18 @@ static void open_socket(void)
 /* A blocked zone, and an answer in the cache. */
 static void furnish(void)
 {
-    static struct heard    heard;
-    const struct view      shut = {(const uint8_t *) "\4shut\7example", 14};
-    const struct zone_id   id   = {.name = shut, .scope = SCOPE_ZONE};
-    const struct condition is   = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .failures = 1, .since = stage->now};
-    struct query_form      form = {.name = shut, .type = TYPE_A, .class = CLASS_IN};
-    uint8_t                wire[QUERY_MAX];
+    static struct heard  heard;
+    const struct view    shut    = {(const uint8_t *) "\4shut\7example", 14};
+    const struct learned learned = {
+        .id         = {.name = shut, .scope = SCOPE_ZONE},
+        .condition  = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .failures = 1, .since = stage->now},
+        .asked      = shut,
+        .asked_type = TYPE_A,
+        .last_used  = stage->now};
+    struct query_form form = {.name = shut, .type = TYPE_A, .class = CLASS_IN};
+    uint8_t           wire[QUERY_MAX];
 
-    CHECK(learner_restore(stage->learner, &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL, shut, TYPE_A,
-                          stage->now, stage->now) != NULL);
+    CHECK(learner_restore(stage->learner, &learned, stage->now) != NULL);
     stage_receive(stage, (struct view){wire, query_write(&form, wire)}, false, &heard);
     stage_reply_plainly(stage, stage_fresh(stage), RCODE_NOERROR, true);
 }

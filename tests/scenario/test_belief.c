@@ -443,16 +443,18 @@ static void restore(struct world *world, unsigned count, msec_t next)
     for (unsigned i = 0; i < count; i++) {
         char text[64];
         snprintf(text, sizeof(text), "old%u.test", i);
-        struct name            name = world_name(text);
-        const struct zone_id   id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
-        const struct condition is   = {.state        = ZONE_BLOCKED,
-                                       .reason       = REASON_SERVFAIL,
-                                       .since        = world_now(world),
-                                       .last_failure = world_now(world),
-                                       .next         = world_now(world) + next,
-                                       .interval     = 600000};
-        assert_non_null(learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
-                                        name_view(&name), TYPE_MX, world_now(world), world_now(world)));
+        struct name          name    = world_name(text);
+        const struct learned learned = {.id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
+                                        .condition  = {.state        = ZONE_BLOCKED,
+                                                       .reason       = REASON_SERVFAIL,
+                                                       .since        = world_now(world),
+                                                       .last_failure = world_now(world),
+                                                       .next         = world_now(world) + next,
+                                                       .interval     = 600000},
+                                        .asked      = name_view(&name),
+                                        .asked_type = TYPE_MX,
+                                        .last_used  = world_now(world)};
+        assert_non_null(learner_restore(world_learner(world), &learned, world_now(world)));
     }
 }
 

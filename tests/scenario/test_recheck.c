@@ -30,11 +30,16 @@ static struct zone *blocked_before(struct world *world, unsigned number, msec_t 
     struct name zone, asked;
     snprintf(text, sizeof(text), "mail.zone%03u.test", number);
     assert_true(name_parse(text, &asked) && name_parse(text + 5, &zone));
-    const struct zone_id   id = {.name = name_view(&zone), .scope = SCOPE_ZONE};
-    const struct condition is = {
-        .state = ZONE_BLOCKED, .reason = REASON_SERVFAIL, .failures = 1, .interval = INTERVAL, .next = due};
-    return learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
-                           name_view(&asked), TYPE_MX, world_now(world) - idle, world_now(world));
+    const struct learned learned = {.id         = {.name = name_view(&zone), .scope = SCOPE_ZONE},
+                                    .condition  = {.state    = ZONE_BLOCKED,
+                                                   .reason   = REASON_SERVFAIL,
+                                                   .failures = 1,
+                                                   .interval = INTERVAL,
+                                                   .next     = due},
+                                    .asked      = name_view(&asked),
+                                    .asked_type = TYPE_MX,
+                                    .last_used  = world_now(world) - idle};
+    return learner_restore(world_learner(world), &learned, world_now(world));
 }
 
 static uint64_t rechecks(const struct world *world) { return prober_read_stats(world_prober(world))->rechecks; }

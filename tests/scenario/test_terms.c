@@ -193,10 +193,13 @@ static void a_pin_ends_in_time_whatever_else_is_due(void **state)
         text[4]     = (char) ('0' + i / 10);
         text[5]     = (char) ('0' + i % 10);
         name_of(text, &name);
-        const struct zone_id   id = {.name = name_view(&name), .scope = SCOPE_ZONE};
-        const struct condition is = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .interval = 600000, .next = now};
-        assert_non_null(learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
-                                        name_view(&name), TYPE_SOA, now, now));
+        const struct learned learned = {
+            .id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
+            .condition  = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .interval = 600000, .next = now},
+            .asked      = name_view(&name),
+            .asked_type = TYPE_SOA,
+            .last_used  = now};
+        assert_non_null(learner_restore(world_learner(world), &learned, now));
     }
     name_of("pinned.test", &name);
     learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, now + 2000, NULL, now);

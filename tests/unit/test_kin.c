@@ -579,19 +579,21 @@ static void a_failure_of_the_future_counts_no_longer_than_till_a_good_recheck(vo
     enum {
         NOW = 1000000
     };
-    struct world          *world = *state;
-    struct delegation      a     = servers("host.example", 1);
-    struct name            name  = named("one.example");
-    const struct zone_id   id    = {.name = name_view(&name), .scope = SCOPE_ZONE};
-    const struct condition is    = {.state        = ZONE_BLOCKED,
-                                    .reason       = REASON_TIMEOUT,
-                                    .failures     = 1,
-                                    .since        = NOW + 86400 * 1000,
-                                    .last_failure = NOW + 86400 * 1000,
-                                    .next         = NOW,
-                                    .interval     = FIRST};
-    struct zone           *zone  = learner_restore(world->learner, &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
-                                                   name_view(&name), TYPE_SOA, NOW, NOW);
+    struct world        *world   = *state;
+    struct delegation    a       = servers("host.example", 1);
+    struct name          name    = named("one.example");
+    const struct learned learned = {.id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
+                                    .condition  = {.state        = ZONE_BLOCKED,
+                                                   .reason       = REASON_TIMEOUT,
+                                                   .failures     = 1,
+                                                   .since        = NOW + 86400 * 1000,
+                                                   .last_failure = NOW + 86400 * 1000,
+                                                   .next         = NOW,
+                                                   .interval     = FIRST},
+                                    .asked      = name_view(&name),
+                                    .asked_type = TYPE_SOA,
+                                    .last_used  = NOW};
+    struct zone         *zone    = learner_restore(world->learner, &learned, NOW);
     assert_non_null(zone);
     learner_place(world->learner, zone, &a);
     recheck(world, zone, true, NOW + 1000);

@@ -641,10 +641,17 @@ static void forgetting_drops_all_scopes_but_no_pin(void **state)
 static struct zone *restore(struct world *world, const char *text, const struct condition *condition, enum pin way,
                             msec_t last_used, msec_t now)
 {
-    struct name          name = named(text);
-    const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
-    return learner_restore(world->learner, &id, condition, SOURCE_IMPORTED, way, MSEC_NEVER, "note", name_view(&name),
-                           TYPE_SOA, last_used, now);
+    struct name          name    = named(text);
+    const struct learned learned = {.id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
+                                    .condition  = *condition,
+                                    .source     = SOURCE_IMPORTED,
+                                    .pin        = way,
+                                    .pin_until  = MSEC_NEVER,
+                                    .note       = "note",
+                                    .asked      = name_view(&name),
+                                    .asked_type = TYPE_SOA,
+                                    .last_used  = last_used};
+    return learner_restore(world->learner, &learned, now);
 }
 
 static void a_restored_zone_keeps_to_the_bounds(void **state)
