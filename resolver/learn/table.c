@@ -119,58 +119,79 @@ static bool matches(const struct zone *zone, struct view name, uint16_t type, bo
     return name_equal(zone_name(zone), name);
 }
 
-/* The closest pin speaks first; then the closest zone that is blocked, unless a closer one was proved fine; then the
- * closest suspicion. Of several entries of one name the narrowest scope speaks. */
-static void find_at(const struct table *table, struct view name, uint16_t type, bool whole, struct verdict *verdict)
+/* An entry, and its verdict as it was when it was found. */
+struct slot {
+    struct zone *zone;
+    uint32_t     word;
+};
+
+struct found {
+    struct slot  pin, block, doubt;
+    struct zone *proved;
+};
+
+static enum zone_state state_of(uint32_t word) { return (enum zone_state)(word >> VERDICT_STATE & 0xf); }
+
+/* The closest of its kind; of several entries of one name that with the narrowest scope. */
+static void fill(struct slot *slot, struct zone *zone, uint32_t word)
+{
+    if (!slot->zone || (slot->zone->name_len == zone->name_len && zone->scope > slot->zone->scope))
+        *slot = (struct slot){zone, word};
+}
+
+/* Narrower entries of a name that was proved fine stand, farther ones do not. */
+static void find_at(const struct table *table, struct view name, uint16_t type, bool whole, struct found *found)
 {
     uint64_t     hash   = name_hash(table->key, name);
-    struct zone *proved = NULL; /* at this name; narrower entries of it stand, farther ones do not */
+    struct zone *proved = NULL;
     for (struct zone *zone = atomic_load_explicit(&table->buckets[hash & table->mask], memory_order_acquire); zone;
          zone              = atomic_load_explicit(&zone->chain, memory_order_acquire)) {
         if (zone->hash != hash || !matches(zone, name, type, whole))
             continue;
         uint32_t        word  = atomic_load_explicit(&zone->verdict, memory_order_acquire);
-        enum zone_state state = (enum zone_state)(word >> VERDICT_STATE & 0xf);
-        enum pin        pin   = (enum pin)(word >> VERDICT_PIN & 0xf);
-        if (pin != PIN_NONE) {
-            verdict->pin  = pin;
-            verdict->zone = zone;
-            return;
-        }
-        if (word >> VERDICT_PROVED & 1) {
+        enum zone_state state = state_of(word);
+        if ((word >> VERDICT_PIN & 0xf) != PIN_NONE)
+            fill(&found->pin, zone, word);
+        else if (word >> VERDICT_PROVED & 1)
             proved = zone;
-            continue;
-        }
-        if (state == ZONE_CLEAR || verdict->proved)
-            continue;
-        const struct zone *before = verdict->zone;
-        bool               closer = !before || (before->name_len == zone->name_len && zone->scope > before->scope);
-        if (zone_state_diverts(state) ? zone_state_diverts(verdict->state) && !closer
-                                      : !closer || zone_state_diverts(verdict->state))
-            continue;
-        verdict->zone    = zone;
-        verdict->state   = state;
-        verdict->reason  = (enum zone_reason)(word >> VERDICT_REASON & 0xf);
-        verdict->strikes = word >> VERDICT_STRIKES & 0xff;
+        else if (state != ZONE_CLEAR && !found->proved)
+            fill(zone_state_diverts(state) ? &found->block : &found->doubt, zone, word);
     }
-    verdict->proved |= proved != NULL;
-    if (proved && !verdict->zone)
-        verdict->zone = proved;
+    if (!found->proved)
+        found->proved = proved;
+}
+
+/* The closest pin speaks first; then the closest zone that is blocked, unless a closer one was proved fine; then the
+ * closest suspicion. */
+static struct verdict choose(const struct found *found)
+{
+    if (found->pin.zone)
+        return (struct verdict){.zone   = found->pin.zone,
+                                .state  = ZONE_CLEAR,
+                                .reason = REASON_NONE,
+                                .pin    = (enum pin)(found->pin.word >> VERDICT_PIN & 0xf)};
+    const struct slot *slot    = found->block.zone ? &found->block : &found->doubt;
+    struct verdict     verdict = {.zone = found->proved, .state = ZONE_CLEAR, .reason = REASON_NONE, .pin = PIN_NONE};
+    if (slot->zone) {
+        verdict.zone    = slot->zone;
+        verdict.state   = state_of(slot->word);
+        verdict.reason  = (enum zone_reason)(slot->word >> VERDICT_REASON & 0xf);
+        verdict.strikes = slot->word >> VERDICT_STRIKES & 0xff;
+    }
+    verdict.proved = found->proved != NULL;
+    return verdict;
 }
 
 struct verdict table_find(const struct table *table, struct view name, uint16_t type)
 {
-    struct verdict verdict = {.state = ZONE_CLEAR, .reason = REASON_NONE, .pin = PIN_NONE};
-    size_t         labels  = name_labels(name);
-    bool           whole   = true;
+    struct found found  = {0};
+    size_t       labels = name_labels(name);
+    bool         whole  = true;
     for (size_t left = labels;; left--) {
-        if (atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed) & 1u << left % 32) {
-            find_at(table, name, type, whole, &verdict);
-            if (verdict.pin != PIN_NONE)
-                return verdict;
-        }
-        if (left == 0)
-            return verdict;
+        if (atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed) & 1u << left % 32)
+            find_at(table, name, type, whole, &found);
+        if (left == 0 || found.pin.zone)
+            return choose(&found);
         name  = name_parent(name);
         whole = false;
     }
