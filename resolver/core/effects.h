@@ -12,12 +12,13 @@
 #include "upstream/exchange.h"
 
 struct effects {
-    void *context;
+    void *network; /* context of the first two */
     /* Sends `query` to exchange->server by exchange->transport, on that one's socket in exchange->tickets, or on a new
      * one that it puts there. False: the system refused. */
-    bool (*send)(void *context, struct exchange *exchange, struct view query);
+    bool (*send)(void *network, struct exchange *exchange, struct view query);
     /* Gives up the socket in exchange->tickets[transport], which is not NULL, and clears it. */
-    void (*release)(void *context, struct exchange *exchange, enum transport transport);
+    void (*release)(void *network, struct exchange *exchange, enum transport transport);
+    void *context; /* of the others */
     /* Answers a client, once for each query that was not answered at once. Empty: the client gets nothing. */
     void (*answer)(void *context, const struct path *path, struct view answer);
     /* Tells the keeper. */

@@ -35,7 +35,7 @@ static inline bool env_epoch_holds(const struct env *env, uint64_t epoch)
 }
 
 /* A read of the cache now, by this thread. */
-static inline struct cache_read desk_read(const struct env *env, msec_t now, bool allow_stale)
+static inline struct cache_read env_read(const struct env *env, msec_t now, bool allow_stale)
 {
     return (struct cache_read){.now             = now,
                                .reader          = env->reader,

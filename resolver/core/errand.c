@@ -107,7 +107,7 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
         send_errand(errands, errand, now);
         return;
     case EXCHANGE_LEAVE:
-        env->effects.release(env->effects.context, exchange, TRANSPORT_UDP);
+        env->effects.release(env->effects.network, exchange, TRANSPORT_UDP);
         return;
     case EXCHANGE_REPLY:
         if (errand->read && outcome_usable(exchange->outcome))
@@ -125,7 +125,7 @@ void errand_on_unreachable(struct errands *errands, struct errand *errand, enum 
         return;
     }
     if (transport == TRANSPORT_TCP)
-        env->effects.release(env->effects.context, &errand->exchange, TRANSPORT_TCP);
+        env->effects.release(env->effects.network, &errand->exchange, TRANSPORT_TCP);
     set_timer(errands, errand);
 }
 

@@ -9,7 +9,7 @@ void sending_send(struct env *env, struct exchange *exchange, msec_t now)
 {
     uint8_t     wire[QUERY_MAX];
     struct view view = {wire, exchange_write(exchange, wire)};
-    if (env->effects.send(env->effects.context, exchange, view))
+    if (env->effects.send(env->effects.network, exchange, view))
         exchange_on_sent(exchange, now);
     else
         exchange_on_unreachable(exchange, exchange->transport, false, now);
@@ -18,7 +18,7 @@ void sending_send(struct env *env, struct exchange *exchange, msec_t now)
 static void release(struct env *env, struct exchange *exchange, enum transport transport)
 {
     if (exchange->tickets[transport])
-        env->effects.release(env->effects.context, exchange, transport);
+        env->effects.release(env->effects.network, exchange, transport);
     assert(!exchange->tickets[transport]);
 }
 

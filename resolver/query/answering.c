@@ -55,7 +55,7 @@ static enum failure failure_of(const struct query *query)
 static enum cache_answer read_cache(struct query *query, struct env *env, const struct waiter *waiter, msec_t now,
                                     struct cache_hit *ret)
 {
-    const struct cache_read read = desk_read(env, now, !query->bogus_final);
+    const struct cache_read read = env_read(env, now, !query->bogus_final);
     enum cache_answer found      = cache_get(env->shared.cache, &waiter->query, &read, env->out, sizeof(env->out), ret);
     if (found != CACHE_FRESH && found != CACHE_STALE)
         return found;

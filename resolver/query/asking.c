@@ -116,7 +116,7 @@ void asking_unreachable(struct query *query, struct env *env, struct exchange *e
     }
     asking_side(query, exchange)->hurry |= !exchange->copy;
     if (transport == TRANSPORT_TCP)
-        env->effects.release(env->effects.context, exchange, TRANSPORT_TCP);
+        env->effects.release(env->effects.network, exchange, TRANSPORT_TCP);
 }
 
 void asking_expire(struct query *query, struct env *env, msec_t now)

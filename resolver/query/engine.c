@@ -243,7 +243,7 @@ static size_t from_cache(struct engine *engine, const struct client_query *clien
                          msec_t now, uint8_t *out, size_t cap)
 {
     struct env       *env  = &engine->env;
-    struct cache_read read = desk_read(env, now, false);
+    struct cache_read read = env_read(env, now, false);
     struct cache_hit  hit;
     enum cache_answer found = cache_get(env->shared.cache, client_query, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
@@ -307,7 +307,8 @@ static bool join(struct engine *engine, struct query *query, struct waiter *wait
     return true;
 }
 
-static bool begin(struct engine *engine, const struct inquiry *inquiry, struct waiter *waiter, bool anew, msec_t now)
+static bool begin(struct engine *engine, const struct inquiry *inquiry, const struct rule *rule, struct waiter *waiter,
+                  bool anew, msec_t now)
 {
     struct query *query = room_for_query(engine, now);
     if (!query)
@@ -317,7 +318,7 @@ static bool begin(struct engine *engine, const struct inquiry *inquiry, struct w
     list_append(&query->waiters, &waiter->link);
     query->waiter_count++;
     flights_add(&engine->flights, &query->flight, &query->inquiry);
-    query_start(query, &engine->env, anew, now);
+    query_start(query, &engine->env, rule, anew, now);
     after_event(engine, query, now);
     return true;
 }
@@ -347,7 +348,7 @@ static bool wait_for(struct engine *engine, const struct client_query *client_qu
     struct query *query = find_query(engine, &inquiry);
     bool          anew  = query && !query_can_be_joined(query, now);
     set_times(waiter, engine, rule, query, now);
-    if (query && !anew ? join(engine, query, waiter, now) : begin(engine, &inquiry, waiter, anew, now))
+    if (query && !anew ? join(engine, query, waiter, now) : begin(engine, &inquiry, rule, waiter, anew, now))
         return true;
     waiter_drop(engine, waiter);
     return false;

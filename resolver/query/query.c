@@ -262,7 +262,7 @@ static void answer_dead(struct query *query, struct env *env, msec_t now) /* [6]
 /* What another question for the same has brought. */
 static void take_from_cache(struct query *query, struct env *env, msec_t now)
 {
-    struct cache_read read = desk_read(env, now, false);
+    struct cache_read read = env_read(env, now, false);
     read.since             = query->started - CLAIM_LOOK; /* clocks of two workers are not read at one moment */
     LIST_EACH (item, next, &query->waiters) {
         struct waiter    *waiter = CONTAINER_OF(item, struct waiter, link);
@@ -321,16 +321,19 @@ static void begin_asking(struct query *query, struct env *env, msec_t now)
     query->state   = QUERY_ASKING;
     query->started = now;
     query->most    = query->anew || query->claim.over ? QUERY_ANEW : LIMIT_UDP_SENDS;
-    query->route = route_choose(query->setup, &env->shared, name_view(&query->inquiry.name), query->inquiry.type, now);
+    query->route   = route_choose(query->setup, &env->shared, query->rule, name_view(&query->inquiry.name),
+                                  query->inquiry.type, now);
     if (query->route.would)
         COUNT(env->counters.would_reroute);
     asking_begin(query, env, now);
 }
 
-static void enter_epoch(struct query *query, struct env *env)
+/* `rule`: the question's, of the setup in force. */
+static void enter_epoch(struct query *query, struct env *env, const struct rule *rule)
 {
     setup_drop(query->setup);
     query->setup = setup_take(env->setup);
+    query->rule  = rule;
     query->epoch = env_epoch(env);
     if (env->shared.claims)
         claims_name(env->shared.claims, &query->inquiry, query->epoch, &query->claim);
@@ -339,10 +342,7 @@ static void enter_epoch(struct query *query, struct env *env)
 /* Where byway stands in, no failure is kept that who waits could look for. */
 static bool take_claim(struct query *query, struct env *env, bool anew, msec_t now)
 {
-    struct view        name = name_view(&query->inquiry.name);
-    uint16_t           type = query->inquiry.type;
-    const struct rule *rule = policy_find_for(query->setup->policy, name, type);
-    return !env->shared.claims || rule_stands_in(rule, name, type) ||
+    return !env->shared.claims || rule_stands_in(query->rule, name_view(&query->inquiry.name), query->inquiry.type) ||
            claims_take(env->shared.claims, &query->claim, anew, now);
 }
 
@@ -356,7 +356,8 @@ static void look_into_cache(struct query *query, struct env *env, bool anew, mse
         return;
     }
     if (query->epoch != env_epoch(env))
-        enter_epoch(query, env);
+        enter_epoch(query, env,
+                    policy_find_for(env->setup->policy, name_view(&query->inquiry.name), query->inquiry.type));
     if (take_claim(query, env, anew, now))
         begin_asking(query, env, now);
     else
@@ -378,11 +379,11 @@ static void run(struct query *query, struct env *env, msec_t now)
         release_claim(query, env);
 }
 
-void query_start(struct query *query, struct env *env, bool anew, msec_t now)
+void query_start(struct query *query, struct env *env, const struct rule *rule, bool anew, msec_t now)
 {
     query->started = now;
     query->anew    = anew;
-    enter_epoch(query, env);
+    enter_epoch(query, env, rule);
     if (take_claim(query, env, anew, now)) {
         begin_asking(query, env, now);
     } else {
@@ -425,7 +426,7 @@ void query_on_packet(struct query *query, struct env *env, struct exchange *exch
         asking_again(query, env, exchange, now);
         break;
     case EXCHANGE_LEAVE:
-        env->effects.release(env->effects.context, exchange, TRANSPORT_UDP);
+        env->effects.release(env->effects.network, exchange, TRANSPORT_UDP);
         break;
     case EXCHANGE_REPLY:
         on_reply(query, env, exchange, &reply, &kind, now);

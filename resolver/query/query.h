@@ -98,40 +98,41 @@ enum query_state {
 };
 
 struct query {
-    struct flight    flight;
-    struct timer     timer;
-    struct list      link; /* the engine's queries that somebody waits for, or its others */
-    struct inquiry   inquiry;
-    struct list      waiters;  /* who waits, oldest first */
-    struct list      answered; /* who was answered; the engine frees them */
-    unsigned         waiter_count;
-    enum query_state state;
-    struct setup    *setup; /* counted */
-    struct route     route;
-    uint64_t         epoch; /* in which it began */
-    msec_t           started;
-    struct claim     claim;
-    msec_t           look_at; /* QUERY_WAITING, or no datagram is left: when to look into the cache */
-    msec_t           look_wait;
-    struct side      sides[2];
-    unsigned         sends, most; /* datagrams: sent, and how many it has */
-    bool             anew;        /* it begins beside one that has spent its datagrams */
-    bool             bogus_final; /* the zone's own fault: nobody has another answer */
-    bool             needs_authentic;
-    bool             list_error;   /* a blocklist answered with an error: no answer, and no evidence of any kind */
-    bool             displaced;    /* it gave way to a newer one: that it has no answer is our limit */
-    bool             cancelled;    /* we have given it up: nobody has failed */
-    bool             no_stale;     /* there is no stale answer */
-    bool             unsure;       /* external's denial may be of a name that only domestic knows */
-    bool             over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
-    bool             failure_told; /* the failure was cached and observed */
-    struct side     *answered_by;  /* NULL: nobody has yet */
-    struct exchange  exchanges[QUERY_EXCHANGES];
+    struct flight      flight;
+    struct timer       timer;
+    struct list        link; /* the engine's queries that somebody waits for, or its others */
+    struct inquiry     inquiry;
+    struct list        waiters;  /* who waits, oldest first */
+    struct list        answered; /* who was answered; the engine frees them */
+    unsigned           waiter_count;
+    enum query_state   state;
+    struct setup      *setup; /* counted */
+    const struct rule *rule;  /* the setup's, for its question */
+    struct route       route;
+    uint64_t           epoch; /* in which it began */
+    msec_t             started;
+    struct claim       claim;
+    msec_t             look_at; /* QUERY_WAITING, or no datagram is left: when to look into the cache */
+    msec_t             look_wait;
+    struct side        sides[2];
+    unsigned           sends, most; /* datagrams: sent, and how many it has */
+    bool               anew;        /* it begins beside one that has spent its datagrams */
+    bool               bogus_final; /* the zone's own fault: nobody has another answer */
+    bool               needs_authentic;
+    bool               list_error;   /* a blocklist answered with an error: no answer, and no evidence of any kind */
+    bool               displaced;    /* it gave way to a newer one: that it has no answer is our limit */
+    bool               cancelled;    /* we have given it up: nobody has failed */
+    bool               no_stale;     /* there is no stale answer */
+    bool               unsure;       /* external's denial may be of a name that only domestic knows */
+    bool               over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
+    bool               failure_told; /* the failure was cached and observed */
+    struct side       *answered_by;  /* NULL: nobody has yet */
+    struct exchange    exchanges[QUERY_EXCHANGES];
 };
 
-/* Takes a zeroed query with its inquiry and first waiter in place, and begins. `anew`: though another one asks the same,
- * which cannot be joined. */
-void query_start(struct query *query, struct env *env, bool anew, msec_t now);
+/* Takes a zeroed query with its inquiry and first waiter in place, and begins. `rule`: its question's, of env->setup.
+ * `anew`: though another one asks the same, which cannot be joined. */
+void query_start(struct query *query, struct env *env, const struct rule *rule, bool anew, msec_t now);
 /* False: it has spent its datagrams, and was silent since; who asks now had better ask anew. */
 bool query_can_be_joined(const struct query *query, msec_t now);
 /* One more client waits; `waiter` is linked by this. */

@@ -139,13 +139,12 @@ static msec_t bounded_patience(const struct setup *setup, const struct route *ro
     return msec_min(route->patience, longest);
 }
 
-struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
-                          msec_t now)
+struct route route_choose(const struct setup *setup, const struct shared *shared, const struct rule *rule,
+                          struct view name, uint16_t type, msec_t now)
 {
-    const struct rule *rule  = policy_find_for(setup->policy, name, type);
-    struct route       route = choose(setup, shared, rule, name, type, now);
-    route.blocklist          = rule->blocklist;
-    route.or_empty           = rule_stands_in(rule, name, type);
+    struct route route = choose(setup, shared, rule, name, type, now);
+    route.blocklist    = rule->blocklist;
+    route.or_empty     = rule_stands_in(rule, name, type);
     if (route.patience > setup->deadline / 2)
         route.patience = bounded_patience(setup, &route, now);
     return route;

@@ -66,8 +66,9 @@ bool route_allows(const struct setup *setup, struct view name, uint16_t type, ui
  * passes, is not looked at, and nothing is counted. */
 bool route_leads_external(const struct setup *setup, const struct table *table, struct view name, uint16_t type);
 
-/* The way for that name and type. Counts the use of a listed zone. Reader of the table (see learn/table.h). */
-struct route route_choose(const struct setup *setup, const struct shared *shared, struct view name, uint16_t type,
-                          msec_t now);
+/* The way for that name and type, whose `rule` in setup->policy is. Counts the use of a zone that something is known
+ * of. Reader of the table (see learn/table.h). */
+struct route route_choose(const struct setup *setup, const struct shared *shared, const struct rule *rule,
+                          struct view name, uint16_t type, msec_t now);
 
 #endif

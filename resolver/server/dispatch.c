@@ -68,15 +68,16 @@ static bool send_tcp(struct dispatch *dispatch, struct exchange *exchange, struc
     return true;
 }
 
-bool dispatch_send(struct dispatch *dispatch, struct exchange *exchange, struct view query)
+bool dispatch_send(void *network, struct exchange *exchange, struct view query)
 {
-    return exchange->transport == TRANSPORT_UDP ? send_udp(dispatch, exchange, query)
-                                                : send_tcp(dispatch, exchange, query);
+    return exchange->transport == TRANSPORT_UDP ? send_udp(network, exchange, query)
+                                                : send_tcp(network, exchange, query);
 }
 
-void dispatch_release(struct dispatch *dispatch, struct exchange *exchange, enum transport transport)
+void dispatch_release(void *network, struct exchange *exchange, enum transport transport)
 {
-    void *ticket                 = exchange->tickets[transport];
+    struct dispatch *dispatch    = network;
+    void            *ticket      = exchange->tickets[transport];
     exchange->tickets[transport] = NULL;
     if (transport == TRANSPORT_UDP) {
         udp_ask_release(dispatch->udp, ticket);

@@ -24,8 +24,8 @@ bool dispatch_open(struct dispatch *dispatch, uv_loop_t *loop, struct rng *rng, 
 /* Every exchange has been released. Run the loop afterwards. */
 void dispatch_close(struct dispatch *dispatch);
 
-/* For struct effects; `context` there is not the dispatch, so these take it by hand. */
-bool dispatch_send(struct dispatch *dispatch, struct exchange *exchange, struct view query);
-void dispatch_release(struct dispatch *dispatch, struct exchange *exchange, enum transport transport);
+/* For struct effects, whose `network` is a dispatch. */
+bool dispatch_send(void *network, struct exchange *exchange, struct view query);
+void dispatch_release(void *network, struct exchange *exchange, enum transport transport);
 
 #endif

@@ -26,16 +26,6 @@ void keeper_begin(struct daemon *daemon) { daemon->now = clock_now(); }
 
 static void begin_dispatch(void *context) { keeper_begin(((struct dispatch *) context)->context); }
 
-static bool effect_send(void *context, struct exchange *exchange, struct view query)
-{
-    return dispatch_send(&((struct daemon *) context)->dispatch, exchange, query);
-}
-
-static void effect_release(void *context, struct exchange *exchange, enum transport transport)
-{
-    dispatch_release(&((struct daemon *) context)->dispatch, exchange, transport);
-}
-
 static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
 {
     struct daemon *daemon = context;
@@ -308,7 +298,7 @@ static bool open_logic(struct daemon *daemon)
     struct prober_options       options = {
               .shared  = daemon->shared,
               .setup   = daemon->setup,
-              .effects = {.context = daemon, .send = effect_send, .release = effect_release},
+              .effects = {.network = &daemon->dispatch, .send = dispatch_send, .release = dispatch_release},
               .hooks   = {.context            = daemon,
                           .server_changed     = on_server_changed,
                           .server_loops       = on_server_loops,

@@ -77,17 +77,7 @@ static size_t on_tcp(void *context, struct view message, const struct path *path
     return engine_receive(worker->engine, message, path, true, worker->now, out, cap);
 }
 
-static bool effect_send(void *context, struct exchange *exchange, struct view query)
-{
-    return dispatch_send(&((struct worker *) context)->dispatch, exchange, query);
-}
-
-static void effect_release(void *context, struct exchange *exchange, enum transport transport)
-{
-    dispatch_release(&((struct worker *) context)->dispatch, exchange, transport);
-}
-
-static void effect_answer(void *context, const struct path *path, struct view answer)
+static void answer(void *context, const struct path *path, struct view answer)
 {
     struct worker *worker = context;
     if (path->connection)
@@ -96,7 +86,7 @@ static void effect_answer(void *context, const struct path *path, struct view an
         udp_listen_send(path->endpoint, path, answer);
 }
 
-static void effect_observe(void *context, const struct observation *observation)
+static void observe(void *context, const struct observation *observation)
 {
     struct worker *worker = context;
     if (!ring_push(worker->ring, observation))
@@ -326,7 +316,7 @@ struct worker *worker_start(const struct worker_options *options)
         .shared  = options->shared,
         .reader  = options->number,
         .setup   = options->setup,
-        .effects = {worker, effect_send, effect_release, effect_answer, effect_observe},
+        .effects = {&worker->dispatch, dispatch_send, dispatch_release, worker, answer, observe},
     };
     memcpy(engine.seed, options->seed, sizeof(engine.seed));
     const struct tcp_listen_options tcp = {.idle_ms     = TCP_IDLE,

@@ -307,11 +307,12 @@ struct stage *stage_begin(const struct prober_hooks *hooks)
     CHECK(stage->learner != NULL);
     struct prober_options prober = {.shared  = stage->shared,
                                     .setup   = &stage->setup,
-                                    .effects = {stage, send_probe, release, NULL, NULL},
+                                    .effects = {.network = stage, .send = send_probe, .release = release},
                                     .learner = stage->learner,
                                     .hooks   = *hooks};
-    struct engine_options engine = {
-        .shared = stage->shared, .setup = &stage->setup, .effects = {stage, send_for_client, release, answer, observe}};
+    struct engine_options engine = {.shared  = stage->shared,
+                                    .setup   = &stage->setup,
+                                    .effects = {stage, send_for_client, release, stage, answer, observe}};
     memcpy(prober.seed, seed, sizeof(seed));
     memcpy(engine.seed, seed, sizeof(seed));
     stage->prober = prober_create(&prober);

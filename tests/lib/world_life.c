@@ -280,7 +280,9 @@ static bool make_logic(struct world *world)
     struct prober_options prober = {
         .shared  = world->shared,
         .setup   = world->setup,
-        .effects = {&world->drivers[WORLD_WORKERS], world_effect_send, world_effect_release, NULL, NULL},
+        .effects = {.network = &world->drivers[WORLD_WORKERS],
+                    .send    = world_effect_send,
+                    .release = world_effect_release},
         .learner = world->learner,
         .hooks   = {.context = world, .domestic_questions = domestic_questions},
     };
@@ -292,8 +294,8 @@ static bool make_logic(struct world *world)
             .shared  = world->shared,
             .reader  = i,
             .setup   = world->setup,
-            .effects = {&world->drivers[i], world_effect_send, world_effect_release, world_effect_answer,
-                        world_effect_observe},
+            .effects = {&world->drivers[i], world_effect_send, world_effect_release, &world->drivers[i],
+                        world_effect_answer, world_effect_observe},
         };
         rng_fill(&world->rng, engine.seed, sizeof(engine.seed));
         if (!(world->engines[i] = engine_create(&engine)))

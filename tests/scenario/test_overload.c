@@ -79,7 +79,7 @@ static void begin(struct flood *flood)
     struct engine_options engine = {
         .shared  = flood->world->shared,
         .setup   = flood->world->setup,
-        .effects = {flood, flood_send, flood_release, flood_answer, flood_observe},
+        .effects = {flood, flood_send, flood_release, flood, flood_answer, flood_observe},
     };
     flood->engine = engine_create(&engine);
     assert_non_null(flood->engine);

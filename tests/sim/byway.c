@@ -351,16 +351,17 @@ static void *open_byway(struct sim *sim)
         byway->resolvers[i] = resolver_create(sim->truth, i >= 2, i % 2, sim->options.seed);
     for (unsigned i = 0; i < 2; i++)
         byway->drivers[i] = (struct driver){.byway = byway, .probe = i == 1};
-    struct prober_options prober = {.shared  = byway->shared,
-                                    .setup   = byway->setup,
-                                    .effects = {&byway->drivers[1], effect_send, effect_release, NULL, NULL},
-                                    .learner = byway->learner,
-                                    .hooks   = {.context = byway, .domestic_questions = domestic_questions},
-                                    .seed    = {(uint8_t) sim->options.seed, 2}};
+    struct prober_options prober = {
+        .shared  = byway->shared,
+        .setup   = byway->setup,
+        .effects = {.network = &byway->drivers[1], .send = effect_send, .release = effect_release},
+        .learner = byway->learner,
+        .hooks   = {.context = byway, .domestic_questions = domestic_questions},
+        .seed    = {(uint8_t) sim->options.seed, 2}};
     struct engine_options engine = {
         .shared  = byway->shared,
         .setup   = byway->setup,
-        .effects = {&byway->drivers[0], effect_send, effect_release, effect_answer, effect_observe},
+        .effects = {&byway->drivers[0], effect_send, effect_release, &byway->drivers[0], effect_answer, effect_observe},
         .seed    = {(uint8_t) sim->options.seed, 3}};
     byway->engine = engine_create(&engine);
     byway->prober = prober_create(&prober);

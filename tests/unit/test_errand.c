@@ -73,7 +73,7 @@ static int open_world(void **state)
     address_parse("192.0.2.1", 53, &options.address);
     world->server               = server_create(&options);
     world->errands.env          = calloc(1, sizeof(*world->errands.env));
-    world->errands.env->effects = (struct effects){.context = world, .send = on_send, .release = on_release};
+    world->errands.env->effects = (struct effects){.network = world, .send = on_send, .release = on_release};
     rng_init(&world->errands.env->rng, seed);
     timers_init(&world->errands.timers);
     world->errand = (struct errand){.life    = LIFE,

@@ -106,8 +106,9 @@ static void set_health(struct world *world, bool down)
 
 static struct route choose(struct world *world, const char *text)
 {
-    struct name name = named(text);
-    return route_choose(&world->setup, &world->shared, name_view(&name), TYPE_MX, NOW);
+    struct name        name = named(text);
+    const struct rule *rule = policy_find_for(world->setup.policy, name_view(&name), TYPE_MX);
+    return route_choose(&world->setup, &world->shared, rule, name_view(&name), TYPE_MX, NOW);
 }
 
 /* ---- the table ---- */
