@@ -7,6 +7,7 @@ left alone. --self-test plants breaches of each kind, and text that looks like o
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -63,9 +64,10 @@ def breaches_in(text):
 
 
 def files_below(root):
-    listed = subprocess.run(["git", "-C", str(root), "ls-files", "*.md"], capture_output=True, text=True, check=False)
-    if listed.returncode == 0 and listed.stdout:
-        return [root / name for name in listed.stdout.splitlines() if (root / name).exists()]
+    if shutil.which("git"):
+        listed = subprocess.run(["git", "-C", str(root), "ls-files", "*.md"], capture_output=True, text=True, check=False)
+        if listed.returncode == 0 and listed.stdout:
+            return [root / name for name in listed.stdout.splitlines() if (root / name).exists()]
     return sorted(path for path in root.rglob("*.md") if not path.relative_to(root).parts[0].startswith("build"))
 
 
