@@ -8,8 +8,8 @@ enum {
     LIMIT_UDP_PAYLOAD        = 1232,     /* DNS Flag Day 2020: fits any path without fragments */
     LIMIT_TCP_MESSAGE        = 65535,    /* the two length bytes of RFC 1035, 4.2.2 */
     LIMIT_FLIGHTS            = 20000,    /* questions in flight for each worker: 5,000 a second for 4 s of silence */
-    LIMIT_ASKERS             = 1024,     /* clients that wait for one flight; the next is answered SERVFAIL */
-    LIMIT_ASKERS_TOTAL       = 40000,    /* clients that wait, for each worker */
+    LIMIT_WAITERS            = 1024,     /* clients that wait for one flight; the next is answered SERVFAIL */
+    LIMIT_WAITERS_TOTAL      = 40000,    /* clients that wait, for each worker */
     LIMIT_TCP_CLIENTS        = 1000,     /* client connections for each worker; the idlest gives way */
     LIMIT_TCP_CLIENT         = 250,      /* of them from one client, so that nobody alone takes all places */
     LIMIT_TCP_PIPELINE       = 64,       /* unanswered questions of one client connection; then it is not read */
@@ -17,7 +17,7 @@ enum {
     LIMIT_TCP_MEMORY         = 64 << 20, /* bytes of all client connections of a worker; the heaviest is cut off */
     LIMIT_TCP_UPSTREAM       = 8,        /* connections of a worker to one upstream: one, and more if they break */
     LIMIT_TCP_UPSTREAM_SHORT = 32, /* the same, to one that answers a few questions on each: 100 a second at 150 ms */
-    LIMIT_PACED              = 65536,    /* clients whose rate is remembered; a power of two: 512 KiB */
+    LIMIT_CLIENT_RATES       = 65536,    /* clients whose rate is remembered; a power of two: 512 KiB */
     LIMIT_UDP_SENDS          = 6,        /* datagrams towards upstreams for one question */
     LIMIT_GROUP              = 8,        /* upstreams in a group */
     LIMIT_GROUPS             = 16,       /* upstream groups */

@@ -98,7 +98,7 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
     struct env      *env      = errands->env;
     struct exchange *exchange = &errand->exchange;
     struct message   reply;
-    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &errand->kind)) {
+    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &errand->judgement)) {
     case EXCHANGE_IGNORE:
         set_timer(errands, errand);
         return;

@@ -18,21 +18,21 @@ typedef void (*errand_done_fn)(void *owner, struct errand *errand, msec_t now);
 typedef void (*errand_read_fn)(void *owner, struct errand *errand, const struct message *reply);
 
 struct errand {
-    struct exchange exchange;
-    struct timer    timer;
-    msec_t          life;   /* ms until it is a timeout */
-    msec_t          resend; /* ms after which it is sent a second time, and, ERRAND_LADDER later, in every other form
+    struct exchange  exchange;
+    struct timer     timer;
+    msec_t           life;   /* ms until it is a timeout */
+    msec_t           resend; /* ms after which it is sent a second time, and, ERRAND_LADDER later, in every other form
                                (exchange.h), if none may have been lately; 0: never */
-    msec_t          ended;
-    bool            running;
-    bool            plain; /* without EDNS, whatever is known of the upstream */
-    bool            aside; /* its silence says nothing of the upstream's health */
-    bool            weak;  /* that it is answered says little of it: a probe by the root (server.h) */
-    struct inquiry  inquiry;
-    struct kind     kind; /* of the reply; only where exchange.outcome came from one */
-    errand_read_fn  read; /* or NULL; called before done() with a usable reply, which it does not keep */
-    errand_done_fn  done;
-    void           *owner;
+    msec_t           ended;
+    bool             running;
+    bool             plain; /* without EDNS, whatever is known of the upstream */
+    bool             aside; /* its silence says nothing of the upstream's health */
+    bool             weak;  /* that it is answered says little of it: a probe by the root (server.h) */
+    struct inquiry   inquiry;
+    struct judgement judgement; /* of the reply; only where exchange.outcome came from one */
+    errand_read_fn   read;      /* or NULL; called before done() with a usable reply, which it does not keep */
+    errand_done_fn   done;
+    void            *owner;
 };
 
 /* What all errands of a thread share. */

@@ -18,9 +18,9 @@ struct shared {
     struct table         *table;
     struct recent        *good;
     struct suffix        *suffix;
-    struct claims        *claims; /* NULL: there is only one engine */
-    struct external_rate *quota;  /* NULL: external may be asked without limit */
-    struct client_rate   *pace;   /* NULL: clients may ask without limit */
+    struct claims        *claims;      /* NULL: there is only one engine */
+    struct external_rate *quota;       /* NULL: external may be asked without limit */
+    struct client_rate   *client_rate; /* NULL: clients may ask without limit */
 };
 
 #endif

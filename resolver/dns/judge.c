@@ -92,7 +92,7 @@ static bool follow(const struct message *reply, const struct aliases *aliases, s
 }
 
 /* A question for CNAME or ANY is answered by the alias itself. */
-static void find_chain_end(const struct message *reply, struct kind *ret)
+static void find_chain_end(const struct message *reply, struct judgement *ret)
 {
     struct aliases aliases;
 
@@ -145,7 +145,7 @@ static bool has_answer(const struct message *reply, const struct name *name, boo
 static uint32_t ttl_value(uint32_t ttl) { return ttl > INT32_MAX ? 0 : ttl; }
 
 /* Returns whether authority has NS records, which make a referral of a reply without SOA. */
-static bool find_soa(const struct message *reply, struct kind *ret)
+static bool find_soa(const struct message *reply, struct judgement *ret)
 {
     struct record record = {0};
     bool          has_ns = false;
@@ -170,7 +170,7 @@ static bool find_soa(const struct message *reply, struct kind *ret)
     return has_ns;
 }
 
-static enum outcome judge_records(const struct message *reply, struct kind *ret)
+static enum outcome judge_records(const struct message *reply, struct judgement *ret)
 {
     bool empty = reply->count[SECTION_ANSWER] == 0;
     bool has_ns;
@@ -188,12 +188,12 @@ static enum outcome judge_records(const struct message *reply, struct kind *ret)
     return ret->has_soa || ret->has_alias || empty ? OUTCOME_NODATA : OUTCOME_MALFORMED;
 }
 
-void kind_judge(const struct message *reply, struct kind *ret)
+void judge_reply(const struct message *reply, struct judgement *ret)
 {
     bool refuses     = reply->rcode == RCODE_NOTIMP || reply->rcode == RCODE_BADVERS;
     bool bad_version = reply->rcode == RCODE_BADVERS || reply->edns.version > 0;
 
-    memset(ret, 0, offsetof(struct kind, alias));
+    memset(ret, 0, offsetof(struct judgement, alias));
     ret->negative_ttl = 0;
     ret->alias.len = ret->zone.len = 0;
     ret->ede                       = reply->edns.ede;
@@ -212,11 +212,11 @@ void kind_judge(const struct message *reply, struct kind *ret)
         ret->outcome = judge_records(reply, ret);
 }
 
-enum bogus kind_bogus(const struct kind *kind)
+enum bogus judge_bogus(const struct judgement *judgement)
 {
-    if (kind->outcome != OUTCOME_SERVFAIL)
+    if (judgement->outcome != OUTCOME_SERVFAIL)
         return BOGUS_NOT;
-    switch (kind->ede) {
+    switch (judgement->ede) {
     case EDE_SIGNATURE_EXPIRED:
     case EDE_SIGNATURE_NOT_YET_VALID:
     case EDE_NO_ZONE_KEY:
@@ -231,7 +231,7 @@ enum bogus kind_bogus(const struct kind *kind)
     }
 }
 
-bool kind_has_proof(const struct message *reply)
+bool judge_has_proof(const struct message *reply)
 {
     struct record record = {0};
     while (message_next(reply, &record))
@@ -240,10 +240,10 @@ bool kind_has_proof(const struct message *reply)
     return false;
 }
 
-uint32_t kind_lifetime(const struct kind *kind, const struct message *reply)
+uint32_t judge_lifetime(const struct judgement *judgement, const struct message *reply)
 {
     struct record record = {0};
-    uint32_t      least  = kind->outcome != OUTCOME_ANSWER && kind->has_soa ? kind->negative_ttl : UINT32_MAX;
+    uint32_t least = judgement->outcome != OUTCOME_ANSWER && judgement->has_soa ? judgement->negative_ttl : UINT32_MAX;
     while (message_next(reply, &record) && record.section == SECTION_ANSWER)
         least = record.ttl < least ? record.ttl : least;
     return least == UINT32_MAX ? 0 : least;

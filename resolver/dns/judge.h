@@ -17,7 +17,7 @@ const char *outcome_word(enum outcome outcome);
 /* usable: answers the client. */
 static inline bool outcome_usable(enum outcome outcome) { return outcome <= OUTCOME_NODATA; }
 
-struct kind {
+struct judgement {
     enum outcome outcome;   /* ANSWER, NXDOMAIN, NODATA, SERVFAIL, REFUSED or MALFORMED */
     bool         truncated; /* TC: never final, ask over TCP */
     bool edns_refused; /* FORMERR, or NOTIMP or BADVERS without OPT or with a version: ask again with less of EDNS */
@@ -37,7 +37,7 @@ enum bogus {
     BOGUS_OWN_FAULT,
     BOGUS_DOUBTFUL,
 };
-enum bogus kind_bogus(const struct kind *kind);
+enum bogus judge_bogus(const struct judgement *judgement);
 
 /* Judges `reply`, whose question was already matched; without one only a failing rcode counts, and QR=0 is MALFORMED.
  * Records are followed from the question's name through
@@ -45,11 +45,11 @@ enum bogus kind_bogus(const struct kind *kind);
  * asked type (any for ANY) stands at the end; else NODATA if there is an SOA, or an empty answer, or a chain; a
  * referral (NS without SOA, empty answer, no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer; records that have nothing
  * to do with the question are MALFORMED, and so is an answer with an address of a wrong length. */
-void kind_judge(const struct message *reply, struct kind *ret);
+void judge_reply(const struct message *reply, struct judgement *ret);
 
 /* True if the reply brings NSEC or NSEC3 records: a denial that a cache may have made of those (RFC 8198). */
-bool kind_has_proof(const struct message *reply);
+bool judge_has_proof(const struct message *reply);
 /* How long a cache may keep that reply, s: the least TTL of its answer, or its negative TTL. 0: it has neither. */
-uint32_t kind_lifetime(const struct kind *kind, const struct message *reply);
+uint32_t judge_lifetime(const struct judgement *judgement, const struct message *reply);
 
 #endif

@@ -187,12 +187,12 @@ static void append_line(void *context, const char *line) { json_array_append_new
 
 json_t *present_cache_line(const struct cache_line *line, const struct setup *setup)
 {
-    json_t        *records = json_array();
-    struct message message;
-    struct kind    kind = {.outcome = OUTCOME_SERVFAIL};
-    bool           good = !line->failure && message_parse(line->message, &message);
+    json_t          *records = json_array();
+    struct message   message;
+    struct judgement judgement = {.outcome = OUTCOME_SERVFAIL};
+    bool             good      = !line->failure && message_parse(line->message, &message);
     if (good) {
-        kind_judge(&message, &kind);
+        judge_reply(&message, &judgement);
         records_format(line->message, line->ttl_left, append_line, records);
     }
     char class[TYPE_TEXT_MAX];
@@ -201,7 +201,7 @@ json_t *present_cache_line(const struct cache_line *line, const struct setup *se
                      line->key.dnssec_ok, "checking_disabled", line->key.checking_disabled, "group",
                      good && line->origin < setup->group_count ? json_string(setup->groups[line->origin].name)
                                                                : json_null(),
-                     "kind", outcome_word(kind.outcome), "rcode",
+                     "judgement", outcome_word(judgement.outcome), "rcode",
                      good ? json_string(message.rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NOERROR") : json_null(),
                      "ttl_s", (json_int_t) line->ttl_left, "bytes", (json_int_t) line->message.len, "records", records);
 }

@@ -10,7 +10,7 @@
 
 enum {
     WAYS       = 4, /* places that an address may have */
-    SETS       = LIMIT_PACED / WAYS,
+    SETS       = LIMIT_CLIENT_RATES / WAYS,
     TIME_BITS  = 40,      /* of a word, the lower ones; the tag has the others */
     TELL_EVERY = 60000,   /* ms */
     MSEC       = 15625,   /* units of 64 ns, in which a message at 1,000,000 a second costs 16 */
@@ -27,15 +27,15 @@ struct client_rate {
 
 struct client_rate *client_rate_create(struct hash_key key)
 {
-    struct client_rate *pace = calloc(1, sizeof(*pace));
-    if (!pace)
+    struct client_rate *rate = calloc(1, sizeof(*rate));
+    if (!rate)
         return NULL;
-    pace->key = key;
-    atomic_init(&pace->told, -TELL_EVERY);
-    return pace;
+    rate->key = key;
+    atomic_init(&rate->told, -TELL_EVERY);
+    return rate;
 }
 
-void client_rate_destroy(struct client_rate *pace) { free(pace); }
+void client_rate_destroy(struct client_rate *rate) { free(rate); }
 
 /* Of one message, rounded up, so that the rate is never exceeded. */
 static uint64_t period(uint32_t per_second) { return (SECOND + per_second - 1) / per_second; }
@@ -68,14 +68,14 @@ static unsigned find_way(const uint64_t words[WAYS], uint64_t tag, uint64_t time
     return least;
 }
 
-bool client_rate_take(struct client_rate *pace, uint32_t per_second, const struct address *client, msec_t now)
+bool client_rate_take(struct client_rate *rate, uint32_t per_second, const struct address *client, msec_t now)
 {
     struct view       bytes = address_client(client);
-    uint64_t          hash  = hash_bytes(pace->key, bytes.data, bytes.len);
+    uint64_t          hash  = hash_bytes(rate->key, bytes.data, bytes.len);
     uint64_t          tag   = hash >> TIME_BITS;
     uint64_t          time  = (uint64_t) now * MSEC & TIME_MASK;
     uint64_t          all   = depth(per_second);
-    _Atomic uint64_t *set   = &pace->words[hash % SETS * WAYS];
+    _Atomic uint64_t *set   = &rate->words[hash % SETS * WAYS];
     for (;;) {
         uint64_t words[WAYS];
         for (unsigned i = 0; i < WAYS; i++)
@@ -91,9 +91,9 @@ bool client_rate_take(struct client_rate *pace, uint32_t per_second, const struc
     }
 }
 
-bool client_rate_tell(struct client_rate *pace, msec_t now)
+bool client_rate_tell(struct client_rate *rate, msec_t now)
 {
-    int64_t told = atomic_load_explicit(&pace->told, memory_order_relaxed);
+    int64_t told = atomic_load_explicit(&rate->told, memory_order_relaxed);
     return now - told >= TELL_EVERY &&
-           atomic_compare_exchange_strong_explicit(&pace->told, &told, now, memory_order_relaxed, memory_order_relaxed);
+           atomic_compare_exchange_strong_explicit(&rate->told, &told, now, memory_order_relaxed, memory_order_relaxed);
 }

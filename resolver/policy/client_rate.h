@@ -23,13 +23,13 @@ enum {
 
 /* NULL: no memory. */
 struct client_rate *client_rate_create(struct hash_key key);
-void                client_rate_destroy(struct client_rate *pace);
+void                client_rate_destroy(struct client_rate *rate);
 
 /* False: `client` has had its `per_second` (1 to 1,000,000) messages, and nothing was taken. Threads whose `now` differ
  * may both call it, and `per_second` may change from call to call. */
-bool client_rate_take(struct client_rate *pace, uint32_t per_second, const struct address *client, msec_t now);
+bool client_rate_take(struct client_rate *rate, uint32_t per_second, const struct address *client, msec_t now);
 
 /* Whether the log is to hear of somebody over the limit: true once a minute, whichever thread asks. */
-bool client_rate_tell(struct client_rate *pace, msec_t now);
+bool client_rate_tell(struct client_rate *rate, msec_t now);
 
 #endif

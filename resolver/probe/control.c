@@ -58,7 +58,7 @@ static void on_control_read(void *owner, struct errand *errand, const struct mes
     struct monitor   *monitor   = owner;
     struct candidate *candidate = candidate_above(monitor->monitors, name_view(&errand->inquiry.name));
     if (candidate && !monitor->external)
-        candidate->deniable = kind_has_proof(reply);
+        candidate->deniable = judge_has_proof(reply);
 }
 
 /* What a validating upstream has denied with proof it may have denied from its cache, its link cut or not. That counts

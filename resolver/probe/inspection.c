@@ -52,8 +52,8 @@ static void on_identified(struct study *study, msec_t now)
 {
     const struct env    *env    = study->errands->env;
     const struct errand *errand = study->count > 0 && is_usable(&study->errand[0]) ? &study->errand[0] : NULL;
-    struct view          shown  = errand && errand->kind.has_soa ? name_view(&errand->kind.zone) : (struct view){0};
-    struct view zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
+    struct view shown = errand && errand->judgement.has_soa ? name_view(&errand->judgement.zone) : (struct view){0};
+    struct view zone  = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     if (shown.len == 0 || !name_equal(zone, shown) || name_labels(zone) <= name_labels(name_view(&study->guess))) {
         study_conclude(study, now);
         return;

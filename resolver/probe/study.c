@@ -19,9 +19,9 @@ static void on_errand_done(void *owner, struct errand *errand, msec_t now)
 static void on_errand_read(void *owner, struct errand *errand, const struct message *reply)
 {
     struct study *study                   = owner;
-    study->proofs[errand - study->errand] = kind_has_proof(reply);
+    study->proofs[errand - study->errand] = judge_has_proof(reply);
     if (part_of(errand) == PART_QUESTION && !at_external(errand))
-        study->result.cached = (msec_t) kind_lifetime(&errand->kind, reply) * 1000;
+        study->result.cached = (msec_t) judge_lifetime(&errand->judgement, reply) * 1000;
 }
 
 static struct errand *find(struct study *study, uint8_t part, const struct server *server)

@@ -56,11 +56,11 @@ static void on_identified(struct study *study, msec_t now)
     const struct errand *errand = identified(study);
     bool                 first  = study->witness_count == 0;
     struct view          shown  = {0};
-    if (errand && errand->kind.has_alias && first) {
+    if (errand && errand->judgement.has_alias && first) {
         study->by_alias = true;
-        study->alias    = errand->kind.alias;
-    } else if (errand && errand->kind.has_soa) {
-        shown = name_view(&errand->kind.zone);
+        study->alias    = errand->judgement.alias;
+    } else if (errand && errand->judgement.has_soa) {
+        shown = name_view(&errand->judgement.zone);
     }
     struct view zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     study->zone.len  = 0;
@@ -259,7 +259,7 @@ static void on_ended(struct study *study, struct errand *errand, msec_t now)
     if (at_external(errand))
         return;
     if (study->kind == STUDY_CONFIRM && errand->exchange.outcome == OUTCOME_SERVFAIL &&
-        kind_bogus(&errand->kind) != BOGUS_NOT)
+        judge_bogus(&errand->judgement) != BOGUS_NOT)
         study_conclude(study, now); /* a validation failure says nothing of a block */
     else if (is_usable(errand) && (part == PART_QUESTION || study->kind == STUDY_BROKEN))
         conclude_fine(study, now);

@@ -171,13 +171,13 @@ void answering_tell_failure(struct query *query, struct env *env, msec_t now)
         observing_tell(query, env, OBSERVED_BOTH_FAILED, observing_reason(query), NULL);
 }
 
-void answering_store(struct query *query, struct env *env, const struct kind *kind, const struct stored *stored,
-                     uint8_t origin, uint32_t ttl, msec_t now)
+void answering_store(struct query *query, struct env *env, const struct judgement *judgement,
+                     const struct stored *stored, uint8_t origin, uint32_t ttl, msec_t now)
 {
-    bool negative = kind->outcome != OUTCOME_ANSWER;
-    if (negative && kind->has_soa && kind->negative_ttl < ttl)
-        ttl = kind->negative_ttl;
-    if (negative && !kind->has_soa)
+    bool negative = judgement->outcome != OUTCOME_ANSWER;
+    if (negative && judgement->has_soa && judgement->negative_ttl < ttl)
+        ttl = judgement->negative_ttl;
+    if (negative && !judgement->has_soa)
         ttl = 0;
     if (ttl == 0 && !(env->shared.claims && claims_awaited(env->shared.claims, &query->claim)))
         return;

@@ -18,8 +18,8 @@ void answering_give_failure(struct query *query, struct env *env, struct waiter 
 void answering_tell_failure(struct query *query, struct env *env, msec_t now);
 /* Keeps `stored`, which came from the group with index `origin`, for `ttl` seconds. What must not be kept, for its TTL of 0 or as a negative answer without SOA (RFC 2308), is put there for those alone who
  * wait for it in another worker. */
-void answering_store(struct query *query, struct env *env, const struct kind *kind, const struct stored *stored,
-                     uint8_t origin, uint32_t ttl, msec_t now);
+void answering_store(struct query *query, struct env *env, const struct judgement *judgement,
+                     const struct stored *stored, uint8_t origin, uint32_t ttl, msec_t now);
 void answering_count(struct env *env, uint8_t group);
 
 #endif

@@ -64,7 +64,7 @@ static struct query *query_new(struct engine *engine)
 
 static struct waiter *waiter_new(struct engine *engine)
 {
-    struct waiter *waiter = engine->waiter_count < LIMIT_ASKERS_TOTAL ? pool_take(&engine->waiter_pool) : NULL;
+    struct waiter *waiter = engine->waiter_count < LIMIT_WAITERS_TOTAL ? pool_take(&engine->waiter_pool) : NULL;
     if (!waiter)
         return NULL;
     list_init(&waiter->link);
@@ -180,11 +180,11 @@ bool engine_exempt(const struct engine *engine, const struct address *peer)
     return clients_allow(&engine->env.setup->exempt, peer);
 }
 
-static bool within_pace(struct engine *engine, const struct address *peer, msec_t now)
+static bool within_rate(struct engine *engine, const struct address *peer, msec_t now)
 {
-    struct client_rate *pace = engine->env.shared.pace;
-    uint32_t            rate = engine->env.setup->client_qps;
-    if (!pace || rate == 0 || engine_exempt(engine, peer) || client_rate_take(pace, rate, peer, now))
+    struct client_rate *client_rate = engine->env.shared.client_rate;
+    uint32_t            rate        = engine->env.setup->client_qps;
+    if (!client_rate || rate == 0 || engine_exempt(engine, peer) || client_rate_take(client_rate, rate, peer, now))
         return true;
     engine->limited = *peer;
     return false;
@@ -192,7 +192,7 @@ static bool within_pace(struct engine *engine, const struct address *peer, msec_
 
 bool engine_admit(struct engine *engine, const struct address *peer, msec_t now)
 {
-    if (within_pace(engine, peer, now))
+    if (within_rate(engine, peer, now))
         return true;
     COUNT(engine->env.counters.rate_delayed);
     return false;
@@ -295,7 +295,7 @@ static struct query *find_query(struct engine *engine, const struct inquiry *inq
 /* False: the limit of one flight was reached. */
 static bool join(struct engine *engine, struct query *query, struct waiter *waiter, msec_t now)
 {
-    if (query->waiter_count >= LIMIT_ASKERS)
+    if (query->waiter_count >= LIMIT_WAITERS)
         return false;
     if (list_empty(&query->waiters)) { /* nobody was waiting */
         list_remove(&query->link);
@@ -417,7 +417,7 @@ size_t engine_receive(struct engine *engine, struct view message, const struct p
     COUNT(env->counters.queries);
     if (tcp)
         COUNT(env->counters.queries_tcp);
-    else if (!within_pace(engine, &path->peer, now))
+    else if (!within_rate(engine, &path->peer, now))
         return cut_or_drop(engine, message, out);
     enum reception reception = message_receive(message, &query);
     if (reception == RECEPTION_DROP) {

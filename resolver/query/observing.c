@@ -29,7 +29,7 @@ static uint8_t failed_of(const struct query *query, uint8_t group)
 }
 
 void observing_tell(const struct query *query, struct env *env, enum observed what, enum zone_reason reason,
-                    const struct kind *kind)
+                    const struct judgement *judgement)
 {
     struct observation observation = {
         .what   = what,
@@ -40,10 +40,10 @@ void observing_tell(const struct query *query, struct env *env, enum observed wh
         .failed = {failed_of(query, SETUP_DOMESTIC), failed_of(query, SETUP_EXTERNAL)},
         .name   = query->inquiry.name,
     };
-    if (kind && kind->has_soa)
-        observation.zone = kind->zone;
-    if (kind && kind->has_alias)
-        observation.alias = kind->alias;
+    if (judgement && judgement->has_soa)
+        observation.zone = judgement->zone;
+    if (judgement && judgement->has_alias)
+        observation.alias = judgement->alias;
     env->effects.observe(env->effects.context, &observation);
 }
 
@@ -105,9 +105,10 @@ bool observing_domestic_reached(const struct query *query)
 
 /* An answer that domestic may have made up by itself, from its cache of what is above the domain, proves nothing of it:
  * below a domain that is not there every name is denied so (RFC 8020). */
-static bool shows_domain(const struct kind *kind, struct view domain)
+static bool shows_domain(const struct judgement *judgement, struct view domain)
 {
-    return kind->outcome == OUTCOME_ANSWER || (kind->has_soa && name_is_at_or_below(name_view(&kind->zone), domain));
+    return judgement->outcome == OUTCOME_ANSWER ||
+           (judgement->has_soa && name_is_at_or_below(name_view(&judgement->zone), domain));
 }
 
 /* Which domain it is costs more than all the rest of a query that is answered. So it is found out for a mark that was
@@ -128,7 +129,7 @@ static void mark_good(const struct query *query, const struct env *env, msec_t n
 }
 
 /* One for each group and second: the keeper draws probes from them, and from those of domestic control questions. */
-void observing_sample(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
+void observing_sample(const struct query *query, struct env *env, const struct judgement *judgement, msec_t now)
 {
     uint8_t group = query->answered_by->group;
     if (now - env->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
@@ -144,7 +145,7 @@ void observing_sample(const struct query *query, struct env *env, const struct k
                                       .epoch = query->epoch,
                                       .name  = query->inquiry.name,
                                       .group = group};
-    if (group == SETUP_DOMESTIC && query->route.learn && !query->route.known && shows_domain(kind, domain))
+    if (group == SETUP_DOMESTIC && query->route.learn && !query->route.known && shows_domain(judgement, domain))
         name_set_lower(&observation.zone, domain);
     env->effects.observe(env->effects.context, &observation);
 }
@@ -164,14 +165,14 @@ bool observing_awaited(const struct query *query)
     return query->answered_by && query->answered_by->group != SETUP_DOMESTIC && observing_wanted(query);
 }
 
-void observing_external_first(const struct query *query, struct env *env, const struct kind *kind, msec_t now)
+void observing_external_first(const struct query *query, struct env *env, const struct judgement *judgement, msec_t now)
 {
-    bool shown = kind->has_soa && name_labels(name_view(&kind->zone)) > query->route.labels;
-    if (query->route.reason != ROUTE_BLOCKED || query->list_error || kind->has_alias ||
+    bool shown = judgement->has_soa && name_labels(name_view(&judgement->zone)) > query->route.labels;
+    if (query->route.reason != ROUTE_BLOCKED || query->list_error || judgement->has_alias ||
         name_labels(name_view(&query->inquiry.name)) <= query->route.labels ||
-        (!shown && (kind->has_soa || now - env->last_below < BELOW_EVERY)))
+        (!shown && (judgement->has_soa || now - env->last_below < BELOW_EVERY)))
         return;
     if (!shown)
         env->last_below = now;
-    observing_tell(query, env, OBSERVED_CUT, REASON_NONE, kind);
+    observing_tell(query, env, OBSERVED_CUT, REASON_NONE, judgement);
 }

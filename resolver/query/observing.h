@@ -6,9 +6,9 @@
 
 #include "query/query.h"
 
-/* `kind`: of external's answer; NULL: there is none. */
+/* `judgement`: of external's answer; NULL: there is none. */
 void observing_tell(const struct query *query, struct env *env, enum observed what, enum zone_reason reason,
-                    const struct kind *kind);
+                    const struct judgement *judgement);
 /* False: whatever becomes of it says nothing about a zone. */
 bool observing_wanted(const struct query *query);
 /* How domestic failed. */
@@ -21,11 +21,12 @@ void observing_list_error(struct query *query, struct env *env, const struct exc
 /* A domestic upstream answered; `late`: behind external's answer. */
 void observing_domestic_fine(struct query *query, struct env *env, bool late, msec_t now);
 /* An upstream of query->answered_by answered: now and then the question is told, for probes of that group. */
-void observing_sample(const struct query *query, struct env *env, const struct kind *kind, msec_t now);
+void observing_sample(const struct query *query, struct env *env, const struct judgement *judgement, msec_t now);
 /* True if what domestic still has to say about the question is evidence. */
 bool observing_awaited(const struct query *query);
 
 /* External answered first, because a zone is blocked: a name below that one may be in another zone, which is not. */
-void observing_external_first(const struct query *query, struct env *env, const struct kind *kind, msec_t now);
+void observing_external_first(const struct query *query, struct env *env, const struct judgement *judgement,
+                              msec_t now);
 
 #endif

@@ -39,10 +39,11 @@ static bool after_domestic_failed(const struct query *query)
     }
 }
 
-static uint32_t max_ttl(const struct query *query, const struct side *side, const struct kind *kind)
+static uint32_t max_ttl(const struct query *query, const struct side *side, const struct judgement *judgement)
 {
-    bool found    = kind->outcome == OUTCOME_ANSWER;
-    bool denied   = side->group == SETUP_EXTERNAL && kind->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
+    bool found = judgement->outcome == OUTCOME_ANSWER;
+    bool denied =
+        side->group == SETUP_EXTERNAL && judgement->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
     uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
     return denied && most > DENIED_TTL ? DENIED_TTL : most;
 }
@@ -54,13 +55,14 @@ static void note_domestic(struct query *query, struct env *env, const struct exc
         observing_domestic_fine(query, env, false, now);
 }
 
-static void note_external(struct query *query, struct env *env, const struct kind *kind, msec_t now)
+static void note_external(struct query *query, struct env *env, const struct judgement *judgement, msec_t now)
 {
     bool second = query->answered_by == &query->sides[1];
-    if (second && observing_wanted(query) && observing_domestic_reached(query) && kind->outcome != OUTCOME_NXDOMAIN)
-        observing_tell(query, env, OBSERVED_STRIKE, observing_reason(query), kind);
+    if (second && observing_wanted(query) && observing_domestic_reached(query) &&
+        judgement->outcome != OUTCOME_NXDOMAIN)
+        observing_tell(query, env, OBSERVED_STRIKE, observing_reason(query), judgement);
     else if (!second)
-        observing_external_first(query, env, kind, now);
+        observing_external_first(query, env, judgement, now);
     if (!second && query->route.recheck)
         observing_tell(query, env, OBSERVED_USED, REASON_NONE, NULL);
 }
@@ -79,11 +81,11 @@ static void note_outdone(struct query *query)
 
 /* [5] False: it could not be packed, which a parsed message always can. */
 static bool accept_answer(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                          const struct kind *kind, msec_t now)
+                          const struct judgement *judgement, msec_t now)
 {
     struct side             *side  = asking_side(query, exchange);
     const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
-                                      .max_ttl   = max_ttl(query, side, kind),
+                                      .max_ttl   = max_ttl(query, side, judgement),
                                       .authentic = exchange->server->trusted};
     size_t                   message_len;
     uint32_t                 ttl;
@@ -94,7 +96,7 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
     query->answered_by         = side;
     const struct stored stored = {.message = {env->packed, message_len},
                                   .ttls    = {env->packed + message_len, len - message_len}};
-    answering_store(query, env, kind, &stored, side->group, ttl, now);
+    answering_store(query, env, judgement, &stored, side->group, ttl, now);
     answering_count(env, side->group);
 
     int ede = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
@@ -105,11 +107,11 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
         answering_give(query, env, waiter, (struct view){env->out, length});
     }
     note_outdone(query);
-    observing_sample(query, env, kind, now);
+    observing_sample(query, env, judgement, now);
     if (side->group == SETUP_DOMESTIC)
         note_domestic(query, env, exchange, now);
     else if (side->group == SETUP_EXTERNAL)
-        note_external(query, env, kind, now);
+        note_external(query, env, judgement, now);
     return true;
 }
 
@@ -117,9 +119,9 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
 
 /* Bogus by whose fault? RFC 8914 codes; asked with CD=1 nothing is validated. Where a verdict or a pin has sent the
  * question to external first, domestic's opinion ends its own side alone. */
-static void judge_bogus(struct query *query, const struct exchange *exchange, const struct kind *kind)
+static void note_bogus(struct query *query, const struct exchange *exchange, const struct judgement *judgement)
 {
-    enum bogus bogus = kind_bogus(kind);
+    enum bogus bogus = judge_bogus(judgement);
     if (bogus == BOGUS_NOT || !asking_is_domestic(query, exchange) || query->inquiry.checking_disabled)
         return;
     if (asking_external_first(query)) {
@@ -157,9 +159,9 @@ static bool is_borne(struct view name)
 
 /* A name that only domestic knows is denied by everybody else. */
 static bool may_be_internal(struct query *query, struct env *env, const struct exchange *exchange,
-                            const struct kind *kind, msec_t now)
+                            const struct judgement *judgement, msec_t now)
 {
-    if (asking_side(query, exchange)->group != SETUP_EXTERNAL || kind->outcome != OUTCOME_NXDOMAIN ||
+    if (asking_side(query, exchange)->group != SETUP_EXTERNAL || judgement->outcome != OUTCOME_NXDOMAIN ||
         !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
         return false;
     query->unsure |= recent_age(env->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
@@ -173,8 +175,8 @@ static bool acceptable(const struct query *query, const struct exchange *exchang
     return exchange->server->trusted && (reply->flags & FLAG_AD);
 }
 
-static void on_late_reply(struct query *query, struct env *env, struct exchange *exchange, const struct kind *kind,
-                          msec_t now)
+static void on_late_reply(struct query *query, struct env *env, struct exchange *exchange,
+                          const struct judgement *judgement, msec_t now)
 {
     bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange);
     sending_release(env, exchange);
@@ -183,23 +185,24 @@ static void on_late_reply(struct query *query, struct env *env, struct exchange 
     if (late && outcome_usable(exchange->outcome)) {
         COUNT(env->counters.late);
         observing_domestic_fine(query, env, true, now);
-    } else if (late && kind_bogus(kind) != BOGUS_NOT) {
+    } else if (late && judge_bogus(judgement) != BOGUS_NOT) {
         observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
     }
 }
 
 static void on_reply(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                     const struct kind *kind, msec_t now)
+                     const struct judgement *judgement, msec_t now)
 {
     bool list_error = is_list_error(query, env, exchange, reply, now);
     if (query->state == QUERY_ANSWERED) {
-        on_late_reply(query, env, exchange, kind, now);
+        on_late_reply(query, env, exchange, judgement, now);
         return;
     }
-    judge_bogus(query, exchange, kind);
+    note_bogus(query, exchange, judgement);
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
-                  !may_be_internal(query, env, exchange, kind, now) && (!list_error || query->setup->pass_list_errors);
-    if (usable && accept_answer(query, env, exchange, reply, kind, now))
+                  !may_be_internal(query, env, exchange, judgement, now) &&
+                  (!list_error || query->setup->pass_list_errors);
+    if (usable && accept_answer(query, env, exchange, reply, judgement, now))
         sending_release(env, exchange);
     else
         asking_failed(query, env, exchange);
@@ -416,9 +419,9 @@ void query_join(struct query *query, struct env *env, struct waiter *waiter, mse
 void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                      struct view packet, msec_t now)
 {
-    struct message reply;
-    struct kind    kind;
-    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &kind)) {
+    struct message   reply;
+    struct judgement judgement;
+    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &judgement)) {
     case EXCHANGE_IGNORE:
         COUNT(env->counters.upstream_ignored);
         break;
@@ -429,7 +432,7 @@ void query_on_packet(struct query *query, struct env *env, struct exchange *exch
         env->effects.release(env->effects.network, exchange, TRANSPORT_UDP);
         break;
     case EXCHANGE_REPLY:
-        on_reply(query, env, exchange, &reply, &kind, now);
+        on_reply(query, env, exchange, &reply, &judgement, now);
         break;
     }
     run(query, env, now);

@@ -281,14 +281,14 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.suffix            = suffix_open();
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
-    daemon->shared.pace              = client_rate_create(random_key());
+    daemon->shared.client_rate       = client_rate_create(random_key());
     external_rate_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");
     if (daemon->shared.table)
         epoch_set_setup(table_epoch(daemon->shared.table), daemon->setup->serial);
     return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix &&
-           daemon->shared.claims && daemon->shared.pace;
+           daemon->shared.claims && daemon->shared.client_rate;
 }
 
 static bool open_logic(struct daemon *daemon)
@@ -362,7 +362,7 @@ void keeper_close(struct daemon *daemon)
     cache_destroy(daemon->shared.cache);
     recent_destroy(daemon->shared.good);
     claims_destroy(daemon->shared.claims);
-    client_rate_destroy(daemon->shared.pace);
+    client_rate_destroy(daemon->shared.client_rate);
     if (daemon->shared.suffix)
         suffix_close(daemon->shared.suffix);
 }

@@ -35,7 +35,7 @@ struct worker {
     struct tcp_listen  *tcp;
     struct doors        doors;
     struct ring        *ring;
-    struct client_rate *pace;
+    struct client_rate *client_rate;
     uv_async_t         *keeper;
     msec_t              now;
     msec_t              timer_due;
@@ -218,7 +218,7 @@ static void tell_limited(struct worker *worker)
 {
     struct address client;
     char           text[ADDRESS_TEXT_MAX];
-    if (engine_limited(worker->engine, &client) && client_rate_tell(worker->pace, worker->now))
+    if (engine_limited(worker->engine, &client) && client_rate_tell(worker->client_rate, worker->now))
         log_warning("client %s sends more than limits.client_qps: over UDP it is dropped or cut, over TCP it waits",
                     address_format_host(&client, text));
 }
@@ -301,11 +301,11 @@ struct worker *worker_start(const struct worker_options *options)
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
         return NULL;
-    worker->keeper  = options->keeper;
-    worker->stop_at = MSEC_NEVER;
-    worker->pace    = options->shared.pace;
-    worker->now     = clock_now();
-    worker->pulse   = worker->now;
+    worker->keeper      = options->keeper;
+    worker->stop_at     = MSEC_NEVER;
+    worker->client_rate = options->shared.client_rate;
+    worker->now         = clock_now();
+    worker->pulse       = worker->now;
     doors_init(&worker->doors);
     orders_init(&worker->orders, &worker->wake);
     if (uv_loop_init(&worker->loop) != 0)

@@ -207,7 +207,7 @@ static bool is_in_case(const struct exchange *exchange, enum transport transport
 
 /* What the reply shows of the forms that the upstream needs. */
 static void note_forms(struct exchange *exchange, enum transport transport, const struct message *reply,
-                       const struct kind *kind, msec_t now)
+                       const struct judgement *judgement, msec_t now)
 {
     struct server *server = exchange->server;
     struct view    name   = name_view(&exchange->inquiry->name);
@@ -217,35 +217,37 @@ static void note_forms(struct exchange *exchange, enum transport transport, cons
     if (transport == TRANSPORT_UDP && big)
         forms_on_whole(&server->forms, FORM_SMALL);
     /* one reply may be forged; this one shows that it was the EDNS */
-    if (exchange->refused && !kind->edns_refused && exchange->form == FORM_PLAIN)
+    if (exchange->refused && !judgement->edns_refused && exchange->form == FORM_PLAIN)
         forms_on_need(&server->forms, FORM_PLAIN, name, now);
     if (exchange->form == FORM_SMALL && transport == TRANSPORT_TCP && big)
         forms_on_need(&server->forms, FORM_SMALL, name, now);
 }
 
 static enum exchange_step on_reply(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now,
-                                   const struct message *reply, struct kind *kind)
+                                   const struct message *reply, struct judgement *judgement)
 {
     bool once = exchange->sends[transport] == 1 && exchange->transport == transport;
     if (transport == TRANSPORT_TCP)
         exchange->keepalive = reply->edns.keepalive;
-    if (kind->truncated && transport == TRANSPORT_TCP)
-        kind->outcome = OUTCOME_MALFORMED;
-    server_on_reply(exchange->server, transport, kind->outcome, once ? now - exchange->sent : -1, exchange->weak, now);
-    note_forms(exchange, transport, reply, kind, now);
-    if (kind->truncated && transport == TRANSPORT_UDP)
+    if (judgement->truncated && transport == TRANSPORT_TCP)
+        judgement->outcome = OUTCOME_MALFORMED;
+    server_on_reply(exchange->server, transport, judgement->outcome, once ? now - exchange->sent : -1, exchange->weak,
+                    now);
+    note_forms(exchange, transport, reply, judgement, now);
+    if (judgement->truncated && transport == TRANSPORT_UDP)
         return on_cut(exchange, rng);
-    if (kind->edns_refused && may_ask_barer(exchange))
+    if (judgement->edns_refused && may_ask_barer(exchange))
         return ask_barer(exchange, transport, rng);
-    return finish(exchange, kind->outcome);
+    return finish(exchange, judgement->outcome);
 }
 
 enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
-                                      struct rng *rng, msec_t now, struct message *ret_message, struct kind *ret_kind)
+                                      struct rng *rng, msec_t now, struct message *ret_message,
+                                      struct judgement *ret_kind)
 {
     assert(exchange->state == EXCHANGE_OPEN);
     bool parsed = message_parse(packet, ret_message);
-    *ret_kind   = (struct kind){.outcome = OUTCOME_MALFORMED, .ede = EDE_NONE};
+    *ret_kind   = (struct judgement){.outcome = OUTCOME_MALFORMED, .ede = EDE_NONE};
     if (packet.len < MESSAGE_HEADER) {
         count_ignored(exchange);
         return EXCHANGE_IGNORE;
@@ -258,7 +260,7 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport 
         return on_cut(exchange, rng);
     if (!parsed || !is_in_case(exchange, transport, ret_message, now))
         return on_unsound(exchange, transport, rng, now);
-    kind_judge(ret_message, ret_kind);
+    judge_reply(ret_message, ret_kind);
     bool waits = transport == TRANSPORT_UDP && exchange->doubted && !exchange->tcp_over;
     if (waits && !outcome_usable(ret_kind->outcome)) { /* failures too may be forged: TCP tells */
         count_ignored(exchange);

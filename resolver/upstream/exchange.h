@@ -98,7 +98,8 @@ enum exchange_step {
 };
 /* A packet came by `transport`. Tells the server's health. `rng`: for a new id. */
 enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
-                                      struct rng *rng, msec_t now, struct message *ret_message, struct kind *ret_kind);
+                                      struct rng *rng, msec_t now, struct message *ret_message,
+                                      struct judgement *ret_kind);
 /* True if a reply by `transport` may still count: its socket is kept. */
 bool exchange_listens(const struct exchange *exchange, enum transport transport);
 

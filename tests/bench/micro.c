@@ -235,12 +235,12 @@ static size_t piece_hit(unsigned i)
 static size_t piece_judge(unsigned i)
 {
     (void) i;
-    struct message reply;
-    struct kind    kind;
+    struct message   reply;
+    struct judgement judgement;
     if (!message_parse(packet_view(&bench.reply), &reply))
         return 0;
-    kind_judge(&reply, &kind);
-    return kind.outcome == OUTCOME_ANSWER;
+    judge_reply(&reply, &judgement);
+    return judgement.outcome == OUTCOME_ANSWER;
 }
 
 static size_t piece_store(unsigned i)

@@ -10,15 +10,15 @@ static uint8_t packed[STORED_MAX], out[65535];
 
 static void check_kind(const struct message *reply)
 {
-    struct kind kind;
+    struct judgement judgement;
 
-    kind_judge(reply, &kind);
-    CHECK(kind.outcome <= OUTCOME_REFUSED || kind.outcome == OUTCOME_MALFORMED);
-    CHECK(kind.has_soa || kind.negative_ttl == 0);
-    if (kind.has_alias)
-        CHECK(name_check(name_view(&kind.alias)) == kind.alias.len);
-    if (kind.has_soa)
-        CHECK(name_check(name_view(&kind.zone)) == kind.zone.len);
+    judge_reply(reply, &judgement);
+    CHECK(judgement.outcome <= OUTCOME_REFUSED || judgement.outcome == OUTCOME_MALFORMED);
+    CHECK(judgement.has_soa || judgement.negative_ttl == 0);
+    if (judgement.has_alias)
+        CHECK(name_check(name_view(&judgement.alias)) == judgement.alias.len);
+    if (judgement.has_soa)
+        CHECK(name_check(name_view(&judgement.zone)) == judgement.zone.len);
 }
 
 /* Each TTL less the age, and nothing else changed in number or kind. */

@@ -193,7 +193,7 @@ static void clients_that_wait_are_bounded_too(void **state)
     static struct flood flood;
     char                text[32];
     begin(&flood);
-    for (unsigned i = 0; i < LIMIT_ASKERS_TOTAL; i++) {
+    for (unsigned i = 0; i < LIMIT_WAITERS_TOTAL; i++) {
         snprintf(text, sizeof(text), "few%u.example", i % 50);
         ask_name(&flood, text, BEGIN);
     }
@@ -202,7 +202,7 @@ static void clients_that_wait_are_bounded_too(void **state)
     assert_int_equal(flood.failed, 1);
     /* The very question that it would join gives way: it asks anew. */
     ask_name(&flood, "few0.example", BEGIN + GIVES);
-    assert_int_equal(flood.failed, 1 + LIMIT_ASKERS_TOTAL / 50);
+    assert_int_equal(flood.failed, 1 + LIMIT_WAITERS_TOTAL / 50);
     reply(&flood, BEGIN + GIVES + 5);
     assert_int_equal(flood.answered, 1);
     end(&flood, BEGIN + 2000);

@@ -38,11 +38,11 @@ static struct address stranger(unsigned number)
 }
 
 /* Takes until nothing is left; how many it got. */
-static unsigned drain(struct client_rate *pace, uint32_t per_second, const char *client, msec_t now)
+static unsigned drain(struct client_rate *rate, uint32_t per_second, const char *client, msec_t now)
 {
     struct address address = address_of(client);
     unsigned       count   = 0;
-    while (client_rate_take(pace, per_second, &address, now))
+    while (client_rate_take(rate, per_second, &address, now))
         count++;
     return count;
 }
@@ -55,10 +55,10 @@ static void a_full_bucket_holds_one_second(void **state)
         unsigned all;
     } rows[] = {{1, 16}, {15, 16}, {16, 16}, {17, 17}, {1000, 1000}, {3333, 3333}, {5000, 5000}, {1000000, 1000000}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct client_rate *pace = client_rate_create(KEY);
-        assert_int_equal(drain(pace, rows[i].per_second, "192.0.2.1", BEGIN), rows[i].all);
-        assert_int_equal(drain(pace, rows[i].per_second, "192.0.2.1", BEGIN), 0);
-        client_rate_destroy(pace);
+        struct client_rate *rate = client_rate_create(KEY);
+        assert_int_equal(drain(rate, rows[i].per_second, "192.0.2.1", BEGIN), rows[i].all);
+        assert_int_equal(drain(rate, rows[i].per_second, "192.0.2.1", BEGIN), 0);
+        client_rate_destroy(rate);
     }
 }
 
@@ -69,43 +69,43 @@ static void it_refills_at_the_rate(void **state)
     (void) state;
     static const uint32_t rates[] = {1, 5, 16, 1000, 3333, 5000, 100000, 1000000};
     for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-        struct client_rate *pace  = client_rate_create(KEY);
+        struct client_rate *rate  = client_rate_create(KEY);
         unsigned            count = 0;
-        drain(pace, rates[i], "192.0.2.1", BEGIN);
+        drain(rate, rates[i], "192.0.2.1", BEGIN);
         for (msec_t now = BEGIN + 1; now <= BEGIN + 3 * SECOND; now++)
-            count += drain(pace, rates[i], "192.0.2.1", now);
+            count += drain(rate, rates[i], "192.0.2.1", now);
         assert_true(count <= 3 * rates[i]);
         assert_true(count >= 3 * rates[i] - 3 - rates[i] / 10);
-        client_rate_destroy(pace);
+        client_rate_destroy(rate);
     }
 }
 
 static void a_client_is_an_address_or_a_64(void **state)
 {
     (void) state;
-    struct client_rate *pace = client_rate_create(KEY);
-    assert_int_equal(drain(pace, 20, "192.0.2.1", BEGIN), 20);
-    assert_int_equal(drain(pace, 20, "192.0.2.1:4000", BEGIN), 0); /* whatever its port */
-    assert_int_equal(drain(pace, 20, "192.0.2.2", BEGIN), 20);
-    assert_int_equal(drain(pace, 20, "2001:db8::1", BEGIN), 20);
-    assert_int_equal(drain(pace, 20, "2001:db8::ffff:0:0:1", BEGIN), 0);
-    assert_int_equal(drain(pace, 20, "2001:db8:0:1::1", BEGIN), 20);
-    client_rate_destroy(pace);
+    struct client_rate *rate = client_rate_create(KEY);
+    assert_int_equal(drain(rate, 20, "192.0.2.1", BEGIN), 20);
+    assert_int_equal(drain(rate, 20, "192.0.2.1:4000", BEGIN), 0); /* whatever its port */
+    assert_int_equal(drain(rate, 20, "192.0.2.2", BEGIN), 20);
+    assert_int_equal(drain(rate, 20, "2001:db8::1", BEGIN), 20);
+    assert_int_equal(drain(rate, 20, "2001:db8::ffff:0:0:1", BEGIN), 0);
+    assert_int_equal(drain(rate, 20, "2001:db8:0:1::1", BEGIN), 20);
+    client_rate_destroy(rate);
 }
 
 /* Strangers in numbers beyond the table, each with one message, cost a client nothing and give him next to nothing. */
 static void strangers_take_nothing_from_a_client(void **state)
 {
     (void) state;
-    struct client_rate *pace = client_rate_create(KEY);
-    assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 1000);
-    for (unsigned i = 0; i < 4 * LIMIT_PACED; i++) {
+    struct client_rate *rate = client_rate_create(KEY);
+    assert_int_equal(drain(rate, 1000, "192.0.2.1", BEGIN), 1000);
+    for (unsigned i = 0; i < 4 * LIMIT_CLIENT_RATES; i++) {
         struct address address = stranger(i);
-        assert_true(client_rate_take(pace, 1000, &address, BEGIN));
+        assert_true(client_rate_take(rate, 1000, &address, BEGIN));
     }
-    assert_int_equal(drain(pace, 1000, "192.0.2.2", BEGIN), 1000);
-    assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 0); /* who asks most is not forgotten */
-    client_rate_destroy(pace);
+    assert_int_equal(drain(rate, 1000, "192.0.2.2", BEGIN), 1000);
+    assert_int_equal(drain(rate, 1000, "192.0.2.1", BEGIN), 0); /* who asks most is not forgotten */
+    client_rate_destroy(rate);
 }
 
 /* However long nobody asked, a full bucket is all there is; also where the time of a word begins anew (19.5 hours). */
@@ -114,59 +114,59 @@ static void a_long_gap_fills_one_bucket(void **state)
     (void) state;
     static const msec_t gaps[] = {SECOND, 3 * SECOND, 3600 * SECOND, 70000 * SECOND, 86400 * SECOND, 1 << 30};
     for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
-        struct client_rate *pace = client_rate_create(KEY);
-        drain(pace, 100, "192.0.2.1", BEGIN);
-        assert_int_equal(drain(pace, 100, "192.0.2.1", BEGIN + gaps[i]), 100);
-        client_rate_destroy(pace);
+        struct client_rate *rate = client_rate_create(KEY);
+        drain(rate, 100, "192.0.2.1", BEGIN);
+        assert_int_equal(drain(rate, 100, "192.0.2.1", BEGIN + gaps[i]), 100);
+        client_rate_destroy(rate);
     }
-    struct client_rate *pace = client_rate_create(KEY);
+    struct client_rate *rate = client_rate_create(KEY);
     for (msec_t now = BEGIN; now < BEGIN + 200000 * (msec_t) SECOND; now += 50 * SECOND)
-        assert_int_equal(drain(pace, 20, "192.0.2.1", now), 20);
-    client_rate_destroy(pace);
+        assert_int_equal(drain(rate, 20, "192.0.2.1", now), 20);
+    client_rate_destroy(rate);
 }
 
 /* Workers take the time once a turn: one that lags finds less, never more. */
 static void a_lagging_clock_gains_nothing(void **state)
 {
     (void) state;
-    struct client_rate *pace  = client_rate_create(KEY);
+    struct client_rate *rate  = client_rate_create(KEY);
     unsigned            count = 0;
-    drain(pace, 1000, "192.0.2.1", BEGIN);
+    drain(rate, 1000, "192.0.2.1", BEGIN);
     for (msec_t now = BEGIN + 1; now <= BEGIN + 1000; now++) {
-        count += drain(pace, 1000, "192.0.2.1", now - 20);
-        count += drain(pace, 1000, "192.0.2.1", now);
-        count += drain(pace, 1000, "192.0.2.1", now - 900);
+        count += drain(rate, 1000, "192.0.2.1", now - 20);
+        count += drain(rate, 1000, "192.0.2.1", now);
+        count += drain(rate, 1000, "192.0.2.1", now - 900);
     }
     assert_int_equal(count, 1000);
-    client_rate_destroy(pace);
+    client_rate_destroy(rate);
 }
 
 /* A reload: the debt at the old rate is at most a whole bucket of the new one. */
 static void the_rate_may_change(void **state)
 {
     (void) state;
-    struct client_rate *pace = client_rate_create(KEY);
-    assert_int_equal(drain(pace, 16, "192.0.2.1", BEGIN), 16);
-    assert_int_equal(drain(pace, 1000, "192.0.2.1", BEGIN), 0);
-    assert_in_range(drain(pace, 1000, "192.0.2.1", BEGIN + SECOND), 999, 1000);
-    assert_int_equal(drain(pace, 16, "192.0.2.1", BEGIN + SECOND), 0);
-    client_rate_destroy(pace);
+    struct client_rate *rate = client_rate_create(KEY);
+    assert_int_equal(drain(rate, 16, "192.0.2.1", BEGIN), 16);
+    assert_int_equal(drain(rate, 1000, "192.0.2.1", BEGIN), 0);
+    assert_in_range(drain(rate, 1000, "192.0.2.1", BEGIN + SECOND), 999, 1000);
+    assert_int_equal(drain(rate, 16, "192.0.2.1", BEGIN + SECOND), 0);
+    client_rate_destroy(rate);
 }
 
 static void the_log_hears_once_a_minute(void **state)
 {
     (void) state;
-    struct client_rate *pace = client_rate_create(KEY);
-    assert_true(client_rate_tell(pace, 5));
-    assert_false(client_rate_tell(pace, 5));
-    assert_false(client_rate_tell(pace, 60 * SECOND));
-    assert_true(client_rate_tell(pace, 60 * SECOND + 5));
-    assert_false(client_rate_tell(pace, 60 * SECOND + 6));
-    client_rate_destroy(pace);
+    struct client_rate *rate = client_rate_create(KEY);
+    assert_true(client_rate_tell(rate, 5));
+    assert_false(client_rate_tell(rate, 5));
+    assert_false(client_rate_tell(rate, 60 * SECOND));
+    assert_true(client_rate_tell(rate, 60 * SECOND + 5));
+    assert_false(client_rate_tell(rate, 60 * SECOND + 6));
+    client_rate_destroy(rate);
 }
 
 struct taker {
-    struct client_rate *pace;
+    struct client_rate *rate;
     unsigned            got;
 };
 
@@ -176,19 +176,19 @@ static void *take(void *argument)
     struct address address = {.in = {.sin_family = AF_INET}, .len = sizeof(address.in)};
     for (msec_t now = BEGIN; now < BEGIN + 200; now++)
         for (unsigned i = 0; i < 200; i++)
-            taker->got += client_rate_take(taker->pace, 10000, &address, now);
+            taker->got += client_rate_take(taker->rate, 10000, &address, now);
     return NULL;
 }
 
 static void threads_share_one_bucket(void **state)
 {
     (void) state;
-    struct client_rate *pace = client_rate_create(KEY);
+    struct client_rate *rate = client_rate_create(KEY);
     pthread_t           threads[THREADS];
     struct taker        takers[THREADS];
     unsigned            got = 0;
     for (unsigned i = 0; i < THREADS; i++) {
-        takers[i] = (struct taker){.pace = pace};
+        takers[i] = (struct taker){.rate = rate};
         assert_int_equal(pthread_create(&threads[i], NULL, take, &takers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {
@@ -196,7 +196,7 @@ static void threads_share_one_bucket(void **state)
         got += takers[i].got;
     }
     assert_true(got > 10000 && got <= 12000); /* a bucket, and what 200 ms bring */
-    client_rate_destroy(pace);
+    client_rate_destroy(rate);
 }
 
 int main(void)

@@ -22,13 +22,13 @@
 #define TCP TRANSPORT_TCP
 
 struct world {
-    struct server  *server;
-    struct inquiry  inquiry;
-    struct exchange exchange;
-    struct rng      rng;
-    struct packet   packet;
-    struct message  message;
-    struct kind     kind;
+    struct server   *server;
+    struct inquiry   inquiry;
+    struct exchange  exchange;
+    struct rng       rng;
+    struct packet    packet;
+    struct message   message;
+    struct judgement judgement;
 };
 
 static int open_world(void **state)
@@ -93,7 +93,7 @@ static void add_address(struct world *world)
 static enum exchange_step take(struct world *world, enum transport transport, msec_t now)
 {
     return exchange_on_packet(&world->exchange, transport, packet_view(&world->packet), &world->rng, now,
-                              &world->message, &world->kind);
+                              &world->message, &world->judgement);
 }
 
 /* ---- what is sent ---- */
@@ -694,16 +694,17 @@ static void tcp_is_asked_anew_behind_a_barer_question(void **state)
 /* What was judged before says nothing of it. */
 static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
 {
-    struct world  *world = *state;
-    struct message reply;
-    struct kind    kind;
-    memset(&kind, 0xff, sizeof(kind));
+    struct world    *world = *state;
+    struct message   reply;
+    struct judgement judgement;
+    memset(&judgement, 0xff, sizeof(judgement));
     begin(world, TCP);
     make_reply(world, 0);
     struct view cut = {world->packet.data, world->packet.len - 1};
-    assert_int_equal(exchange_on_packet(&world->exchange, TCP, cut, &world->rng, 1040, &reply, &kind), EXCHANGE_REPLY);
-    assert_int_equal(kind.outcome, OUTCOME_MALFORMED);
-    assert_int_equal(kind_bogus(&kind), BOGUS_NOT);
+    assert_int_equal(exchange_on_packet(&world->exchange, TCP, cut, &world->rng, 1040, &reply, &judgement),
+                     EXCHANGE_REPLY);
+    assert_int_equal(judgement.outcome, OUTCOME_MALFORMED);
+    assert_int_equal(judge_bogus(&judgement), BOGUS_NOT);
 }
 
 /* ---- letter case ---- */

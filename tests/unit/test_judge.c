@@ -11,14 +11,14 @@
 
 static struct packet packet;
 
-static struct kind judged(void)
+static struct judgement judged(void)
 {
-    struct message message;
-    struct kind    kind;
+    struct message   message;
+    struct judgement judgement;
 
     assert_true(message_parse(packet_view(&packet), &message));
-    kind_judge(&message, &kind);
-    return kind;
+    judge_reply(&message, &judgement);
+    return judgement;
 }
 
 /* "example.com" in the form that packet_name() writes. */
@@ -56,16 +56,16 @@ static void rcodes_are_outcomes(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct kind kind;
+        struct judgement judgement;
 
         packet_begin(&packet, rows[i].flags, rows[i].question ? "example.com" : NULL, TYPE_A);
         if (rows[i].upper >= 0)
             packet_opt(&packet, 1232, (uint32_t) rows[i].upper << 24, NULL, 0);
-        kind = judged();
-        assert_int_equal(kind.outcome, rows[i].outcome);
-        assert_int_equal(kind.edns_refused, rows[i].edns_refused);
-        assert_int_equal(kind.ede, EDE_NONE);
-        assert_false(kind.has_alias || kind.has_soa || kind.truncated);
+        judgement = judged();
+        assert_int_equal(judgement.outcome, rows[i].outcome);
+        assert_int_equal(judgement.edns_refused, rows[i].edns_refused);
+        assert_int_equal(judgement.ede, EDE_NONE);
+        assert_false(judgement.has_alias || judgement.has_soa || judgement.truncated);
     }
 }
 
@@ -80,14 +80,14 @@ static void words_are_the_tables(void **state)
 
 static void flags_and_codes_are_passed_on(void **state)
 {
-    struct kind kind;
+    struct judgement judgement;
 
     (void) state;
     packet_begin(&packet, PACKET_REPLY | FLAG_TC | RCODE_SERVFAIL, "example.com", TYPE_A);
     packet_opt(&packet, 1232, 0, "\0\17\0\2\0\11", 6);
-    kind = judged();
-    assert_true(kind.truncated);
-    assert_int_equal(kind.ede, EDE_DNSKEY_MISSING);
+    judgement = judged();
+    assert_true(judgement.truncated);
+    assert_int_equal(judgement.ede, EDE_DNSKEY_MISSING);
     packet_begin(&packet, PACKET_REPLY | RCODE_FORMERR, "example.com", TYPE_A);
     packet_opt(&packet, 1232, 0x00010000, NULL, 0);
     assert_true(judged().edns_refused);
@@ -117,21 +117,21 @@ static void negative_answers_name_their_zone(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct kind kind;
+        struct judgement judgement;
 
         packet_begin(&packet, rows[i].flags, "www.example.com", TYPE_A);
         packet_soa(&packet, rows[i].section, rows[i].owner, rows[i].ttl, rows[i].minimum);
-        kind = judged();
-        assert_int_equal(kind.outcome, (rows[i].flags & FLAG_RCODE) != 0 ? OUTCOME_NXDOMAIN : OUTCOME_NODATA);
-        assert_int_equal(kind.has_soa, rows[i].has_soa);
-        assert_int_equal(kind.negative_ttl, rows[i].negative_ttl);
-        if (kind.has_soa) {
+        judgement = judged();
+        assert_int_equal(judgement.outcome, (rows[i].flags & FLAG_RCODE) != 0 ? OUTCOME_NXDOMAIN : OUTCOME_NODATA);
+        assert_int_equal(judgement.has_soa, rows[i].has_soa);
+        assert_int_equal(judgement.negative_ttl, rows[i].negative_ttl);
+        if (judgement.has_soa) {
             struct name owner;
             packet.len = 0;
             packet_name(&packet, rows[i].owner);
             name_set_lower(&owner, packet_view(&packet));
-            assert_true(name_equal(name_view(&kind.zone), name_view(&owner)));
-            assert_memory_equal(kind.zone.wire, owner.wire, owner.len);
+            assert_true(name_equal(name_view(&judgement.zone), name_view(&owner)));
+            assert_memory_equal(judgement.zone.wire, owner.wire, owner.len);
         }
     }
 }
@@ -223,7 +223,7 @@ static void chains_are_followed(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct kind kind;
+        struct judgement judgement;
 
         packet_begin(&packet, PACKET_REPLY, "www.example.com", rows[i].type);
         for (const struct link *link = rows[i].links; link->owner != NULL; link++)
@@ -231,44 +231,44 @@ static void chains_are_followed(void **state)
                 packet_name_record(&packet, 0, link->owner, link->type, 300, 0, link->target);
             else
                 packet_record(&packet, 0, link->owner, link->type, 300, "1234", 4);
-        kind = judged();
-        assert_int_equal(kind.outcome, rows[i].outcome);
-        assert_int_equal(kind.has_alias, rows[i].alias != NULL);
+        judgement = judged();
+        assert_int_equal(judgement.outcome, rows[i].outcome);
+        assert_int_equal(judgement.has_alias, rows[i].alias != NULL);
         if (rows[i].alias != NULL)
-            assert_name(&kind.alias, rows[i].alias);
+            assert_name(&judgement.alias, rows[i].alias);
     }
 }
 
 /* A mail domain that is an alias into a blocked zone: the zone to learn is the target's. */
 static void the_zone_may_be_the_aliases(void **state)
 {
-    struct kind kind;
+    struct judgement judgement;
 
     (void) state;
     packet_begin(&packet, PACKET_REPLY, "www.example.com", TYPE_MX);
     packet_name_record(&packet, 0, "www.example.com", TYPE_CNAME, 300, 0, "www.example.net");
     packet_soa(&packet, 1, "example.org", 300, 300);
     packet_soa(&packet, 1, "Example.net", 300, 30);
-    kind = judged();
-    assert_int_equal(kind.outcome, OUTCOME_NODATA);
-    assert_true(kind.has_soa);
-    assert_name(&kind.zone, "example.net");
-    assert_int_equal(kind.negative_ttl, 30);
+    judgement = judged();
+    assert_int_equal(judgement.outcome, OUTCOME_NODATA);
+    assert_true(judgement.has_soa);
+    assert_name(&judgement.zone, "example.net");
+    assert_int_equal(judgement.negative_ttl, 30);
     put_u16(packet.data + 2, PACKET_REPLY | RCODE_NXDOMAIN);
     assert_int_equal(judged().outcome, OUTCOME_NXDOMAIN);
 }
 
 static void an_soa_question_is_answered_by_its_zone(void **state)
 {
-    struct kind kind;
+    struct judgement judgement;
 
     (void) state;
     packet_begin(&packet, PACKET_REPLY, "example.com", TYPE_SOA);
     packet_soa(&packet, 0, "example.com", 300, 30);
-    kind = judged();
-    assert_int_equal(kind.outcome, OUTCOME_ANSWER);
-    assert_true(kind.has_soa);
-    assert_name(&kind.zone, "example.com");
+    judgement = judged();
+    assert_int_equal(judgement.outcome, OUTCOME_ANSWER);
+    assert_true(judgement.has_soa);
+    assert_name(&judgement.zone, "example.com");
 }
 
 static void other_classes_do_not_answer(void **state)
@@ -287,8 +287,8 @@ static void other_classes_do_not_answer(void **state)
 /* A chain ends after 32 steps, in the worst order too, and a reply full of aliases costs little. */
 static void long_chains_end(void **state)
 {
-    char        owner[32], target[32];
-    struct kind kind;
+    char             owner[32], target[32];
+    struct judgement judgement;
 
     (void) state;
     packet_begin(&packet, PACKET_REPLY, "n32", TYPE_A);
@@ -298,9 +298,9 @@ static void long_chains_end(void **state)
         packet_name_record(&packet, 0, owner, TYPE_CNAME, 300, 0, target);
     }
     packet_record(&packet, 0, "n0", TYPE_A, 300, "1234", 4);
-    kind = judged();
-    assert_int_equal(kind.outcome, OUTCOME_ANSWER);
-    assert_name(&kind.alias, "n0");
+    judgement = judged();
+    assert_int_equal(judgement.outcome, OUTCOME_ANSWER);
+    assert_name(&judgement.alias, "n0");
 
     packet_begin(&packet, PACKET_REPLY, "n0", TYPE_A);
     for (unsigned i = 0; i < 2000; i++) {
@@ -309,16 +309,16 @@ static void long_chains_end(void **state)
         packet_name_record(&packet, 0, owner, TYPE_CNAME, 300, 0, target);
     }
     packet_record(&packet, 0, "n2000", TYPE_A, 300, "1234", 4);
-    kind = judged();
-    assert_int_equal(kind.outcome, OUTCOME_NODATA);
-    assert_name(&kind.alias, "n32");
+    judgement = judged();
+    assert_int_equal(judgement.outcome, OUTCOME_NODATA);
+    assert_name(&judgement.alias, "n32");
 }
 
 /* A DNAME that would make too long a name ends the chain where it is. */
 static void a_substitute_may_be_too_long(void **state)
 {
-    char        target[300];
-    struct kind kind;
+    char             target[300];
+    struct judgement judgement;
 
     (void) state;
     memset(target, 'a', sizeof target);
@@ -327,8 +327,8 @@ static void a_substitute_may_be_too_long(void **state)
         target[192 + last] = '\0';
         packet_begin(&packet, PACKET_REPLY, "www.example.com", TYPE_A);
         packet_name_record(&packet, 0, "example.com", TYPE_DNAME, 300, 0, target);
-        kind = judged();
-        assert_int_equal(kind.has_alias, last == 57);
+        judgement = judged();
+        assert_int_equal(judgement.has_alias, last == 57);
         target[192 + last] = 'a';
     }
 }
