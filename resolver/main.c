@@ -1,20 +1,29 @@
 /* clang-format off */
 /*
- * main.c: bywayd. In the order a query travels:
+ * main.c: bywayd. In the order a query travels (docs/architecture.md has the same table):
  *
- *   listen   net/udp_listen, net/tcp_listen   datagrams and frames with the client's address
- *   parse    dns/message                      validate once, remember offsets
- *   policy   policy/                          may this client ask, and how often; which `via` has this name
- *   cache    cache/                           hit: copy and patch (dns/answer), done
- *   join     query/engine, query/flight       someone already asks this: wait with them
- *   route    query/route                      policy + verdict (learn/table) + health (upstream/): whom to ask, and when the next
- *   ask      query/asking, upstream/exchange  one exchange: id, case, match; sent by net/udp_ask, net/tcp_ask
- *   judge    dns/judge                        outcome: health of the upstream, observation for the keeper
- *   answer   query/query, query/answering     store, answer the waiter and all who joined
+ *   listen  net/udp_listen, net/tcp_listen
+ *           a batch of datagrams, or a TCP frame, with the client's address; knows no DNS
+ *   parse   dns/message
+ *           validate once, remember offsets; what is malformed ends here
+ *   policy  policy/clients, policy/client_rate, policy/policy, policy/local
+ *           may this client ask, and how often; which `via` has this name, or is it answered here
+ *   cache   cache/cache, dns/answer
+ *           hit: copied straight into the buffer that is sent, with id, case, TTLs and OPT patched
+ *   join    query/engine, query/flight, query/claims
+ *           somebody already asks this: wait with them, in this worker or in another
+ *   route   query/route
+ *           policy + verdict + health: whom to ask first, whom next, when
+ *   ask     query/plan, query/asking, core/sending, upstream/exchange, upstream/forms, net/udp_ask, net/tcp_ask
+ *           who is left to be asked, and when; one exchange: id, match, in which form, resend, TCP
+ *   judge   dns/judge, policy/blocklist, upstream/server, query/observing
+ *           what a reply is; facts to the upstream's health, an observation to the keeper
+ *   answer  query/answering, cache/cache, dns/answer
+ *           store it, answer the waiter and all who joined
  *
- * Beside it, on the keeper's thread: probe/prober and probe/study find out about zones, learn/ remembers them, store/
- * keeps them, control/ and methods/ show them. server/ joins logic to I/O; base/ knows nothing of DNS; settings/
- * reads the configuration; ctl/ is bywayctl.
+ * Beside it, on the keeper's thread: probe/ finds out about zones and upstreams, learn/ remembers them, store/ keeps
+ * them, control/ and methods/ show them. core/ is what query/ and probe/ share; server/ joins logic to I/O; base/ knows
+ * nothing of DNS; settings/ reads the configuration; ctl/ is bywayctl.
  */
 /* clang-format on */
 #include "base/printable.h"

@@ -1,5 +1,5 @@
 /*
- * world.h: a small censored country in virtual time, around the logic of ranks 0 to 3: workers, one prober and learner,
+ * world.h: a small censored country in virtual time, around the logic of ranks 0 to 4: workers, one prober and learner,
  * upstream servers that behave as they are told, and a network between them. No socket, no sleep; the same seed gives
  * the same course of events.
  *
