@@ -30,8 +30,6 @@ struct nameservers *nameservers_create(struct hash_key key)
 
 void nameservers_destroy(struct nameservers *nameservers) { free(nameservers); }
 
-size_t nameservers_count(const struct nameservers *nameservers) { return nameservers->count; }
-
 static int compare_names(const void *a, const void *b) { return name_compare(name_view(a), name_view(b)); }
 
 void delegation_sort(struct delegation *result)

@@ -74,6 +74,4 @@ bool nameserver_counts(const struct nameserver *server);
 void nameserver_set_failed(struct nameserver_set *set, msec_t now);
 void nameserver_set_fine(struct nameserver_set *set, msec_t now);
 
-size_t nameservers_count(const struct nameservers *nameservers); /* sets */
-
 #endif

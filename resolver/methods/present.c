@@ -42,13 +42,14 @@ json_t *present_name(struct view name)
     return json_string(name_format(name, text));
 }
 
-json_t *present_time(const struct clocks *clocks, msec_t when)
+/* MSEC_NEVER: null. */
+static json_t *time_text(const struct clocks *clocks, msec_t when)
 {
     char text[TIME_TEXT_MAX];
     return when == MSEC_NEVER ? json_null() : json_string(time_format(clocks_wall(clocks, when), text));
 }
 
-json_t *present_address(const struct address *address)
+static json_t *address_text(const struct address *address)
 {
     char text[ADDRESS_TEXT_MAX];
     return json_string(address_format(address, text));
@@ -94,18 +95,17 @@ json_t *present_zone(const struct daemon *daemon, const struct zone *zone, const
 {
     const struct condition *is     = &zone->condition;
     bool                    pinned = zone->pin != PIN_NONE, failed = is->state != ZONE_CLEAR;
-    return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "zone",
-                     present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
-                     zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state",
-                     zone_state_words[is->state], "via", via_of(daemon, zone), "source",
-                     zone_source_words[pinned ? SOURCE_PINNED : zone->source], "reason",
-                     text_or_null(zone_reason_words[is->reason]), "since", present_time(clocks, is->since),
-                     "last_failure", is->failures ? present_time(clocks, is->last_failure) : json_null(),
-                     "next_recheck", is_blocked(zone) ? present_time(clocks, is->next) : json_null(), "failures",
-                     (json_int_t) is->failures, "answered", (json_int_t) atomic_load(&zone->answered), "until",
-                     pinned ? present_time(clocks, zone->pin_until) : json_null(), "note", text_or_null(zone->note),
-                     "asked", failed ? present_name(zone_asked(zone)) : json_null(), "asked_type",
-                     failed ? present_type(zone->asked_type) : json_null());
+    return json_pack(
+        "{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "zone",
+        present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
+        zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state", zone_state_words[is->state], "via",
+        via_of(daemon, zone), "source", zone_source_words[pinned ? SOURCE_PINNED : zone->source], "reason",
+        text_or_null(zone_reason_words[is->reason]), "since", time_text(clocks, is->since), "last_failure",
+        is->failures ? time_text(clocks, is->last_failure) : json_null(), "next_recheck",
+        is_blocked(zone) ? time_text(clocks, is->next) : json_null(), "failures", (json_int_t) is->failures, "answered",
+        (json_int_t) atomic_load(&zone->answered), "until", pinned ? time_text(clocks, zone->pin_until) : json_null(),
+        "note", text_or_null(zone->note), "asked", failed ? present_name(zone_asked(zone)) : json_null(), "asked_type",
+        failed ? present_type(zone->asked_type) : json_null());
 }
 
 static json_t *present_evidence(const struct zone *zone, const struct clocks *clocks)
@@ -114,7 +114,7 @@ static json_t *present_evidence(const struct zone *zone, const struct clocks *cl
     unsigned count = zone->dossier ? zone->dossier->evidence_count : 0;
     for (unsigned i = 0; i < count && i < DOSSIER_EVIDENCE; i++) {
         const struct evidence_line *line = &zone->dossier->evidence[(count - 1 - i) % DOSSIER_EVIDENCE];
-        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "at", present_time(clocks, line->at),
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "at", time_text(clocks, line->at),
                                               "from", line->who, "group", line->external ? "external" : "domestic",
                                               "about", evidence_about_words[line->about], "question",
                                               present_asked(zone, line), "outcome", outcome_word(line->outcome)));
@@ -128,7 +128,7 @@ static json_t *present_history(const struct zone *zone, const struct clocks *clo
     unsigned count = zone->dossier ? zone->dossier->history_count : 0;
     for (unsigned i = 0; i < count && i < DOSSIER_HISTORY; i++) {
         const struct change_line *line = &zone->dossier->history[(count - 1 - i) % DOSSIER_HISTORY];
-        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s}", "at", present_time(clocks, line->at), "from",
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s}", "at", time_text(clocks, line->at), "from",
                                               zone_state_words[line->from], "to", zone_state_words[line->to], "why",
                                               zone_why_words[line->why]));
     }
@@ -173,7 +173,7 @@ json_t *present_probe(const struct study *study)
             continue;
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:s, s:I}", "group",
                                               errand->exchange.part & PART_EXTERNAL ? "external" : "domestic", "from",
-                                              present_address(&errand->exchange.server->address), "question",
+                                              address_text(&errand->exchange.server->address), "question",
                                               present_question(name_view(&errand->inquiry.name), errand->inquiry.type),
                                               "outcome", outcome_word(errand->exchange.outcome), "ms",
                                               (json_int_t) (errand->ended - errand->exchange.started)));
@@ -241,12 +241,12 @@ static json_t *present_transport(const struct server *server, enum transport tra
 
 static json_t *present_when(const struct clocks *clocks, msec_t when)
 {
-    return when ? present_time(clocks, when) : json_null();
+    return when ? time_text(clocks, when) : json_null();
 }
 
 static json_t *present_server(const struct group *group, const struct server *server, const struct clocks *clocks)
 {
-    json_t *object = json_pack("{s:s, s:o, s:s}", "group", group->name, "address", present_address(&server->address),
+    json_t *object = json_pack("{s:s, s:o, s:s}", "group", group->name, "address", address_text(&server->address),
                                "transport", transport_word(server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP));
     json_t *most   = present_transport(server, server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP, clocks->now);
     json_object_update(object, most);

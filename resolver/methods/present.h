@@ -17,8 +17,6 @@ enum {
 const char *present_way(const struct setup *setup, struct view name, char text[PRESENT_WAY_MAX]);
 
 json_t *present_name(struct view name);
-json_t *present_time(const struct clocks *clocks, msec_t when); /* MSEC_NEVER: null */
-json_t *present_address(const struct address *address);
 json_t *present_zone(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks);
 /* With evidence and history. */
 json_t *present_zone_whole(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks);

@@ -3,7 +3,7 @@
  *
  * Happy path: on_ready reads, take_messages hands whole messages to the handler and gathers the answers, flush_or_close sends
  * them in one system call. Late answers gather too and leave from connection_send_all, just before the loop waits.
- * The handler is called only from on_ready and connection_on_resume, directly from the loop: flush_or_close, which anything may
+ * The handler is called only from on_ready and on_resume, directly from the loop: flush_or_close, which anything may
  * call, never does.
  * Failure modes: too many unanswered questions, or a client that does not read (the connection is not read until that
  * is over; at LIMIT_TCP_OUTPUT it is cut off), more messages than it may send (paused: not read until there is room
@@ -147,7 +147,9 @@ static void append_answer(struct connection *connection, struct view answer)
     }
 }
 
-/* Its place in the queue of paused ones is the last: connection_on_resume() lets each be the first in turn. */
+static void on_resume(uv_timer_t *timer);
+
+/* Its place in the queue of paused ones is the last: on_resume() lets each be the first in turn. */
 static bool is_admitted(struct connection *connection)
 {
     struct tcp_listen *listen = connection->listen;
@@ -155,7 +157,7 @@ static bool is_admitted(struct connection *connection)
         return true;
     list_append(&listen->paused, &connection->paused);
     if (!uv_is_active((uv_handle_t *) &listen->resume))
-        uv_timer_start(&listen->resume, connection_on_resume, PAUSE_MS, 0);
+        uv_timer_start(&listen->resume, on_resume, PAUSE_MS, 0);
     return false;
 }
 
@@ -242,7 +244,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 }
 
 /* Whoever is first may take all that there is room for; so it is another one each time. */
-void connection_on_resume(uv_timer_t *timer)
+static void on_resume(uv_timer_t *timer)
 {
     struct tcp_listen *listen = timer->data;
     struct list        turn;

@@ -69,6 +69,5 @@ bool connection_open(struct tcp_listen *listen, int fd, const struct address *pe
 void connection_close(struct connection *connection);
 /* Sends the late answers that have gathered; it may close connections. */
 void connection_send_all(struct tcp_listen *listen);
-void connection_on_resume(uv_timer_t *timer);
 
 #endif

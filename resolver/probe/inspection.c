@@ -51,7 +51,7 @@ static void ask(struct study *study, msec_t now);
 static void on_identified(struct study *study, msec_t now)
 {
     const struct env    *env    = study->errands->env;
-    const struct errand *errand = study->count > 0 && is_usable(&study->errand[0]) ? &study->errand[0] : NULL;
+    const struct errand *errand = study->count > 0 && study_got_answer(&study->errand[0]) ? &study->errand[0] : NULL;
     struct view shown = errand && errand->judgement.has_soa ? name_view(&errand->judgement.zone) : (struct view){0};
     struct view zone  = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
     if (shown.len == 0 || !name_equal(zone, shown) || name_labels(zone) <= name_labels(name_view(&study->guess))) {
@@ -89,8 +89,8 @@ static void start(struct study *study, msec_t now)
 static bool is_open_zone(const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++)
-        if (part_of(&study->errand[i]) == PART_APEX && !at_external(&study->errand[i]) &&
-            is_usable(&study->errand[i]) && !study->proofs[i])
+        if (study_part(&study->errand[i]) == PART_APEX && !study_asks_external(&study->errand[i]) &&
+            study_got_answer(&study->errand[i]) && !study->proofs[i])
             return true;
     return false;
 }

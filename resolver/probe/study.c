@@ -20,7 +20,7 @@ static void on_errand_read(void *owner, struct errand *errand, const struct mess
 {
     struct study *study                   = owner;
     study->proofs[errand - study->errand] = judge_has_proof(reply);
-    if (part_of(errand) == PART_QUESTION && !at_external(errand))
+    if (study_part(errand) == PART_QUESTION && !study_asks_external(errand))
         study->result.cached = (msec_t) judge_lifetime(&errand->judgement, reply) * 1000;
 }
 
@@ -86,8 +86,8 @@ bool study_draw_apex(struct study *study, struct name *ret)
 bool study_any_usable(const struct study *study, enum study_part part, bool external)
 {
     for (unsigned i = 0; i < study->count; i++)
-        if (part_of(&study->errand[i]) == part && at_external(&study->errand[i]) == external &&
-            is_usable(&study->errand[i]))
+        if (study_part(&study->errand[i]) == part && study_asks_external(&study->errand[i]) == external &&
+            study_got_answer(&study->errand[i]))
             return true;
     return false;
 }
@@ -95,7 +95,7 @@ bool study_any_usable(const struct study *study, enum study_part part, bool exte
 bool study_any_asked(const struct study *study, enum study_part part, bool external)
 {
     for (unsigned i = 0; i < study->count; i++)
-        if (part_of(&study->errand[i]) == part && at_external(&study->errand[i]) == external)
+        if (study_part(&study->errand[i]) == part && study_asks_external(&study->errand[i]) == external)
             return true;
     return false;
 }
@@ -105,7 +105,7 @@ enum zone_reason study_reason(const struct study *study)
     enum zone_reason reason = REASON_TIMEOUT;
     for (unsigned i = 0; i < study->count; i++) {
         const struct exchange *exchange = &study->errand[i].exchange;
-        if (exchange->state != EXCHANGE_DONE || at_external(&study->errand[i]))
+        if (exchange->state != EXCHANGE_DONE || study_asks_external(&study->errand[i]))
             continue;
         if (exchange->outcome == OUTCOME_SERVFAIL)
             return REASON_SERVFAIL;

@@ -7,14 +7,14 @@
 
 #include "probe/study.h"
 
-static inline enum study_part part_of(const struct errand *errand)
+static inline enum study_part study_part(const struct errand *errand)
 {
     return (enum study_part)(errand->exchange.part & PART_MASK);
 }
 
-static inline bool at_external(const struct errand *errand) { return errand->exchange.part & PART_EXTERNAL; }
+static inline bool study_asks_external(const struct errand *errand) { return errand->exchange.part & PART_EXTERNAL; }
 
-static inline bool is_usable(const struct errand *errand)
+static inline bool study_got_answer(const struct errand *errand)
 {
     return errand->exchange.state == EXCHANGE_DONE && outcome_usable(errand->exchange.outcome);
 }

@@ -45,7 +45,7 @@ static void begin_rounds(struct study *study, msec_t now)
 static const struct errand *identified(const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++)
-        if (part_of(&study->errand[i]) == PART_IDENTIFY && is_usable(&study->errand[i]))
+        if (study_part(&study->errand[i]) == PART_IDENTIFY && study_got_answer(&study->errand[i]))
             return &study->errand[i];
     return NULL;
 }
@@ -74,7 +74,7 @@ static void on_identified(struct study *study, msec_t now)
 static bool is_identifying(const struct study *study)
 {
     for (unsigned i = 0; i < study->count; i++)
-        if (part_of(&study->errand[i]) == PART_IDENTIFY && study->errand[i].running)
+        if (study_part(&study->errand[i]) == PART_IDENTIFY && study->errand[i].running)
             return true;
     return false;
 }
@@ -181,7 +181,7 @@ static struct witness *witness_of(struct study *study, const struct errand *erra
 {
     for (unsigned i = 0; i < study->witness_count; i++)
         if (study->witnesses[i].server == errand->exchange.server &&
-            study->witnesses[i].external == at_external(errand))
+            study->witnesses[i].external == study_asks_external(errand))
             return &study->witnesses[i];
     return NULL;
 }
@@ -209,15 +209,15 @@ static void note_failures(struct study *study, msec_t now)
         const struct errand *errand  = &study->errand[i];
         struct witness      *witness = witness_of(study, errand);
         bool                 silent  = is_silent(study, i, now);
-        bool                 failed  = silent || (errand->exchange.state == EXCHANGE_DONE && !is_usable(errand));
+        bool                 failed  = silent || (errand->exchange.state == EXCHANGE_DONE && !study_got_answer(errand));
         uint16_t             round   = witness && failed ? round_of(witness, study->asked[i]) : 0;
-        if (!round || part_of(errand) == PART_OTHER_TYPE || part_of(errand) == PART_IDENTIFY)
+        if (!round || study_part(errand) == PART_OTHER_TYPE || study_part(errand) == PART_IDENTIFY)
             continue;
         silent |= errand->exchange.outcome == OUTCOME_TIMEOUT || errand->exchange.outcome == OUTCOME_UNREACHABLE;
         if (round >= witness->any.rounds)
             witness->silent = silent;
         note_failure(&witness->any, round, now);
-        if (part_of(errand) == PART_QUESTION)
+        if (study_part(errand) == PART_QUESTION)
             note_failure(&witness->question, round, now);
     }
 }
@@ -227,8 +227,8 @@ static bool apex_failed(const struct study *study, enum study_part part, bool ex
     uint16_t type = study->by_soa || study->kind == STUDY_BROKEN ? TYPE_SOA : TYPE_CNAME;
     for (unsigned i = 0; i < study->count; i++) {
         const struct errand *errand = &study->errand[i];
-        if (part_of(errand) == part && at_external(errand) == external && errand->inquiry.type == type &&
-            (is_silent(study, i, now) || (errand->exchange.state == EXCHANGE_DONE && !is_usable(errand))))
+        if (study_part(errand) == part && study_asks_external(errand) == external && errand->inquiry.type == type &&
+            (is_silent(study, i, now) || (errand->exchange.state == EXCHANGE_DONE && !study_got_answer(errand))))
             return true;
     }
     return false;
@@ -253,15 +253,15 @@ static void conclude_fine(struct study *study, msec_t now) /* [3] */
 
 static void on_ended(struct study *study, struct errand *errand, msec_t now)
 {
-    enum study_part part = part_of(errand);
+    enum study_part part = study_part(errand);
     if (part == PART_IDENTIFY && study->step == STUDY_IDENTIFY)
         on_identified(study, now);
-    if (at_external(errand))
+    if (study_asks_external(errand))
         return;
     if (study->kind == STUDY_CONFIRM && errand->exchange.outcome == OUTCOME_SERVFAIL &&
         judge_bogus(&errand->judgement) != BOGUS_NOT)
         study_conclude(study, now); /* a validation failure says nothing of a block */
-    else if (is_usable(errand) && (part == PART_QUESTION || study->kind == STUDY_BROKEN))
+    else if (study_got_answer(errand) && (part == PART_QUESTION || study->kind == STUDY_BROKEN))
         conclude_fine(study, now);
 }
 
@@ -276,8 +276,8 @@ static void judge_apex(struct study *study) /* [3] */
 {
     for (unsigned i = 0; i < study->count && study->kind == STUDY_CONFIRM; i++) {
         const struct errand *errand = &study->errand[i];
-        bool                 alias  = study->by_alias && part_of(errand) == PART_ALIAS;
-        if ((part_of(errand) != PART_APEX && !alias) || at_external(errand) || !is_usable(errand))
+        bool                 alias  = study->by_alias && study_part(errand) == PART_ALIAS;
+        if ((study_part(errand) != PART_APEX && !alias) || study_asks_external(errand) || !study_got_answer(errand))
             continue;
         bool drawn = errand->inquiry.type == TYPE_CNAME && !alias;
         if (drawn && study->proofs[i]) {

@@ -65,7 +65,7 @@ static bool was_patient(const struct study *study, const struct witness *witness
         return true;
     for (unsigned i = 0; i < study->count; i++) {
         const struct exchange *exchange = &study->errand[i].exchange;
-        if (exchange->server == witness->server && at_external(&study->errand[i]) == witness->external &&
+        if (exchange->server == witness->server && study_asks_external(&study->errand[i]) == witness->external &&
             (exchange->state == EXCHANGE_DONE || now - exchange->started >= TRIAL_PATIENT))
             return true;
     }

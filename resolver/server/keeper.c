@@ -253,13 +253,13 @@ static bool replay_store(struct daemon *daemon)
 
 /* ---- life ---- */
 
-struct learner_limits keeper_limits(const struct settings *settings)
+static struct learner_limits learner_limits(const struct settings *settings)
 {
     return (struct learner_limits){.zone = {settings->recheck_first, settings->recheck_max, settings->recover_after},
                                    .max_zones = settings->max_zones};
 }
 
-struct cache_limits keeper_cache_limits(const struct settings *settings)
+static struct cache_limits cache_limits(const struct settings *settings)
 {
     return (struct cache_limits){.memory = settings->cache_memory, .stale = settings->stale};
 }
@@ -274,7 +274,7 @@ static struct hash_key random_key(void)
 
 static bool open_shared(struct daemon *daemon)
 {
-    const struct cache_limits limits = keeper_cache_limits(daemon->settings);
+    const struct cache_limits limits = cache_limits(daemon->settings);
     daemon->shared.cache             = cache_create(&limits, random_key(), CACHE_SHARDS);
     daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
     daemon->shared.good              = recent_create(random_key(), RECENT_SLOTS, RECENT_LIFE);
@@ -293,7 +293,7 @@ static bool open_shared(struct daemon *daemon)
 
 static bool open_logic(struct daemon *daemon)
 {
-    const struct learner_limits limits  = keeper_limits(daemon->settings);
+    const struct learner_limits limits  = learner_limits(daemon->settings);
     const struct learner_hooks  hooks   = {.changed = on_changed, .domain = registrable, .context = daemon};
     struct prober_options       options = {
               .shared  = daemon->shared,
@@ -342,8 +342,8 @@ bool keeper_open(struct daemon *daemon)
 
 void keeper_set_setup(struct daemon *daemon)
 {
-    const struct learner_limits limits = keeper_limits(daemon->settings);
-    const struct cache_limits   cache  = keeper_cache_limits(daemon->settings);
+    const struct learner_limits limits = learner_limits(daemon->settings);
+    const struct cache_limits   cache  = cache_limits(daemon->settings);
     learner_set_limits(daemon->learner, &limits);
     cache_set_limits(daemon->shared.cache, &cache);
     external_rate_set_rate(&daemon->quota, daemon->settings->external_qps, daemon->now);

@@ -15,9 +15,7 @@ void keeper_close(struct daemon *daemon);
 void keeper_set_setup(struct daemon *daemon);
 /* Takes what the leaving workers have seen so far, and frees those that have ended; `wait`: until all have, and what
  * they see meanwhile is lost. */
-void                  keeper_reap_workers(struct daemon *daemon, bool wait);
-struct learner_limits keeper_limits(const struct settings *settings);
-struct cache_limits   keeper_cache_limits(const struct settings *settings);
+void keeper_reap_workers(struct daemon *daemon, bool wait);
 
 /* Every callback on the loop begins with it: takes the time. */
 void keeper_begin(struct daemon *daemon);

@@ -81,7 +81,7 @@ void read_zones(struct reader *reader, const struct place *place, const json_t *
 
 void read_presets(struct reader *reader, const struct place *place, const json_t *value)
 {
-    presets_read(reader, place, value);
+    zones_read_presets(reader, place, value);
 }
 
 void read_blocklists_errors(struct reader *reader, const struct place *place, const json_t *value)

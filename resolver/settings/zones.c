@@ -252,7 +252,7 @@ static void preset_read(struct reader *reader, const struct place *place, const 
     free(text);
 }
 
-void presets_read(struct reader *reader, const struct place *place, const json_t *value)
+void zones_read_presets(struct reader *reader, const struct place *place, const json_t *value)
 {
     static const char expected[] = "a preset's name";
     if (!value_list(reader, place, value, "a list of presets' names"))

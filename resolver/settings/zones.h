@@ -8,6 +8,6 @@
 
 /* Each appends to settings.rules; settings.groups is known already. */
 void zones_read(struct reader *reader, const struct place *place, const json_t *value);
-void presets_read(struct reader *reader, const struct place *place, const json_t *value);
+void zones_read_presets(struct reader *reader, const struct place *place, const json_t *value);
 
 #endif
