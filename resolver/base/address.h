@@ -1,5 +1,7 @@
 /*
  * address.h: IPv4 and IPv6 socket addresses as values, and their text form.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_ADDRESS_H
 #define BASE_ADDRESS_H

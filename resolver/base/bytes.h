@@ -1,5 +1,7 @@
 /*
  * bytes.h: integers in network byte order, at any alignment. The caller has checked the bounds.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H

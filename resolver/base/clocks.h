@@ -1,5 +1,7 @@
 /*
  * clocks.h: from the clock of a process to the calendar and back. Pure.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_CLOCKS_H
 #define BASE_CLOCKS_H

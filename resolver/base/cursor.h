@@ -3,6 +3,8 @@
  *
  * After the first read or write past the end `failed` is set and stays set, reads return zero and
  * writes do nothing; so a whole record is read or written first and checked once.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_CURSOR_H
 #define BASE_CURSOR_H

@@ -8,6 +8,8 @@
  *
  * Any thread reads. One thread, the keeper, writes, and changes the epoch before it flushes caches: whoever stores
  * something looks afterwards whether the epoch has changed, so that one of the two finds it.
+ *
+ * Thread: any; the keeper alone changes it.
  */
 #ifndef BASE_EPOCH_H
 #define BASE_EPOCH_H

@@ -1,6 +1,8 @@
 /*
  * hash.h: SipHash-1-3 with a 128-bit key, for tables whose keys strangers choose; and CRC-32C for
  * records on disk.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

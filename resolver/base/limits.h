@@ -1,5 +1,7 @@
 /*
  * limits.h: every bound on growth that a stranger could cause, each with its reason.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H

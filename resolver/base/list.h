@@ -1,6 +1,8 @@
 /*
  * list.h: an intrusive doubly linked list. A `struct list` is both the head and the link; a link
  * that is in no list points at itself once it was initialised, so removing it twice is harmless.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -1,6 +1,5 @@
 /*
- * log.h: one line for one event, to standard error. Used by ranks 4 and above; the logic below
- * never logs. Thread-safe: a line is one write(2).
+ * log.h: one line for one event, to standard error. Ranks 0 to 4 never log.
  *
  * Text format:  "<level> message" with the sd-daemon "<N>" prefix when standard error is the journal.
  * JSON format:  {"time":"…Z","level":"warning","message":"…"}
@@ -8,6 +7,8 @@
  *
  * A line never waits for its reader: where a pipe, a socket or a terminal takes no more it is dropped and counted, and
  * "N lines lost" follows when it takes some again.
+ *
+ * Thread: any.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -1,6 +1,8 @@
 /*
  * pool.h: pieces of one size that come and go by the thousand, in blocks that are the kernel's again once nothing in
- * them is taken: what a burst took does not stay. One thread.
+ * them is taken: what a burst took does not stay.
+ *
+ * Thread: owner.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

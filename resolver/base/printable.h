@@ -1,6 +1,8 @@
 /*
  * printable.h: text from elsewhere on its way to a log or a terminal, which obeys some characters, shows others in an
  * order of their own, and some not at all.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H

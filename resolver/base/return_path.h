@@ -1,6 +1,8 @@
 /*
  * return_path.h: the way back to a client. Plain data: the logic stores it with a waiting question and hands it back;
  * only net/ looks inside.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_RETURN_PATH_H
 #define BASE_RETURN_PATH_H

@@ -1,6 +1,8 @@
 /*
  * ring.h: a queue of fixed-size records from exactly one producer thread to exactly one consumer
  * thread, without locks. A full ring refuses; the caller counts what it dropped.
+ *
+ * Thread: one writes, one reads.
  */
 #ifndef BASE_RING_H
 #define BASE_RING_H

@@ -1,7 +1,8 @@
 /*
  * rng.h: a cryptographically secure generator (ChaCha20 keystream) seeded by its owner, so that
  * ids, ports and letter case cannot be guessed while a test with a fixed seed is repeatable.
- * One generator belongs to one thread.
+ *
+ * Thread: owner.
  */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H

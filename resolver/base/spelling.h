@@ -1,5 +1,7 @@
 /*
  * spelling.h: which of the words that there are somebody meant who wrote another one.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_SPELLING_H
 #define BASE_SPELLING_H

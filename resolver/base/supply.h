@@ -2,7 +2,9 @@
  * supply.h: memory for a library that does not bear to be refused it. jansson's parser writes past the end of a token
  * for which there was no more memory, and its printer leaves out what it had no memory for: so a refusal is counted,
  * and ends an attempt at once. Knows nothing of what is made. The allocator of a library knows no context, so there is
- * one supply, for one thread.
+ * one supply.
+ *
+ * Thread: main; of bywayd that is the keeper.
  */
 #ifndef BASE_SUPPLY_H
 #define BASE_SUPPLY_H

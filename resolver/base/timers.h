@@ -1,6 +1,8 @@
 /*
  * timers.h: deadlines in a binary heap. It knows no clock: the caller sleeps until timers_next()
  * and takes what is due. A timer is embedded in its owner and belongs to one heap at a time.
+ *
+ * Thread: owner.
  */
 #ifndef BASE_TIMERS_H
 #define BASE_TIMERS_H

@@ -2,6 +2,8 @@
  * types.h: the scalar units that every folder shares.
  *
  * Time reaches the logic as an argument; only server/clock reads a clock.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_TYPES_H
 #define BASE_TYPES_H

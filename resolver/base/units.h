@@ -1,5 +1,7 @@
 /*
  * units.h: durations, sizes and times as people write them.
+ *
+ * Thread: pure.
  */
 #ifndef BASE_UNITS_H
 #define BASE_UNITS_H

@@ -5,6 +5,8 @@
  * ever answers another one. A failure (RFC 9520) is an entry of its own beside the answer, so it never hides a good
  * or a stale one. Split into shards, each with its locks; eviction is SIEVE (scan-resistant, O(1)).
  * Time: seconds of the caller's monotonic clock are derived from `now` (ms).
+ *
+ * Thread: any.
  */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H

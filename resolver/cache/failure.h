@@ -1,6 +1,8 @@
 /*
  * failure.h: why a question has no answer, and what follows from that: one list, from which the client is told, the
  * failure is remembered (RFC 9520), and a stale answer is given or not. Pure.
+ *
+ * Thread: pure.
  */
 #ifndef CACHE_FAILURE_H
 #define CACHE_FAILURE_H

@@ -1,6 +1,6 @@
 /*
  * shard.c: a hash index with chains, a queue for SIEVE, and the account of bytes. It must not know the time or DNS
- * beyond where a stored message has its question. Called by cache.c, which holds the shard.
+ * beyond where a stored message has its question.
  */
 #include "cache/shard.h"
 

@@ -1,6 +1,6 @@
 /*
  * shard.h: one part of the cache: entries by key, their order of eviction, their bytes. Knows nothing of TTLs and of
- * what an entry means. Used by cache.c alone, which holds the shard around every call but entry_new().
+ * what an entry means. The caller holds the shard around every call but entry_new().
  *
  * Locks: readers come through gates, a lock each on cache lines of its own; whoever changes the shard takes all of
  * them. A reader that has a gate to itself writes nothing that another core reads, so hits on two cores cost each no
@@ -10,6 +10,8 @@
  * SIEVE: entries stand in the order they came. A hit only marks its entry. When room is needed a hand walks from the
  * oldest towards the newest, takes the mark off what it passes and evicts the first entry without one. What was asked
  * once and never again therefore goes before what is in use, and a hit costs one store.
+ *
+ * Thread: any that holds it.
  */
 #ifndef CACHE_SHARD_H
 #define CACHE_SHARD_H

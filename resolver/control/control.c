@@ -1,6 +1,6 @@
 /*
  * control.c: clients of the control socket, from accept to close. Knows the protocol's framing, bounds and rights, and
- * nothing of what a method does. server/keeper starts it.
+ * nothing of what a method does.
  *
  * The good way of a request: bytes gather in the client's buffer (client_on_read), a line is cut off it (client_pump)
  * and read (request.c), its method is run with a call to answer, and the answer goes through the client's outbox

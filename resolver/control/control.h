@@ -1,6 +1,8 @@
 /*
  * control.h: the control socket: JSON-RPC 2.0, one object a line, pipelined (docs/protocol.md). Knows the protocol and
- * who may change what; what a method does is the table's business (methods/methods). One thread, one uv_loop.
+ * who may change what; what a method does is the table's business (methods/methods).
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H

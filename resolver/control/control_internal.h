@@ -1,6 +1,8 @@
 /*
  * control_internal.h: the control socket's parts to each other, each of which calls only those before it: client.c (how
  * a client ends), call.c (what is answered), control.c (clients and their requests).
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_CONTROL_INTERNAL_H
 #define CONTROL_CONTROL_INTERNAL_H

@@ -1,5 +1,7 @@
 /*
  * errors.h: the error codes of the control protocol (docs/protocol.md), for both its ends. Knows no library.
+ *
+ * Thread: pure.
  */
 #ifndef CONTROL_ERRORS_H
 #define CONTROL_ERRORS_H

@@ -1,7 +1,9 @@
 /*
- * lines.h: bytes of a stream, cut into lines. Only control.c uses it.
+ * lines.h: bytes of a stream, cut into lines.
  *
  * A reader takes room, fills some of it, cuts lines until there is none, and settles; views are good until then.
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_LINES_H
 #define CONTROL_LINES_H

@@ -4,6 +4,8 @@
  *
  * A series makes its next piece when all before it has left, and of all clients one makes one in a turn of the loop: so
  * neither memory nor the length of a turn grows with the result.
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_OUTBOX_H
 #define CONTROL_OUTBOX_H

@@ -1,5 +1,7 @@
 /*
- * peer.h: who is at the other end of the control socket, and whether they may change things. Only control.c asks.
+ * peer.h: who is at the other end of the control socket, and whether they may change things.
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H

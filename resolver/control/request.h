@@ -1,5 +1,7 @@
 /*
  * request.h: one line from a client, read as a JSON-RPC 2.0 request. Pure; knows no socket and no method.
+ *
+ * Thread: keeper.
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H

@@ -1,5 +1,7 @@
 /*
- * counters.h: see counters.def. Written by one thread, read by any.
+ * counters.h: see counters.def.
+ *
+ * Thread: one writes, any reads.
  */
 #ifndef CORE_COUNTERS_H
 #define CORE_COUNTERS_H

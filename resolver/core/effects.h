@@ -3,6 +3,8 @@
  * recorder.
  *
  * None of these may call back into the logic before it returns.
+ *
+ * Thread: owner: worker or keeper.
  */
 #ifndef CORE_EFFECTS_H
 #define CORE_EFFECTS_H

@@ -1,5 +1,7 @@
 /*
  * env.h: what a thread's queries (or probes) have at hand: the shared parts, the way out, randomness, room to work.
+ *
+ * Thread: owner: worker or keeper.
  */
 #ifndef CORE_ENV_H
 #define CORE_ENV_H

@@ -2,6 +2,8 @@
  * errand.h: one question of byway's own to one upstream: sent, sent again when it is silent, over TCP or with less
  * where the reply asks for it, until it has an outcome. No client waits for it. A state machine without I/O, like
  * query.h.
+ *
+ * Thread: owner: worker or keeper.
  */
 #ifndef CORE_ERRAND_H
 #define CORE_ERRAND_H

@@ -1,5 +1,7 @@
 /*
  * observation.h: what a worker tells the keeper about a zone: plain data for a ring.
+ *
+ * Thread: pure.
  */
 #ifndef CORE_OBSERVATION_H
 #define CORE_OBSERVATION_H

@@ -1,5 +1,7 @@
 /*
  * sending.h: an exchange's way to the network through a thread's effects: what a query and an errand do alike.
+ *
+ * Thread: owner: worker or keeper.
  */
 #ifndef CORE_SENDING_H
 #define CORE_SENDING_H

@@ -2,6 +2,8 @@
  * setup.h: everything of the configuration that the path of a query reads, as one immutable, counted object. A reload
  * makes a new one; queries under way end with the one they began with. Servers are shared between setups, so that
  * health survives a reload.
+ *
+ * Thread: any; it does not change.
  */
 #ifndef CORE_SETUP_H
 #define CORE_SETUP_H

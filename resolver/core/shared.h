@@ -1,5 +1,7 @@
 /*
  * shared.h: what all threads share on the path of a query. Each part says itself how.
+ *
+ * Thread: any.
  */
 #ifndef CORE_SHARED_H
 #define CORE_SHARED_H

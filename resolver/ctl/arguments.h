@@ -1,5 +1,7 @@
 /*
  * arguments.h: what a command takes, how it is shown, and how the command line becomes parameters. Pure.
+ *
+ * Thread: main.
  */
 #ifndef CTL_ARGUMENTS_H
 #define CTL_ARGUMENTS_H

@@ -1,5 +1,7 @@
 /*
  * client.h: one connection to the daemon, with plain blocking calls.
+ *
+ * Thread: main.
  */
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H

@@ -1,5 +1,7 @@
 /*
  * commands.h: the table of commands. Help and usage are printed from it.
+ *
+ * Thread: main.
  */
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H

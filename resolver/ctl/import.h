@@ -1,5 +1,7 @@
 /*
  * import.h: a file of zones, sent to the daemon in pieces that fit in a request line.
+ *
+ * Thread: main.
  */
 #ifndef CTL_IMPORT_H
 #define CTL_IMPORT_H

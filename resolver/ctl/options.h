@@ -1,5 +1,7 @@
 /*
  * options.h: bywayctl's own options, which may stand anywhere on the command line. Pure.
+ *
+ * Thread: main.
  */
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H

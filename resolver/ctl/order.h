@@ -1,5 +1,7 @@
 /*
  * order.h: the order in which zones are shown. The daemon gives them in none.
+ *
+ * Thread: main.
  */
 #ifndef CTL_ORDER_H
 #define CTL_ORDER_H

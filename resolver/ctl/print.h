@@ -1,6 +1,8 @@
 /*
  * print.h: results of the daemon for people (docs/protocol.md has their shapes). What is missing or of another type
  * shows as "-": a daemon of another version must not end the program.
+ *
+ * Thread: main.
  */
 #ifndef CTL_PRINT_H
 #define CTL_PRINT_H

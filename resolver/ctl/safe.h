@@ -1,6 +1,8 @@
 /*
  * safe.h: text from elsewhere on its way to a terminal. Names, notes and messages may hold any byte; a terminal obeys
  * some of them.
+ *
+ * Thread: main.
  */
 #ifndef CTL_SAFE_H
 #define CTL_SAFE_H

@@ -1,5 +1,7 @@
 /*
  * table.h: aligned columns for people. Knows nothing of what is in them.
+ *
+ * Thread: main.
  */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H

@@ -4,6 +4,8 @@
  * A stored answer is the upstream's message as it came, but: id 0; flags QR, RA (byway recurses for its
  * clients, whoever it asks), AD and rcode; OPT removed (and the rare records that stand after it, since they may point
  * across the gap); each TTL clamped. Behind the message follow the offsets of its TTLs, two bytes each.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_ANSWER_H
 #define DNS_ANSWER_H

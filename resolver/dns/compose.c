@@ -1,5 +1,5 @@
 /*
- * compose.c: see compose.h. Called by exchanges (queries) and by the conductors and listeners (failures, rejections).
+ * compose.c: see compose.h.
  */
 #include "dns/compose.h"
 

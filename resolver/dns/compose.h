@@ -1,5 +1,7 @@
 /*
  * compose.h: messages that byway makes itself.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_COMPOSE_H
 #define DNS_COMPOSE_H

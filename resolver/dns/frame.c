@@ -1,6 +1,5 @@
 /*
- * frame.c: see frame.h. It knows no socket and nothing of what is inside a message. Called by the TCP listener and the
- * TCP exchange.
+ * frame.c: see frame.h. It knows no socket and nothing of what is inside a message.
  */
 #include "dns/frame.h"
 

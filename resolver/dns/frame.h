@@ -1,6 +1,8 @@
 /*
  * frame.h: messages on a byte stream, each behind two bytes of length (RFC 1035, 4.2.2; RFC 7766, 8).
  * Bytes go in as they come, whole messages come out.
+ *
+ * Thread: owner.
  */
 #ifndef DNS_FRAME_H
 #define DNS_FRAME_H

@@ -1,6 +1,5 @@
 /*
- * judge.c: see judge.h. It knows nothing of zones' history, upstreams or time. Called by the exchange for each matched
- * reply.
+ * judge.c: see judge.h. It knows nothing of zones' history, upstreams or time.
  */
 #include "dns/judge.h"
 

@@ -1,5 +1,7 @@
 /*
  * judge.h: what a reply to one question is. Pure; judges only the reply, not what it means for a zone.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_JUDGE_H
 #define DNS_JUDGE_H

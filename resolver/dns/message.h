@@ -2,6 +2,8 @@
  * message.h: a zero-copy view of one DNS message. Parsed once, every record walked and bounded, so
  * that whoever holds a `struct message` may rely on its offsets. What this parser accepts, ldns
  * accepts and reads the same (tests/unit/test_message_ldns.c).
+ *
+ * Thread: pure.
  */
 #ifndef DNS_MESSAGE_H
 #define DNS_MESSAGE_H

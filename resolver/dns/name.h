@@ -4,6 +4,8 @@
  * A borrowed name is a `struct view` over its wire bytes, root label included; a stored one is a
  * `struct name`. Every view given to these functions must have come out of a `struct name`, a
  * parsed message or name_check(): they do not check again.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_NAME_H
 #define DNS_NAME_H

@@ -1,5 +1,7 @@
 /*
  * opt.h: the OPT record (RFC 6891) that byway puts into its messages. For answer.c and compose.c.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_OPT_H
 #define DNS_OPT_H

@@ -2,6 +2,8 @@
  * slip.h: what people write where a domain name is wanted, and which name they mean: a wildcard, an address block, a
  * URL, a mail address, a name beyond ASCII. Most of these are names by their syntax, and match nothing: a fence round
  * "*.corp.example" would be none.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_SLIP_H
 #define DNS_SLIP_H

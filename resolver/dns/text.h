@@ -1,5 +1,7 @@
 /*
  * text.h: names and types as people write them, through ldns. The only file of this folder that sees it.
+ *
+ * Thread: pure.
  */
 #ifndef DNS_TEXT_H
 #define DNS_TEXT_H

@@ -16,7 +16,7 @@
  *   BATCH_SPREAD 60 s
  *     over which the rechecks of a batch that opened are spread
  *
- * The writer's of the table.
+ * Thread: keeper.
  */
 #ifndef LEARN_BATCH_H
 #define LEARN_BATCH_H

@@ -1,7 +1,8 @@
 /*
  * dossier.h: what was seen of a zone, exchange by exchange and change by change, for the operator. The zones that
  * something happened to last have one; there is a fixed number of them, since a million zones would take a gigabyte.
- * The writer's of the table.
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_DOSSIER_H
 #define LEARN_DOSSIER_H

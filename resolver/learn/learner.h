@@ -7,6 +7,8 @@
  *
  * Times are monotonic ms; a zone's times reach disk and people as calendar time (record.h), so that a jump of the
  * calendar moves what is shown and nothing else.
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_LEARNER_H
 #define LEARN_LEARNER_H

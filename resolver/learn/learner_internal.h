@@ -1,6 +1,8 @@
 /*
  * learner_internal.h: the learner's parts to each other: learner.c (what evidence says), told.c (what the operator, the
  * disk and the end of an outage say).
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_LEARNER_INTERNAL_H
 #define LEARN_LEARNER_INTERNAL_H

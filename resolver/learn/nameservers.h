@@ -6,7 +6,9 @@
  * failure at domestic; so a set stops counting when one of its zones recovers. A zone that is not listed is *kin* of
  * blocked zones if every address of its nameservers counts.
  *
- * The writer's of the table. Bounded: LIMIT_NAMESERVER_SETS; what does not fit is learned without.
+ * Bounded: LIMIT_NAMESERVER_SETS; what does not fit is learned without.
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_NAMESERVERS_H
 #define LEARN_NAMESERVERS_H

@@ -1,6 +1,8 @@
 /*
  * pick.h: choosing a zone by when it was last used. Use is told by a word that workers write and nobody is told of, so
  * zones are kept in no such order: some are looked at, and one of these is taken. The writer's of the table.
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_PICK_H
 #define LEARN_PICK_H

@@ -1,7 +1,9 @@
 /*
  * recent.h: which domains something was seen of lately: that domestic answered them, that they were blocked before,
  * that a name below a blocked zone was looked at. Fixed in size, lossy: two domains may share a slot and the later one
- * wins; what is lost is only a little patience. Shared by all threads, relaxed atomics.
+ * wins; what is lost is only a little patience. Relaxed atomics.
+ *
+ * Thread: any.
  */
 #ifndef LEARN_RECENT_H
 #define LEARN_RECENT_H

@@ -1,5 +1,7 @@
 /*
  * record.h: one zone as bytes, for the journal (docs/state.md). Times become calendar seconds.
+ *
+ * Thread: keeper.
  */
 #ifndef LEARN_RECORD_H
 #define LEARN_RECORD_H

@@ -1,9 +1,11 @@
 /*
- * table.h: the zones that something is known of. One thread writes (the keeper), all threads read without locks.
+ * table.h: the zones that something is known of.
  *
  * What a reader needs of a zone is its name, which never changes, and its verdict, which is one atomic word; so nothing
  * is republished when a zone's state changes. A zone that is taken out is freed after a grace period (liburcu's QSBR):
  * a reading thread registers, holds no zone across table_reader_pause(), and pauses whenever it may sleep.
+ *
+ * Thread: the keeper writes, all read without locks.
  */
 #ifndef LEARN_TABLE_H
 #define LEARN_TABLE_H

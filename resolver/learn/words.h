@@ -1,6 +1,8 @@
 /*
  * words.h: the lists that leave the process: journal, JSON, logs and help come from here.
  * Numbers are written to disk: append, never reorder.
+ *
+ * Thread: pure.
  */
 #ifndef LEARN_WORDS_H
 #define LEARN_WORDS_H

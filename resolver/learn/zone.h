@@ -36,6 +36,8 @@
  *      zone's rechecks keep their distance.
  *   9. every other pair: nothing.
  * Intervals are jittered by -10 % … +10 %, so that zones learned together are not rechecked together.
+ *
+ * Thread: pure.
  */
 #ifndef LEARN_ZONE_H
 #define LEARN_ZONE_H

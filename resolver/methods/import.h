@@ -1,6 +1,8 @@
 /*
  * import.h: zones.import: pins and blocked zones of another node, each checked like the operator's own word
- * (docs/protocol.md). The keeper's thread.
+ * (docs/protocol.md).
+ *
+ * Thread: keeper.
  */
 #ifndef METHODS_IMPORT_H
 #define METHODS_IMPORT_H

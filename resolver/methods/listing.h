@@ -1,5 +1,7 @@
 /*
- * listing.h: the table of zones as a reply, a few of them in each turn of the loop. Keeper thread.
+ * listing.h: the table of zones as a reply, a few of them in each turn of the loop.
+ *
+ * Thread: keeper.
  */
 #ifndef METHODS_LISTING_H
 #define METHODS_LISTING_H

@@ -15,6 +15,7 @@
 #include "server/clock.h"
 #include "server/durable.h"
 #include "server/keeper.h"
+#include "server/reload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -409,7 +410,7 @@ static void reload(void *context, struct control_call *call, json_t *params)
     if (!ONLY_KEYS(call, params, ))
         return;
     json_t *warnings = json_array();
-    if (!daemon_reload(daemon, warnings, error)) {
+    if (!reload_configuration(daemon, warnings, error)) {
         json_decref(warnings);
         control_fail(call, CONTROL_FAILED, "%s; the old configuration stays", error);
         return;

@@ -1,5 +1,7 @@
 /*
- * methods.h: the methods of the control socket (docs/protocol.md). Keeper thread.
+ * methods.h: the methods of the control socket (docs/protocol.md).
+ *
+ * Thread: keeper.
  */
 #ifndef METHODS_METHODS_H
 #define METHODS_METHODS_H

@@ -1,6 +1,8 @@
 /*
  * present.h: what the daemon knows, as the JSON of docs/protocol.md. Every function returns a new reference, NULL when
  * there is no memory.
+ *
+ * Thread: keeper.
  */
 #ifndef METHODS_PRESENT_H
 #define METHODS_PRESENT_H

@@ -1,5 +1,7 @@
 /*
  * socket.h: the few system calls that all of net/ repeats. Knows neither libuv nor DNS.
+ *
+ * Thread: pure.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H

@@ -2,7 +2,7 @@
  * tcp_ask.c: see tcp_ask.h; numbers in brackets are its points. Which question goes on which connection; what a
  * connection is, tcp_link.h says.
  *
- * Must not know: DNS beyond the id and the two length bytes. Called by server/.
+ * Must not know: DNS beyond the id and the two length bytes.
  */
 #include "net/tcp_ask.h"
 

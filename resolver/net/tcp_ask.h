@@ -1,6 +1,6 @@
 /*
  * tcp_ask.h: questions to upstreams over kept TCP connections, pipelined, answered in any order (RFC 7766). Knows ids
- * and the two length bytes, not DNS. One of these belongs to one thread and one uv_loop.
+ * and the two length bytes, not DNS.
  *
  * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
  * questions, or what the server says instead (tcp_ask_keep()). How long to wait for a reply is the caller's business:
@@ -30,6 +30,8 @@
  *      no question need find it out anew; and more connections at once, since each is soon used up.
  *   5. There is no connection that may carry the question, and no further one may be opened: any that there is does,
  *      or, where connections are used up by few questions, it waits for one.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_ASK_H
 #define NET_TCP_ASK_H

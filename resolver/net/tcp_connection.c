@@ -10,7 +10,7 @@
  * again, each paused one first in turn), half-close (answers still go out, then it closes), too many bytes of all
  * (relieve).
  *
- * Must not know: DNS beyond the two length bytes, who else is connected. Called by tcp_listen.c.
+ * Must not know: DNS beyond the two length bytes, who else is connected.
  */
 #include "net/tcp_internal.h"
 

@@ -1,6 +1,8 @@
 /*
  * tcp_internal.h: what tcp_listen.c (sockets, places, the sweep) and tcp_connection.c (one connection) share. For these
  * two only.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_INTERNAL_H
 #define NET_TCP_INTERNAL_H

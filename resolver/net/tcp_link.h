@@ -1,7 +1,8 @@
 /*
  * tcp_link.h: one TCP connection to an upstream, and the questions on it by id (RFC 7766: pipelined, answered in any
- * order). Knows ids and the two length bytes, not which question goes where. Part of tcp_ask, which is its only caller,
- * on one thread with one uv_loop.
+ * order). Knows ids and the two length bytes, not which question goes where. Part of tcp_ask.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_LINK_H
 #define NET_TCP_LINK_H

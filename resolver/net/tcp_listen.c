@@ -8,7 +8,7 @@
  * listening socket rests until the next sweep), a client with more connections than its share (its own idlest gives
  * way).
  *
- * Must not know: DNS. Called by server/.
+ * Must not know: DNS.
  */
 #include "net/tcp_internal.h"
 

@@ -1,7 +1,9 @@
 /*
  * tcp_listen.h: DNS over TCP from clients (RFC 7766): pipelining, answers out of order, idle timeout, caps on
- * connections and memory. Knows no DNS but the two length bytes. One of these belongs to one thread and one uv_loop; it
- * may listen on several sockets.
+ * connections and memory. Knows no DNS but the two length bytes. One of these may listen on
+ * several sockets.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_LISTEN_H
 #define NET_TCP_LISTEN_H

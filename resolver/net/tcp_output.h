@@ -1,6 +1,8 @@
 /*
  * tcp_output.h: messages on their way out of a TCP socket, each behind its two length bytes. What one turn of the loop
- * produces leaves in one system call. Used by tcp_listen and tcp_ask.
+ * produces leaves in one system call.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_OUTPUT_H
 #define NET_TCP_OUTPUT_H

@@ -1,7 +1,7 @@
 /*
  * tcp_pool.c: see tcp_pool.h; numbers in brackets are the points of tcp_ask.h.
  *
- * Must not know: tickets, what is done with a question that found no connection. Called by tcp_ask.
+ * Must not know: tickets, what is done with a question that found no connection.
  */
 #include "net/tcp_pool.h"
 

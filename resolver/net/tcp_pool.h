@@ -1,6 +1,8 @@
 /*
  * tcp_pool.h: the connections to one upstream, and which of them carries the next question. Part of tcp_ask, which is
  * its only caller; what its constants mean, and the rules that it serves, tcp_ask.h says.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_POOL_H
 #define NET_TCP_POOL_H

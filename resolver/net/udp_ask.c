@@ -7,7 +7,7 @@
  * errors (the socket's error queue is emptied, its tickets are told), ids nobody sent (told too: it may be forgery),
  * late replies to released tickets (dropped), tickets and sockets that go away while events are handed out.
  *
- * Must not know: DNS beyond the id. Called by server/.
+ * Must not know: DNS beyond the id.
  */
 #include "net/udp_ask.h"
 

@@ -3,8 +3,9 @@
  *
  * For each question a connected socket on a fresh port that the kernel chose, up to 2,000 questions a second; beyond
  * that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer where
- * `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle. IP_PMTUDISC_OMIT. One
- * of these belongs to one thread.
+ * `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle. IP_PMTUDISC_OMIT.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_UDP_ASK_H
 #define NET_UDP_ASK_H

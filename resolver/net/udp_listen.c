@@ -7,7 +7,7 @@
  * Failure modes: a full socket buffer (answers wait in `late`, UV_WRITABLE is watched), a destination that cannot be
  * reached (skipped, counted), a socket error (cleared, the watch renewed), a queue that never ends (BATCHES a wakeup).
  *
- * Must not know: what is in a datagram. Called by server/.
+ * Must not know: what is in a datagram.
  */
 #include "net/udp_listen.h"
 

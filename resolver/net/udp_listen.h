@@ -1,6 +1,7 @@
 /*
  * udp_listen.h: datagrams from clients in batches (recvmmsg), answers in batches (sendmmsg). Knows no DNS.
- * One listener belongs to one thread and one uv_loop.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_UDP_LISTEN_H
 #define NET_UDP_LISTEN_H

@@ -1,7 +1,6 @@
 /*
  * udp_socket.h: connected UDP sockets in one epoll set, each on a port that the kernel drew for it, and the ids of the
- * questions that went through each. Does not know which question goes where. Part of udp_ask, which is its only caller,
- * on one thread.
+ * questions that went through each. Does not know which question goes where. Part of udp_ask.
  *
  * Ports: connect() without bind() lets the kernel choose. For UDP, Linux draws that port from its CSPRNG, uniformly
  * over net.ipv4.ip_local_port_range (some 28,000 ports: 14.8 bits beside the 16 of the id and the letter case).
@@ -11,6 +10,8 @@
  * A socket on which as much came as was sent is not closed but disconnected, which gives its port back, and waits. The
  * next connect() draws a new one. That takes three system calls for a fresh port instead of six: the third makes sure
  * that nothing is left in its queue, which the next question would be told of.
+ *
+ * Thread: owner, whose loop it is on.
  */
 #ifndef NET_UDP_SOCKET_H
 #define NET_UDP_SOCKET_H

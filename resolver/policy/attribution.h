@@ -1,5 +1,7 @@
 /*
  * attribution.h: which zone a failure belongs to. Pure.
+ *
+ * Thread: pure.
  */
 #ifndef POLICY_ATTRIBUTION_H
 #define POLICY_ATTRIBUTION_H

@@ -8,7 +8,9 @@
  *                      address of its own in NXDOMAIN's place. Only of names that a list is asked for: its owner's
  *                      domain has a web and a mail server, too.
  *
- * Allowlists and lists of domains answer in the same way. Only query.c asks; the keeper tells what an error means.
+ * Allowlists and lists of domains answer in the same way.
+ *
+ * Thread: any.
  */
 #ifndef POLICY_BLOCKLIST_H
 #define POLICY_BLOCKLIST_H

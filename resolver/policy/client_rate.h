@@ -7,7 +7,9 @@
  * holds one second's messages, and CLIENT_RATE_LEAST at least. A bucket is one word: a tag of the address and the time
  * at which it will be full again (GCRA). The table has a fixed size and forgets: who finds no place takes that of the
  * client who has asked least of late, who then starts with a full bucket. So a stranger who makes up addresses takes
- * nothing from anybody, and those who ask most stay known. No lock, no allocation. Any thread.
+ * nothing from anybody, and those who ask most stay known. No lock, no allocation.
+ *
+ * Thread: any.
  */
 #ifndef POLICY_CLIENT_RATE_H
 #define POLICY_CLIENT_RATE_H

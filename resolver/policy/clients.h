@@ -1,5 +1,7 @@
 /*
  * clients.h: who may ask. Plain data: a list of CIDR blocks.
+ *
+ * Thread: pure, once read.
  */
 #ifndef POLICY_CLIENTS_H
 #define POLICY_CLIENTS_H

@@ -13,6 +13,8 @@
  * A bucket is one word, the time at which it will be full again (GCRA): each question moves it by a question's
  * period. In ns, since a period at 1,000,000 a second is 1000 of them. No lock: compare and swap. Zones have theirs by
  * hash; two that share one share its quarter.
+ *
+ * Thread: any.
  */
 #ifndef POLICY_EXTERNAL_RATE_H
 #define POLICY_EXTERNAL_RATE_H

@@ -3,6 +3,8 @@
  * (onion), and the zones of RFC 6303 and of IANA's list that grew from it. byway answers them itself; but of private
  * addresses the operator's own resolvers may know the names, so they are asked first, and external never. Plain data
  * and one function; decision 19 says which names are not here, and why.
+ *
+ * Thread: pure.
  */
 #ifndef POLICY_LOCAL_H
 #define POLICY_LOCAL_H

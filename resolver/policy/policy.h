@@ -1,7 +1,9 @@
 /*
  * policy.h: which way a name may go, and whether it is in a blocklist. An immutable suffix tree of the operator's
  * `zones` and of what ships with byway: preset zones, and those of policy/local.h. The longest match wins, and for the
- * same zone `zones` is above what is shipped. Read by all threads without locks.
+ * same zone `zones` is above what is shipped.
+ *
+ * Thread: pure, once read.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H

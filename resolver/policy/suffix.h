@@ -1,6 +1,8 @@
 /*
  * suffix.h: the public-suffix guard (libpsl's builtin or Debian's publicsuffix data, private section included). No zone
- * at or above a public suffix is ever learned. Thread-safe after suffix_open().
+ * at or above a public suffix is ever learned.
+ *
+ * Thread: any, once it is open.
  */
 #ifndef POLICY_SUFFIX_H
 #define POLICY_SUFFIX_H

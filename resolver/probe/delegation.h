@@ -1,9 +1,11 @@
 /*
  * delegation.h: finding out from external, in the background, which nameservers zones are on: their NS names and, unless
  * the learner knows these already, the addresses. One lookup at a time for a zone, LIMIT_CONFIRMATIONS in all, at most
- * 1 + 2 · DELEGATION_HOSTS questions each, asked once more when silent; nothing of it crosses a fence. The prober's.
+ * 1 + 2 · DELEGATION_HOSTS questions each, asked once more when silent; nothing of it crosses a fence.
  *
  * A lookup for a zone that is listed ends in learner_place(); one of a zone in doubt is kept until its doubt ends.
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_DELEGATION_H
 #define PROBE_DELEGATION_H

@@ -2,6 +2,8 @@
  * monitor.h: an eye on each upstream: is it there (health probes), can it answer at all just now (control questions),
  * does it ask us in turn (echoes)? Knows studies as those who wait for a control question, and nothing of zones. The
  * prober's.
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_MONITOR_H
 #define PROBE_MONITOR_H

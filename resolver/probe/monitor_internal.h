@@ -1,6 +1,8 @@
 /*
  * monitor_internal.h: the parts of a monitor to each other: monitor.c (health probes, echoes, life), control.c (how it
  * fares, control questions).
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_MONITOR_INTERNAL_H
 #define PROBE_MONITOR_INTERNAL_H

@@ -1,7 +1,9 @@
 /*
  * prober.h: the keeper's share of the logic: turns what workers observed into studies, studies into evidence for the
  * learner; rechecks blocked zones; asks control questions; monitors the health of upstreams. Without I/O, like
- * engine.h. One thread: the learner's.
+ * engine.h.
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_PROBER_H
 #define PROBE_PROBER_H

@@ -2,6 +2,8 @@
  * prober_internal.h: the prober's parts to each other, each of which calls only those before it: studies.c (what is
  * under way), suspicions.c (from a strike to a confirmation), verdicts.c (what a study says of a zone), rechecks.c
  * (which zone is rechecked when), prober.c (events, life), observed.c (what workers have observed).
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_PROBER_INTERNAL_H
 #define PROBE_PROBER_INTERNAL_H

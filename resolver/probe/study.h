@@ -40,6 +40,8 @@
  * itself, and is learned in its own scope when somebody asks it. Answered for the question it is open too: the question
  * failed when it was last asked. Where it did not, the answer may come from a cache, and must come once more behind its
  * end there (learner_wait_out()).
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_STUDY_H
 #define PROBE_STUDY_H

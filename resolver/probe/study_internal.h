@@ -1,6 +1,8 @@
 /*
  * study_internal.h: the parts of a study to each other: study.c (questions and their end), trial.c, weighing.c,
  * inspection.c.
+ *
+ * Thread: keeper.
  */
 #ifndef PROBE_STUDY_INTERNAL_H
 #define PROBE_STUDY_INTERNAL_H

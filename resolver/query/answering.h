@@ -1,12 +1,14 @@
 /*
  * answering.h: a query's part towards the clients and the cache: who gets what, and what is kept.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_ANSWERING_H
 #define QUERY_ANSWERING_H
 
 #include "query/query.h"
 
-/* The waiter has waited long enough. */
+/* Gives `answer` to the waiter, who waits no more. */
 void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer);
 /* The same with a stale answer (RFC 8767). False: there is none that may be given, and the waiter still waits. */
 bool answering_give_stale(struct query *query, struct env *env, struct waiter *waiter, msec_t now);

@@ -1,6 +1,8 @@
 /*
  * asking.h: a query's part towards the upstreams: carries out what plan.h says, and keeps the books of its sides. It
  * knows nothing of clients, cache and evidence.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_ASKING_H
 #define QUERY_ASKING_H

@@ -6,6 +6,8 @@
  * claim is gone. That somebody waits is noted in the claim, so that an answer which the cache would not keep is put
  * there for those all the same. So is that the holder's question has spent its datagrams: who asks anew then may take
  * the claim over.
+ *
+ * Thread: any.
  */
 #ifndef QUERY_CLAIMS_H
 #define QUERY_CLAIMS_H

@@ -1,6 +1,8 @@
 /*
  * engine.h: one worker's share of the path of a query, without I/O: parse, policy, cache, join, and the queries that
- * are under way. One thread.
+ * are under way.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_ENGINE_H
 #define QUERY_ENGINE_H

@@ -1,5 +1,7 @@
 /*
  * flight.h: who is already asking what, so that identical questions join.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_FLIGHT_H
 #define QUERY_FLIGHT_H

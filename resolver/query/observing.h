@@ -1,5 +1,7 @@
 /*
  * observing.h: what a query's exchanges say about a zone, told to the keeper.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_OBSERVING_H
 #define QUERY_OBSERVING_H

@@ -6,6 +6,8 @@
  * there is a second group, each of the two has half of them for itself; one less, but at least one, where the other has
  * an upstream that was not asked yet; all against resends to where the network says that nobody is. What a side cannot
  * use, the other may.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_PLAN_H
 #define QUERY_PLAN_H

@@ -38,6 +38,8 @@
  * External, first or second, is asked only if external_rate.h has a question left: one for all of the query's packets.
  * If not, domestic is asked alone, or nobody where domestic must not be; that it fails then is our limit, not the
  * zone's fault.
+ *
+ * Thread: worker.
  */
 #ifndef QUERY_QUERY_H
 #define QUERY_QUERY_H

@@ -1,5 +1,7 @@
 /*
  * route.h: policy + verdict + health → whom to ask first, whom next, and when.
+ *
+ * Thread: any.
  */
 #ifndef QUERY_ROUTE_H
 #define QUERY_ROUTE_H

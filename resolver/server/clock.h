@@ -1,5 +1,7 @@
 /*
  * clock.h: the only place where a clock is read.
+ *
+ * Thread: any.
  */
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H

@@ -1,5 +1,7 @@
 /*
- * control_socket.h: where the control socket is. Keeper thread.
+ * control_socket.h: where the control socket is.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_CONTROL_SOCKET_H
 #define SERVER_CONTROL_SOCKET_H

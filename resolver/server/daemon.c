@@ -1,5 +1,5 @@
 /*
- * daemon.c: see daemon.h. Start, reload and stop of everything, in this order and back.
+ * daemon.c: see daemon.h. Start and stop of everything, in this order and back.
  *
  * Start: settings, lock in `state`, sockets bound, control socket, privileges dropped, keeper (replay), workers, READY.
  *
@@ -42,7 +42,7 @@ static void on_reload(uv_signal_t *signal, int number)
     char error[ERROR_TEXT_MAX];
     (void) number;
     keeper_begin(signal->data);
-    daemon_reload(signal->data, NULL, error);
+    reload_configuration(signal->data, NULL, error);
 }
 
 static bool all_alive(const struct daemon *daemon)

@@ -1,6 +1,8 @@
 /*
  * daemon.h: everything that runs, put together. The keeper is the main thread: its loop owns what is here. For the
  * files of this folder only.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_DAEMON_H
 #define SERVER_DAEMON_H
@@ -64,11 +66,8 @@ struct daemon {
  * borrowed. The exit status. */
 int daemon_run(const char *config_path, const struct settings_sources *sources, const struct control_method *methods);
 
-/* Reads the configuration again and applies all of it; `warnings`: a JSON array that takes them, or NULL. On failure
- * the old one stays and *ret_error (ERROR_TEXT_MAX bytes) says why. */
 enum {
-    ERROR_TEXT_MAX = 512
+    ERROR_TEXT_MAX = 512 /* bytes */
 };
-bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX]);
 
 #endif

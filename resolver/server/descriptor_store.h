@@ -1,9 +1,11 @@
 /*
  * descriptor_store.h: the service manager keeps our listening sockets while no process of ours is there (FDSTORE,
  * sd_notify(3)), so that a restart loses no query: what comes meanwhile waits in the sockets' queues for the next
- * process, which gets them passed. Without a service manager all of this does nothing. Keeper thread.
+ * process, which gets them passed. Without a service manager all of this does nothing.
  *
  * A socket is stored as that of one address, type (SOCK_DGRAM, SOCK_STREAM) and worker.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_DESCRIPTOR_STORE_H
 #define SERVER_DESCRIPTOR_STORE_H

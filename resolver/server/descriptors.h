@@ -2,6 +2,8 @@
  * descriptors.h: who may have how many of the process's file descriptors. Clients over TCP and questions under way get
  * shares of what is free, so that whatever strangers do there is one left to answer the operator, to write what is
  * learned and to feed systemd's watchdog, each of which takes a descriptor for a moment. Pure.
+ *
+ * Thread: pure.
  */
 #ifndef SERVER_DESCRIPTORS_H
 #define SERVER_DESCRIPTORS_H

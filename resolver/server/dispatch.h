@@ -1,6 +1,8 @@
 /*
  * dispatch.h: the way of a thread's exchanges to the network: core/effects.h's send and release on top of net/udp_ask
  * and net/tcp_ask.
+ *
+ * Thread: owner: worker or keeper.
  */
 #ifndef SERVER_DISPATCH_H
 #define SERVER_DISPATCH_H

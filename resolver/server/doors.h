@@ -1,6 +1,7 @@
 /*
- * doors.h: the sockets that one worker listens on, from the order to listen to the last late answer. The worker's
- * thread.
+ * doors.h: the sockets that one worker listens on, from the order to listen to the last late answer.
+ *
+ * Thread: worker.
  */
 #ifndef SERVER_DOORS_H
 #define SERVER_DOORS_H

@@ -1,5 +1,7 @@
 /*
- * durable.h: replies that tell of zones: what was told survives kill -9, so they wait until it is on disk. Keeper thread.
+ * durable.h: replies that tell of zones: what was told survives kill -9, so they wait until it is on disk.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_DURABLE_H
 #define SERVER_DURABLE_H

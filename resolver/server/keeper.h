@@ -1,6 +1,8 @@
 /*
  * keeper.h: the keeper thread's part of learning: table, learner, prober and store joined to the loop, and what it
  * tells the log.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_KEEPER_H
 #define SERVER_KEEPER_H

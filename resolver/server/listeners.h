@@ -1,6 +1,8 @@
 /*
  * listeners.h: binding all of `listen` for a number of workers before anything is changed, so that a reload is all or
  * nothing.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_LISTENERS_H
 #define SERVER_LISTENERS_H

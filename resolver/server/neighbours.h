@@ -1,7 +1,9 @@
 /*
  * neighbours.h: who else is at an address that is to be listened on. The kernel lets a process of the same user join
  * where SO_REUSEPORT is set, and then shares the questions out: half of the answers would be somebody else's. A look
- * into /proc, at the start and at a reload; where there is no /proc nobody is found. Any thread.
+ * into /proc, at the start and at a reload; where there is no /proc nobody is found.
+ *
+ * Thread: any.
  */
 #ifndef SERVER_NEIGHBOURS_H
 #define SERVER_NEIGHBOURS_H

@@ -1,6 +1,8 @@
 /*
  * orders.h: what the keeper wants of a worker, carried out by the worker in the same sequence. None is lost for want of
  * memory: giving one waits for it.
+ *
+ * Thread: the keeper gives them, the worker takes them.
  */
 #ifndef SERVER_ORDERS_H
 #define SERVER_ORDERS_H

@@ -1,5 +1,7 @@
 /*
  * privileges.h: from root to the configured user.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_PRIVILEGES_H
 #define SERVER_PRIVILEGES_H

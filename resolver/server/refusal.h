@@ -1,5 +1,7 @@
 /*
  * refusal.h: why the system did not let us have a socket, for who has to mend it.
+ *
+ * Thread: any.
  */
 #ifndef SERVER_REFUSAL_H
 #define SERVER_REFUSAL_H

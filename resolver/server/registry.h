@@ -1,7 +1,8 @@
 /*
  * registry.h: from settings to the setup that the path of a query reads; and the upstreams, which outlive setups so
- * that their health survives a reload. Keeper thread only, but for the destruction of setups, which any thread may
- * cause.
+ * that their health survives a reload.
+ *
+ * Thread: keeper, but for the destruction of setups, which any thread may cause.
  */
 #ifndef SERVER_REGISTRY_H
 #define SERVER_REGISTRY_H

@@ -1,5 +1,10 @@
 /*
- * reload.c: see reload.h. What may fail comes first and is undone; put_in_force() cannot.
+ * reload.c: see reload.h. All or nothing, in four steps:
+ *   1. read           reload_read(): the file; an error ends it here
+ *   2. compare        immovable(): what cannot change while running ends it too
+ *   3. make ready     make_ready(): shares of descriptors, the setup, sockets, workers, the control socket; each may
+ *                     fail, and then all of it is undone
+ *   4. put in force   put_in_force(): cannot fail
  */
 #include "server/reload.h"
 
@@ -113,22 +118,52 @@ static const char *immovable(const struct settings *now, const struct settings *
     return NULL;
 }
 
+struct ready { /* what is made before anything is changed */
+    struct setup *setup;
+    struct bound  bound;
+    int           control_fd; /* -1: the control socket stays where it is */
+};
+
+static bool make_ready(struct daemon *daemon, struct settings *next, struct ready *ready,
+                       char ret_error[ERROR_TEXT_MAX])
+{
+    unsigned workers = daemon->worker_count;
+    snprintf(ret_error, ERROR_TEXT_MAX, "out of memory or descriptors");
+    *ready = (struct ready){.control_fd = -1};
+    if (!workers_share(daemon, next, ret_error) || !(ready->setup = registry_setup(daemon->registry, next)))
+        return false;
+    if (!listeners_bind(daemon, next, daemon->settings, workers, &ready->bound, ret_error))
+        goto undo;
+    if (!workers_add(daemon, next->workers) || !control_socket_move(daemon, next, &ready->control_fd, ret_error)) {
+        workers_dismiss(daemon, workers);
+        goto undo;
+    }
+    return true;
+
+undo:
+    if (ready->control_fd >= 0)
+        close(ready->control_fd);
+    listeners_discard(&ready->bound);
+    setup_drop(ready->setup);
+    return false;
+}
+
 /* Everything that can fail has been done: from here on the new settings are in force. */
-static void put_in_force(struct daemon *daemon, struct settings *next, struct setup *setup, struct bound *bound)
+static void put_in_force(struct daemon *daemon, struct settings *next, struct ready *ready)
 {
     struct settings *before       = daemon->settings;
     struct setup    *setup_before = daemon->setup;
     bool             flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next);
     daemon->settings       = next;
-    daemon->setup          = setup;
+    daemon->setup          = ready->setup;
     daemon->read_at        = clock_wall();
     log_configure(next->log_level, next->log_format);
-    epoch_set_setup(table_epoch(daemon->shared.table), setup->serial); /* before anything is flushed */
+    epoch_set_setup(table_epoch(daemon->shared.table), ready->setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
-        worker_set_setup(daemon->workers[i], setup);
+        worker_set_setup(daemon->workers[i], ready->setup);
     for (unsigned i = 0; i < daemon->leaving_count; i++)
-        worker_set_setup(daemon->leaving[i], setup); /* they too begin nothing that a new fence forbids */
-    listeners_hand_over(bound, daemon);
+        worker_set_setup(daemon->leaving[i], ready->setup); /* they too begin nothing that a new fence forbids */
+    listeners_hand_over(&ready->bound, daemon);
     listeners_forget(daemon, before, next->workers);
     workers_dismiss(daemon, next->workers);
     listeners_leave(daemon, before, next);
@@ -137,38 +172,25 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct se
         cache_flush_all(daemon->shared.cache);
     setup_drop(setup_before);
     settings_destroy(before);
+    if (ready->control_fd >= 0)
+        control_socket_replace(daemon, ready->control_fd);
 }
 
 static bool apply(struct daemon *daemon, struct settings *next, char ret_error[ERROR_TEXT_MAX])
 {
-    const char   *cannot     = immovable(daemon->settings, next);
-    unsigned      workers    = daemon->worker_count;
-    int           control_fd = -1;
-    struct bound  bound      = {0};
-    struct setup *setup      = NULL;
-    snprintf(ret_error, ERROR_TEXT_MAX, "%s", cannot ? cannot : "out of memory or descriptors");
-    if (cannot || !workers_share(daemon, next, ret_error) || !(setup = registry_setup(daemon->registry, next)))
+    struct ready ready;
+    const char  *cannot = immovable(daemon->settings, next);
+    if (cannot) {
+        snprintf(ret_error, ERROR_TEXT_MAX, "%s", cannot);
         return false;
-    if (!listeners_bind(daemon, next, daemon->settings, workers, &bound, ret_error))
-        goto undo;
-    if (!workers_add(daemon, next->workers) || !control_socket_move(daemon, next, &control_fd, ret_error)) {
-        workers_dismiss(daemon, workers);
-        goto undo;
     }
-    put_in_force(daemon, next, setup, &bound);
-    if (control_fd >= 0)
-        control_socket_replace(daemon, control_fd);
+    if (!make_ready(daemon, next, &ready, ret_error))
+        return false;
+    put_in_force(daemon, next, &ready);
     return true;
-
-undo:
-    if (control_fd >= 0)
-        close(control_fd);
-    listeners_discard(&bound);
-    setup_drop(setup);
-    return false;
 }
 
-bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
+bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
 {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long) clock_now() * 1000);
     struct settings *next = reload_read(daemon, warnings, ret_error);

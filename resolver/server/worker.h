@@ -1,6 +1,8 @@
 /*
  * worker.h: a thread that serves queries: one event loop, its own listening sockets, its own engine. Started and
  * ordered about by the keeper.
+ *
+ * Thread: keeper, but for what the worker runs.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H

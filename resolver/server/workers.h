@@ -1,5 +1,7 @@
 /*
- * workers.h: how many workers there are. Keeper thread.
+ * workers.h: how many workers there are.
+ *
+ * Thread: keeper.
  */
 #ifndef SERVER_WORKERS_H
 #define SERVER_WORKERS_H

@@ -1,6 +1,8 @@
 /*
  * duplicates.h: keys given twice in one object. jansson either takes the last one silently or stops at the first
  * repetition, and it does not know that keys starting with '#' are comments; so the text is walked once more.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_DUPLICATES_H
 #define SETTINGS_DUPLICATES_H

@@ -1,6 +1,8 @@
 /*
  * endpoint.h: addresses and blocks as people write them: read strictly, and what is wrong is said with the form that
  * works. Asks the system for nothing but its interfaces' names.
+ *
+ * Thread: main; of bywayd that is the keeper.
  */
 #ifndef SETTINGS_ENDPOINT_H
 #define SETTINGS_ENDPOINT_H

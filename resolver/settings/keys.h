@@ -1,5 +1,7 @@
 /*
  * keys.h: one reader for each key of settings.def.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_KEYS_H
 #define SETTINGS_KEYS_H

@@ -1,6 +1,8 @@
 /*
  * reader.h: what the files of this folder share: where in the configuration we are, how an error is told, and values
  * taken out of JSON with their type and range checked. Knows no key by name.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_READER_H
 #define SETTINGS_READER_H

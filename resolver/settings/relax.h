@@ -1,5 +1,7 @@
 /*
  * relax.h: what byway.json may have beyond JSON, made JSON: comments, and a comma before a closing bracket.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_RELAX_H
 #define SETTINGS_RELAX_H

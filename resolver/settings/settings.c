@@ -1,7 +1,6 @@
 /*
- * settings.c: the reading as a whole, and which keys there are (their list is settings.def). Called by server/ at
- * start, for --check and at reload. The readers are in keys.c; those of keys with a grammar of their own in
- * addresses.c, upstreams.c and zones.c.
+ * settings.c: the reading as a whole, and which keys there are (their list is settings.def). The readers
+ * are in keys.c; those of keys with a grammar of their own in addresses.c, upstreams.c and zones.c.
  */
 #include "settings/settings.h"
 

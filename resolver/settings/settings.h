@@ -1,6 +1,8 @@
 /*
  * settings.h: the configuration as plain data, read from one JSON object. Every error is reported with its path in one
  * go. What each key means: docs/man/byway.json.5. Immutable once read.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_SETTINGS_H
 #define SETTINGS_SETTINGS_H

@@ -1,5 +1,7 @@
 /*
  * source.h: a whole text file in memory: the configuration, a preset, resolv.conf.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_SOURCE_H
 #define SETTINGS_SOURCE_H

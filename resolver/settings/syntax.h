@@ -1,5 +1,7 @@
 /*
  * syntax.h: the text of the configuration as JSON, and what is wrong where it is none, in words for who wrote it.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_SYNTAX_H
 #define SETTINGS_SYNTAX_H

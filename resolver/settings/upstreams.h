@@ -1,5 +1,7 @@
 /*
  * upstreams.h: the key "upstreams": groups, their upstreams, and the domestic ones that resolv.conf names.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_UPSTREAMS_H
 #define SETTINGS_UPSTREAMS_H

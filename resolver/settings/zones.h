@@ -1,5 +1,7 @@
 /*
  * zones.h: the keys "zones" and "presets", which become policy rules.
+ *
+ * Thread: keeper.
  */
 #ifndef SETTINGS_ZONES_H
 #define SETTINGS_ZONES_H

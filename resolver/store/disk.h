@@ -1,6 +1,8 @@
 /*
  * disk.h: the few things done to files in the state directory. Every call may block for as long as the disk likes;
- * errors are -errno. Used by replay.c before the loop runs, and afterwards by scribe.c's thread alone.
+ * errors are -errno.
+ *
+ * Thread: keeper before the loop runs, then scribe.
  */
 #ifndef STORE_DISK_H
 #define STORE_DISK_H

@@ -1,8 +1,9 @@
 /*
  * home.h: the state directory, held by one process and by that process alone. It is kept open; whether its path still
  * leads there is asked before something is built on that, for a directory that was moved away takes writes as well as
- * any. Knows the names of the files in it, not what they hold. Used by store.c, and while the loop runs by scribe.c's
- * thread alone.
+ * any. Knows the names of the files in it, not what they hold.
+ *
+ * Thread: keeper before the loop runs, then scribe.
  */
 #ifndef STORE_HOME_H
 #define STORE_HOME_H

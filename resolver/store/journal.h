@@ -1,9 +1,11 @@
 /*
  * journal.h: the bytes of a state file (docs/state.md): a header, then framed records. Pure: it sees buffers, never a
- * file. Used by replay.c and scribe.c.
+ * file.
  *
  * A record's checksum begins with the header's, so that a block of an older file which a crash brought back into this
  * one is not taken for a record of it; and it covers the length, so that a tail of zeros is not a row of empty records.
+ *
+ * Thread: pure.
  */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H

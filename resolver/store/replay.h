@@ -1,6 +1,7 @@
 /*
- * replay.h: reads what an earlier process left, and decides what may be built upon. Blocking; called by store.c before
- * the loop runs.
+ * replay.h: reads what an earlier process left, and decides what may be built upon. Blocking.
+ *
+ * Thread: keeper, before the loop runs.
  */
 #ifndef STORE_REPLAY_H
 #define STORE_REPLAY_H

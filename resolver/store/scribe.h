@@ -1,11 +1,13 @@
 /*
  * scribe.h: the one thread that writes. It takes a job at a time, so that a slow, full or hanging disk blocks nobody
- * else; a job that hangs for ever can be left behind. Used by store.c on the loop's thread.
+ * else; a job that hangs for ever can be left behind.
  *
  * What is appended while it writes a snapshot comes by its mailbox: it looks there between any two pieces of the
  * snapshot, so that a record need not wait for the end of all of it.
  *
  * Not libuv's pool: a job that hangs there would hold back name lookups, and the process' exit.
+ *
+ * Thread: keeper.
  */
 #ifndef STORE_SCRIBE_H
 #define STORE_SCRIBE_H

@@ -12,7 +12,7 @@
  * disk fails nothing is queued: the owner still has everything, and a whole snapshot is written as soon as the disk
  * works again. Failures are counted, the first one and the recovery are reported.
  *
- * All functions belong to the loop's thread.
+ * Thread: keeper.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -22,6 +22,8 @@
  *
  * ICMP is a hint that anybody may forge: the exchange goes on, `hinted` tells its owner to ask another upstream, too.
  * Only where probes have found that upstream down it says what is known already, and ends the exchange.
+ *
+ * Thread: owner.
  */
 #ifndef UPSTREAM_EXCHANGE_H
 #define UPSTREAM_EXCHANGE_H

@@ -9,6 +9,8 @@
  *
  * Shared by all threads, relaxed atomics, lossy: names share slots, and updates that race are lost. What is lost is a
  * round trip.
+ *
+ * Thread: any.
  */
 #ifndef UPSTREAM_FORMS_H
 #define UPSTREAM_FORMS_H

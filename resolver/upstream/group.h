@@ -1,5 +1,7 @@
 /*
  * group.h: a list of upstreams that are as good as each other in principle, and which of them to ask next.
+ *
+ * Thread: any.
  */
 #ifndef UPSTREAM_GROUP_H
 #define UPSTREAM_GROUP_H

@@ -2,6 +2,8 @@
  * rtt.h: smoothed round-trip time of one upstream (RFC 6298), readable and writable by all threads.
  *
  * An update that races with another may be lost; the estimate is none the worse for it.
+ *
+ * Thread: any.
  */
 #ifndef UPSTREAM_RTT_H
 #define UPSTREAM_RTT_H

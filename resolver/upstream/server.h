@@ -15,6 +15,8 @@
  * while another of its group answered them is *outdone*: it is asked last. One answer ends that.
  *
  * A server that is down or outdone still gets a copy of a question now and then, for which nobody waits.
+ *
+ * Thread: any.
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H

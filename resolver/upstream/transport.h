@@ -1,5 +1,7 @@
 /*
  * transport.h: how an upstream is asked.
+ *
+ * Thread: pure.
  */
 #ifndef UPSTREAM_TRANSPORT_H
 #define UPSTREAM_TRANSPORT_H

@@ -1,7 +1,6 @@
 /*
  * trouble.h: what share of the questions that it should answer an upstream fails just now, by a rate limit, lost
  * datagrams, or whatever else is its own trouble and no zone's. So much of what it says against a zone says nothing.
- * For one thread.
  *
  * CONSTANTS
  *   TROUBLE_SPAN    60 s   looked at, in steps of 5 s …
@@ -9,6 +8,8 @@
  *   TROUBLE_PRIOR   10     questions, one of them failed, that are supposed where nothing was seen yet
  *   TROUBLE_LEAST   1 %    nobody is better than that
  *   TROUBLE_SOME    3      failures make the share by themselves, whatever is supposed
+ *
+ * Thread: owner.
  */
 #ifndef UPSTREAM_TROUBLE_H
 #define UPSTREAM_TROUBLE_H

@@ -8,6 +8,7 @@
 #include "server/clock.h"
 #include "server/durable.h"
 #include "server/keeper.h"
+#include "server/reload.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ uint64_t worker_kernel_drops(struct worker *worker)
     return 0;
 }
 
-bool daemon_reload(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
+bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
 {
     bool good = daemon->now % 2 == 0;
 

@@ -2,7 +2,7 @@
 """Rank lint: who may include whom.
 
 Reads every #include below resolver/ and fails on one that breaks the order of the folders or the fence of a library
-(docs/architecture.md, "Layout and ranks"), and on a call from the sans-I/O ranks that reads a clock or does I/O. Run by meson; --self-test plants
+(docs/architecture.md, "Layout and ranks"), and on a call from the sans-I/O ranks that reads a clock or does I/O; and on a header that does not say its thread. Run by meson; --self-test plants
 breaches of each kind and fails if one of them is not reported.
 """
 
@@ -42,6 +42,9 @@ OUTSIDE = re.compile(r"\b(clock_gettime|gettimeofday|getrandom|getentropy|arc4ra
 OUTSIDE_EXEMPT = {"base/log.c"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
+
+# Which threads may use what a header has.
+THREAD = re.compile(r"/\*\n(?: \*.*\n)* \* Thread: [a-z].*\.\n \*/\n")
 
 
 def folder_of(name):
@@ -106,6 +109,8 @@ def lint(resolver):
         if RANKS.get(folder, TOP) <= 4 and name not in OUTSIDE_EXEMPT:
             breaches += [f"{name}: {match.group(1)}(): ranks 0-4 read no clock and do no I/O"
                          for match in OUTSIDE.finditer(text)]
+        if path.suffix == ".h" and not THREAD.match(text):
+            breaches.append(f"{name}: the first comment ends with a line \"Thread: …\" (docs/hacking.md)")
         for match in INCLUDE.finditer(text):
             quoted, included = match.group(1) == '"', match.group(2)
             why = breach_of_rank(name, included) if quoted else breach_of_fence(name, included)
@@ -140,6 +145,8 @@ def self_test():
         ("learn/a.c", "wall = time(NULL);\n", "time(): ranks 0-4"),
         ("learn/a.c", "table_open(file); write_time(0);\n", None),
         ("dns/a.h", '#include "name.h"\n', "includes by path"),
+        ("dns/a.h", "/*\n * a.h: a.\n */\n", "Thread:"),
+        ("dns/a.h", "/*\n * a.h: a.\n *\n * Thread: pure.\n */\n", None),
         ("stuff/a.c", "", "unknown folder stuff"),
         ("dns/a.h", '#include "dns/a.h"\n', "a circle: dns/a.h → dns/a.h"),
     ]
