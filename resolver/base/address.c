@@ -14,7 +14,6 @@
 static bool number_parse(const char *text, unsigned max, unsigned *ret)
 {
     unsigned value = 0;
-
     if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
         return false;
     for (; *text != '\0'; text++) {
@@ -31,7 +30,6 @@ static bool number_parse(const char *text, unsigned max, unsigned *ret)
 static bool scope_parse(const char *text, uint32_t *ret)
 {
     unsigned index = if_nametoindex(text);
-
     if (index == 0 && !number_parse(text, UINT16_MAX, &index))
         return false;
     *ret = index;
@@ -42,10 +40,9 @@ static bool host_parse(char *host, uint16_t port, struct address *ret)
 {
     struct address address = {0};
     char          *scope   = strchr(host, '%');
-
-    if (scope != NULL)
+    if (scope)
         *scope++ = '\0';
-    if (scope == NULL && inet_pton(AF_INET, host, &address.in.sin_addr) == 1) {
+    if (!scope && inet_pton(AF_INET, host, &address.in.sin_addr) == 1) {
         address.in.sin_family = AF_INET;
         address.in.sin_port   = htons(port);
         address.len           = sizeof(address.in);
@@ -53,7 +50,7 @@ static bool host_parse(char *host, uint16_t port, struct address *ret)
         return true;
     }
     if (inet_pton(AF_INET6, host, &address.in6.sin6_addr) != 1 ||
-        (scope != NULL && !scope_parse(scope, &address.in6.sin6_scope_id)))
+        (scope && !scope_parse(scope, &address.in6.sin6_scope_id)))
         return false;
     address.in6.sin6_family = AF_INET6;
     address.in6.sin6_port   = htons(port);
@@ -68,21 +65,20 @@ bool address_parse(const char *text, uint16_t default_port, struct address *ret)
     char          *host = copy, *colon = NULL, *bracket;
     unsigned       port = default_port;
     struct address address;
-
     if (strlen(text) >= sizeof(copy))
         return false;
     strcpy(copy, text);
     if (copy[0] == '[') {
         host    = copy + 1;
         bracket = strchr(host, ']');
-        if (bracket == NULL || (bracket[1] != '\0' && bracket[1] != ':'))
+        if (!bracket || (bracket[1] != '\0' && bracket[1] != ':'))
             return false;
         *bracket = '\0';
         colon    = bracket[1] == ':' ? bracket + 1 : NULL;
     } else if (strchr(host, ':') == strrchr(host, ':')) {
         colon = strchr(host, ':'); /* a single colon cannot be IPv6 */
     }
-    if (colon != NULL) {
+    if (colon) {
         *colon = '\0';
         if (!number_parse(colon + 1, UINT16_MAX, &port))
             return false;
@@ -98,7 +94,6 @@ const char *address_format_host(const struct address *address, char text[ADDRESS
 {
     char   name[IF_NAMESIZE];
     size_t len;
-
     if (address->len == 0)
         return strcpy(text, "none");
     if (address->any.sa_family == AF_INET) {
@@ -108,7 +103,7 @@ const char *address_format_host(const struct address *address, char text[ADDRESS
     inet_ntop(AF_INET6, &address->in6.sin6_addr, text, ADDRESS_TEXT_MAX);
     if (address->in6.sin6_scope_id != 0) {
         len = strlen(text);
-        if (if_indextoname(address->in6.sin6_scope_id, name) != NULL)
+        if (if_indextoname(address->in6.sin6_scope_id, name))
             snprintf(text + len, ADDRESS_TEXT_MAX - len, "%%%s", name);
         else
             snprintf(text + len, ADDRESS_TEXT_MAX - len, "%%%u", address->in6.sin6_scope_id);
@@ -119,7 +114,6 @@ const char *address_format_host(const struct address *address, char text[ADDRESS
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_MAX])
 {
     char host[ADDRESS_TEXT_MAX];
-
     address_format_host(address, host);
     if (address->len == 0)
         return strcpy(text, host);
@@ -152,7 +146,6 @@ bool address_equal(const struct address *a, const struct address *b)
 static bool address_bytes(const struct address *address, uint8_t ret[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
     if (address->len == 0)
         return false;
     if (address->any.sa_family == AF_INET) {
@@ -168,7 +161,6 @@ static bool address_bytes(const struct address *address, uint8_t ret[16])
 static bool prefix_equal(const uint8_t a[16], const uint8_t b[16], unsigned bits)
 {
     unsigned whole = bits / 8, rest = bits % 8;
-
     return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
@@ -176,7 +168,6 @@ bool address_is_loopback(const struct address *address)
 {
     static const struct cidr v4 = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 96 + 8};
     static const struct cidr v6 = {.bytes = {[15] = 1}, .bits = 128};
-
     return cidr_contains(&v4, address) || cidr_contains(&v6, address);
 }
 
@@ -201,18 +192,17 @@ bool cidr_parse(const char *text, struct cidr *ret)
     struct address address;
     struct cidr    cidr;
     unsigned       width, bits;
-
-    if (strlen(text) >= sizeof(copy) || strchr(text, '%') != NULL)
+    if (strlen(text) >= sizeof(copy) || strchr(text, '%'))
         return false;
     strcpy(copy, text);
     slash = strchr(copy, '/');
-    if (slash != NULL)
+    if (slash)
         *slash++ = '\0';
     if (!host_parse(copy, 0, &address) || !address_bytes(&address, cidr.bytes))
         return false;
     width = address.any.sa_family == AF_INET ? 32 : 128;
     bits  = width;
-    if (slash != NULL && !number_parse(slash, width, &bits))
+    if (slash && !number_parse(slash, width, &bits))
         return false;
     bits += 128 - width;
     for (unsigned i = bits; i < 128; i++) {
@@ -227,6 +217,5 @@ bool cidr_parse(const char *text, struct cidr *ret)
 bool cidr_contains(const struct cidr *cidr, const struct address *address)
 {
     uint8_t bytes[16];
-
     return address_bytes(address, bytes) && prefix_equal(cidr->bytes, bytes, cidr->bits);
 }

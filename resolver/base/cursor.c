@@ -14,12 +14,11 @@ size_t cursor_left(const struct cursor *cursor) { return cursor->bytes.len - cur
 struct view cursor_take(struct cursor *cursor, size_t len)
 {
     struct view taken = {0};
-
     if (cursor->failed || len > cursor_left(cursor)) {
         cursor->failed = true;
         return taken;
     }
-    if (cursor->bytes.data != NULL)
+    if (cursor->bytes.data)
         taken = (struct view){cursor->bytes.data + cursor->pos, len};
     cursor->pos += len;
     return taken;
@@ -28,28 +27,24 @@ struct view cursor_take(struct cursor *cursor, size_t len)
 uint8_t cursor_u8(struct cursor *cursor)
 {
     struct view taken = cursor_take(cursor, 1);
-
     return taken.len == 1 ? taken.data[0] : 0;
 }
 
 uint16_t cursor_u16(struct cursor *cursor)
 {
     struct view taken = cursor_take(cursor, 2);
-
     return taken.len == 2 ? get_u16(taken.data) : 0;
 }
 
 uint32_t cursor_u32(struct cursor *cursor)
 {
     struct view taken = cursor_take(cursor, 4);
-
     return taken.len == 4 ? get_u32(taken.data) : 0;
 }
 
 uint64_t cursor_u64(struct cursor *cursor)
 {
     struct view taken = cursor_take(cursor, 8);
-
     return taken.len == 8 ? get_u64(taken.data) : 0;
 }
 
@@ -69,39 +64,34 @@ static uint8_t *writer_claim(struct writer *writer, size_t len)
 void writer_u8(struct writer *writer, uint8_t value)
 {
     uint8_t *place = writer_claim(writer, 1);
-
-    if (place != NULL)
+    if (place)
         *place = value;
 }
 
 void writer_u16(struct writer *writer, uint16_t value)
 {
     uint8_t *place = writer_claim(writer, 2);
-
-    if (place != NULL)
+    if (place)
         put_u16(place, value);
 }
 
 void writer_u32(struct writer *writer, uint32_t value)
 {
     uint8_t *place = writer_claim(writer, 4);
-
-    if (place != NULL)
+    if (place)
         put_u32(place, value);
 }
 
 void writer_u64(struct writer *writer, uint64_t value)
 {
     uint8_t *place = writer_claim(writer, 8);
-
-    if (place != NULL)
+    if (place)
         put_u64(place, value);
 }
 
 void writer_bytes(struct writer *writer, const void *bytes, size_t len)
 {
     uint8_t *place = len > 0 ? writer_claim(writer, len) : NULL;
-
-    if (place != NULL)
+    if (place)
         memcpy(place, bytes, len);
 }

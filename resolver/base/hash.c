@@ -31,7 +31,6 @@ static void sip_word(struct sip *s, uint64_t word)
 static uint64_t load_le(const uint8_t *p, size_t len)
 {
     uint64_t word = 0;
-
     for (size_t i = 0; i < len; i++)
         word |= (uint64_t) p[i] << 8 * i;
     return word;
@@ -47,7 +46,6 @@ uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t len)
                .v2 = key.k0 ^ 0x6c7967656e657261,
                .v3 = key.k1 ^ 0x7465646279746573,
     };
-
     for (; left >= 8; p += 8, left -= 8) {
         uint64_t word;
         memcpy(&word, p, sizeof(word));
@@ -96,8 +94,7 @@ static const uint32_t crc_table[256] = {
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-
-    crc = ~crc;
+    crc              = ~crc;
     for (size_t i = 0; i < len; i++)
         crc = crc >> 8 ^ crc_table[(crc ^ p[i]) & 0xff];
     return ~crc;

@@ -45,7 +45,6 @@ static bool stderr_is_journal(void)
     const char        *stream = getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
     struct stat        status;
-
     return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
            status.st_dev == device && status.st_ino == inode;
 }
@@ -75,7 +74,6 @@ static bool line_add(struct line *line, const char *bytes, size_t len)
 static void line_close(struct line *line, const char *closing)
 {
     size_t len = strlen(closing);
-
     memcpy(line->bytes + line->len, closing, len);
     line->len += len;
 }
@@ -85,7 +83,6 @@ static void line_close(struct line *line, const char *closing)
 static bool line_add_message(struct line *line, const char *message, bool json)
 {
     const char *p = message;
-
     while (*p != '\0') {
         size_t len = printable_length(p);
         char   escaped[8];
@@ -111,7 +108,6 @@ static void line_open(struct line *line, enum log_level level, bool json)
     char            opening[96], seconds[TIME_TEXT_MAX];
     struct timespec now;
     int             len;
-
     if (json) {
         clock_gettime(CLOCK_REALTIME, &now);
         time_format(now.tv_sec, seconds);
@@ -130,7 +126,6 @@ void log_open(void)
 {
     struct stat status;
     int         own = -1;
-
     if (fstat(STDERR_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO)))
         own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own >= 0)
@@ -143,7 +138,6 @@ static bool line_write(const struct line *line)
     struct pollfd waiting = {.fd = log_file, .events = POLLOUT};
     struct stat   status;
     ssize_t       written;
-
     if (poll(&waiting, 1, 0) != 1 || (waiting.revents & POLLOUT) == 0)
         return false;
     do {
@@ -161,7 +155,6 @@ static bool tell_lost(void)
     bool        json = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
     char        message[64];
     struct line line;
-
     snprintf(message, sizeof(message), "%u lines lost: nobody read the log", log_lost);
     line_open(&line, LOG_LEVEL_WARNING, json);
     line_add_message(&line, message, json);

@@ -23,7 +23,6 @@ static size_t decode(const unsigned char *p, uint32_t *ret)
 {
     unsigned low = 0x80, high = 0xbf;
     size_t   len;
-
     if (p[0] < 0x80) {
         *ret = p[0];
         return 1;
@@ -59,7 +58,6 @@ size_t printable_length(const char *text)
 {
     uint32_t point;
     size_t   len = decode((const unsigned char *) text, &point);
-
     if (len == 0 || point < ' ' || point == 0x7f)
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
@@ -71,7 +69,6 @@ size_t printable_length(const char *text)
 const char *printable_copy(const char *text, char *to, size_t cap)
 {
     size_t used = 0;
-
     while (*text != '\0') {
         char        escaped[8];
         size_t      len  = printable_length(text);

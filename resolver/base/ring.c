@@ -35,13 +35,12 @@ struct ring *ring_create(size_t record_size, size_t slots)
 {
     struct ring *ring;
     size_t       bytes;
-
     assert(slots > 0 && (slots & (slots - 1)) == 0);
     if (__builtin_mul_overflow(record_size, slots, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
     bytes += sizeof(*ring) + CACHE_LINE - 1;
     ring = aligned_alloc(CACHE_LINE, bytes - bytes % CACHE_LINE);
-    if (ring == NULL)
+    if (!ring)
         return NULL;
     memset(ring, 0, sizeof(*ring));
     ring->record_size = record_size;
@@ -61,7 +60,6 @@ static uint8_t *ring_slot(struct ring *ring, size_t count)
 bool ring_push(struct ring *ring, const void *record)
 {
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-
     if (tail - ring->head_seen == ring->slots) {
         ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
         if (tail - ring->head_seen == ring->slots)
@@ -75,7 +73,6 @@ bool ring_push(struct ring *ring, const void *record)
 bool ring_pop(struct ring *ring, void *ret_record)
 {
     size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-
     if (head == ring->tail_seen) {
         ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
         if (head == ring->tail_seen)

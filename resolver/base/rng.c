@@ -31,7 +31,6 @@ static void quarter_round(uint32_t *x, int a, int b, int c, int d)
 static void rng_refill(struct rng *rng)
 {
     uint32_t x[16];
-
     memcpy(x, rng->state, sizeof(x));
     for (int round = 0; round < 20; round += 2) {
         for (int i = 0; i < 4; i++)
@@ -49,8 +48,7 @@ static void rng_refill(struct rng *rng)
 void rng_init(struct rng *rng, const uint8_t seed[RNG_SEED_BYTES])
 {
     static const char constant[] = "expand 32-byte k";
-
-    *rng = (struct rng){.used = sizeof(rng->block)};
+    *rng                         = (struct rng){.used = sizeof(rng->block)};
     for (int i = 0; i < 4; i++)
         rng->state[i] = load_le((const uint8_t *) constant + 4 * i);
     for (int i = 0; i < 8; i++)
@@ -60,7 +58,6 @@ void rng_init(struct rng *rng, const uint8_t seed[RNG_SEED_BYTES])
 void rng_fill(struct rng *rng, void *bytes, size_t len)
 {
     uint8_t *out = bytes;
-
     while (len > 0) {
         size_t part;
 
@@ -79,7 +76,6 @@ void rng_fill(struct rng *rng, void *bytes, size_t len)
 uint16_t rng_u16(struct rng *rng)
 {
     uint16_t value;
-
     rng_fill(rng, &value, sizeof(value));
     return value;
 }
@@ -87,7 +83,6 @@ uint16_t rng_u16(struct rng *rng)
 uint32_t rng_u32(struct rng *rng)
 {
     uint32_t value;
-
     rng_fill(rng, &value, sizeof(value));
     return value;
 }
@@ -95,7 +90,6 @@ uint32_t rng_u32(struct rng *rng)
 uint64_t rng_u64(struct rng *rng)
 {
     uint64_t value;
-
     rng_fill(rng, &value, sizeof(value));
     return value;
 }
@@ -104,7 +98,6 @@ uint32_t rng_below(struct rng *rng, uint32_t bound)
 {
     uint32_t uneven; /* values below this would make some results likelier than others */
     uint64_t product;
-
     assert(bound > 0);
     uneven = -bound % bound;
     do

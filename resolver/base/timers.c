@@ -23,7 +23,6 @@ bool timers_reserve(struct timers *timers, size_t count)
 {
     size_t         cap = timers->cap > 0 ? timers->cap : TIMERS_CAP_MIN;
     struct timer **heap;
-
     if (count <= timers->cap)
         return true;
     if (count > SIZE_MAX / 2 / sizeof(*heap))
@@ -31,7 +30,7 @@ bool timers_reserve(struct timers *timers, size_t count)
     while (cap < count)
         cap *= 2;
     heap = realloc(timers->heap, cap * sizeof(struct timer *));
-    if (heap == NULL)
+    if (!heap)
         return false;
     timers->heap = heap;
     timers->cap  = cap;
@@ -97,7 +96,6 @@ void timers_cancel(struct timers *timers, struct timer *timer)
 {
     size_t        hole;
     struct timer *last;
-
     if (timer->place == 0)
         return;
     assert(timer->place <= timers->count && timers->heap[timer->place - 1] == timer);
@@ -113,7 +111,6 @@ msec_t timers_next(const struct timers *timers) { return timers->count > 0 ? tim
 struct timer *timers_pop(struct timers *timers, msec_t now)
 {
     struct timer *first;
-
     if (timers->count == 0 || timers->heap[0]->due > now)
         return NULL;
     first = timers->heap[0];

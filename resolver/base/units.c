@@ -25,7 +25,6 @@ static bool quantity_parse(const char *text, const struct unit *units, size_t co
 {
     uint64_t    value = 0;
     const char *p     = text;
-
     for (; *p >= '0' && *p <= '9'; p++) {
         if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t) (*p - '0'), &value))
             return false;
@@ -46,7 +45,6 @@ static bool quantity_parse(const char *text, const struct unit *units, size_t co
 bool duration_parse(const char *text, msec_t *ret)
 {
     uint64_t value;
-
     if (!quantity_parse(text, durations, ARRAY_LEN(durations), MSEC_NEVER - 1, &value))
         return false;
     *ret = (msec_t) value;
@@ -56,7 +54,6 @@ bool duration_parse(const char *text, msec_t *ret)
 const char *duration_format(msec_t duration, char text[DURATION_TEXT_MAX])
 {
     size_t i = 0;
-
     while (duration == 0 ? durations[i].worth != 1 : duration % (msec_t) durations[i].worth != 0)
         i++;
     snprintf(text, DURATION_TEXT_MAX, "%" PRId64 "%s", duration / (msec_t) durations[i].worth, durations[i].word);
@@ -86,7 +83,6 @@ bool time_parse(const char *text, wall_t *ret)
     struct tm parts = {0};
     char      again[TIME_TEXT_MAX];
     wall_t    when;
-
     if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour,
                &parts.tm_min, &parts.tm_sec) != 6)
         return false;

@@ -73,11 +73,11 @@ struct cache *cache_create(const struct cache_limits *limits, struct hash_key ke
 {
     assert(shards > 0 && (shards & (shards - 1)) == 0);
     struct cache *cache = calloc(1, sizeof *cache);
-    if (cache == NULL)
+    if (!cache)
         return NULL;
     *cache        = (struct cache){.key = key, .memory = limits->memory, .stale = limits->stale, .forgiven = INT64_MIN};
     cache->shards = aligned_alloc(_Alignof(struct shard), shards * sizeof *cache->shards);
-    while (cache->shards != NULL && cache->count < shards) {
+    while (cache->shards && cache->count < shards) {
         if (!shard_init(&cache->shards[cache->count], limits->memory / shards))
             break;
         cache->count++;
@@ -91,7 +91,7 @@ struct cache *cache_create(const struct cache_limits *limits, struct hash_key ke
 
 void cache_destroy(struct cache *cache)
 {
-    if (cache == NULL)
+    if (!cache)
         return;
     for (size_t i = 0; i < cache->count; i++)
         shard_fini(&cache->shards[i]);
@@ -179,22 +179,21 @@ static enum cache_answer entry_serve(struct entry *entry, const struct client_qu
 enum cache_answer cache_get(struct cache *cache, const struct client_query *query, const struct cache_read *read,
                             uint8_t *out, size_t cap, struct cache_hit *ret)
 {
-    struct cache_key key    = {.name              = name_view(&query->name),
-                               .type              = query->type,
-                               .class             = query->class,
-                               .dnssec_ok         = query->dnssec_ok,
-                               .checking_disabled = (query->flags & FLAG_CD) != 0};
-    struct place     place  = cache_place(cache, &key);
-    struct moment    moment = moment_of(cache, read->now);
-
+    struct cache_key  key    = {.name              = name_view(&query->name),
+                                .type              = query->type,
+                                .class             = query->class,
+                                .dnssec_ok         = query->dnssec_ok,
+                                .checking_disabled = (query->flags & FLAG_CD) != 0};
+    struct place      place  = cache_place(cache, &key);
+    struct moment     moment = moment_of(cache, read->now);
     enum cache_answer answer = CACHE_MISS;
     struct entry     *entry, *failure;
     shard_lock_read(place.shard, read->reader);
     place_look(&place, &entry, &failure);
-    if (entry != NULL && (!entry_useless(&moment, entry) || was_waited_for(entry, read)) &&
+    if (entry && (!entry_useless(&moment, entry) || was_waited_for(entry, read)) &&
         (answer = entry_serve(entry, query, read, out, cap, ret)) != CACHE_MISS) {
         entry_mark(entry);
-    } else if (failure != NULL && failure_holds(cache, failure, read->now)) {
+    } else if (failure && failure_holds(cache, failure, read->now)) {
         *ret = (struct cache_hit){.failure = failure->cause};
         entry_mark(failure);
         answer = CACHE_FAILURE;
@@ -217,7 +216,7 @@ static struct entry *entry_from_answer(const struct place *place, const struct c
 {
     struct view   message = from->stored.message, ttls = from->stored.ttls;
     struct entry *entry = entry_new(message.len + ttls.len);
-    if (entry == NULL)
+    if (!entry)
         return NULL;
     memcpy(entry->data, message.data, message.len);
     name_lower(entry->data + MESSAGE_HEADER, place->key->name.len);
@@ -243,7 +242,7 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
         return false;
     struct place  place = cache_place(cache, key);
     struct entry *fresh = entry_from_answer(&place, entry, now);
-    if (fresh == NULL)
+    if (!fresh)
         return false;
 
     struct moment moment = moment_of(cache, now);
@@ -252,12 +251,12 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
     bool fits = shard_fits(place.shard, entry_bytes(fresh));
     if (fits) {
         place_look(&place, &old, &failure);
-        if (old != NULL) {
+        if (old) {
             if (atomic_load_explicit(&old->marked, memory_order_relaxed))
                 entry_mark(fresh);
             shard_drop(place.shard, old);
         }
-        if (failure != NULL)
+        if (failure)
             shard_drop(place.shard, failure);
         shard_insert(place.shard, fresh, entry_useless, &moment);
     }
@@ -271,7 +270,7 @@ static struct entry *entry_from_failure(const struct place *place)
 {
     struct view   name  = place->key->name;
     struct entry *entry = entry_new(name.len + 4);
-    if (entry == NULL)
+    if (!entry)
         return NULL;
     memcpy(entry->data, name.data, name.len);
     name_lower(entry->data, name.len);
@@ -306,9 +305,9 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, enum fa
     struct entry *answer, *failure, *fresh = NULL;
     shard_lock(place.shard);
     place_look(&place, &answer, &failure);
-    if (failure == NULL) {
+    if (!failure) {
         failure = fresh = entry_from_failure(&place);
-        if (fresh == NULL || !shard_fits(place.shard, entry_bytes(fresh)))
+        if (!fresh || !shard_fits(place.shard, entry_bytes(fresh)))
             goto out;
         failure->ttl = 0;
     } else if (failure_holds(cache, failure, now)) {
@@ -319,7 +318,7 @@ void cache_put_failure(struct cache *cache, const struct cache_key *key, enum fa
     failure->ttl    = failure_ttl(hold, failure->ttl);
     failure->stored = now;
     failure->cause  = (uint8_t) cause;
-    if (fresh != NULL)
+    if (fresh)
         shard_insert(place.shard, fresh, entry_useless, &moment);
     fresh = NULL;
 out:

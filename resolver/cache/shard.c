@@ -23,7 +23,7 @@ uint64_t entry_bytes(const struct entry *entry) { return allocated((void *) entr
 struct entry *entry_new(size_t data_len)
 {
     struct entry *entry = malloc(offsetof(struct entry, data) + data_len);
-    if (entry != NULL)
+    if (entry)
         memset(entry, 0, offsetof(struct entry, data));
     return entry;
 }
@@ -49,7 +49,7 @@ bool shard_init(struct shard *shard, uint64_t bound)
     list_init(&shard->queue);
     shard->hand    = &shard->queue;
     shard->buckets = calloc(count, sizeof *shard->buckets);
-    if (shard->buckets == NULL)
+    if (!shard->buckets)
         return false;
     for (unsigned i = 0; i < SHARD_GATES; i++)
         pthread_mutex_init(&shard->gates[i].lock, NULL);
@@ -111,7 +111,7 @@ void shard_resize(struct shard *shard, uint64_t bound)
     if (count - 1 == shard->mask)
         return;
     struct entry **buckets = calloc(count, sizeof *buckets);
-    if (buckets == NULL)
+    if (!buckets)
         return;
     shard->bytes += allocated(buckets);
     shard->bytes -= allocated(shard->buckets);

@@ -26,7 +26,6 @@ enum {
 static int make_way(const struct sockaddr_un *address)
 {
     struct stat status;
-
     if (lstat(address->sun_path, &status) != 0)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(status.st_mode))
@@ -47,7 +46,6 @@ static int make_parent(const char *path)
 {
     char        parent[sizeof(((struct sockaddr_un *) 0)->sun_path)];
     const char *slash = strrchr(path, '/');
-
     if (!slash || slash == path)
         return 0;
     snprintf(parent, sizeof(parent), "%.*s", (int) (slash - path), path);
@@ -59,7 +57,6 @@ int control_give(const char *path, gid_t gid)
     struct stat status;
     int         file   = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     int         result = 0;
-
     if (file < 0 || fstat(file, &status) != 0)
         result = -errno;
     else if (!S_ISSOCK(status.st_mode) || status.st_nlink != 1)
@@ -89,7 +86,6 @@ static int bind_as(int fd, const struct sockaddr_un *address, gid_t gid)
 int control_bind(const char *path, gid_t gid, int *ret_given)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     memcpy(address.sun_path, path, strlen(path) + 1);

@@ -17,7 +17,6 @@ static json_t *error_document(json_t *id, int code, const char *message)
 {
     uint64_t refusals = supply_refusals();
     json_t  *text     = json_string(message);
-
     if (!text && supply_refusals() == refusals) /* not UTF-8: better a plain word than none */
         text = json_string("failed, for a reason that is not text");
     return json_pack("{s:s, s:O, s:{s:i, s:o}}", "jsonrpc", "2.0", "id", id, "error", "code", code, "message", text);
@@ -27,7 +26,6 @@ static json_t *error_document(json_t *id, int code, const char *message)
 static char *line_of(json_t *document, size_t *ret_len)
 {
     char *text = document ? outbox_text(document, ret_len) : NULL;
-
     json_decref(document);
     if (text)
         text[(*ret_len)++] = '\n';
@@ -64,7 +62,6 @@ static void call_finish(struct control_call *call)
 {
     struct client  *client  = call->client;
     struct control *control = client->control;
-
     json_decref(call->id);
     free(call);
     client->calls--;
@@ -106,7 +103,6 @@ void control_reply_series(struct control_call *call, json_t *result, const struc
     struct client *client = call->client;
     bool           heard  = call->id && client->state != CLIENT_CLOSED;
     size_t         len;
-
     if (heard && result) {
         char *text   = line_of(json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result), &len);
         call->series = text ? outbox_add_series(&client->outbox, text, len, series, call) : NULL;

@@ -40,7 +40,6 @@ static void client_pump(struct client *client);
 static void client_on_moved(struct outbox *outbox, int status)
 {
     struct client *client = CONTAINER_OF(outbox, struct client, outbox);
-
     if (status < 0)
         client_close(client);
     else
@@ -50,7 +49,6 @@ static void client_on_moved(struct outbox *outbox, int status)
 static void control_on_stall_tick(uv_timer_t *timer)
 {
     struct control *control = timer->data;
-
     LIST_EACH (link, next, &control->clients) {
         struct client *client = CONTAINER_OF(link, struct client, link);
         uint64_t       taken  = outbox_taken(&client->outbox);
@@ -76,7 +74,6 @@ static void call_run(struct client *client, const struct control_method *method,
 {
     struct control_call *call   = malloc(sizeof(*call));
     json_t              *params = request->params ? json_incref(request->params) : json_object();
-
     if (!call || !params) {
         free(call);
         json_decref(params);
@@ -99,7 +96,6 @@ static void client_on_line(struct client *client, struct view line)
     char                         why[REQUEST_WHY_MAX];
     int                          code   = request_read(line, &request, why);
     const struct control_method *method = NULL;
-
     if (code != 0) {
         client_fail(client, request.id, code, why);
         goto out;
@@ -139,8 +135,7 @@ static bool client_has_caught_up(const struct client *client)
 static void client_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     struct client *client = handle->data;
-
-    uint8_t *room = lines_room(&client->input, READ_CHUNK);
+    uint8_t       *room   = lines_room(&client->input, READ_CHUNK);
 
     (void) suggested;
     *ret = uv_buf_init((char *) room, room ? READ_CHUNK : 0);
@@ -149,7 +144,6 @@ static void client_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret
 static void client_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct client *client = stream->data;
-
     (void) buffer;
     if (count < 0 && count != UV_EOF) {
         client_close(client);
@@ -170,7 +164,6 @@ static void client_set_reading(struct client *client)
 {
     uv_stream_t *stream = (uv_stream_t *) &client->pipe;
     bool         wanted = client->state == CLIENT_OPEN && client_has_caught_up(client);
-
     if (wanted && !client->reading && uv_read_start(stream, client_on_alloc, client_on_read) != 0) {
         client_close(client);
         return;
@@ -184,7 +177,6 @@ static void client_set_reading(struct client *client)
 static void client_pump(struct client *client)
 {
     struct view line;
-
     while (client->state != CLIENT_CLOSED && !client->control->closing && client_has_caught_up(client) &&
            lines_next(&client->input, client->state == CLIENT_ENDED, &line)) {
         if (is_blank(line))
@@ -215,7 +207,6 @@ static void control_on_connection(uv_stream_t *listener, int status);
 static void control_on_wake(uv_timer_t *timer)
 {
     struct control *control = timer->data;
-
     if (control->waits)
         control_on_connection((uv_stream_t *) &control->listener, 0);
     LIST_EACH (link, next, &control->clients) {
@@ -248,8 +239,7 @@ static void control_on_connection(uv_stream_t *listener, int status)
     struct client  *client  = status == 0 ? calloc(1, sizeof(*client)) : NULL;
     struct peer     peer;
     int             fd = -1;
-
-    control->waits = status == 0 && !client;
+    control->waits     = status == 0 && !client;
     if (control->waits)
         uv_timer_start(&control->wake, control_on_wake, ACCEPT_MS, 0);
     if (!client)
@@ -282,8 +272,7 @@ static bool control_path(struct control *control, struct sockaddr_un *ret)
 {
     socklen_t len = sizeof(*ret);
     int       fd  = -1;
-
-    *ret = (struct sockaddr_un){0};
+    *ret          = (struct sockaddr_un){0};
     return uv_fileno((uv_handle_t *) &control->listener, &fd) == 0 &&
            getsockname(fd, (struct sockaddr *) ret, &len) == 0 && ret->sun_family == AF_UNIX && ret->sun_path[0] == '/';
 }
@@ -292,7 +281,6 @@ enum control_place control_look(struct control *control)
 {
     struct sockaddr_un address;
     struct stat        status;
-
     if (!control_path(control, &address) || lstat(address.sun_path, &status) != 0)
         return CONTROL_GONE;
     return status.st_dev == control->file.st_dev && status.st_ino == control->file.st_ino ? CONTROL_IN_PLACE
@@ -302,7 +290,6 @@ enum control_place control_look(struct control *control)
 struct control *control_start(uv_loop_t *loop, int fd, const struct control_options *options)
 {
     struct control *control = calloc(1, sizeof(*control));
-
     if (!control) {
         close(fd);
         return NULL;
@@ -341,15 +328,13 @@ int control_set_group(struct control *control, gid_t group)
 {
     struct sockaddr_un address;
     bool               wanted = group != (gid_t) -1 && control_look(control) == CONTROL_IN_PLACE;
-
-    control->options.group = group;
+    control->options.group    = group;
     return wanted && control_path(control, &address) ? control_give(address.sun_path, group) : 0;
 }
 
 void control_close(struct control *control)
 {
     struct sockaddr_un address;
-
     control->closing = true;
     if (control_look(control) == CONTROL_IN_PLACE && control_path(control, &address))
         unlink(address.sun_path);

@@ -48,7 +48,6 @@ struct text {
 static int add_text(const char *bytes, size_t len, void *context)
 {
     struct text *text = context;
-
     if (text->cap - text->len <= len) {
         size_t cap  = 2 * text->cap + len + TEXT_FIRST;
         char  *more = text->short_of ? NULL : realloc(text->bytes, cap);
@@ -68,7 +67,6 @@ static int add_text(const char *bytes, size_t len, void *context)
 char *outbox_text(const json_t *document, size_t *ret_len)
 {
     struct text text = {0};
-
     if (json_dump_callback(document, add_text, &text, JSON_COMPACT) != 0 || text.short_of) {
         free(text.bytes);
         return NULL;
@@ -100,7 +98,6 @@ static void on_written(uv_write_t *request, int status)
 {
     struct sending *sending = request->data;
     struct outbox  *outbox  = sending->outbox;
-
     uncount(outbox, sending->len);
     outbox->sending--;
     free(sending->text);
@@ -115,7 +112,6 @@ static bool hand_over(struct outbox *outbox, char *text, size_t skip, size_t len
 {
     struct sending *sending = malloc(sizeof(*sending));
     uv_buf_t        buffer  = uv_buf_init(text + skip, (unsigned) len);
-
     if (sending) {
         *sending              = (struct sending){.outbox = outbox, .text = text, .len = len};
         sending->request.data = sending;
@@ -170,7 +166,6 @@ static bool make_piece(struct outbox *outbox)
     bool                some     = json_array_size(elements) > 0;
     size_t              all;
     char               *text = some ? outbox_text(elements, &all) : NULL;
-
     json_decref(elements);
     if (supply_refusals() != refusals || (some && !text)) {
         free(text);
@@ -195,7 +190,6 @@ static void on_turn(uv_idle_t *idle)
 {
     struct outboxes *all    = CONTAINER_OF(idle, struct outboxes, turn);
     struct outbox   *outbox = CONTAINER_OF(all->ready.next, struct outbox, ready);
-
     list_remove(&outbox->ready);
     if (list_empty(&all->ready))
         uv_idle_stop(idle);
@@ -206,7 +200,6 @@ static void on_turn(uv_idle_t *idle)
 static void get_ready(struct outbox *outbox)
 {
     struct outboxes *all = outbox->all;
-
     if (!list_empty(&outbox->ready) || uv_is_closing((uv_handle_t *) &all->turn))
         return;
     list_append(&all->ready, &outbox->ready);
@@ -251,7 +244,6 @@ void outbox_close(struct outbox *outbox)
 static struct outbox_item *add(struct outbox *outbox, char *text, size_t len)
 {
     struct outbox_item *item = calloc(1, sizeof(*item));
-
     if (!item) {
         free(text);
         return NULL;
@@ -273,7 +265,6 @@ struct outbox_item *outbox_add_series(struct outbox *outbox, char *text, size_t 
     const char *array = memrchr(text, '[', len);
     size_t      head  = array ? (size_t) (array - text) + 1 : 0;
     char       *end   = array ? strndup(text + head, len - head) : NULL;
-
     assert(array && text[head] == ']');
     struct outbox_item *item = end ? add(outbox, text, head) : NULL;
     if (!item) {
@@ -292,8 +283,7 @@ struct outbox_item *outbox_add_series(struct outbox *outbox, char *text, size_t 
 bool outbox_end_series(struct outbox_item *item)
 {
     struct outbox *outbox = item->outbox;
-
-    item->state = ITEM_ENDED;
+    item->state           = ITEM_ENDED;
     if (outbox)
         return outbox_go_on(outbox);
     item_free(item);

@@ -11,8 +11,7 @@ void peer_read(int fd, struct peer *ret)
 {
     struct ucred credentials;
     socklen_t    len = sizeof(credentials);
-
-    *ret = (struct peer){0};
+    *ret             = (struct peer){0};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0 || len != sizeof(credentials))
         return;
     ret->known = true;

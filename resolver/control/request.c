@@ -23,16 +23,14 @@ struct parsing {
 static void parse(void *context)
 {
     struct parsing *parsing = context;
-
-    parsing->document = json_loadb((const char *) parsing->line.data, parsing->line.len,
-                                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &parsing->error);
+    parsing->document       = json_loadb((const char *) parsing->line.data, parsing->line.len,
+                                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &parsing->error);
 }
 
 int request_read(struct view line, struct request *ret, char why[REQUEST_WHY_MAX])
 {
     struct parsing parsing = {.line = line};
-
-    *ret = (struct request){0};
+    *ret                   = (struct request){0};
     if (!supply_attempt(parse, &parsing)) {
         snprintf(why, REQUEST_WHY_MAX, "no memory for the request");
         return CONTROL_INTERNAL;

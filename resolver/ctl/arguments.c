@@ -15,7 +15,6 @@
 static size_t arguments_count(const struct arguments *arguments)
 {
     size_t count = 0;
-
     while (count < ARGUMENTS_MAX && arguments->list[count].key)
         count++;
     return count;
@@ -24,8 +23,7 @@ static size_t arguments_count(const struct arguments *arguments)
 const char *arguments_synopsis(const struct arguments *arguments, char text[SYNOPSIS_MAX])
 {
     size_t len = 0;
-
-    text[0] = 0;
+    text[0]    = 0;
     for (size_t i = 0; i < arguments_count(arguments) && len < SYNOPSIS_MAX; i++) {
         const struct argument *argument = &arguments->list[i];
         const char            *flag     = argument->flag ? argument->flag : "";
@@ -51,7 +49,6 @@ __attribute__((format(printf, 2, 3))) static json_t *wrong(char why[ARGUMENTS_WH
 static bool is_choice(const char *choices, const char *word)
 {
     size_t len = strlen(word);
-
     for (;; choices++) {
         size_t choice = strcspn(choices, "|");
         if (choice == len && strncmp(choices, word, len) == 0)
@@ -67,7 +64,6 @@ static json_t *name_value(const char *word, char why[ARGUMENTS_WHY_MAX])
 {
     struct name name;
     char        text[NAME_TEXT_MAX];
-
     if (name_read(word, &name, why))
         return json_string(name_format(name_view(&name), text));
     return name_parse(word, &name) ? json_string(word) : NULL;
@@ -80,7 +76,6 @@ static json_t *value_read(const struct argument *argument, const char *word, cha
     uint16_t type;
     msec_t   duration;
     json_t  *value = NULL;
-
     switch (argument->kind) {
     case ARGUMENT_NAME:
         return name_value(word, why);
@@ -118,7 +113,6 @@ static const struct argument *argument_find(const struct arguments *arguments, c
 {
     bool   flag = strncmp(word, "--", 2) == 0;
     size_t len = strcspn(word, "="), at = 0;
-
     for (size_t i = 0; i < arguments_count(arguments); i++) {
         const struct argument *argument = &arguments->list[i];
 
@@ -138,7 +132,6 @@ static json_t *unexpected(const struct arguments *arguments, const char *word, c
 {
     const char *meant = NULL;
     size_t      best  = SIZE_MAX;
-
     for (size_t i = 0; word[0] == '-' && i < arguments_count(arguments); i++)
         if (arguments->list[i].flag && spelling_is_nearer(word, arguments->list[i].flag, &best))
             meant = arguments->list[i].flag;
@@ -150,7 +143,6 @@ static json_t *unexpected(const struct arguments *arguments, const char *word, c
 static bool all_given(const struct arguments *arguments, const json_t *params, char why[ARGUMENTS_WHY_MAX])
 {
     char synopsis[SYNOPSIS_MAX];
-
     arguments_synopsis(arguments, synopsis);
     if (arguments->one_of && json_object_size(params) != 1)
         return wrong(why, "exactly one is needed of%s", synopsis);
@@ -164,7 +156,6 @@ json_t *arguments_read(const struct arguments *arguments, int count, char *const
 {
     json_t *params   = json_object();
     size_t  position = 0;
-
     for (int i = 0; i < count; i++) {
         const char            *value    = NULL;
         const struct argument *argument = argument_find(arguments, words[i], position, &value);

@@ -40,7 +40,6 @@ static enum client_result absent(struct client *client, const char *path, const 
 static const char *user_name(uid_t uid, char text[USER_TEXT_MAX])
 {
     const struct passwd *user = getpwuid(uid);
-
     if (user)
         snprintf(text, USER_TEXT_MAX, "%s", user->pw_name);
     else
@@ -53,7 +52,6 @@ static enum client_result denied(struct client *client, const char *path)
 {
     struct stat facts;
     char        name[USER_TEXT_MAX], owner[USER_TEXT_MAX];
-
     user_name(geteuid(), name);
     if (stat(path, &facts) != 0)
         return failed(client, "cannot connect to %s: a directory above it is closed to the user %s", path, name);
@@ -65,7 +63,6 @@ static enum client_result denied(struct client *client, const char *path)
 static enum client_result explain(struct client *client, const char *path, int error)
 {
     struct stat facts;
-
     if (error == EAGAIN)
         return failed(client, "the daemon at %s takes no connection within %u s: is it stopped?", path,
                       client->patience_s);
@@ -87,8 +84,7 @@ enum client_result client_open(struct client *client, const char *path, unsigned
 {
     struct sockaddr_un address  = {.sun_family = AF_UNIX};
     struct timeval     patience = {.tv_sec = patience_s};
-
-    *client = (struct client){.fd = -1, .patience_s = patience_s};
+    *client                     = (struct client){.fd = -1, .patience_s = patience_s};
     if (strlen(path) >= sizeof(address.sun_path))
         return failed(client, "%s: too long for a socket's path", path);
     memcpy(address.sun_path, path, strlen(path) + 1);
@@ -168,8 +164,7 @@ enum client_result client_call(struct client *client, const char *method, json_t
     json_t *reply = NULL;
     json_t *request =
         json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++client->id, "method", method, "params", params);
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-
+    char *text   = request ? json_dumps(request, JSON_COMPACT) : NULL;
     client->code = 0;
     json_decref(request);
     if (!text)

@@ -21,7 +21,6 @@ static const struct command commands[] = {
 static int words_match(const char *command, int count, char *const *words)
 {
     int used = 0;
-
     while (*command) {
         size_t len = strcspn(command, " ");
         if (used == count || strlen(words[used]) != len || strncmp(words[used], command, len) != 0)
@@ -35,8 +34,7 @@ static int words_match(const char *command, int count, char *const *words)
 const struct command *command_find(int count, char *const *words, int *ret_used)
 {
     const struct command *best = NULL;
-
-    *ret_used = 0;
+    *ret_used                  = 0;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         int used = words_match(commands[i].words, count, words);
         if (used > *ret_used) {
@@ -51,7 +49,6 @@ const struct command *command_find(int count, char *const *words, int *ret_used)
 static bool is_below(const char *command, const char *start)
 {
     size_t len = strlen(start);
-
     return strncmp(command, start, len) == 0 && (command[len] == ' ' || command[len] == 0);
 }
 
@@ -59,8 +56,7 @@ static bool is_below(const char *command, const char *start)
 static void join(const char *command, int count, char *const *words, char text[NEAR_MAX])
 {
     size_t len = 0;
-
-    text[0] = 0;
+    text[0]    = 0;
     for (int i = 0; i < count && command && len < NEAR_MAX; i++) {
         len += (size_t) snprintf(text + len, NEAR_MAX - len, "%s%s", i > 0 ? " " : "", words[i]);
         command = strchr(command + 1, ' ');
@@ -72,7 +68,6 @@ const char *command_nearest(const char *start, int count, char *const *words)
     const char *nearest = NULL;
     size_t      best = SIZE_MAX, known = strlen(start);
     char        given[NEAR_MAX];
-
     for (int pass = 0; pass < 2; pass++) { /* of those as near, one of two words: it explains both */
         for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
             const char *candidate = commands[i].words;
@@ -101,7 +96,6 @@ bool commands_have_option(const char *flag)
 void command_usage(FILE *to, const char *program, const struct command *command)
 {
     char synopsis[SYNOPSIS_MAX];
-
     fprintf(to, "usage: %s %s%s\n", program, command->words, arguments_synopsis(&command->arguments, synopsis));
 }
 
@@ -115,7 +109,6 @@ void commands_usage(FILE *to, const char *program, const char *start)
 bool commands_describe(FILE *to, const char *program, const char *start)
 {
     bool found = false;
-
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (!is_below(commands[i].words, start))
             continue;
@@ -129,7 +122,6 @@ bool commands_describe(FILE *to, const char *program, const char *start)
 void commands_help(FILE *to)
 {
     char synopsis[SYNOPSIS_MAX];
-
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %s%s\n      %s\n", commands[i].words, arguments_synopsis(&commands[i].arguments, synopsis),
                 commands[i].help);

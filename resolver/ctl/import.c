@@ -55,7 +55,6 @@ static json_t *file_read(struct client *client, const char *path)
 static const char *unfit(const json_t *file)
 {
     const json_t *version = json_object_get(file, "version"), *zones = json_object_get(file, "zones");
-
     if (json_is_array(file))
         return NULL;
     if (!version && !zones)
@@ -75,7 +74,6 @@ static json_t *import_read(struct client *client, const char *path)
     json_t     *file  = file_read(client, path);
     const char *why   = file ? unfit(file) : NULL;
     json_t     *zones = NULL;
-
     if (why)
         wrong(client, path, "%s", why);
     else if (file)
@@ -105,7 +103,6 @@ enum client_result import_run(struct client *client, const char *path, json_t **
     json_t            *zones = import_read(client, path), *part = NULL;
     json_t            *sum = json_pack("{s:i, s:i, s:i, s:[]}", "imported", 0, "skipped", 0, "refused", 0, "refusals");
     size_t             at  = 0;
-
     if (!zones)
         goto out;
     do { /* once for no zones too, so that the daemon says whether we may */

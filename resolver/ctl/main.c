@@ -96,7 +96,6 @@ static bool sort_answer(const struct command *command, json_t *answer)
 static unsigned patience_of(const struct command *command)
 {
     static const char *const slow[] = {"zones.probe", "zones.import", "reload"};
-
     for (size_t i = 0; i < ARRAY_LEN(slow); i++)
         if (strcmp(command->method, slow[i]) == 0)
             return 30;
@@ -126,7 +125,6 @@ static int command_run(const struct options *options, const struct command *comm
     const char        *path   = options->socket ? options->socket : SOCKET_DEFAULT;
     const char        *file   = json_string_value(json_object_get(params, "file"));
     enum client_result result = client_open(&client, path, patience_of(command));
-
     if (result == CLIENT_DONE)
         result = file ? import_run(&client, file, &answer)
                       : client_call(&client, command->method, json_incref(params), &answer);
@@ -157,7 +155,6 @@ out:
 static int complain_of_command(int count, char *const *words)
 {
     const char *nearest = command_nearest("", count, words);
-
     if (nearest)
         complain("unknown command \"%s\" (did you mean \"%s\"?)", words[0], nearest);
     else
@@ -170,7 +167,6 @@ static int help(int count, char *const *words)
 {
     int                   used    = 0;
     const struct command *command = command_find(count, words, &used);
-
     if (count == 0)
         print_help();
     else if (!commands_describe(stdout, "bywayctl", command ? command->words : words[0]))
@@ -183,7 +179,6 @@ static int complain_of_arguments(const struct command *command, int used, const 
                                  char *const *words)
 {
     const char *nearest = command_nearest(command->words, count, words);
-
     if (nearest)
         complain("%s: %s (did you mean \"%s\"?)", command->words, why, nearest);
     else
@@ -201,7 +196,6 @@ int main(int argc, char **argv)
     char           complaint[OPTIONS_WHY_MAX], why[ARGUMENTS_WHY_MAX];
     int            count = argc - 1, used = 0;
     char         **words = argv + 1;
-
     signal(SIGPIPE, SIG_DFL); /* who stops reading is told nothing, whatever was inherited */
     if (!options_take(&count, words, &options, complaint)) {
         complain("%s", complaint);

@@ -39,7 +39,6 @@ static const char *value_within(const char *word)
 static bool take_socket(const char *path, struct options *options, char why[OPTIONS_WHY_MAX])
 {
     size_t most = sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1;
-
     if (*path == 0)
         return wrong(why, "the path of the socket is empty");
     if (strlen(path) > most)
@@ -53,7 +52,6 @@ static bool complain_of(const char *word, char why[OPTIONS_WHY_MAX])
 {
     const char *meant = NULL;
     size_t      best  = SIZE_MAX;
-
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (spelling_is_nearer(word, names[i], &best))
             meant = names[i];
@@ -65,8 +63,7 @@ static bool complain_of(const char *word, char why[OPTIONS_WHY_MAX])
 bool options_take(int *count, char **words, struct options *ret, char why[OPTIONS_WHY_MAX])
 {
     int left = 0;
-
-    *ret = (struct options){0};
+    *ret     = (struct options){0};
     for (int i = 0; i < *count; i++) {
         char *word = words[i];
 

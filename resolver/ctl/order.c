@@ -24,7 +24,6 @@ static bool rank(struct ranked *ranked, json_t *zone, size_t at)
     const char *type = json_string_value(json_object_get(zone, "type"));
     const char *word = json_string_value(json_object_get(zone, "scope"));
     struct name name;
-
     *ranked = (struct ranked){.zone = zone, .at = at};
     if (word)
         ranked->scope = strcmp(word, "zone") == 0 ? 0 : strcmp(word, "name") == 0 ? 1 : 2;
@@ -59,7 +58,6 @@ bool order_zones(json_t *zones)
     size_t         count = json_array_size(zones), ranked = 0;
     struct ranked *list = calloc(count + 1, sizeof(*list));
     bool           good = list != NULL;
-
     for (; good && ranked < count; ranked++)
         good = rank(&list[ranked], json_array_get(zones, ranked), ranked);
     if (good) {

@@ -16,7 +16,6 @@ enum {
 static const char *text_of(json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
-
     return text ? text : "-";
 }
 
@@ -43,7 +42,6 @@ __attribute__((format(printf, 2, 3))) static void say(FILE *to, const char *form
 static void add(struct table *table, json_t *value)
 {
     char number[32];
-
     if (json_is_integer(value)) {
         snprintf(number, sizeof(number), "%lld", (long long) json_integer_value(value));
         table_add(table, number);
@@ -66,7 +64,6 @@ static void add_keys(struct table *table, json_t *object, const char *const *key
 static void add_when(struct table *table, json_t *time, wall_t now)
 {
     char text[SPAN_TEXT_MAX];
-
     table_add(table, when_format(time, now, text));
 }
 
@@ -76,7 +73,6 @@ static void print_rows(FILE *to, json_t *array, const char *header, const char *
     struct table table;
     size_t       i;
     json_t      *row;
-
     table_init(&table, header);
     json_array_foreach(array, i, row) { add_keys(&table, row, keys); }
     table_print(&table, to);
@@ -93,7 +89,6 @@ static void print_groups(FILE *to, json_t *groups)
 {
     const char *name, *comma = "";
     json_t     *group;
-
     fputs("upstreams      ", to);
     json_object_foreach(groups, name, group)
     {
@@ -139,7 +134,6 @@ static void add_zone(struct table *table, json_t *zone, wall_t now)
     static const char *const before[] = {"state", "via", "source", "reason", NULL};
     static const char *const after[]  = {"failures", "answered", NULL};
     json_t                  *type     = json_object_get(zone, "type");
-
     add(table, json_object_get(zone, "zone"));
     add(table, json_is_string(type) ? type : json_object_get(zone, "scope"));
     add_keys(table, zone, before);
@@ -156,7 +150,6 @@ void print_zones(FILE *to, json_t *result, wall_t now)
     struct table table;
     size_t       i;
     json_t      *zone;
-
     if (json_array_size(result) == 0) {
         fputs("no zones\n", to);
         return;
@@ -170,7 +163,6 @@ void print_zones(FILE *to, json_t *result, wall_t now)
 static void print_one_zone(FILE *to, json_t *zone, wall_t now)
 {
     json_t *list = json_pack("[O]", zone);
-
     print_zones(to, list, now);
     json_decref(list);
 }
@@ -179,7 +171,6 @@ static void print_nameservers(FILE *to, json_t *servers)
 {
     json_t *name, *address;
     size_t  i;
-
     if (!json_is_object(servers))
         return;
     fputs("\n", to);
@@ -199,7 +190,6 @@ void print_zone(FILE *to, json_t *result, wall_t now)
                                            "source",   "reason",   "since", "last_failure", "next_recheck",
                                            "failures", "answered", "until", "note"};
     char                     when[SPAN_TEXT_MAX];
-
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
         json_t *value = json_object_get(result, lines[i]);
         when_format(value, now, when);
@@ -231,7 +221,6 @@ static void print_not_stored(FILE *to, json_t *result)
 void print_pinned(FILE *to, json_t *result, wall_t now)
 {
     char until[SPAN_TEXT_MAX];
-
     when_format(json_object_get(result, "until"), now, until);
     say(to, "%s is pinned to %s%s%s", text_of(result, "zone"), text_of(result, "via"), *until ? ", ends " : "", until);
     print_not_stored(to, result);
@@ -240,7 +229,6 @@ void print_pinned(FILE *to, json_t *result, wall_t now)
 void print_unpinned(FILE *to, json_t *result, wall_t now)
 {
     json_t *kept = json_object_get(result, "kept");
-
     (void) now;
     if (json_is_object(kept))
         say(to, "%s is unpinned; what was learned holds again: %s, via %s", text_of(result, "zone"),
@@ -262,7 +250,6 @@ void print_probe(FILE *to, json_t *result, wall_t now)
 {
     static const char *const probe[] = {"group", "from", "question", "outcome", "ms", NULL};
     json_t                  *zone    = json_object_get(result, "zone");
-
     print_rows(to, json_object_get(result, "probes"), "GROUP UPSTREAM QUESTION OUTCOME >MS", probe);
     fputc('\n', to);
     if (json_is_object(zone))
@@ -275,7 +262,6 @@ void print_imported(FILE *to, json_t *result, wall_t now)
 {
     static const char *const refusal[] = {"zone", "why", NULL};
     json_t                  *refusals  = json_object_get(result, "refusals");
-
     (void) now;
     say(to, "imported: %lld, skipped: %lld, refused: %lld", (long long) number_of(result, "imported"),
         (long long) number_of(result, "skipped"), (long long) number_of(result, "refused"));
@@ -296,7 +282,6 @@ void print_cache(FILE *to, json_t *result, wall_t now)
     size_t  i, j;
     json_t *entry, *record;
     char    span[SPAN_TEXT_MAX];
-
     (void) now;
     json_array_foreach(result, i, entry)
     {
@@ -337,7 +322,6 @@ static void add_upstream(struct table *table, json_t *upstream, json_t *transpor
     static const char *const counts[] = {"answer",  "nxdomain",    "nodata",    "servfail", "refused",
                                          "timeout", "unreachable", "malformed", NULL};
     static const char *const times[]  = {"srtt_ms", "rttvar_ms", "sent", NULL};
-
     add(table, json_object_get(upstream, "group"));
     add(table, json_object_get(upstream, "address"));
     table_add(table, word);
@@ -353,7 +337,6 @@ void print_upstreams(FILE *to, json_t *result, wall_t now)
     struct table table;
     size_t       i;
     json_t      *upstream;
-
     table_init(&table, "GROUP UPSTREAM OVER STATE >SRTT >VAR >SENT >ANSWER >NXDOMAIN >NODATA >SERVFAIL >REFUSED "
                        ">TIMEOUT >UNREACH >MALFORMED ANSWERED FAILED");
     json_array_foreach(result, i, upstream)
@@ -381,7 +364,6 @@ void print_stats(FILE *to, json_t *result, wall_t now)
     const char  *key;
     json_t      *value;
     struct table table;
-
     (void) now;
     if (!keys)
         abort();
@@ -401,7 +383,6 @@ void print_reloaded(FILE *to, json_t *result, wall_t now)
 {
     size_t  i;
     json_t *warning;
-
     (void) now;
     say(to, "%s is in force", text_of(result, "file"));
     json_array_foreach(json_object_get(result, "warnings"), i, warning)

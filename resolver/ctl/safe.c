@@ -10,7 +10,6 @@ char *safe_text(const char *text)
 {
     char *safe = malloc(4 * strlen(text) + 1);
     char *to   = safe;
-
     if (!safe)
         abort();
     for (const unsigned char *byte = (const unsigned char *) text; *byte; byte++) {
@@ -26,7 +25,6 @@ char *safe_text(const char *text)
 void safe_print(FILE *to, const char *text)
 {
     char *safe = safe_text(text);
-
     fputs(safe, to);
     free(safe);
 }
@@ -34,7 +32,6 @@ void safe_print(FILE *to, const char *text)
 void safe_print_json(FILE *to, const json_t *json, size_t flags)
 {
     char *text = json_dumps(json, flags | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
-
     if (!text)
         abort();
     /* DEL is the one control character that jansson leaves as it is. */

@@ -11,7 +11,6 @@
 void table_init(struct table *table, const char *header)
 {
     char *names = strdup(header), *rest = names;
-
     *table = (struct table){0};
     if (!names)
         abort();

@@ -24,7 +24,6 @@ const char *when_format(const json_t *time, wall_t now, char text[SPAN_TEXT_MAX]
 {
     char   span[SPAN_TEXT_MAX];
     wall_t when;
-
     text[0] = 0;
     if (!json_is_string(time) || !time_parse(json_string_value(time), &when))
         return text;
@@ -42,7 +41,6 @@ const char *size_format(json_int_t bytes, char text[SPAN_TEXT_MAX])
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     double                   size    = (double) bytes;
     size_t                   i       = 0;
-
     for (; size >= 1024 && i + 1 < ARRAY_LEN(units); i++)
         size /= 1024;
     snprintf(text, SPAN_TEXT_MAX, "%.*f %s", i == 0 ? 0 : 1, size, units[i]);

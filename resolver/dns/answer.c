@@ -34,7 +34,6 @@ size_t answer_pack(const struct message *reply, const struct store_rules *rules,
     size_t        end    = len;
     uint32_t      lowest = rules->max_ttl;
     struct record record = {0};
-
     if ((reply->flags & (FLAG_QR | FLAG_TC)) != FLAG_QR || !reply->has_question || reply->rcode > FLAG_RCODE ||
         len > cap)
         return 0;
@@ -62,8 +61,7 @@ size_t answer_pack(const struct message *reply, const struct store_rules *rules,
 
 void client_query_from(const struct message *query, uint16_t udp_limit, struct client_query *ret)
 {
-    uint16_t size = query->edns.present && query->edns.size > UDP_MINIMUM ? query->edns.size : UDP_MINIMUM;
-
+    uint16_t size  = query->edns.present && query->edns.size > UDP_MINIMUM ? query->edns.size : UDP_MINIMUM;
     ret->id        = query->id;
     ret->flags     = query->flags;
     ret->edns      = query->edns.present;
@@ -99,13 +97,12 @@ static size_t put_any(uint8_t *out)
 size_t answer_write(const struct client_query *query, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap)
 {
-    size_t   question_end = MESSAGE_HEADER + (size_t) query->name.len + 4;
-    size_t   len          = stored->message.len;
-    uint16_t flags        = get_u16(stored->message.data + 2);
-    size_t   limit        = query->limit < cap ? query->limit : cap;
-    size_t   opt_min      = query->edns ? OPT_LEN : 0;
-    bool     fits, any;
-
+    size_t     question_end = MESSAGE_HEADER + (size_t) query->name.len + 4;
+    size_t     len          = stored->message.len;
+    uint16_t   flags        = get_u16(stored->message.data + 2);
+    size_t     limit        = query->limit < cap ? query->limit : cap;
+    size_t     opt_min      = query->edns ? OPT_LEN : 0;
+    bool       fits, any;
     struct opt opt = {
         .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = ede, .keepalive = query->keepalive};
 

@@ -30,7 +30,6 @@ static void header_write(uint16_t id, unsigned flags, bool question, bool edns, 
 size_t query_write(const struct query_form *form, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
-
     header_write(form->id, FLAG_RD | FLAG_AD | (form->checking_disabled ? FLAG_CD : 0), true, form->edns, out);
     len += question_write(form->name, form->type, form->class, out + len);
     const struct opt opt = {.size      = form->size,
@@ -55,7 +54,6 @@ static size_t asked_opt_write(const struct client_query *asked, unsigned rcode, 
 size_t failure_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
-
     assert(rcode <= FLAG_RCODE || asked->edns);
     header_write(asked->id, FLAG_QR | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE), true,
                  asked->edns, out);
@@ -69,7 +67,6 @@ size_t own_answer_write(const struct client_query *asked, unsigned rcode, const 
                         uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
-
     header_write(asked->id, FLAG_QR | FLAG_AA | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | rcode, true,
                  asked->edns, out);
     put_u16(out + 6 + 2 * record->section, 1);
@@ -91,7 +88,6 @@ size_t any_declined_write(const struct client_query *asked, uint8_t *out)
     static const uint8_t    data[] = "\7RFC8482"; /* CPU; the NUL that ends it is the empty OS */
     const struct own_record record = {SECTION_ANSWER, MESSAGE_HEADER, TYPE_HINFO, ANY_TTL, {data, sizeof(data)}};
     size_t                  len    = own_answer_write(asked, RCODE_NOERROR, &record, EDE_NONE, out);
-
     put_u16(out + 2, (uint16_t) (get_u16(out + 2) & ~FLAG_AA));
     return len;
 }
@@ -101,7 +97,6 @@ size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out
     const struct question *question = &query->question;
     unsigned               echoed   = query->flags & (FLAG_OPCODE | FLAG_RD | FLAG_CD);
     size_t                 len      = MESSAGE_HEADER;
-
     assert(rcode <= FLAG_RCODE || query->edns.present);
     header_write(query->id, FLAG_QR | FLAG_RA | echoed | (rcode & FLAG_RCODE), query->has_question, query->edns.present,
                  out);
@@ -118,7 +113,6 @@ size_t rejection_write(const struct message *query, unsigned rcode, uint8_t *out
 size_t truncation_write(const struct message *query, uint8_t *out)
 {
     size_t len = rejection_write(query, RCODE_NOERROR, out);
-
     put_u16(out + 2, get_u16(out + 2) | FLAG_TC);
     return len;
 }
@@ -126,7 +120,6 @@ size_t truncation_write(const struct message *query, uint8_t *out)
 void name_mix_case(uint8_t *wire, size_t len, uint64_t random)
 {
     unsigned letter = 0;
-
     for (size_t i = 0; i < len; i++) {
         uint8_t lower = wire[i] | 0x20;
         if ((uint8_t) (lower - 'a') >= 26)

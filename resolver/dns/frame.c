@@ -24,7 +24,6 @@ void frames_fini(struct frames *frames)
 bool frames_feed(struct frames *frames, struct view bytes)
 {
     size_t need = frames->len + bytes.len;
-
     if (bytes.len == 0)
         return true;
     if (need > frames->cap) {
@@ -34,7 +33,7 @@ bool frames_feed(struct frames *frames, struct view bytes)
         if (cap < need)
             cap = need;
         data = realloc(frames->data, cap);
-        if (data == NULL)
+        if (!data)
             return false;
         frames->data = data;
         frames->cap  = cap;
@@ -48,7 +47,6 @@ bool frames_next(const struct frames *frames, size_t *offset, struct view *ret_m
 {
     size_t left = frames->len - *offset;
     size_t len;
-
     if (left < LENGTH_BYTES)
         return false;
     len = get_u16(frames->data + *offset);

@@ -37,7 +37,6 @@ const char *outcome_word(enum outcome outcome)
 static void unpack(const struct message *reply, size_t offset, struct name *ret)
 {
     size_t end;
-
     (void) name_unpack(reply->wire, offset, ret, &end);
     name_lower(ret->wire, ret->len);
 }
@@ -50,8 +49,7 @@ static bool same_class(const struct message *reply, const struct record *record)
 static void collect_aliases(const struct message *reply, struct aliases *ret)
 {
     struct record record = {0};
-
-    ret->count = 0;
+    ret->count           = 0;
     while (ret->count < ALIASES_MAX && message_next(reply, &record) && record.section == SECTION_ANSWER)
         if ((record.type == TYPE_CNAME || record.type == TYPE_DNAME) && same_class(reply, &record))
             ret->each[ret->count++] = (struct alias){record.type, record.owner, record.data_at};
@@ -61,7 +59,6 @@ static void collect_aliases(const struct message *reply, struct aliases *ret)
 static bool substitute(struct name *name, const struct name *owner, const struct name *target)
 {
     size_t prefix = (size_t) name->len - owner->len;
-
     if (prefix + target->len > NAME_WIRE_MAX)
         return false;
     memcpy(name->wire + prefix, target->wire, target->len);
@@ -94,7 +91,6 @@ static bool follow(const struct message *reply, const struct aliases *aliases, s
 static void find_chain_end(const struct message *reply, struct judgement *ret)
 {
     struct aliases aliases;
-
     name_set_lower(&ret->alias, reply->question.name);
     if (reply->question.type == TYPE_CNAME || reply->question.type == TYPE_ANY)
         return;
@@ -113,7 +109,6 @@ static bool is_bad_address(const struct record *record)
 static bool has_bad_address(const struct message *reply)
 {
     struct record record = {0};
-
     while (message_next(reply, &record) && record.section == SECTION_ANSWER)
         if (is_bad_address(&record))
             return true;
@@ -125,7 +120,6 @@ static bool has_answer(const struct message *reply, const struct name *name, boo
 {
     uint16_t      type   = reply->question.type;
     struct record record = {0};
-
     while (message_next(reply, &record) && record.section == SECTION_ANSWER) {
         struct name owner;
 
@@ -148,7 +142,6 @@ static bool find_soa(const struct message *reply, struct judgement *ret)
 {
     struct record record = {0};
     bool          has_ns = false;
-
     while (message_next(reply, &record) && record.section != SECTION_ADDITIONAL) {
         struct name owner;
         uint32_t    ttl, minimum;
@@ -173,7 +166,6 @@ static enum outcome judge_records(const struct message *reply, struct judgement 
 {
     bool empty = reply->count[SECTION_ANSWER] == 0;
     bool has_ns;
-
     find_chain_end(reply, ret);
     has_ns = find_soa(reply, ret);
     if (has_bad_address(reply))
@@ -191,7 +183,6 @@ void judge_reply(const struct message *reply, struct judgement *ret)
 {
     bool refuses     = reply->rcode == RCODE_NOTIMP || reply->rcode == RCODE_BADVERS;
     bool bad_version = reply->rcode == RCODE_BADVERS || reply->edns.version > 0;
-
     memset(ret, 0, offsetof(struct judgement, alias));
     ret->negative_ttl = 0;
     ret->alias.len = ret->zone.len = 0;

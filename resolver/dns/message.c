@@ -84,7 +84,6 @@ static bool data_fits(struct view wire, const struct record *record, const struc
 {
     struct layout layout = layout_of(record->type);
     size_t        pos    = record->data_at + layout.before;
-
     if (layout.names == 0)
         return true;
     for (unsigned i = 0; i < layout.names; i++)
@@ -132,7 +131,6 @@ static void read_option(uint16_t code, const uint8_t *data, uint16_t len, struct
 static void read_options(struct view options, struct edns *ret)
 {
     size_t pos = 0;
-
     while (options.len - pos >= OPTION_FIXED) {
         uint16_t code = get_u16(options.data + pos), len = get_u16(options.data + pos + 2);
         pos += OPTION_FIXED;
@@ -149,7 +147,6 @@ static void read_options(struct view options, struct edns *ret)
 static bool read_opt(const struct record *record, struct message *ret)
 {
     bool root = record->ttl_at - record->owner == 1 + 4 && ret->wire.data[record->owner] == 0;
-
     if (record->section != SECTION_ADDITIONAL || ret->edns.present || !root)
         return false;
     ret->opt_start      = record->owner;
@@ -183,7 +180,6 @@ static bool read_question(struct message *ret)
     struct view wire  = ret->wire;
     uint16_t    count = get_u16(wire.data + 4);
     size_t      len;
-
     ret->start[SECTION_ANSWER] = MESSAGE_HEADER;
     if (count == 0)
         return true;
@@ -203,7 +199,6 @@ static bool read_sections(struct message *ret)
     struct barred  barred;
     struct barred *edited = NULL; /* a query is not */
     struct record  record = {.end = ret->start[SECTION_ANSWER]};
-
     if ((ret->flags & FLAG_QR) != 0)
         barred_init(edited = &barred, ret);
     for (unsigned section = 0; section < SECTION_COUNT; section++) {
@@ -256,7 +251,6 @@ enum reception message_receive(struct view wire, struct message *ret)
 {
     bool     whole = message_parse(wire, ret);
     uint16_t type  = ret->question.type;
-
     if (wire.len < MESSAGE_HEADER || (ret->flags & FLAG_QR) != 0)
         return RECEPTION_DROP;
     if ((ret->flags & FLAG_OPCODE) != 0 || (ret->has_question && (type == TYPE_AXFR || type == TYPE_IXFR)))

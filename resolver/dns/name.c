@@ -34,7 +34,6 @@ static inline uint64_t load_word(const uint8_t *from)
 size_t name_check(struct view bytes)
 {
     size_t pos = 0;
-
     while (pos < bytes.len && pos < NAME_WIRE_MAX) {
         uint8_t label = bytes.data[pos];
         if (label == 0)
@@ -68,7 +67,6 @@ static inline bool walk(struct view message, size_t offset, const uint8_t *barre
 {
     size_t   pos = offset, run = offset, limit = message.len, end = 0, len = 0;
     unsigned pointers = 0;
-
     while (pos < limit && !is_barred(barred, pos)) {
         uint8_t label = message.data[pos];
         if (label >= POINTER_BITS) {
@@ -85,14 +83,14 @@ static inline bool walk(struct view message, size_t offset, const uint8_t *barre
         }
         if (label > LABEL_MAX || limit - pos < 1u + label || len + 1 + label > NAME_WIRE_MAX)
             return false;
-        if (barred != NULL && covers_barred(barred, data, pos, label))
+        if (barred && covers_barred(barred, data, pos, label))
             return false;
-        if (ret_name != NULL)
+        if (ret_name)
             memcpy(ret_name->wire + len, message.data + pos, 1u + label);
         len += 1u + label;
         pos += 1u + label;
         if (label == 0) {
-            if (ret_name != NULL)
+            if (ret_name)
                 ret_name->len = (uint8_t) len;
             *ret_end = end != 0 ? end : pos;
             return true;
@@ -145,7 +143,6 @@ bool name_is_root(struct view name) { return name.len == 1; }
 size_t name_labels(struct view name)
 {
     size_t labels = 0;
-
     for (size_t pos = 0; name.data[pos] != 0; pos += 1u + name.data[pos])
         labels++;
     return labels;
@@ -154,7 +151,6 @@ size_t name_labels(struct view name)
 struct view name_parent(struct view name)
 {
     size_t skip = name_is_root(name) ? 0 : 1u + name.data[0];
-
     return (struct view){name.data + skip, name.len - skip};
 }
 
@@ -189,7 +185,6 @@ bool name_is_at_or_below(struct view name, struct view zone)
 static int label_compare(const uint8_t *a, const uint8_t *b)
 {
     size_t common = a[0] < b[0] ? a[0] : b[0];
-
     for (size_t i = 1; i <= common; i++) {
         int difference = lower(a[i]) - lower(b[i]);
         if (difference != 0)
@@ -203,9 +198,8 @@ int name_compare(struct view a, struct view b)
     size_t a_labels = name_labels(a), b_labels = name_labels(b);
     size_t common = a_labels < b_labels ? a_labels : b_labels;
     int    order  = a_labels < b_labels ? -1 : a_labels > b_labels;
-
-    a = name_tail(a, common);
-    b = name_tail(b, common);
+    a             = name_tail(a, common);
+    b             = name_tail(b, common);
     /* The label nearest the root decides, so a later difference gives way to each one found closer to the root. */
     for (; common > 0; common--) {
         int difference = label_compare(a.data, b.data);
@@ -220,7 +214,6 @@ int name_compare(struct view a, struct view b)
 uint64_t name_hash(struct hash_key key, struct view name)
 {
     struct name lowered;
-
     name_set_lower(&lowered, name);
     return hash_bytes(key, lowered.wire, lowered.len);
 }

@@ -13,7 +13,6 @@
 const char *name_format(struct view name, char text[NAME_TEXT_MAX])
 {
     char *out = text;
-
     if (name_is_root(name))
         return strcpy(text, ".");
     for (size_t pos = 0; name.data[pos] != 0; pos += 1u + name.data[pos]) {
@@ -21,7 +20,7 @@ const char *name_format(struct view name, char text[NAME_TEXT_MAX])
             unsigned char c = name.data[pos + i];
             if (c <= ' ' || c >= 0x7f)
                 out += sprintf(out, "\\%03u", c);
-            else if (strchr(".;()\\\"@$", c) != NULL)
+            else if (strchr(".;()\\\"@$", c))
                 out += sprintf(out, "\\%c", c);
             else
                 *out++ = (char) c;
@@ -58,8 +57,7 @@ bool name_parse(const char *text, struct name *ret)
 const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX])
 {
     char *known = ldns_rr_type2str(type);
-
-    if (known != NULL && strlen(known) < TYPE_TEXT_MAX)
+    if (known && strlen(known) < TYPE_TEXT_MAX)
         strcpy(text, known);
     else
         snprintf(text, TYPE_TEXT_MAX, "TYPE%u", type);
@@ -70,14 +68,12 @@ const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX])
 static bool is_decimal(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
-
     return digits > 0 && digits <= 5 && text[digits] == '\0';
 }
 
 bool type_parse(const char *text, uint16_t *ret)
 {
     unsigned long value;
-
     if (strncasecmp(text, "TYPE", 4) == 0) {
         value = is_decimal(text + 4) ? strtoul(text + 4, NULL, 10) : UINT16_MAX + 1ul;
     } else {
@@ -94,8 +90,7 @@ bool type_parse(const char *text, uint16_t *ret)
 const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX])
 {
     char *known = ldns_rr_class2str(class);
-
-    if (known != NULL && strlen(known) < TYPE_TEXT_MAX)
+    if (known && strlen(known) < TYPE_TEXT_MAX)
         strcpy(text, known);
     else
         snprintf(text, TYPE_TEXT_MAX, "CLASS%u", class);
@@ -112,7 +107,7 @@ static ldns_rr *read_record(struct view wire, const struct record *record)
     ldns_rdf *owner = NULL;
     size_t    pos = record->owner, length = record->data_at - 2;
 
-    if (rr != NULL && ldns_wire2dname(&owner, wire.data, wire.len, &pos) == LDNS_STATUS_OK) {
+    if (rr && ldns_wire2dname(&owner, wire.data, wire.len, &pos) == LDNS_STATUS_OK) {
         ldns_rr_set_owner(rr, owner);
         ldns_rr_set_type(rr, (ldns_rr_type) record->type);
         ldns_rr_set_class(rr, (ldns_rr_class) record->class);
@@ -128,11 +123,11 @@ static void give_record(struct view wire, const struct record *record, int64_t t
     ldns_rr *rr = read_record(wire, record);
     char    *line;
 
-    if (rr == NULL)
+    if (!rr)
         return;
     ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
     line = ldns_rr2str(rr);
-    if (line != NULL) {
+    if (line) {
         line[strcspn(line, "\n")] = '\0';
         for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
             *tab = ' ';
@@ -146,7 +141,6 @@ void records_format(struct view wire, int64_t ttl, records_each_fn each, void *c
 {
     struct message message;
     struct record  record = {0};
-
     if (!message_parse(wire, &message))
         return;
     while (message_next(&message, &record) && record.section != SECTION_ADDITIONAL)

@@ -99,9 +99,9 @@ static void policy_add(struct policy *policy, struct rule *rule)
         at                   = child != NODE_NONE ? child : node_add(policy, at, label);
     }
     struct node *node = &policy->nodes[at];
-    if (node->rule == NULL || (node->rule->shipped && !rule->shipped))
+    if (!node->rule || (node->rule->shipped && !rule->shipped))
         node->rule = rule;
-    if (rule->is_list && node->blocklist == NULL) {
+    if (rule->is_list && !node->blocklist) {
         node->blocklist           = &policy->blocklists[policy->blocklist_count++];
         node->blocklist->zone     = rule->zone;
         node->blocklist->refusals = rule->refusals;
@@ -114,9 +114,9 @@ static void policy_mark_blocklists(struct policy *policy)
 {
     for (uint32_t at = 0; at < policy->node_count; at++) {
         struct node *node = &policy->nodes[at];
-        if (node->blocklist == NULL)
+        if (!node->blocklist)
             node->blocklist = policy->nodes[node->parent].blocklist;
-        if (node->rule != NULL)
+        if (node->rule)
             node->rule->blocklist = node->blocklist;
     }
 }
@@ -133,13 +133,13 @@ struct policy *policy_create(const struct rule *rules, size_t count)
         buckets *= 2;
 
     struct policy *policy = calloc(1, sizeof *policy);
-    if (policy == NULL)
+    if (!policy)
         return NULL;
     policy->rules      = calloc(count + 1, sizeof *policy->rules);
     policy->blocklists = calloc(lists + 1, sizeof *policy->blocklists);
     policy->nodes      = calloc(nodes, sizeof *policy->nodes);
     policy->buckets    = malloc(buckets * sizeof *policy->buckets);
-    if (policy->rules == NULL || policy->blocklists == NULL || policy->nodes == NULL || policy->buckets == NULL) {
+    if (!policy->rules || !policy->blocklists || !policy->nodes || !policy->buckets) {
         policy_destroy(policy);
         return NULL;
     }
@@ -160,7 +160,7 @@ struct policy *policy_create(const struct rule *rules, size_t count)
 
 void policy_destroy(struct policy *policy)
 {
-    if (policy == NULL)
+    if (!policy)
         return;
     free(policy->buckets);
     free(policy->nodes);
@@ -179,10 +179,10 @@ static uint32_t policy_walk(const struct policy *policy, struct view name, const
 
     const struct rule *root = policy->nodes[NODE_ROOT].rule;
     uint32_t           at   = NODE_ROOT;
-    *ret_rule               = root != NULL ? root : &policy->fallback;
+    *ret_rule               = root ? root : &policy->fallback;
     for (size_t i = 0; i < labels.count && at != NODE_NONE; i++) {
         at = node_child(policy, at, &lower.wire[labels.at[i]]);
-        if (at != NODE_NONE && policy->nodes[at].rule != NULL)
+        if (at != NODE_NONE && policy->nodes[at].rule)
             *ret_rule = policy->nodes[at].rule;
     }
     return at;

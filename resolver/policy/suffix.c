@@ -30,12 +30,12 @@ static const uint8_t ip6_arpa[]     = "\3ip6\4arpa";
 struct suffix *suffix_open(void)
 {
     struct suffix *suffix = malloc(sizeof *suffix);
-    if (suffix == NULL)
+    if (!suffix)
         return NULL;
     suffix->list = psl_latest(NULL);
-    if (suffix->list == NULL)
+    if (!suffix->list)
         suffix->list = (psl_ctx_t *) psl_builtin();
-    if (suffix->list == NULL) {
+    if (!suffix->list) {
         free(suffix);
         return NULL;
     }
@@ -44,7 +44,7 @@ struct suffix *suffix_open(void)
 
 void suffix_close(struct suffix *suffix)
 {
-    if (suffix == NULL)
+    if (!suffix)
         return;
     psl_free(suffix->list); /* leaves the built-in one alone */
     free(suffix);
@@ -91,7 +91,7 @@ struct view suffix_registrable(const struct suffix *suffix, struct view name)
     struct view tail = name_tail(name, SUFFIX_LABELS);
     text_from(tail, text);
     const char *domain = psl_registrable_domain(suffix->list, text);
-    if (domain == NULL)
+    if (!domain)
         return (struct view){0};
     size_t skip = (size_t) (domain - text);
     return (struct view){tail.data + skip, tail.len - skip};

@@ -60,7 +60,6 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .learn    = setup->learning != SETUP_LEARN_NOTHING,
                           .known    = verdict->zone && !verdict->proved,
                           .patience = patience_unknown(setup)};
-
     if (verdict->zone && zone_state_diverts(verdict->state)) {
         if (rules(setup, verdict)) {
             struct route external = external_first(ROUTE_BLOCKED);

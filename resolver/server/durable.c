@@ -50,7 +50,7 @@ static void reply_when_kept(struct daemon *daemon, struct control_call *call, js
     struct store_stats stats;
     store_read_stats(daemon->store, &stats);
     struct kept *kept = malloc(sizeof(*kept));
-    if (reply_now(daemon, call, result, stats.appended, kept != NULL)) {
+    if (reply_now(daemon, call, result, stats.appended, kept)) {
         free(kept);
         return;
     }

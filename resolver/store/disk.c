@@ -25,7 +25,6 @@ int disk_read(int directory, const char *name, struct buffer *ret)
     struct stat   status;
     int           error = 0;
     int           file  = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
     if (file < 0)
         return -errno;
     if (fstat(file, &status) < 0)
@@ -38,7 +37,7 @@ int disk_read(int directory, const char *name, struct buffer *ret)
         goto out;
     bytes.cap  = (size_t) status.st_size + 1; /* never malloc(0) */
     bytes.data = malloc(bytes.cap);
-    if (bytes.data == NULL) {
+    if (!bytes.data) {
         error = -ENOMEM;
         goto out;
     }
@@ -81,8 +80,7 @@ int disk_create(int directory, const char *name, int *ret_file)
 {
     static const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
     char             temporary[DISK_NAME_MAX];
-
-    int error;
+    int              error;
 
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     *ret_file = openat(directory, temporary, flags, FILE_MODE);
@@ -97,7 +95,6 @@ int disk_create(int directory, const char *name, int *ret_file)
 void disk_discard(int directory, const char *name, int file)
 {
     char temporary[DISK_NAME_MAX];
-
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     close(file);
     unlinkat(directory, temporary, 0);
@@ -107,7 +104,6 @@ int disk_prepare(int directory, const char *name, struct view bytes, int *ret_fi
 {
     int file;
     int error = disk_create(directory, name, &file);
-
     if (error < 0)
         return error;
     error = disk_write(file, bytes, 0);
@@ -123,7 +119,6 @@ int disk_prepare(int directory, const char *name, struct view bytes, int *ret_fi
 int disk_commit(int directory, const char *name)
 {
     char temporary[DISK_NAME_MAX];
-
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     if (renameat(directory, temporary, directory, name) < 0 || fsync(directory) < 0)
         return -errno;
@@ -133,7 +128,6 @@ int disk_commit(int directory, const char *name)
 static bool same_file(int directory, const char *a, const char *b)
 {
     struct stat one, other;
-
     return fstatat(directory, a, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
            fstatat(directory, b, &other, AT_SYMLINK_NOFOLLOW) == 0 && one.st_dev == other.st_dev &&
            one.st_ino == other.st_ino;
@@ -143,8 +137,7 @@ int disk_set_aside(int directory, const char *name, char ret_name[DISK_NAME_MAX]
 {
     struct stat status;
     int         n = 0, error;
-
-    ret_name[0] = '\0';
+    ret_name[0]   = '\0';
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
     do {

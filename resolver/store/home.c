@@ -37,7 +37,7 @@ static int say(char *ret_why, int error, const char *format, ...)
 {
     va_list arguments;
 
-    if (ret_why != NULL) {
+    if (ret_why) {
         va_start(arguments, format);
         vsnprintf(ret_why, STORE_WHY_MAX, format, arguments);
         va_end(arguments);
@@ -48,8 +48,7 @@ static int say(char *ret_why, int error, const char *format, ...)
 static const char *user_text(uid_t user, char text[USER_TEXT_MAX])
 {
     const struct passwd *entry = getpwuid(user);
-
-    if (entry != NULL)
+    if (entry)
         snprintf(text, USER_TEXT_MAX, "%s", entry->pw_name);
     else
         snprintf(text, USER_TEXT_MAX, "user %u", (unsigned) user);
@@ -58,16 +57,15 @@ static const char *user_text(uid_t user, char text[USER_TEXT_MAX])
 
 int home_explain(int directory, const char *path, const char *name, int error, char *ret_why)
 {
-    const char *slash = name != NULL ? "/" : "", *file = name != NULL ? name : "";
+    const char *slash = name ? "/" : "", *file = name ? name : "";
     char        owner[USER_TEXT_MAX], ours[USER_TEXT_MAX];
     struct stat status;
-    bool        known = ret_why != NULL &&
-                 (name != NULL ? fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) : stat(path, &status)) == 0;
-
+    bool        known =
+        ret_why != NULL && (name ? fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) : stat(path, &status)) == 0;
     if (known && (error == EACCES || error == EPERM) && status.st_uid != geteuid())
         return say(ret_why, error, "%s%s%s belongs to %s, and bywayd runs as %s: chown it", path, slash, file,
                    user_text(status.st_uid, owner), user_text(geteuid(), ours));
-    if (known && name != NULL && !S_ISREG(status.st_mode))
+    if (known && name && !S_ISREG(status.st_mode))
         return say(ret_why, error, "%s/%s is no regular file", path, name);
     return say(ret_why, error, "cannot use %s%s%s: %s", path, slash, file, strerror(error));
 }
@@ -78,7 +76,6 @@ static bool is_set_aside(const char *name, const char *of)
 {
     static const char mark[] = ".bad-";
     size_t            len    = strlen(of);
-
     return strncmp(name, of, len) == 0 && strncmp(name + len, mark, strlen(mark)) == 0 &&
            isdigit((unsigned char) name[len + strlen(mark)]);
 }
@@ -89,7 +86,6 @@ static bool is_expected(const char *name)
     static const char *const names[]   = {".",  "..",         "lost+found",         DISK_SNAPSHOT,
                                           LOCK, DISK_JOURNAL, DISK_SNAPSHOT ".tmp", DISK_JOURNAL ".tmp"};
     static const char        removed[] = ".nfs"; /* what NFS makes of a file that was removed while it was open */
-
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -102,7 +98,7 @@ static DIR *open_list(int directory)
     int  copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
 
-    if (list == NULL && copy >= 0)
+    if (!list && copy >= 0)
         close(copy);
     return list;
 }
@@ -114,9 +110,9 @@ static int refuse_strangers(int directory, const char *path, char *ret_why)
     struct dirent *entry;
     int            error = 0;
 
-    if (list == NULL)
+    if (!list)
         return home_explain(directory, path, NULL, errno, ret_why);
-    while (error == 0 && (entry = readdir(list)) != NULL)
+    while (error == 0 && (entry = readdir(list)))
         if (!is_expected(entry->d_name))
             error = say(ret_why, ENOTEMPTY, "%s has files of others (%s): it must be a directory for bywayd alone",
                         path, entry->d_name);
@@ -129,7 +125,6 @@ static void give_file(int directory, const char *name, const struct store_owner 
 {
     int         file = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
-
     if (file < 0)
         return;
     if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == 0 && status.st_nlink == 1)
@@ -148,10 +143,10 @@ static void give(int directory, const char *path, const struct store_owner *owne
     if (fstat(directory, &status) == 0 && lstat(path, &link) == 0 && S_ISDIR(link.st_mode) && status.st_uid == 0 &&
         (status.st_mode & S_IWOTH) == 0)
         (void) fchown(directory, owner->user, owner->group);
-    while (list != NULL && (entry = readdir(list)) != NULL)
+    while (list && (entry = readdir(list)))
         if (strcmp(entry->d_name, "lost+found") != 0)
             give_file(directory, entry->d_name, owner);
-    if (list != NULL)
+    if (list)
         closedir(list);
 }
 
@@ -160,7 +155,6 @@ static void give(int directory, const char *path, const struct store_owner *owne
 static int take_record(int file, short type)
 {
     struct flock wanted = {.l_type = type, .l_whence = SEEK_SET};
-
     if (fcntl(file, F_SETLK, &wanted) == 0)
         return 0;
     return errno == EAGAIN || errno == EACCES ? -EWOULDBLOCK : -errno;
@@ -171,7 +165,6 @@ static int say_held(int directory, const char *path, char *ret_why)
     struct flock held  = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int          file  = openat(directory, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     bool         known = file >= 0 && fcntl(file, F_GETLK, &held) == 0 && held.l_type != F_UNLCK && held.l_pid > 0;
-
     if (file >= 0)
         close(file);
     if (known)
@@ -184,7 +177,6 @@ static int open_lock(int directory, bool alone, int *ret_lock)
 {
     static const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
     int              error;
-
     *ret_lock = openat(directory, LOCK, flags, LOCK_MODE);
     error     = *ret_lock < 0 ? -errno : 0;
     if (error == -EACCES && alone && unlinkat(directory, LOCK, 0) == 0) {
@@ -218,7 +210,6 @@ static int take(int directory, const char *path, char *ret_why, int *ret_lock)
 {
     bool alone = flock(directory, LOCK_EX | LOCK_NB) == 0;
     int  error;
-
     if (!alone && errno == EWOULDBLOCK)
         return say_held(directory, path, ret_why);
     error = refuse_strangers(directory, path, ret_why);
@@ -236,7 +227,6 @@ static int open_both(const char *path, const struct store_owner *owner, char *re
                      int *ret_lock)
 {
     int directory, error;
-
     if (mkdir(path, DIRECTORY_MODE) < 0 && errno != EEXIST && errno != EROFS)
         return say(ret_why, errno, "cannot make %s: %s", path, strerror(errno));
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -247,7 +237,7 @@ static int open_both(const char *path, const struct store_owner *owner, char *re
         close(directory);
         return error;
     }
-    if (owner != NULL)
+    if (owner)
         give(directory, path, owner);
     *ret_directory = directory;
     return 0;
@@ -258,8 +248,7 @@ int home_open(const char *path, const struct store_owner *owner, char *ret_why, 
     size_t       size = strlen(path) + 1;
     struct home *home = malloc(sizeof(*home) + size);
     int          error;
-
-    if (home == NULL)
+    if (!home)
         return say(ret_why, ENOMEM, "out of memory");
     memcpy(home->path, path, size);
     error = open_both(path, owner, ret_why, &home->directory, &home->lock);
@@ -273,14 +262,12 @@ int home_open(const char *path, const struct store_owner *owner, char *ret_why, 
 static bool is_file(int file, const struct stat *status)
 {
     struct stat ours;
-
     return fstat(file, &ours) == 0 && ours.st_dev == status->st_dev && ours.st_ino == status->st_ino;
 }
 
 int home_check(const struct home *home, char *ret_why)
 {
     struct stat status;
-
     if (stat(home->path, &status) < 0 ||
         (faccessat(home->directory, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0 && errno != EROFS))
         return home_explain(home->directory, home->path, NULL, errno, ret_why);
@@ -298,7 +285,6 @@ int home_find(struct home *home, bool *ret_moved)
 {
     struct stat status;
     int         directory = -1, lock = -1, error;
-
     *ret_moved = false;
     if (stat(home->path, &status) == 0 && is_file(home->directory, &status))
         return 0;
@@ -316,7 +302,6 @@ bool home_has(const struct home *home, const char *name, int file)
 {
     struct stat status;
     char        path[PATH_MAX];
-
     return snprintf(path, sizeof(path), "%s/%s", home->path, name) < (int) sizeof(path) && stat(path, &status) == 0 &&
            is_file(file, &status);
 }

@@ -24,12 +24,11 @@ static uint8_t *buffer_extend(struct buffer *buffer, size_t len)
 {
     size_t   cap = buffer->cap > 0 ? buffer->cap : 512;
     uint8_t *data;
-
     while (cap - buffer->len < len)
         cap *= 2;
     if (cap != buffer->cap) {
         data = realloc(buffer->data, cap);
-        if (data == NULL)
+        if (!data)
             return NULL;
         buffer->data = data;
         buffer->cap  = cap;
@@ -41,7 +40,6 @@ static uint8_t *buffer_extend(struct buffer *buffer, size_t len)
 bool buffer_take(struct buffer *buffer, struct buffer *more)
 {
     uint8_t *place;
-
     if (buffer->len == 0) {
         buffer_fini(buffer);
         *buffer = *more;
@@ -50,7 +48,7 @@ bool buffer_take(struct buffer *buffer, struct buffer *more)
     }
     if (more->len > 0) {
         place = buffer_extend(buffer, more->len);
-        if (place == NULL)
+        if (!place)
             return false;
         memcpy(place, more->data, more->len);
     }
@@ -61,7 +59,6 @@ bool buffer_take(struct buffer *buffer, struct buffer *more)
 static void header_encode(uint8_t header[JOURNAL_HEADER_BYTES], enum journal_kind kind, uint64_t generation)
 {
     struct writer writer = writer_over(header, JOURNAL_HEADER_BYTES);
-
     writer_bytes(&writer, magic, sizeof(magic));
     writer_u8(&writer, (uint8_t) kind);
     writer_u16(&writer, JOURNAL_VERSION);
@@ -79,8 +76,7 @@ static uint32_t header_seed(const uint8_t header[JOURNAL_HEADER_BYTES])
 bool journal_add_header(struct buffer *buffer, enum journal_kind kind, uint64_t generation)
 {
     uint8_t *header = buffer_extend(buffer, JOURNAL_HEADER_BYTES);
-
-    if (header != NULL)
+    if (header)
         header_encode(header, kind, generation);
     return header != NULL;
 }
@@ -88,8 +84,7 @@ bool journal_add_header(struct buffer *buffer, enum journal_kind kind, uint64_t 
 static bool add_frame(struct buffer *buffer, struct view record)
 {
     uint8_t *frame = buffer_extend(buffer, JOURNAL_FRAME_BYTES + record.len);
-
-    if (frame == NULL)
+    if (!frame)
         return false;
     put_u32(frame, (uint32_t) record.len);
     put_u32(frame + 4, 0);
@@ -115,7 +110,6 @@ void journal_seal(uint8_t *frames, size_t len, enum journal_kind kind, uint64_t 
 {
     uint8_t  header[JOURNAL_HEADER_BYTES];
     uint32_t seed;
-
     header_encode(header, kind, generation);
     seed = header_seed(header);
     for (size_t pos = 0, record_len; pos < len; pos += JOURNAL_FRAME_BYTES + record_len) {
@@ -133,7 +127,6 @@ static enum journal_verdict header_decode(struct journal_reader *reader)
     uint16_t      version = cursor_u16(&cursor);
     uint64_t      generation;
     uint32_t      sum, expected;
-
     if (cursor.failed)
         return JOURNAL_SHORT;
     if (memcmp(name.data, magic, sizeof(magic)) != 0 || kind != reader->kind)
@@ -165,7 +158,6 @@ static bool frame_read(const struct journal_reader *reader, size_t pos, struct v
 {
     const uint8_t *frame = reader->bytes.data + pos;
     size_t         left  = reader->bytes.len - pos, len;
-
     if (left < JOURNAL_FRAME_BYTES)
         return false;
     len = get_u32(frame);
@@ -181,7 +173,6 @@ static bool frame_read(const struct journal_reader *reader, size_t pos, struct v
 static enum journal_verdict rest_verdict(const struct journal_reader *reader)
 {
     struct view record;
-
     for (size_t pos = reader->good + 1; pos < reader->bytes.len; pos++) {
         if (frame_read(reader, pos, &record))
             return JOURNAL_DAMAGED;
@@ -193,7 +184,6 @@ bool journal_next(struct journal_reader *reader, struct view *ret_record)
 {
     bool        snapshot = reader->kind == JOURNAL_KIND_SNAPSHOT;
     struct view record;
-
     if (reader->verdict != JOURNAL_COMPLETE)
         return false;
     if (reader->good == reader->bytes.len && !snapshot)
@@ -219,6 +209,5 @@ const char *journal_verdict_text(enum journal_verdict verdict)
         [JOURNAL_SHORT] = "too short",          [JOURNAL_FOREIGN] = "not a file of this kind",
         [JOURNAL_NEWER] = "of a newer version", [JOURNAL_DAMAGED] = "damaged",
     };
-
     return texts[verdict];
 }

@@ -37,7 +37,6 @@ struct found {
 static void report(const struct replay *replay, const char *name, const char *fault, const char *consequence)
 {
     char text[REPORT_MAX];
-
     snprintf(text, sizeof(text), "%s: %s; %s", name, fault, consequence);
     replay->report(replay->context, text);
 }
@@ -47,7 +46,6 @@ static bool set_aside(const struct replay *replay, const char *name, const char 
 {
     char kept[DISK_NAME_MAX], consequence[REPORT_MAX / 2];
     int  error = disk_set_aside(replay->home->directory, name, kept);
-
     if (error < 0)
         snprintf(consequence, sizeof(consequence), "setting it aside failed: %s", strerror(-error));
     else
@@ -60,7 +58,6 @@ static bool set_aside(const struct replay *replay, const char *name, const char 
 static int find(const struct replay *replay, struct found *found, enum journal_kind kind, bool *ret_set_aside)
 {
     int error = disk_read(replay->home->directory, found->name, &found->bytes);
-
     if (error == -ENOENT)
         return 0;
     if (error < 0 && error != -EFBIG)
@@ -80,7 +77,6 @@ static void hand_out(struct replay *replay, struct found *found, bool *ret_set_a
     struct view record;
     size_t      all = 0, strange = 0;
     char        fault[REPORT_MAX / 2];
-
     while (journal_next(&found->reader, &record)) {
         strange += !replay->each(replay->context, record);
         all++;
@@ -103,7 +99,6 @@ int replay_run(struct replay *replay)
     struct found snapshot = {.name = DISK_SNAPSHOT}, journal = {.name = DISK_JOURNAL};
     uint64_t     generation;
     int          error;
-
     error = find(replay, &snapshot, JOURNAL_KIND_SNAPSHOT, &replay->set_aside_snapshot);
     if (error == 0)
         error = find(replay, &journal, JOURNAL_KIND_JOURNAL, &replay->set_aside_journal);

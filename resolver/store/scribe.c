@@ -58,7 +58,7 @@ struct scribe {
 
 void scribe_job_destroy(struct scribe_job *job)
 {
-    if (job == NULL)
+    if (!job)
         return;
     buffer_fini(&job->frames);
     buffer_fini(&job->image);
@@ -90,7 +90,6 @@ static int append(struct scribe *scribe, struct scribe_job *job, struct buffer *
     bool fresh = job->new_journal >= 0;
     int  file  = fresh ? job->new_journal : job->journal;
     int  error;
-
     journal_seal(frames->data, frames->len, JOURNAL_KIND_JOURNAL, fresh ? job->generation : job->journal_generation);
     error = disk_write(file, (struct view){frames->data, frames->len}, job->journal_bytes);
     if (error == 0 && fdatasync(file) < 0)
@@ -128,7 +127,6 @@ static void read_mail(struct scribe *scribe, struct scribe_job *job, bool last)
 {
     struct buffer frames;
     uint64_t      appended;
-
     if (!last && scribe->tail.len > SCRIBE_TAIL_MAX)
         return;
     if (!take_mail(scribe, last, &frames, &appended))
@@ -147,7 +145,6 @@ static int set_aside(const struct scribe_job *job, int directory)
 {
     char name[DISK_NAME_MAX];
     int  error = 0;
-
     if (job->set_aside_snapshot)
         error = disk_set_aside(directory, DISK_SNAPSHOT, name);
     if (error == 0 && job->set_aside_journal)
@@ -180,7 +177,6 @@ static int write_tail(struct scribe *scribe, struct scribe_job *job, int file)
 {
     struct buffer *tail = &scribe->tail;
     int            error;
-
     if (scribe->tail_error < 0 || !journal_add_end(tail))
         return -ENOMEM;
     journal_seal(tail->data, tail->len, JOURNAL_KIND_SNAPSHOT, job->generation);
@@ -196,7 +192,6 @@ static int prepare_journal(struct scribe *scribe, struct scribe_job *job, int di
 {
     struct buffer header = {0};
     int           error  = -ENOMEM;
-
     if (journal_add_header(&header, JOURNAL_KIND_JOURNAL, job->generation))
         error = disk_prepare(directory, DISK_JOURNAL, (struct view){header.data, header.len}, ret_file);
     buffer_fini(&header);
@@ -211,7 +206,6 @@ static int replace(struct scribe *scribe, struct scribe_job *job, int directory)
 {
     int snapshot, journal = -1;
     int error = disk_create(directory, DISK_SNAPSHOT, &snapshot);
-
     if (error < 0)
         return error;
     error = write_image(scribe, job, snapshot);
@@ -247,7 +241,6 @@ static int write_snapshot(struct scribe *scribe, struct scribe_job *job)
 {
     bool moved;
     int  error = home_find(scribe->home, &moved);
-
     if (moved) /* it is another's, or older */
         job->set_aside_snapshot = job->set_aside_journal = true;
     if (error == 0)
@@ -271,7 +264,7 @@ static void write_job(struct scribe *scribe, struct scribe_job *job)
 
 static void scribe_free(struct scribe *scribe)
 {
-    if (scribe->job != NULL && scribe->job->new_journal >= 0)
+    if (scribe->job && scribe->job->new_journal >= 0)
         close(scribe->job->new_journal);
     scribe_job_destroy(scribe->job);
     buffer_fini(&scribe->mail);
@@ -284,7 +277,6 @@ static void *scribe_run(void *argument)
 {
     struct scribe *scribe = argument;
     bool           abandoned;
-
     uv_mutex_lock(&scribe->lock);
     while (scribe->state != SCRIBE_STOPPING && scribe->state != SCRIBE_ABANDONED) {
         struct scribe_job *job = scribe->job;
@@ -327,8 +319,7 @@ static int thread_start(struct scribe *scribe)
 struct scribe *scribe_start(struct home *home, scribe_notify_fn notify, void *context)
 {
     struct scribe *scribe = calloc(1, sizeof(*scribe));
-
-    if (scribe == NULL)
+    if (!scribe)
         return NULL;
     scribe->home    = home;
     scribe->notify  = notify;
@@ -362,7 +353,6 @@ void scribe_submit(struct scribe *scribe, struct scribe_job *job)
 bool scribe_post(struct scribe *scribe, struct buffer *frames, uint64_t appended)
 {
     bool taken;
-
     uv_mutex_lock(&scribe->lock);
     taken = scribe->mail_open && scribe->mail.len == 0;
     if (taken) {
@@ -377,7 +367,6 @@ bool scribe_post(struct scribe *scribe, struct buffer *frames, uint64_t appended
 struct scribe_progress scribe_progress(struct scribe *scribe)
 {
     struct scribe_progress progress;
-
     uv_mutex_lock(&scribe->lock);
     progress = scribe->progress;
     uv_mutex_unlock(&scribe->lock);
@@ -388,7 +377,6 @@ struct scribe_job *scribe_collect(struct scribe *scribe, unsigned patience_ms)
 {
     uint64_t           end = uv_hrtime() + (uint64_t) patience_ms * 1000000, now;
     struct scribe_job *job = NULL;
-
     uv_mutex_lock(&scribe->lock);
     while (scribe->state == SCRIBE_BUSY && (now = uv_hrtime()) < end)
         uv_cond_timedwait(&scribe->changed, &scribe->lock, end - now);
@@ -404,7 +392,6 @@ struct scribe_job *scribe_collect(struct scribe *scribe, unsigned patience_ms)
 bool scribe_stop(struct scribe *scribe)
 {
     bool busy;
-
     uv_mutex_lock(&scribe->lock);
     busy          = scribe->state == SCRIBE_BUSY;
     scribe->state = busy ? SCRIBE_ABANDONED : SCRIBE_STOPPING;

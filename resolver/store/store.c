@@ -86,8 +86,7 @@ int store_lock(const char *directory, const struct store_owner *owner, char *ret
 {
     struct store *store = calloc(1, sizeof(*store));
     int           error;
-
-    if (store == NULL) {
+    if (!store) {
         snprintf(ret_why, STORE_WHY_MAX, "out of memory");
         return -ENOMEM;
     }
@@ -105,7 +104,6 @@ int store_replay(struct store *store, store_record_fn each, store_report_fn repo
                  size_t *ret_records)
 {
     int error;
-
     assert(store->state == STORE_LOCKED);
     store->found =
         (struct replay){.home = store->home, .each = each, .report = report, .context = context, .why = ret_why};
@@ -136,7 +134,6 @@ static void close_journal(struct store *store)
 static bool journal_outgrown(const struct store *store)
 {
     uint64_t spare = store->snapshot_bytes < STORE_OUTGROWN_MAX ? store->snapshot_bytes : STORE_OUTGROWN_MAX;
-
     return store->journal_bytes > STORE_JOURNAL_MIN && store->journal_bytes > store->snapshot_bytes + spare;
 }
 
@@ -144,7 +141,6 @@ static void note_result(struct store *store, int error)
 {
     bool known = store->stats.failing == (error < 0) && !store->late;
     char text[160];
-
     store->stats.failures += error < 0;
     store->stats.failing = error < 0;
     store->late          = false;
@@ -168,8 +164,7 @@ static void note_late(struct store *store)
 
 static void postpone_snapshot(struct store *store)
 {
-    unsigned pause = store->retry_ms == 0 ? STORE_RETRY_MIN_MS : 2 * store->retry_ms;
-
+    unsigned pause       = store->retry_ms == 0 ? STORE_RETRY_MIN_MS : 2 * store->retry_ms;
     store->retry_ms      = pause < STORE_RETRY_MAX_MS ? pause : STORE_RETRY_MAX_MS;
     store->next_snapshot = uv_now(store->loop) + store->retry_ms;
 }
@@ -213,7 +208,6 @@ static void on_timer(uv_timer_t *timer);
 static void wake_at(struct store *store, uint64_t when)
 {
     uint64_t now = uv_now(store->loop);
-
     uv_timer_start(&store->timer, on_timer, when > now ? when - now : 0, 0);
 }
 
@@ -221,9 +215,8 @@ static void wake_at(struct store *store, uint64_t when)
 static void submit(struct store *store, bool snapshot)
 {
     struct scribe_job *job = calloc(1, sizeof(*job));
-
-    store->next_write = uv_now(store->loop) + STORE_PAUSE_MS;
-    if (job == NULL)
+    store->next_write      = uv_now(store->loop) + STORE_PAUSE_MS;
+    if (!job)
         return;
     if (snapshot)
         add_snapshot(store, job);
@@ -255,7 +248,6 @@ static void pump(struct store *store)
     uint64_t now           = uv_now(store->loop);
     bool     wants_image   = store->state == STORE_GAP || journal_outgrown(store);
     bool     wants_journal = store->pending.len > 0;
-
     if (store->busy && store->imaging && wants_journal)
         scribe_post(store->scribe, &store->pending, store->stats.appended);
     if (store->busy || (!wants_image && !wants_journal))
@@ -271,8 +263,7 @@ static void pump(struct store *store)
 static void read_progress(struct store *store)
 {
     struct scribe_progress progress = scribe_progress(store->scribe);
-
-    store->stats.synced = progress.kept;
+    store->stats.synced             = progress.kept;
     if (progress.steps != store->steps)
         store->steps_since = uv_now(store->loop);
     store->steps = progress.steps;
@@ -283,7 +274,6 @@ static void take_result(struct store *store, struct scribe_job *job)
 {
     bool imaged = job->image.len > 0 && job->snapshot_error == 0;
     bool late   = uv_now(store->loop) - store->steps_since >= STORE_LATE_MS;
-
     read_progress(store);
     store->busy = false;
     if (imaged || job->append_error < 0 || job->replaced)
@@ -318,8 +308,7 @@ static void take_result(struct store *store, struct scribe_job *job)
 static void take_in(struct store *store)
 {
     struct scribe_job *job = scribe_collect(store->scribe, 0);
-
-    if (job == NULL)
+    if (!job)
         read_progress(store);
     else
         take_result(store, job);
@@ -328,7 +317,6 @@ static void take_in(struct store *store)
 static void on_done(uv_async_t *done)
 {
     struct store *store = done->data;
-
     take_in(store);
     pump(store);
 }
@@ -337,7 +325,6 @@ static void on_done(uv_async_t *done)
 static void on_timer(uv_timer_t *timer)
 {
     struct store *store = timer->data;
-
     if (store->busy)
         take_in(store);
     if (store->busy && uv_now(store->loop) - store->steps_since < STORE_LATE_MS)
@@ -370,10 +357,9 @@ static void open_journal(struct store *store)
 int store_start(struct store *store, uv_loop_t *loop, store_collect_fn collect, store_report_fn report, void *context)
 {
     int error;
-
     assert(store->state == STORE_REPLAYED);
     store->scribe = scribe_start(store->home, notify, store);
-    if (store->scribe == NULL)
+    if (!store->scribe)
         return -ENOMEM;
     error = uv_async_init(loop, &store->done, on_done);
     if (error < 0) {
@@ -418,11 +404,10 @@ static bool await(struct store *store, uint64_t end)
 {
     uint64_t           now = uv_hrtime();
     struct scribe_job *job;
-
     if (!store->busy)
         return true;
     job = scribe_collect(store->scribe, end > now ? (unsigned) ((end - now) / 1000000) : 0);
-    if (job == NULL)
+    if (!job)
         return false;
     take_result(store, job);
     return true;
@@ -431,7 +416,6 @@ static bool await(struct store *store, uint64_t end)
 static void on_closed(uv_handle_t *handle)
 {
     struct store *store = handle->data;
-
     if (--store->handles == 0)
         free(store);
 }
@@ -440,7 +424,6 @@ void store_close(struct store *store, unsigned patience_ms)
 {
     uint64_t end  = uv_hrtime() + (uint64_t) patience_ms * 1000000;
     bool     idle = true;
-
     if (store->handles > 0) {
         if (await(store, end) &&
             (store->state == STORE_GAP || store->pending.len > 0 || store->journal_bytes > JOURNAL_HEADER_BYTES)) {
