@@ -4,15 +4,11 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world_internal.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct name world_name(const char *text)
 {

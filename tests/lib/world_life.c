@@ -3,18 +3,13 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world_internal.h"
-
 #include "policy/attribution.h"
 #include "policy/local.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* ---- looking ---- */
 

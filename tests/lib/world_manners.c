@@ -4,11 +4,7 @@
  */
 #include "lib/world_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner)
 {

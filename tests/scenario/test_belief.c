@@ -4,15 +4,11 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "probe/study.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SURVEY   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */

@@ -4,13 +4,9 @@
  */
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #define LISTED UINT32_C(0x7f000002)
 #define CODE(n) (UINT32_C(0x7fffff00) | (n))

@@ -3,14 +3,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     AT_ONCE = 20 /* ms of byway's own that a failure may cost */

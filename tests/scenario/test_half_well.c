@@ -5,15 +5,11 @@
 #include "lib/world.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST_FEW = 5,

@@ -4,15 +4,11 @@
 #include "lib/world.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static msec_t took(const struct ask *ask) { return ask->answered - ask->asked; }
 

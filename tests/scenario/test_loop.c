@@ -2,15 +2,11 @@
  * test_loop.c: an upstream that forwards to byway itself is found, and nobody else is accused.
  */
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     MINUTE = 60 * 1000,

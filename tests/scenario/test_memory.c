@@ -2,19 +2,14 @@
  * test_memory.c: every allocation of a few transcripts fails once: nothing crashes, nothing leaks (ASan), and every
  * question is still answered once and in time.
  */
+#include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/world.h"
-
-#include "dns/text.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* `nth` < 0: nothing fails. Returns the allocations that it took. */
 static size_t life_of_a_blocked_zone(struct world *world, long nth)

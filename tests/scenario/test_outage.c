@@ -3,15 +3,11 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static void ask_for_a_while(struct world *world, msec_t ms, unsigned *number)
 {

@@ -6,15 +6,11 @@
 
 #include "base/bytes.h"
 #include "dns/compose.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     BEGIN = WORLD_BEGIN,

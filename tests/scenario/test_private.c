@@ -4,14 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define ZONE "10.in-addr.arpa"
 #define NAME "1.2.3.10.in-addr.arpa"

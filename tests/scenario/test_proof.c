@@ -3,13 +3,10 @@
  */
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "lib/check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* an outage begins behind a good control question. */
 static void an_outage_that_begins_in_a_study_teaches_nothing(void **state)

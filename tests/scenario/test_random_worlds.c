@@ -3,20 +3,15 @@
  * world itself (lib/world.h); on failure the seed is
  * printed, and WORLD_SEED=n repeats that one alone.
  */
+#include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/world.h"
-
-#include "dns/text.h"
 #include "policy/attribution.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     WORLDS    = 300,

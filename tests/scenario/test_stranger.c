@@ -4,14 +4,10 @@
 #include "lib/world.h"
 
 #include "base/limits.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static bool confirm(struct world *world, const char *text, enum zone_scope scope)
 {

@@ -4,16 +4,12 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "probe/monitor.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* Answers that show no SOA: the cut is known one question later. */
 static struct world *hosting(uint64_t seed)

@@ -4,16 +4,12 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     SAYINGS = 3,

@@ -6,16 +6,11 @@
 
 #include "base/bytes.h"
 #include "base/rng.h"
+#include "lib/check.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     THREADS = 4,

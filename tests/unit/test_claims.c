@@ -4,13 +4,7 @@
 #include "query/claims.h"
 
 #include "dns/text.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 enum {
     NOW = 7000000

@@ -1,13 +1,11 @@
 /* Messages that byway makes: each must parse again and say what was asked of it. */
-#include "../lib/packet.h"
-#include "base/limits.h"
 #include "dns/compose.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "base/limits.h"
+#include "lib/check.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 static struct packet packet;
 static uint8_t       out[FAILURE_MAX];

@@ -6,14 +6,13 @@
 
 #include "base/supply.h"
 #include "control/peer.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +22,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum {
     STALL_MS = 200,

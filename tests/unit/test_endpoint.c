@@ -3,12 +3,10 @@
  */
 #include "settings/endpoint.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "lib/check.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct row {
     const char *text, *said; /* NULL: good without a word; "": refused without one */

@@ -5,17 +5,12 @@
 #include "core/errand.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/packet.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     NOW    = 10000,

@@ -6,17 +6,12 @@
 
 #include "base/limits.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/packet.h"
 
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define UDP TRANSPORT_UDP
 #define TCP TRANSPORT_TCP

@@ -4,15 +4,10 @@
 #include "query/flight.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 static struct inquiry inquiry(const char *text, uint16_t type, uint16_t class, bool dnssec_ok, bool checking_disabled)
 {

@@ -3,13 +3,9 @@
  */
 #include "upstream/group.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 enum {
     NOW = 100000

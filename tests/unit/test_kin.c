@@ -4,20 +4,15 @@
  */
 #include "base/limits.h"
 #include "dns/message.h"
-#include "dns/text.h"
 #include "learn/batch.h"
 #include "learn/learner.h"
+#include "lib/check.h"
 #include "lib/heap.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST  = 600 * 1000,
@@ -56,14 +51,6 @@ static int close_world(void **state)
     table_destroy(world->table);
     free(world);
     return 0;
-}
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
 }
 
 static struct zone *get(struct world *world, const char *text)

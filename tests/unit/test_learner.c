@@ -5,18 +5,13 @@
 #include "learn/learner.h"
 
 #include "base/limits.h"
-#include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST = 600 * 1000,
@@ -97,14 +92,6 @@ static int close_world(void **state)
     table_destroy(world->table);
     free(world);
     return wrong;
-}
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
 }
 
 static struct zone *apply(struct world *world, const char *text, enum evidence evidence, msec_t now)

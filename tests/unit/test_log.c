@@ -1,26 +1,21 @@
 /* test_log.c: what reaches standard error, byte for byte, and that it is one write for one line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/log.h"
 
-#include <cmocka.h>
+#include "base/units.h"
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/log.h"
-#include "base/units.h"
-#include "lib/heap.h"
 
 static uint64_t now_ms(void)
 {

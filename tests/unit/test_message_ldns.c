@@ -3,16 +3,13 @@
  * only what was accepted, as everywhere. It looks into the rdata of types that we pass on unseen, and may refuse there;
  * the test then insists that such a type is to blame.
  */
-#include "../lib/packet.h"
 #include "base/rng.h"
 #include "dns/message.h"
+#include "lib/check.h"
+#include "lib/packet.h"
 
 #include <ldns/ldns.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     MUTANTS   = 200000,

@@ -1,12 +1,10 @@
 /* Names: what is one, comparing without case, pointers that must not lead astray. */
 #include "dns/name.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "lib/check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define WIRE(text)                                                                                                     \
     (struct view) { (const uint8_t *) (text), sizeof(text) }

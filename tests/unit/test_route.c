@@ -3,31 +3,18 @@
  */
 #include "query/route.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     NOW    = 1000000,
     OFFICE = 2, /* a group of its own */
     NOBODY = SETUP_NO_GROUP
 };
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 struct world {
     struct setup   setup;

@@ -4,13 +4,9 @@
  */
 #include "upstream/server.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 static struct server *udp_server(void)
 {

@@ -7,6 +7,7 @@
 #include "base/supply.h"
 #include "base/units.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
 #include <jansson.h>
@@ -16,11 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #define SERVERS "\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]}"
 #define WITH(text) "{" SERVERS ", " text "}"

@@ -4,15 +4,11 @@
  * The owner's records are numbers from 1 on, so that what a replay hands out can be judged: it must be 1, 2, … n, with
  * n at least what was reported as synced (nothing is lost) and at most what was appended (nothing is invented).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "store/store.h"
 
-#include <cmocka.h>
+#include "base/bytes.h"
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +16,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/bytes.h"
-#include "lib/heap.h"
-#include "store/store.h"
 
 enum {
     RECORD_MAX  = 8192,

@@ -4,15 +4,10 @@
 #include "policy/suffix.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct {
     const char *name;

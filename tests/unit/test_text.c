@@ -1,15 +1,13 @@
 /* Names and types as text: both ways, and what is no name. ldns is the judge of the form. */
-#include "../lib/packet.h"
 #include "dns/text.h"
 
+#include "lib/check.h"
+#include "lib/packet.h"
+
 #include <ldns/ldns.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void names_have_one_text(void **state)
 {

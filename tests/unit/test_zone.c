@@ -3,13 +3,9 @@
  */
 #include "learn/zone.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 enum {
     NOW   = 2000 * 1000,
