@@ -10,14 +10,6 @@
 
 #include <string.h>
 
-struct name world_name(const char *text)
-{
-    struct name name;
-    if (!name_parse(*text ? text : ".", &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
-
 uint32_t world_random(struct world *world, uint32_t bound) { return rng_below(&world->rng, bound); }
 
 /* ---- events ---- */
@@ -383,7 +375,7 @@ msec_t world_now(const struct world *world) { return world->now; }
 
 static size_t write_question(const struct world_question *question, uint16_t id, uint8_t *out)
 {
-    const struct name       name = world_name(question->name);
+    const struct name       name = named(question->name);
     const struct query_form form = {.name              = name_view(&name),
                                     .id                = id,
                                     .type              = question->type,
@@ -403,7 +395,7 @@ struct ask *world_ask_by(struct world *world, const struct world_question *quest
     uint8_t            wire[QUERY_MAX];
     size_t             len   = write_question(question, (uint16_t) world->ask_count, wire);
     struct path        path  = {.endpoint = ask, .connection = question->tcp};
-    const struct name  name  = world_name(question->name);
+    const struct name  name  = named(question->name);
     const struct rule *rule  = policy_find_for(world->setup->policy, name_view(&name), question->type);
     bool               empty = rule_stands_in(rule, name_view(&name), question->type);
     msec_t             until = world->now + (empty ? EMPTY_AFTER : world->setup->deadline);

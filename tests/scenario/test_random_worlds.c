@@ -3,7 +3,6 @@
  * world itself (lib/world.h); on failure the seed is
  * printed, and WORLD_SEED=n repeats that one alone.
  */
-#include "dns/text.h"
 #include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/world.h"
@@ -78,10 +77,9 @@ static void ask(struct world *world, unsigned workers)
 /* As methods/methods does it. */
 static void say_a_word(struct world *world)
 {
-    struct learner *learner = world_learner(world);
-    struct name     name;
-    name_parse(any_name(world), &name);
-    msec_t until = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
+    struct learner   *learner = world_learner(world);
+    const struct name name    = named(any_name(world));
+    msec_t            until   = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
     switch (world_random(world, 3)) {
     case 0:
         if (attribution_is_open(world_policy(world), name_view(&name)))

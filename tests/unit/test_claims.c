@@ -3,8 +3,8 @@
  */
 #include "query/claims.h"
 
-#include "dns/text.h"
 #include "lib/check.h"
+#include "lib/names.h"
 
 enum {
     NOW = 7000000
@@ -24,9 +24,8 @@ static int close_claims(void **state)
 
 static struct claim claim_of(const struct claims *claims, const char *text, uint64_t epoch)
 {
-    struct inquiry inquiry = {.type = TYPE_MX, .class = CLASS_IN};
+    struct inquiry inquiry = {.name = named(text), .type = TYPE_MX, .class = CLASS_IN};
     struct claim   claim;
-    assert_true(name_parse(text, &inquiry.name));
     claims_name(claims, &inquiry, epoch, &claim);
     return claim;
 }

@@ -4,9 +4,9 @@
  */
 #include "core/errand.h"
 
-#include "dns/text.h"
 #include "lib/check.h"
 #include "lib/heap.h"
+#include "lib/names.h"
 #include "lib/packet.h"
 
 #include <stdlib.h>
@@ -75,9 +75,8 @@ static int open_world(void **state)
                                     .resend  = RESEND,
                                     .done    = on_done,
                                     .owner   = world,
-                                    .inquiry = {.type = TYPE_SOA, .class = CLASS_IN}};
-    name_parse("example.com", &world->errand.inquiry.name);
-    *state = world;
+                                    .inquiry = {.name = named("example.com"), .type = TYPE_SOA, .class = CLASS_IN}};
+    *state        = world;
     return 0;
 }
 

@@ -5,8 +5,8 @@
 #include "upstream/exchange.h"
 
 #include "base/limits.h"
-#include "dns/text.h"
 #include "lib/check.h"
+#include "lib/names.h"
 #include "lib/packet.h"
 
 #include <ctype.h>
@@ -32,9 +32,9 @@ static int open_world(void **state)
     struct world         *world                = calloc(1, sizeof(*world));
     struct server_options options              = {.key = {1, 2}};
     address_parse("192.0.2.1", 53, &options.address);
-    world->server  = server_create(&options);
-    world->inquiry = (struct inquiry){.type = TYPE_A, .class = CLASS_IN};
-    name_parse("mail.some-rather-long-name.example.com", &world->inquiry.name);
+    world->server = server_create(&options);
+    world->inquiry =
+        (struct inquiry){.name = named("mail.some-rather-long-name.example.com"), .type = TYPE_A, .class = CLASS_IN};
     rng_init(&world->rng, seed);
     *state = world;
     return 0;
@@ -768,7 +768,7 @@ static void a_name_without_letters_teaches_nothing(void **state)
 {
     struct world *world     = *state;
     world->server->mix_case = true;
-    name_parse("1.2.3.4", &world->inquiry.name);
+    world->inquiry.name     = named("1.2.3.4");
     begin(world, UDP);
     make_reply(world, 0);
     assert_int_equal(take(world, UDP, 1040), EXCHANGE_REPLY);
