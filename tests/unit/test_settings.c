@@ -860,7 +860,7 @@ static void test_manual_names_every_key(void **state)
 
 static char directory[] = "/tmp/test_settings.XXXXXX";
 
-static int set_up(void **state)
+static int open_fixture(void **state)
 {
     (void) state;
     /* The files that ship stand beside this one; a relative name of it counts from where the build runs. */
@@ -882,7 +882,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+static int close_fixture(void **state)
 {
     (void) state;
     char command[64];
@@ -912,5 +912,5 @@ int main(void)
         cmocka_unit_test(test_schema_lists_the_same_keys),
         cmocka_unit_test(test_manual_names_every_key),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }
