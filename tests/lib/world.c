@@ -14,48 +14,23 @@ uint32_t world_random(struct world *world, uint32_t bound) { return rng_below(&w
 
 /* ---- events ---- */
 
-static bool before(const struct event *a, const struct event *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void heap_swap(struct world *world, size_t a, size_t b)
-{
-    struct event *event = world->heap[a];
-    world->heap[a]      = world->heap[b];
-    world->heap[b]      = event;
-}
-
 static struct event *event_add(struct world *world, enum event_kind kind, msec_t at)
 {
-    size_t i = world->event_count++;
+    size_t i = world->agenda.count;
     if (i >= WORLD_EVENTS)
         fail_msg("too many events");
     struct event *event = world->spare[i] ? world->spare[i] : &world->events[i];
     event->kind         = kind;
-    event->at           = at;
-    event->order        = world->order++;
     event->len          = 0;
-    world->heap[i]      = event;
-    for (; i > 0 && before(world->heap[i], world->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        heap_swap(world, i, (i - 1) / 2);
+    agenda_add(&world->agenda, at, event);
     return event;
 }
 
 /* The event stays readable until the next event_add(). */
 static struct event *event_take(struct world *world)
 {
-    struct event *first = world->heap[0];
-    size_t        count = --world->event_count;
-    world->heap[0]      = world->heap[count];
-    world->spare[count] = first;
-    for (size_t i = 0, child; (child = 2 * i + 1) < count; i = child) {
-        if (child + 1 < count && before(world->heap[child + 1], world->heap[child]))
-            child++;
-        if (!before(world->heap[child], world->heap[i]))
-            break;
-        heap_swap(world, i, child);
-    }
+    struct event *first               = agenda_take(&world->agenda);
+    world->spare[world->agenda.count] = first;
     return first;
 }
 
@@ -337,9 +312,9 @@ static bool step(struct world *world, msec_t until)
 {
     msec_t         due;
     struct driver *driver = next_driver(world, &due);
-    bool           event  = world->event_count > 0 && world->heap[0]->at <= due;
+    bool           event  = world->agenda.count > 0 && agenda_next(&world->agenda) <= due;
     if (event)
-        due = world->heap[0]->at;
+        due = agenda_next(&world->agenda);
     if (due > until)
         return false;
     world->now = msec_max(world->now, due);

@@ -320,8 +320,9 @@ struct world *world_create(const struct world_options *options)
     uint8_t       seed[RNG_SEED_BYTES] = {0};
     if (!world)
         return NULL;
-    world->now     = WORLD_BEGIN;
-    world->options = *options;
+    world->agenda.items = world->items;
+    world->now          = WORLD_BEGIN;
+    world->options      = *options;
     if (!options->workers)
         world->options.workers = 1;
     if (!options->domestic)
