@@ -298,6 +298,20 @@ static void without_a_control_on_both_sides_nothing_is_broken(void **state)
         }
 }
 
+/* Domestic fails everything from `before` ms before mx.look.example is looked up until `after` ms behind it, and no more. */
+static struct world *weather_around_a_lookup(enum way way, msec_t before, msec_t after)
+{
+    struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
+    world_warm_up(world);
+    SAY(world, DOMESTIC, ".", way);
+    world_resolve(world, "mx.other.example", TYPE_MX);
+    world_run(world, before);
+    world_ask(world, "mx.look.example", TYPE_MX);
+    world_run(world, after);
+    SAY(world, DOMESTIC, ".", ANSWERS);
+    return world;
+}
+
 /* Domestic fails everything for a while that begins and ends anywhere around a lookup and its control questions. */
 static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
 {
@@ -306,14 +320,7 @@ static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
     for (size_t way = 0; way < ARRAY_LEN(ways); way++)
         for (msec_t before = 0; before <= 3000; before += 600)
             for (msec_t after = 0; after <= 9000; after += 150) {
-                struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
-                world_warm_up(world);
-                SAY(world, DOMESTIC, ".", ways[way]);
-                world_resolve(world, "mx.other.example", TYPE_MX);
-                world_run(world, before);
-                world_ask(world, "mx.look.example", TYPE_MX);
-                world_run(world, after);
-                SAY(world, DOMESTIC, ".", ANSWERS);
+                struct world *world = weather_around_a_lookup(ways[way], before, after);
                 world_run(world, 15000);
                 if (world_blocked(world))
                     fail_msg("way %d, %d ms before and %d ms after the lookup", (int) ways[way], (int) before,
@@ -330,14 +337,7 @@ static void bad_weather_makes_no_zone_of_a_name(void **state)
     for (size_t way = 0; way < ARRAY_LEN(ways); way++)
         for (msec_t before = 0; before <= 1800; before += 1800)
             for (msec_t after = 0; after <= 1500; after += 150) {
-                struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
-                world_warm_up(world);
-                SAY(world, DOMESTIC, ".", ways[way]);
-                world_resolve(world, "mx.other.example", TYPE_MX);
-                world_run(world, before);
-                world_ask(world, "mx.look.example", TYPE_MX);
-                world_run(world, after);
-                SAY(world, DOMESTIC, ".", ANSWERS);
+                struct world *world = weather_around_a_lookup(ways[way], before, after);
                 SAY(world, DOMESTIC, "mx.look.example", SERVFAILS);
                 world_run(world, 15000);
                 if (world_state(world, "look.example") == ZONE_BLOCKED)
