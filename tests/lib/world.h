@@ -216,6 +216,8 @@ struct zone    *world_zone(const struct world *world, const char *zone, enum zon
 size_t world_blocked(const struct world *world);
 /* Makes `zone` blocked by asking until it is confirmed; domestic must fail it, external not. */
 void world_learn(struct world *world, const char *name, uint16_t type);
+/* As an operator pins it; MSEC_NEVER: for good. */
+void world_pin(struct world *world, const char *zone, enum pin pin, msec_t until);
 /* Domestic answers for a few zones, so that control questions have something to stand on. */
 void world_warm_up(struct world *world);
 

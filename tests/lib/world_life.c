@@ -88,6 +88,12 @@ void world_learn(struct world *world, const char *name, uint16_t type)
         fail_msg("%s was not learned but is %s", name, zone_state_words[state]);
 }
 
+void world_pin(struct world *world, const char *zone, enum pin pin, msec_t until)
+{
+    const struct name name = named(zone);
+    assert_non_null(learner_pin(world->learner, name_view(&name), pin, until, "", world->now));
+}
+
 /* ---- life ---- */
 
 static void destroy_setup(struct setup *setup)

@@ -230,17 +230,15 @@ static void pins_are_obeyed(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    struct name   name;
     world_warm_up(world);
-    name_prepend(&name, "pinned", 6, (struct view){(const uint8_t *) "\7example", 9});
-    learner_pin(world_learner(world), name_view(&name), PIN_DOMESTIC, MSEC_NEVER, "", world_now(world));
+    world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
     SAY(world, DOMESTIC, "pinned.example", SERVFAILS);
     const struct ask *ask = world_resolve(world, "a.pinned.example", TYPE_MX);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
     world_run(world, 20000);
     assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), 0);
 
-    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, MSEC_NEVER, "", world_now(world));
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     ask = world_ask(world, "b.pinned.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
     assert_int_equal(world_count(world, DOMESTIC, "b.pinned.example", BY_ALL), 0);

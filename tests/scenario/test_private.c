@@ -229,9 +229,8 @@ static void a_pin_does_not_cross(void **state)
     (void) state;
     static const char *const pinned[] = {"arpa", "in-addr.arpa", ZONE, NAME};
     for (size_t i = 0; i < ARRAY_LEN(pinned); i++) {
-        struct world     *world = world_create(&home);
-        const struct name zone  = named(pinned[i]);
-        learner_pin(world_learner(world), name_view(&zone), PIN_EXTERNAL, MSEC_NEVER, "", world_now(world));
+        struct world *world = world_create(&home);
+        world_pin(world, pinned[i], PIN_EXTERNAL, MSEC_NEVER);
         say(world, DOMESTIC, SERVFAILS);
         assert_empty(world_resolve(world, NAME, TYPE_PTR), EDE_NO_REACHABLE_AUTHORITY);
         world_run(world, 100000);

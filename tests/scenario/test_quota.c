@@ -166,13 +166,6 @@ static void a_late_domestic_answer_serves(void **state)
     world_end(world);
 }
 
-static void pin_external(struct world *world, const char *zone)
-{
-    const struct name name = named(zone);
-    assert_non_null(
-        learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, WALL_NEVER, "", world_now(world)));
-}
-
 /* What would have gone to external first goes to domestic, and nobody else. */
 static void the_first_way_gives_way_to_domestic(void **state)
 {
@@ -183,7 +176,7 @@ static void the_first_way_gives_way_to_domestic(void **state)
         world_warm_up(world);
         SAY(world, DOMESTIC, "shut.example", SERVFAILS);
         if (pinned[i])
-            pin_external(world, "shut.example");
+            world_pin(world, "shut.example", PIN_EXTERNAL, MSEC_NEVER);
         else
             world_learn(world, "shut.example", TYPE_MX);
         world_run(world, EXTERNAL_RATE_LEAST * SECOND);

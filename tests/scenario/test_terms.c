@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void pin(struct world *world, const char *zone, enum pin pin)
-{
-    const struct name name = named(zone);
-    assert_non_null(learner_pin(world_learner(world), name_view(&name), pin, MSEC_NEVER, NULL, world_now(world)));
-}
-
 /* The answer came the way that the pin forbids: who waits gets it, nobody else does. */
 static void an_answer_from_before_a_pin_is_not_kept(void **state)
 {
@@ -25,7 +19,7 @@ static void an_answer_from_before_a_pin_is_not_kept(void **state)
     SAY(world, EXTERNAL, "pinned.example", ANSWERS, .after = 500);
     const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_DOMESTIC);
+    world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
     world_wait(world, ask);
     assert_int_equal(ask->group, SETUP_EXTERNAL);
 
@@ -46,7 +40,7 @@ static void a_pin_stops_what_is_under_way(void **state)
         const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
         world_run(world, 100);
         assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
-        pin(world, "pinned.example", PIN_DOMESTIC);
+        world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
         world_wait(world, ask);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
@@ -65,7 +59,7 @@ static void no_probe_asks_for_what_was_pinned_away(void **state)
         assert_int_equal(world_resolve(world, "a.pinned.example", TYPE_A)->group, SETUP_EXTERNAL);
         world_run(world, 2000);
         if (pinned) {
-            pin(world, "pinned.example", PIN_DOMESTIC);
+            world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
             prober_disregard(world_prober(world), name_view(&zone));
         }
         SAY(world, EXTERNAL, ".", SILENT);
@@ -84,7 +78,7 @@ static void a_failure_from_before_a_pin_is_not_kept(void **state)
     SAY(world, DOMESTIC | EXTERNAL, "pinned.example", SERVFAILS, .after = 300);
     const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_EXTERNAL);
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     world_wait(world, ask);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
 
@@ -103,7 +97,7 @@ static void who_asks_after_a_pin_waits_for_nothing_older(void **state)
         SAY(world, DOMESTIC, "pinned.example", SILENT);
         const struct ask *first = world_ask(world, "a.pinned.example", TYPE_A);
         world_run(world, 100);
-        pin(world, "pinned.example", PIN_EXTERNAL);
+        world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
         const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = worker};
         const struct ask           *second   = world_ask_by(world, &question);
         assert_in_range(world_wait(world, second), 0, EXTERNAL_DELAY + 20);
@@ -123,7 +117,7 @@ static void who_waits_for_a_claim_starts_anew(void **state)
     const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = 1};
     const struct ask           *second   = world_ask_by(world, &question);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_EXTERNAL);
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     assert_in_range(world_wait(world, second), 100, 100 + CLAIM_LOOK_MAX + EXTERNAL_DELAY + 20);
     world_wait(world, first);
     world_end(world);
@@ -183,8 +177,7 @@ static void a_pin_ends_in_time_whatever_else_is_due(void **state)
         assert_non_null(learner_restore(world_learner(world), &id, &is, SOURCE_LEARNED, PIN_NONE, MSEC_NEVER, NULL,
                                         name_view(&name), TYPE_SOA, now, now));
     }
-    const struct name name = named("pinned.test");
-    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, now + 2000, NULL, now);
+    world_pin(world, "pinned.test", PIN_EXTERNAL, now + 2000);
     world_run(world, 1900);
     assert_in_range(prober_read_stats(world_prober(world))->rechecks, 1, 3);
     assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_EXTERNAL);
