@@ -8,7 +8,6 @@
 #include "probe/study.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SURVEY   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */

@@ -9,7 +9,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SECOND = 1000,

@@ -6,9 +6,6 @@
 #include "lib/check.h"
 #include "query/query.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 static void the_deadline_is_kept(void **state)
 {
     (void) state;

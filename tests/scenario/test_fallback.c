@@ -6,8 +6,6 @@
 #include "lib/check.h"
 #include "query/query.h"
 
-#include <stdlib.h>
-
 enum {
     AT_ONCE = 20 /* ms of byway's own that a failure may cost */
 };

@@ -8,7 +8,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static const struct world_options fenced = {
     .seed   = 1,

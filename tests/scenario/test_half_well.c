@@ -8,7 +8,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     FIRST_FEW = 5,

@@ -7,7 +7,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static msec_t took(const struct ask *ask) { return ask->answered - ask->asked; }
 

@@ -7,7 +7,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static size_t count_type(const struct world *world, unsigned servers, const char *zone, uint16_t type, size_t since)
 {

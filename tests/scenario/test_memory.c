@@ -7,9 +7,6 @@
 #include "lib/world.h"
 #include "query/query.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 /* `nth` < 0: nothing fails. Returns the allocations that it took. */
 static size_t life_of_a_blocked_zone(struct world *world, long nth)
 {

@@ -7,7 +7,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static void ask_for_a_while(struct world *world, msec_t ms, unsigned *number)
 {

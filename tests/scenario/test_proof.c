@@ -6,7 +6,6 @@
 #include "lib/check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* an outage begins behind a good control question. */
 static void an_outage_that_begins_in_a_study_teaches_nothing(void **state)

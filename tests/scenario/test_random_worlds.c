@@ -9,7 +9,6 @@
 #include "policy/attribution.h"
 #include "query/query.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {

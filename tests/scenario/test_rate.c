@@ -8,7 +8,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SECOND = 1000,

@@ -8,7 +8,6 @@
 #include "query/query.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     OWN = 20, /* ms of byway's own */

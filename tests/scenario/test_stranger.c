@@ -7,7 +7,6 @@
 #include "lib/check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static bool confirm(struct world *world, const char *text, enum zone_scope scope)
 {

@@ -8,9 +8,6 @@
 #include "probe/monitor.h"
 #include "query/query.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 /* Answers that show no SOA: the cut is known one question later. */
 static struct world *hosting(uint64_t seed)
 {

@@ -7,9 +7,6 @@
 #include "lib/check.h"
 #include "query/query.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 /* The answer came the way that the pin forbids: who waits gets it, nobody else does. */
 static void an_answer_from_before_a_pin_is_not_kept(void **state)
 {

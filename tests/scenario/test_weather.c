@@ -7,8 +7,6 @@
 #include "lib/check.h"
 #include "query/query.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {

@@ -8,9 +8,6 @@
 #include "lib/check.h"
 #include "lib/names.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define REVERSE6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
 
 static const struct {

@@ -9,8 +9,6 @@
 #include "lib/packet.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define QNAME "2.0.0.127.list.example"

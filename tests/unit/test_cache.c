@@ -11,8 +11,6 @@
 #include "lib/heap.h"
 #include "stored.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cache/cache.c"

@@ -10,8 +10,6 @@
 #include "stored.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 
 enum {
     THREADS = 4,

@@ -5,8 +5,6 @@
 #include "lib/check.h"
 #include "lib/packet.h"
 
-#include <stdlib.h>
-
 static struct packet packet;
 static uint8_t       out[FAILURE_MAX];
 

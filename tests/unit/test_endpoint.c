@@ -5,7 +5,6 @@
 
 #include "lib/check.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct row {

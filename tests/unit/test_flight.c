@@ -7,8 +7,6 @@
 #include "lib/heap.h"
 #include "lib/names.h"
 
-#include <stdio.h>
-
 static struct inquiry inquiry(const char *text, uint16_t type, uint16_t class, bool dnssec_ok, bool checking_disabled)
 {
     return (struct inquiry){.name              = named(text),

@@ -5,8 +5,6 @@
 
 #include "lib/check.h"
 
-#include <stdlib.h>
-
 enum {
     NOW = 100000
 };

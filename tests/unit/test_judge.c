@@ -5,7 +5,6 @@
 #include "lib/packet.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct packet packet;
 

@@ -9,7 +9,6 @@
 #include "lib/names.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ZERO6 "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"

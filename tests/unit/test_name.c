@@ -3,7 +3,6 @@
 
 #include "lib/check.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WIRE(text)                                                                                                     \

@@ -8,10 +8,6 @@
 #include "lib/check.h"
 #include "lib/names.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static struct rule rule(const char *zone, enum via via, uint8_t group, bool preset)
 {
     return (struct rule){.zone = named(zone), .via = via, .group = group, .shipped = preset, .is_list = preset};

@@ -9,7 +9,6 @@
 #include "lib/check.h"
 #include "lib/names.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {

@@ -6,7 +6,6 @@
 #include "lib/check.h"
 #include "lib/names.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,8 +6,6 @@
 
 #include "lib/check.h"
 
-#include <stdlib.h>
-
 static struct server *udp_server(void)
 {
     struct server_options options = {.tcp_only = false};

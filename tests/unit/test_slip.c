@@ -7,8 +7,6 @@
 #include "lib/check.h"
 #include "lib/heap.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void test_names(void **state)

@@ -6,7 +6,6 @@
 
 #include <ldns/ldns.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void names_have_one_text(void **state)

@@ -5,8 +5,6 @@
 #include "lib/check.h"
 #include "lib/heap.h"
 
-#include <stdlib.h>
-
 enum {
     COUNT = 100
 };

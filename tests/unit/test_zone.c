@@ -5,8 +5,6 @@
 
 #include "lib/check.h"
 
-#include <string.h>
-
 enum {
     NOW   = 2000 * 1000,
     FIRST = 600 * 1000,

@@ -10,8 +10,6 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const struct hash_key key = {3, 4};
 
