@@ -6,8 +6,6 @@
 #include "fuzz.h"
 #include "stage.h"
 
-#include <string.h>
-
 enum manner {
     ANSWERS,
     DENIES,

@@ -2,8 +2,6 @@
 #include "dns/frame.h"
 #include "fuzz.h"
 
-#include <string.h>
-
 /* Sums what comes out, so that two ways can be compared. */
 struct sum {
     size_t   messages;

@@ -35,46 +35,40 @@ def world():
     return world
 
 
-@pytest.fixture(scope="module")
-def shared_domestic(stage, world):
-    upstream = stage.upstream(world, "127.0.0.11", DOMESTIC)
+def play(stage, world, address, mark):
+    upstream = stage.upstream(world, address, mark)
     yield upstream
     upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_domestic(stage, world):
+    yield from play(stage, world, "127.0.0.11", DOMESTIC)
 
 
 @pytest.fixture(scope="module")
 def shared_external(stage, world):
-    upstream = stage.upstream(world, "127.0.0.13", EXTERNAL)
-    yield upstream
-    upstream.stop()
+    yield from play(stage, world, "127.0.0.13", EXTERNAL)
 
 
 @pytest.fixture
 def domestic(stage, world):
-    upstream = stage.upstream(world, "127.0.0.21", DOMESTIC)
-    yield upstream
-    upstream.stop()
+    yield from play(stage, world, "127.0.0.21", DOMESTIC)
 
 
 @pytest.fixture
 def second(stage, world):
-    upstream = stage.upstream(world, "127.0.0.22", SECOND)
-    yield upstream
-    upstream.stop()
+    yield from play(stage, world, "127.0.0.22", SECOND)
 
 
 @pytest.fixture
 def external(stage, world):
-    upstream = stage.upstream(world, "127.0.0.23", EXTERNAL)
-    yield upstream
-    upstream.stop()
+    yield from play(stage, world, "127.0.0.23", EXTERNAL)
 
 
 @pytest.fixture
 def office(stage, world):
-    upstream = stage.upstream(world, "127.0.0.24", OFFICE)
-    yield upstream
-    upstream.stop()
+    yield from play(stage, world, "127.0.0.24", OFFICE)
 
 
 @pytest.fixture

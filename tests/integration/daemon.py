@@ -121,6 +121,15 @@ class Daemon:
         return self
 
     def spawn(self, *arguments):
+        path = self._begin_listening()
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([*self.program, "-c", str(self.path), *arguments],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.pass_fds,
+                                            env=environment(NOTIFY_SOCKET=str(path), **self.extra))
+        return self.process
+
+    def _begin_listening(self):
+        """The path of a new notify socket, to which a thread listens."""
         self._stop_listening()
         path = self.directory / "notify.sock"
         path.unlink(missing_ok=True)
@@ -129,14 +138,9 @@ class Daemon:
         path.chmod(0o666)
         self.notices = []
         threading.Thread(target=self._listen, args=(self._notify, self.notices), daemon=True).start()
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.program, "-c", str(self.path), *arguments],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.pass_fds,
-                                            env=environment(NOTIFY_SOCKET=str(path), **self.extra))
-        return self.process
+        return path
 
-    @staticmethod
-    def _listen(notify, notices):
+    def _listen(self, notify, notices):
         """As systemd does: at once, for a full socket blocks who notifies."""
         while data := notify.recv(4096):
             notices.append(data.decode())

@@ -25,14 +25,7 @@ class Managed(Daemon):
         self._lock = threading.Lock()
 
     def spawn(self, *arguments):
-        self._stop_listening()
-        path = self.directory / "notify.sock"
-        path.unlink(missing_ok=True)
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(str(path))
-        path.chmod(0o666)
-        self.notices = []
-        threading.Thread(target=self._manage, args=(self._notify, self.notices), daemon=True).start()
+        path = self._begin_listening()
         with self._lock:
             pairs = [(name, fd) for name, fds in self.stored.items() for fd in fds]
         copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for _, fd in pairs]
@@ -46,7 +39,7 @@ class Managed(Daemon):
             os.close(fd)
         return self.process
 
-    def _manage(self, notify, notices):
+    def _listen(self, notify, notices):
         while True:
             data, fds, _, _ = socket.recv_fds(notify, 4096, 64)
             if not data:

@@ -4,70 +4,33 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world_internal.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-struct name world_name(const char *text)
-{
-    struct name name;
-    if (!name_parse(*text ? text : ".", &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 uint32_t world_random(struct world *world, uint32_t bound) { return rng_below(&world->rng, bound); }
 
 /* ---- events ---- */
 
-static bool before(const struct event *a, const struct event *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void heap_swap(struct world *world, size_t a, size_t b)
-{
-    struct event *event = world->heap[a];
-    world->heap[a]      = world->heap[b];
-    world->heap[b]      = event;
-}
-
 static struct event *event_add(struct world *world, enum event_kind kind, msec_t at)
 {
-    size_t i = world->event_count++;
+    size_t i = world->agenda.count;
     if (i >= WORLD_EVENTS)
         fail_msg("too many events");
     struct event *event = world->spare[i] ? world->spare[i] : &world->events[i];
     event->kind         = kind;
-    event->at           = at;
-    event->order        = world->order++;
     event->len          = 0;
-    world->heap[i]      = event;
-    for (; i > 0 && before(world->heap[i], world->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        heap_swap(world, i, (i - 1) / 2);
+    agenda_add(&world->agenda, at, event);
     return event;
 }
 
 /* The event stays readable until the next event_add(). */
 static struct event *event_take(struct world *world)
 {
-    struct event *first = world->heap[0];
-    size_t        count = --world->event_count;
-    world->heap[0]      = world->heap[count];
-    world->spare[count] = first;
-    for (size_t i = 0, child; (child = 2 * i + 1) < count; i = child) {
-        if (child + 1 < count && before(world->heap[child + 1], world->heap[child]))
-            child++;
-        if (!before(world->heap[child], world->heap[i]))
-            break;
-        heap_swap(world, i, child);
-    }
+    struct event *first               = agenda_take(&world->agenda);
+    world->spare[world->agenda.count] = first;
     return first;
 }
 
@@ -349,9 +312,9 @@ static bool step(struct world *world, msec_t until)
 {
     msec_t         due;
     struct driver *driver = next_driver(world, &due);
-    bool           event  = world->event_count > 0 && world->heap[0]->at <= due;
+    bool           event  = world->agenda.count > 0 && agenda_next(&world->agenda) <= due;
     if (event)
-        due = world->heap[0]->at;
+        due = agenda_next(&world->agenda);
     if (due > until)
         return false;
     world->now = msec_max(world->now, due);
@@ -387,7 +350,7 @@ msec_t world_now(const struct world *world) { return world->now; }
 
 static size_t write_question(const struct world_question *question, uint16_t id, uint8_t *out)
 {
-    const struct name       name = world_name(question->name);
+    const struct name       name = named(question->name);
     const struct query_form form = {.name              = name_view(&name),
                                     .id                = id,
                                     .type              = question->type,
@@ -407,7 +370,7 @@ struct ask *world_ask_by(struct world *world, const struct world_question *quest
     uint8_t            wire[QUERY_MAX];
     size_t             len   = write_question(question, (uint16_t) world->ask_count, wire);
     struct path        path  = {.endpoint = ask, .connection = question->tcp};
-    const struct name  name  = world_name(question->name);
+    const struct name  name  = named(question->name);
     const struct rule *rule  = policy_find_for(world->setup->policy, name_view(&name), question->type);
     bool               empty = rule_stands_in(rule, name_view(&name), question->type);
     msec_t             until = world->now + (empty ? EMPTY_AFTER : world->setup->deadline);

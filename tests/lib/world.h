@@ -12,6 +12,7 @@
 #define LIB_WORLD_H
 
 #include "learn/learner.h"
+#include "lib/names.h"
 #include "probe/prober.h"
 #include "query/engine.h"
 
@@ -128,8 +129,6 @@ struct world_options { /* zero means the default */
 
 struct world;
 
-struct name world_name(const char *text);
-
 struct world *world_create(const struct world_options *options); /* NULL: no memory */
 /* Cancels what is under way, checks what holds in every world, frees it. */
 void world_end(struct world *world);
@@ -141,6 +140,8 @@ void world_reload_workers(struct world *world);
 
 /* From now on these servers treat `zone` and all below so; what was said last counts. */
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner);
+/* The same, by the way alone or by the way and what else there is to a manner. */
+#define SAY(world, servers, zone, ...) world_say(world, servers, zone, (struct manner){.way = __VA_ARGS__})
 /* From now on these servers bear no more than that. */
 void world_limit(struct world *world, unsigned servers, struct world_rate rate);
 /* There is a cut at `zone`: its SOA stands there. Without one it stands at the last two labels. */
@@ -215,6 +216,8 @@ struct zone    *world_zone(const struct world *world, const char *zone, enum zon
 size_t world_blocked(const struct world *world);
 /* Makes `zone` blocked by asking until it is confirmed; domestic must fail it, external not. */
 void world_learn(struct world *world, const char *name, uint16_t type);
+/* As an operator pins it; MSEC_NEVER: for good. */
+void world_pin(struct world *world, const char *zone, enum pin pin, msec_t until);
 /* Domestic answers for a few zones, so that control questions have something to stand on. */
 void world_warm_up(struct world *world);
 

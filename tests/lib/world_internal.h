@@ -4,6 +4,7 @@
 #ifndef LIB_WORLD_INTERNAL_H
 #define LIB_WORLD_INTERNAL_H
 
+#include "lib/agenda.h"
 #include "lib/world.h"
 #include "lib/world_reply.h"
 
@@ -38,8 +39,6 @@ struct ticket {
 };
 
 struct event {
-    msec_t          at;
-    uint64_t        order;
     enum event_kind kind;
     struct ticket  *ticket;
     uint32_t        number;
@@ -101,11 +100,12 @@ struct world {
     struct prober       *prober;
     struct driver        drivers[WORLD_WORKERS + 1];
     struct engine       *engines[WORLD_WORKERS];
-    uint64_t             order;
     unsigned             complaints;
     struct observation   complaint;
-    size_t               event_count, say_count, cut_count, alias_count, host_count, ask_count, sending_count, open;
-    struct event        *heap[WORLD_EVENTS], *spare[WORLD_EVENTS];
+    size_t               say_count, cut_count, alias_count, host_count, ask_count, sending_count, open;
+    struct agenda        agenda;
+    struct agenda_item   items[WORLD_EVENTS];
+    struct event        *spare[WORLD_EVENTS];
     struct event         events[WORLD_EVENTS];
     struct ticket        tickets[WORLD_TICKETS];
     struct saying        sayings[WORLD_SAYINGS];

@@ -5,15 +5,11 @@
 #include "base/bytes.h"
 #include "dns/text.h"
 #include "learn/record.h"
+#include "lib/check.h"
 #include "lib/world_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     ROUNDED = 2000 /* ms: whole seconds, twice */

@@ -3,18 +3,13 @@
  */
 #include "base/bytes.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world_internal.h"
-
 #include "policy/attribution.h"
 #include "policy/local.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* ---- looking ---- */
 
@@ -24,7 +19,7 @@ const struct sending *world_sending(const struct world *world, size_t index) { r
 
 size_t world_count(const struct world *world, unsigned servers, const char *zone, unsigned by)
 {
-    const struct name name  = world_name(zone);
+    const struct name name  = named(zone);
     size_t            count = 0;
     for (size_t i = 0; i < world->sending_count; i++) {
         const struct sending *sending = &world->sendings[i];
@@ -40,13 +35,13 @@ const struct observation *world_complaint(const struct world *world) { return &w
 
 struct verdict world_verdict(const struct world *world, const char *name, uint16_t type)
 {
-    const struct name asked = world_name(name);
+    const struct name asked = named(name);
     return table_find(world->shared.table, name_view(&asked), type);
 }
 
 struct zone *world_zone(const struct world *world, const char *zone, enum zone_scope scope, uint16_t type)
 {
-    const struct name name = world_name(zone);
+    const struct name name = named(zone);
     return table_get(world->shared.table, name_view(&name), scope, type);
 }
 
@@ -93,6 +88,12 @@ void world_learn(struct world *world, const char *name, uint16_t type)
         fail_msg("%s was not learned but is %s", name, zone_state_words[state]);
 }
 
+void world_pin(struct world *world, const char *zone, enum pin pin, msec_t until)
+{
+    const struct name name = named(zone);
+    assert_non_null(learner_pin(world->learner, name_view(&name), pin, until, "", world->now));
+}
+
 /* ---- life ---- */
 
 static void destroy_setup(struct setup *setup)
@@ -109,7 +110,7 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
     size_t      count = 0;
     for (; count < WORLD_FENCES && options->fences[count].zone; count++) {
         const struct world_fence *fence = &options->fences[count];
-        rules[count]                    = (struct rule){.zone     = world_name(fence->zone),
+        rules[count]                    = (struct rule){.zone     = named(fence->zone),
                                                         .via      = fence->via,
                                                         .group    = fence->group,
                                                         .or_empty = fence->or_empty,
@@ -327,8 +328,9 @@ struct world *world_create(const struct world_options *options)
     uint8_t       seed[RNG_SEED_BYTES] = {0};
     if (!world)
         return NULL;
-    world->now     = WORLD_BEGIN;
-    world->options = *options;
+    world->agenda.items = world->items;
+    world->now          = WORLD_BEGIN;
+    world->options      = *options;
     if (!options->workers)
         world->options.workers = 1;
     if (!options->domestic)

@@ -4,30 +4,25 @@
  */
 #include "lib/world_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 void world_say(struct world *world, unsigned servers, const char *zone, struct manner manner)
 {
     if (world->say_count == WORLD_SAYINGS)
         fail_msg("too much was said");
-    world->sayings[world->say_count++] =
-        (struct saying){.servers = servers, .zone = world_name(zone), .manner = manner};
+    world->sayings[world->say_count++] = (struct saying){.servers = servers, .zone = named(zone), .manner = manner};
 }
 
-void world_cut(struct world *world, const char *zone) { world->cuts[world->cut_count++] = world_name(zone); }
+void world_cut(struct world *world, const char *zone) { world->cuts[world->cut_count++] = named(zone); }
 
 void world_alias(struct world *world, const char *name, const char *target)
 {
-    world->aliases[world->alias_count++] = (struct alias){world_name(name), world_name(target)};
+    world->aliases[world->alias_count++] = (struct alias){named(name), named(target)};
 }
 
 void world_host(struct world *world, const char *zone, const char *host)
 {
-    world->hosts[world->host_count++] = (struct alias){world_name(zone), world_name(host)};
+    world->hosts[world->host_count++] = (struct alias){named(zone), named(host)};
 }
 
 void world_lose(struct world *world, unsigned thousandths) { world->options.loss = thousandths; }
@@ -114,5 +109,5 @@ void world_inject(struct world *world, unsigned servers, const char *zone, msec_
     if (world->injector_count == WORLD_INJECTORS)
         fail_msg("too many injectors");
     world->injectors[world->injector_count++] =
-        (struct injector){.servers = servers, .zone = world_name(zone), .after = after};
+        (struct injector){.servers = servers, .zone = named(zone), .after = after};
 }

@@ -3,71 +3,27 @@
  */
 #include "lib/world_reply.h"
 
-#include "base/bytes.h"
-
-#include <string.h>
+#include "lib/writing.h"
 
 enum {
-    HERE     = 0xc00c, /* a pointer to the question's name */
-    OPT_BARE = 11,     /* bytes */
-    LONG     = 513,    /* the same */
+    OPT_BARE = 11,  /* bytes */
+    LONG     = 513, /* the same */
 };
-
-struct writing {
-    uint8_t *out;
-    size_t   len;
-    uint32_t ttl;
-    unsigned counts[3];
-};
-
-static void bytes(struct writing *w, const void *data, size_t len)
-{
-    memcpy(w->out + w->len, data, len);
-    w->len += len;
-}
-
-static void u16(struct writing *w, unsigned value)
-{
-    put_u16(w->out + w->len, (uint16_t) value);
-    w->len += 2;
-}
-
-static void u32(struct writing *w, uint32_t value)
-{
-    put_u32(w->out + w->len, value);
-    w->len += 4;
-}
-
-static size_t begin_record(struct writing *w, unsigned section, const struct view *owner, unsigned type)
-{
-    if (owner)
-        bytes(w, owner->data, owner->len);
-    else
-        u16(w, HERE);
-    u16(w, type);
-    u16(w, CLASS_IN);
-    u32(w, w->ttl);
-    u16(w, 0);
-    w->counts[section]++;
-    return w->len;
-}
-
-static void end_record(struct writing *w, size_t at) { put_u16(w->out + at - 2, (uint16_t) (w->len - at)); }
 
 static void soa(struct writing *w, unsigned section, struct view owner)
 {
     size_t at = begin_record(w, section, &owner, TYPE_SOA);
-    bytes(w, "\2ns\0\4root\0", 10);
+    write_bytes(w, "\2ns\0\4root\0", 10);
     for (unsigned i = 0; i < 5; i++)
-        u32(w, 60);
+        write_u32(w, 60);
     end_record(w, at);
 }
 
 static void nsec(struct writing *w, struct view owner)
 {
     size_t at = begin_record(w, 1, &owner, TYPE_NSEC);
-    bytes(w, owner.data, owner.len);
-    bytes(w, "\0\1\2", 3);
+    write_bytes(w, owner.data, owner.len);
+    write_bytes(w, "\0\1\2", 3);
     end_record(w, at);
 }
 
@@ -77,14 +33,14 @@ static void nameservers(struct writing *w, const struct view *owner, unsigned fr
     for (unsigned i = 0; i < facts->host_count; i++) {
         const struct view host = facts->hosts[(from + i) % facts->host_count];
         size_t            at   = begin_record(w, 0, owner, TYPE_NS);
-        bytes(w, host.data, host.len);
+        write_bytes(w, host.data, host.len);
         end_record(w, at);
     }
     if (facts->host_count)
         return;
     size_t at = begin_record(w, 0, owner, TYPE_NS);
-    bytes(w, "\2ns", 3);
-    bytes(w, facts->soa.data, facts->soa.len);
+    write_bytes(w, "\2ns", 3);
+    write_bytes(w, facts->soa.data, facts->soa.len);
     end_record(w, at);
 }
 
@@ -94,7 +50,7 @@ static void host_address(struct writing *w, struct view name, uint16_t type)
     uint64_t hash        = name_hash((struct hash_key){3, 4}, name);
     uint8_t  address[16] = {10, 200};
     memcpy(address + 2, &hash, 8);
-    bytes(w, address, type == TYPE_AAAA ? 16 : 4);
+    write_bytes(w, address, type == TYPE_AAAA ? 16 : 4);
 }
 
 static bool is_host(struct view name) /* in any letter case */
@@ -110,26 +66,26 @@ static void data(struct writing *w, const struct view *owner, struct view name, 
     size_t  at      = begin_record(w, 0, owner, type);
     switch (type) {
     case TYPE_MX:
-        u16(w, facts->group);
-        bytes(w, "\4mail\0", 6);
+        write_u16(w, facts->group);
+        write_bytes(w, "\4mail\0", 6);
         break;
     case TYPE_PTR:
-        bytes(w, (uint8_t[]){2, 'p', 'a' + (uint8_t) facts->group, 0}, 4);
+        write_bytes(w, (uint8_t[]){2, 'p', 'a' + (uint8_t) facts->group, 0}, 4);
         break;
     case TYPE_TXT:
-        bytes(w, (uint8_t[]){3, 't', (uint8_t) facts->group, 't'}, 4);
+        write_bytes(w, (uint8_t[]){3, 't', (uint8_t) facts->group, 't'}, 4);
         break;
     case TYPE_SRV:
-        bytes(w, who, 6);
-        bytes(w, "\2ns\0", 4);
+        write_bytes(w, who, 6);
+        write_bytes(w, "\2ns\0", 4);
         break;
     default:
         if (type == TYPE_A && manner->address)
-            u32(w, manner->address);
+            write_u32(w, manner->address);
         else if (is_host(name))
             host_address(w, name, type);
         else
-            bytes(w, who, type == TYPE_AAAA ? 16 : 4);
+            write_bytes(w, who, type == TYPE_AAAA ? 16 : 4);
     }
     end_record(w, at);
 }
@@ -142,7 +98,7 @@ static void answer(struct writing *w, const struct message *question, const stru
     bool               apex  = name_equal(question->question.name, facts->soa);
     if (facts->target.len > 0) {
         size_t at = begin_record(w, 0, NULL, TYPE_CNAME);
-        bytes(w, facts->target.data, facts->target.len);
+        write_bytes(w, facts->target.data, facts->target.len);
         end_record(w, at);
         owner = &facts->target;
         if (type == TYPE_CNAME)
@@ -162,15 +118,15 @@ static void answer(struct writing *w, const struct message *question, const stru
 
 static void opt(struct writing *w, const struct manner *manner)
 {
-    bytes(w, "\0", 1);
-    u16(w, TYPE_OPT);
-    u16(w, 1232);
-    u32(w, 0);
-    u16(w, manner->ede ? 6 : 0);
+    write_bytes(w, "\0", 1);
+    write_u16(w, TYPE_OPT);
+    write_u16(w, 1232);
+    write_u32(w, 0);
+    write_u16(w, manner->ede ? 6 : 0);
     if (manner->ede) {
-        u16(w, 15);
-        u16(w, 2);
-        u16(w, (unsigned) manner->ede);
+        write_u16(w, 15);
+        write_u16(w, 2);
+        write_u16(w, (unsigned) manner->ede);
     }
     w->counts[2]++;
 }
@@ -212,7 +168,7 @@ static void lengthen(struct writing *w)
     static const uint8_t text[101] = {100};
     while (w->len < LONG) {
         size_t at = begin_record(w, 2, NULL, TYPE_TXT);
-        bytes(w, text, sizeof(text));
+        write_bytes(w, text, sizeof(text));
         end_record(w, at);
     }
 }
@@ -223,10 +179,10 @@ static void spoil(struct writing *w, enum way way)
     if (way == CUTS) {
         w->len -= 3;
     } else if (way == TRAILS) {
-        bytes(w, "\0\1\2\3", 4);
+        write_bytes(w, "\0\1\2\3", 4);
     } else if (way == BREAKS_EXTRA) {
         size_t at = begin_record(w, 2, NULL, TYPE_NS);
-        bytes(w, "\100x", 2);
+        write_bytes(w, "\100x", 2);
         end_record(w, at);
     }
 }
@@ -238,20 +194,16 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
     bool           cut   = udp && (manner->way == TRUNCATES || manner->way == DROPS_LONG);
     unsigned       rcode = rcode_of(manner->way, question);
     struct writing w     = {.out = out, .ttl = manner->ttl == NO_TTL ? 0 : manner->ttl ? (uint32_t) manner->ttl : 300};
-    u16(&w, manner->way == MISLEADS ? question->id ^ 1u : question->id);
-    u16(&w, FLAG_QR | FLAG_RD | FLAG_RA | rcode | (cut ? FLAG_TC : 0) | (manner->authentic ? FLAG_AD : 0));
-    u16(&w, !is_short(manner->way));
-    for (unsigned i = 0; i < 3; i++)
-        u16(&w, 0);
+    write_header(&w, manner->way == MISLEADS ? question->id ^ 1u : question->id,
+                 FLAG_QR | FLAG_RD | FLAG_RA | rcode | (cut ? FLAG_TC : 0) | (manner->authentic ? FLAG_AD : 0),
+                 !is_short(manner->way));
     if (is_short(manner->way))
         return w.len;
-    bytes(&w, question->question.name.data, question->question.name.len);
+    write_question(&w, &question->question);
     if (manner->lower)
         name_lower(out + MESSAGE_HEADER, question->question.name.len);
-    u16(&w, question->question.type);
-    u16(&w, question->question.class);
     if (manner->way == GARBLES) {
-        bytes(&w, "\377\377\377\377\377\377\377", 7);
+        write_bytes(&w, "\377\377\377\377\377\377\377", 7);
         put_u16(out + 6, 1);
         return w.len;
     }
@@ -268,7 +220,6 @@ size_t world_reply(const struct message *question, const struct manner *manner, 
     if (question->edns.present && has_opt(manner->way))
         opt(&w, manner);
     spoil(&w, manner->way);
-    for (unsigned i = 0; i < 3; i++)
-        put_u16(out + 6 + 2 * i, (uint16_t) w.counts[i]);
+    write_counts(&w);
     return w.len;
 }

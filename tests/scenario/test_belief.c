@@ -4,15 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "probe/study.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     LOOKUP   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */
@@ -28,7 +23,7 @@ static struct world *host(uint64_t seed)
     world_host(world, "one.example", "ns1.host.test");
     world_host(world, "two.example", "ns1.host.test");
     world_host(world, "other.example", "ns2.host.test");
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "one.example", SILENT);
     world_learn(world, "mail.one.example", TYPE_MX);
     world_run(world, 3000);
     assert_non_null(world_zone(world, "one.example", SCOPE_ZONE, 0)->set);
@@ -70,7 +65,7 @@ static void external_is_asked_for_the_nameservers(void **state)
     assert_int_equal(seen, 1);
     /* the second zone of the set costs one question: its addresses are known */
     size_t before = world_count(world, EXTERNAL, "ns1.host.test", BY_PROBER);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "two.example", SERVFAILS);
     world_learn(world, "mail.two.example", TYPE_MX);
     assert_int_equal(world_count(world, EXTERNAL, "ns1.host.test", BY_PROBER), before);
     assert_ptr_equal(world_zone(world, "two.example", SCOPE_ZONE, 0)->set,
@@ -82,8 +77,8 @@ static void a_zone_on_blocked_servers_is_believed(void **state)
 {
     (void) state;
     struct world *world = host(1);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "other.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "two.example", SILENT);
+    SAY(world, DOMESTIC, "other.example", SILENT);
     assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), TRIAL_SILENCE,
                     SLOWEST + LOOKUP + TRIAL_SILENCE + 200);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
@@ -104,7 +99,7 @@ static void its_second_lookup_does_not_wait(void **state)
 {
     (void) state;
     struct world *world = host(2);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "two.example", SILENT);
     world_resolve(world, "a.two.example", TYPE_A);
     world_run(world, LOOKUP + 20);
     assert_int_equal(world_state(world, "two.example"), ZONE_SUSPECT);
@@ -126,8 +121,8 @@ static void one_unknown_server_makes_no_kin(void **state)
         world_host(world, "one.example", "ns3.host.test");
         world_host(world, "two.example", "ns3.host.test");
         world_host(world, "two.example", unknown ? "ns4.host.test" : "ns1.host.test");
-        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
-        world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "one.example", SILENT);
+        SAY(world, DOMESTIC, "two.example", SILENT);
         world_learn(world, "mail.one.example", TYPE_MX);
         const struct nameserver_set *set = world_zone(world, "one.example", SCOPE_ZONE, 0)->set;
         assert_int_equal(set->name_count, 3);
@@ -144,7 +139,7 @@ static void a_slow_zone_on_blocked_servers_stays(void **state)
 {
     (void) state;
     struct world *world = host(3);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = ANSWERS, .after = 1400});
+    SAY(world, DOMESTIC, "two.example", ANSWERS, .after = 1400);
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
     world_end(world);
@@ -154,7 +149,7 @@ static void only_one_name_fails_and_the_apex_is_fine(void **state)
 {
     (void) state;
     struct world *world = host(4);
-    world_say(world, DOMESTIC, "mail.two.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "mail.two.example", SILENT);
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
     assert_non_null(world_zone(world, "mail.two.example", SCOPE_NAME, 0));
@@ -166,8 +161,8 @@ static void a_failing_upstream_makes_nothing_believed(void **state)
 {
     (void) state;
     struct world *world = host(5);
-    world_say(world, DOMESTIC_1, ".", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC_2, "two.example", (struct manner){.way = ANSWERS, .after = 1200});
+    SAY(world, DOMESTIC_1, ".", SERVFAILS);
+    SAY(world, DOMESTIC_2, "two.example", ANSWERS, .after = 1200);
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
     world_end(world);
@@ -178,8 +173,8 @@ static void one_upstream_that_answers_the_apex_outdoes_belief(void **state)
 {
     (void) state;
     struct world *world = host(19);
-    world_say(world, DOMESTIC_1, "two.example", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC_2, "mail.two.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC_1, "two.example", SERVFAILS);
+    SAY(world, DOMESTIC_2, "mail.two.example", SILENT);
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 0);
@@ -191,8 +186,8 @@ static void a_name_that_fails_first_is_no_zone(void **state)
 {
     (void) state;
     struct world *world = host(12);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = ANSWERS, .after = 700});
-    world_say(world, DOMESTIC, "mail.two.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "two.example", ANSWERS, .after = 700);
+    SAY(world, DOMESTIC, "mail.two.example", SERVFAILS);
     assert_int_equal(time_to_learn(world, "mail.two.example", "two.example"), TOO_LONG);
     assert_int_equal(world_state(world, "two.example"), ZONE_CLEAR);
     world_end(world);
@@ -204,11 +199,11 @@ static void a_refusal_of_everything_makes_nothing_believed(void **state)
     (void) state;
     for (msec_t until = 50; until <= 2000; until += 50) {
         struct world *world = host(13);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = REFUSES});
+        SAY(world, DOMESTIC, ".", REFUSES);
         world_ask(world, "mail.two.example", TYPE_MX);
         world_run(world, until);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .after = 100});
-        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, ".", ANSWERS, .after = 100);
+        SAY(world, DOMESTIC, "one.example", SILENT);
         world_run(world, 20000);
         assert_int_not_equal(world_state(world, "two.example"), ZONE_BLOCKED);
         world_run(world, ZONE_SUSPECT_LIFE);
@@ -222,19 +217,19 @@ static void a_recheck_asks_for_the_zone(void **state)
 {
     (void) state;
     struct world *world = host(14);
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
-    world_say(world, DOMESTIC, "mail.one.example", (struct manner){.way = ANSWERS, .type = TYPE_MX});
+    SAY(world, DOMESTIC, "one.example", ANSWERS, .type = TYPE_SOA);
+    SAY(world, DOMESTIC, "mail.one.example", ANSWERS, .type = TYPE_MX);
     for (msec_t waited = 0; world_state(world, "one.example") != ZONE_RECOVERING; waited += 1000) {
         world_run(world, 1000);
         assert_true(waited < 90 * 60000);
     }
     world_run(world, 90000); /* asked again, and answered from the cache */
     assert_int_equal(world_state(world, "one.example"), ZONE_RECOVERING);
-    world_say(world, DOMESTIC, "mail.one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "mail.one.example", SILENT);
     world_run(world, 10 * 60000);
     assert_int_equal(world_state(world, "one.example"), ZONE_BLOCKED);
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
-    world_say(world, DOMESTIC, "mail.one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "one.example", ANSWERS);
+    SAY(world, DOMESTIC, "mail.one.example", SILENT);
     world_run(world, 90 * 60000);
     assert_int_equal(world_state(world, "one.example"), ZONE_CLEAR);
     world_resolve(world, "mail.one.example", TYPE_MX);
@@ -250,8 +245,8 @@ static void an_outage_makes_no_late_suspicion(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 15});
     world_warm_up(world);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
-    world_say(world, EXTERNAL, ".", (struct manner){.way = ANSWERS, .after = 4500, .type = TYPE_SOA});
+    SAY(world, DOMESTIC, ".", SILENT);
+    SAY(world, EXTERNAL, ".", ANSWERS, .after = 4500, .type = TYPE_SOA);
     for (unsigned i = 0; i < 8; i++) {
         char name[] = "a.sub.still0.example";
         name[11]    = (char) ('0' + i);
@@ -272,10 +267,10 @@ static void recovered_servers_do_not_speak_any_more(void **state)
 {
     (void) state;
     struct world *world = host(6);
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "one.example", ANSWERS);
     world_run(world, 12 * 60000);
     assert_int_not_equal(world_state(world, "one.example"), ZONE_BLOCKED);
-    world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "two.example", SILENT);
     assert_in_range(time_to_learn(world, "mail.two.example", "two.example"), TRIAL_PATIENT, TOO_LONG - 1);
     world_end(world);
 }
@@ -285,12 +280,12 @@ static void what_was_blocked_before_is_believed(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 7});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "one.example", SILENT);
     msec_t first = time_to_learn(world, "mail.one.example", "one.example");
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "one.example", ANSWERS);
     world_run(world, 15 * 60000);
     assert_int_equal(world_state(world, "one.example"), ZONE_CLEAR);
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "one.example", SILENT);
     msec_t again = time_to_learn(world, "mail.one.example", "one.example");
     assert_true(first >= TRIAL_PATIENT);
     assert_true(again < SLOWEST + EXTERNAL_DELAY + TRIAL_SILENCE + 2000);
@@ -305,7 +300,7 @@ static void a_delegation_lookup_crosses_no_fence(void **state)
         .seed = 8, .fences = {{.zone = "host.test", .via = VIA_GROUP, .group = SETUP_DOMESTIC}}});
     world_warm_up(world);
     world_host(world, "one.example", "ns1.host.test");
-    world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "one.example", SILENT);
     world_learn(world, "one.example", TYPE_MX);
     world_run(world, 5000);
     assert_int_equal(prober_read_stats(world_prober(world))->delegations, 1);
@@ -321,9 +316,9 @@ static void a_child_that_is_fine_is_asked_at_home(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 10});
     world_warm_up(world);
     world_cut(world, "sub.shut.example");
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = ANSWERS});
-    world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_AAAA});
+    SAY(world, DOMESTIC, "shut.example", SILENT);
+    SAY(world, DOMESTIC, "sub.shut.example", ANSWERS);
+    SAY(world, EXTERNAL, "sub.shut.example", HAS_NO_DATA, .type = TYPE_AAAA);
     world_learn(world, "mail.shut.example", TYPE_MX);
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
     assert_int_equal(world_resolve(world, "a.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
@@ -338,7 +333,7 @@ static void a_child_that_is_fine_is_asked_at_home(void **state)
     assert_int_equal(world_resolve(world, "e.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
 
-    world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "sub.shut.example", SILENT);
     assert_int_equal(world_resolve(world, "f.sub.shut.example", TYPE_A)->group, SETUP_EXTERNAL);
     world_run(world, LOOKUP);
     const struct ask *ask = world_ask(world, "g.sub.shut.example", TYPE_A);
@@ -355,10 +350,10 @@ static void a_child_that_fails_in_part_is_not_proved(void **state)
         struct world *world = world_create(&(struct world_options){.seed = 18});
         world_warm_up(world);
         world_cut(world, "sub.shut.example");
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
-        world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = which ? ANSWERS : SERVFAILS});
-        world_say(world, DOMESTIC, "b.sub.shut.example", (struct manner){.way = which ? SERVFAILS : ANSWERS});
-        world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_AAAA});
+        SAY(world, DOMESTIC, "shut.example", SERVFAILS);
+        SAY(world, DOMESTIC, "sub.shut.example", which ? ANSWERS : SERVFAILS);
+        SAY(world, DOMESTIC, "b.sub.shut.example", which ? SERVFAILS : ANSWERS);
+        SAY(world, EXTERNAL, "sub.shut.example", HAS_NO_DATA, .type = TYPE_AAAA);
         world_learn(world, "mail.shut.example", TYPE_MX);
         world_resolve(world, "b.sub.shut.example", TYPE_AAAA);
         world_run(world, 10000);
@@ -374,8 +369,8 @@ static void a_child_that_fails_too_is_asked_about_once(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 11});
     world_warm_up(world);
     world_cut(world, "sub.shut.example");
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
-    world_say(world, EXTERNAL, "sub.shut.example", (struct manner){.way = NXDOMAINS, .type = TYPE_AAAA});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
+    SAY(world, EXTERNAL, "sub.shut.example", NXDOMAINS, .type = TYPE_AAAA);
     world_learn(world, "mail.shut.example", TYPE_MX);
     for (unsigned i = 0; i < 9; i++) {
         char name[] = "b0.sub.shut.example";
@@ -398,7 +393,7 @@ static void a_mass_event_ends_soon(void **state)
     };
     struct world *world = world_create(&(struct world_options){.seed = 9});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     for (unsigned i = 0; i < ZONES; i++) {
         char name[32];
         snprintf(name, sizeof(name), "mail.zone%02u.test", i);
@@ -407,7 +402,7 @@ static void a_mass_event_ends_soon(void **state)
     }
     world_run(world, 10000);
     assert_int_equal(world_blocked(world), ZONES);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "test", ANSWERS);
     world_run(world, 240000);
     assert_int_equal(world_blocked(world), 0);
     world_end(world);
@@ -426,8 +421,8 @@ static void six_nameservers_in_any_order(void **state)
             world_host(world, "one.example", hosts[i]);
             world_host(world, "two.example", hosts[i]);
         }
-        world_say(world, DOMESTIC, "one.example", (struct manner){.way = SILENT});
-        world_say(world, DOMESTIC, "two.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "one.example", SILENT);
+        SAY(world, DOMESTIC, "two.example", SILENT);
         world_learn(world, "mail.one.example", TYPE_MX);
         world_learn(world, "mail.two.example", TYPE_MX);
         assert_ptr_equal(world_zone(world, "one.example", SCOPE_ZONE, 0)->set,
@@ -443,7 +438,7 @@ static void restore(struct world *world, unsigned count, msec_t next)
     for (unsigned i = 0; i < count; i++) {
         char text[64];
         snprintf(text, sizeof(text), "old%u.test", i);
-        struct name          name    = world_name(text);
+        struct name          name    = named(text);
         const struct learned learned = {.id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
                                         .condition  = {.state        = ZONE_BLOCKED,
                                                        .reason       = REASON_SERVFAIL,
@@ -464,10 +459,10 @@ static void delegation_lookups_of_rechecks_end(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .max_zones = 2000});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     restore(world, 300, 1000);
     world_run(world, 320 * 1000);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     size_t before = world_count(world, EXTERNAL, "shut.example", BY_PROBER);
     world_learn(world, "mx.shut.example", TYPE_MX);
     assert_true(world_count(world, EXTERNAL, "shut.example", BY_PROBER) > before + 1);

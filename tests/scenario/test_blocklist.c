@@ -4,13 +4,9 @@
  */
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #define LISTED UINT32_C(0x7f000002)
 #define CODE(n) (UINT32_C(0x7fffff00) | (n))
@@ -25,7 +21,7 @@ static const struct world_options blocklists = {
 
 static void answers_with(struct world *world, unsigned servers, const char *zone, uint32_t address)
 {
-    world_say(world, servers, zone, (struct manner){.way = ANSWERS, .address = address});
+    SAY(world, servers, zone, ANSWERS, .address = address);
 }
 
 static uint64_t errors(const struct world *world)
@@ -204,7 +200,7 @@ static void an_error_code_and_silence(void **state)
     (void) state;
     struct world *world = world_create(&blocklists);
     answers_with(world, DOMESTIC_1, "list.example", CODE(254));
-    world_say(world, DOMESTIC_2, "list.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC_2, "list.example", SILENT);
     const struct ask *ask = world_resolve(world, "2.0.0.127.list.example", TYPE_A);
     assert_servfail(ask);
     assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
@@ -264,7 +260,7 @@ static void a_complaint_an_hour(void **state)
     assert_in_range(after, 59, 61);
     assert_int_equal(world_complaints(world), 3);
     const struct observation *complaint = world_complaint(world);
-    const struct name         list = world_name("list.example"), name = world_name("120.0.0.127.zen.list.example");
+    const struct name         list = named("list.example"), name = named("120.0.0.127.zen.list.example");
     assert_true(name_equal(name_view(&complaint->zone), name_view(&list)));
     assert_true(name_equal(name_view(&complaint->name), name_view(&name)));
     assert_int_equal(complaint->answer_len, 4);
@@ -339,7 +335,7 @@ static void an_error_code_does_not_open_external(void **state)
         assert_int_equal(table_count(world_shared(world).table), 0);
 
         /* silence does */
-        world_say(world, DOMESTIC, "list.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "list.example", SILENT);
         const struct ask *ask = world_resolve(world, "9.0.0.127.zen.list.example", TYPE_A);
         assert_int_equal(ask->address, LISTED);
         world_end(world);
@@ -355,7 +351,7 @@ static void an_error_code_is_no_evidence(void **state)
         struct world *world = world_create(&opened);
         world_warm_up(world);
         answers_with(world, DOMESTIC_1, "list.example", CODE(254));
-        world_say(world, DOMESTIC_2, "list.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC_2, "list.example", ways[i]);
         answers_with(world, EXTERNAL, "list.example", LISTED);
         for (size_t j = 0; j < 5; j++) {
             char name[60];
@@ -376,7 +372,7 @@ static void an_error_code_is_no_good_sign(void **state)
     struct world_options options = opened;
     options.pass_list_errors     = true;
     struct world     *world      = world_create(&options);
-    const struct name domain     = world_name("list.example");
+    const struct name domain     = named("list.example");
     answers_with(world, DOMESTIC, "list.example", CODE(254));
     assert_int_equal(world_resolve(world, "2.0.0.127.zen.list.example", TYPE_A)->address, CODE(254));
     assert_false(recent_known(world_shared(world).good, name_view(&domain), world_now(world)));
@@ -392,7 +388,7 @@ static void external_is_refused_as_well(void **state)
     (void) state;
     struct world *world = world_create(&opened);
     world_warm_up(world);
-    world_say(world, DOMESTIC, "list.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "list.example", SERVFAILS);
     answers_with(world, EXTERNAL, "list.example", CODE(254));
     assert_servfail(world_resolve(world, "2.0.0.127.zen.list.example", TYPE_A));
     world_run(world, 60000);

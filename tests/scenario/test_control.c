@@ -4,16 +4,11 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "probe/monitor.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SECOND = 1000,
@@ -54,11 +49,11 @@ static void trouble_that_begins_in_a_round_is_no_verdict(void **state)
         for (unsigned domestic = 1; domestic <= 2; domestic++) {
             struct world *world = world_create(&(struct world_options){.seed = 3, .domestic = domestic});
             world_warm_up(world);
-            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS, .after = 700});
+            SAY(world, DOMESTIC, SHUT, SERVFAILS, .after = 700);
             ask_below(world, SHUT, 0);
             world_run(world, at);
-            world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
-            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS, .after = 700});
+            SAY(world, DOMESTIC, ".", SERVFAILS);
+            SAY(world, DOMESTIC, SHUT, SERVFAILS, .after = 700);
             world_run(world, RTT);
             size_t before = world_blocked(world);
             world_run(world, 20 * SECOND);
@@ -75,10 +70,10 @@ static void what_domestic_answers_is_not_broken(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 8});
     world_warm_up(world);
-    world_say(world, EVERYBODY, "blip.test", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "blip.test", SERVFAILS);
     world_resolve(world, "a.blip.test", TYPE_MX);
     world_run(world, SECOND);
-    world_say(world, EVERYBODY, "blip.test", (struct manner){.way = ANSWERS});
+    SAY(world, EVERYBODY, "blip.test", ANSWERS);
     world_run(world, 10 * SECOND);
     assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 1);
     assert_int_equal(world_state(world, "blip.test"), ZONE_CLEAR);
@@ -123,8 +118,8 @@ static void a_lost_one_stops_nothing(void **state)
             ask_below(world, zone, 0);
             world_run(world, 1100);
         }
-        world_say(world, DOMESTIC, "zone0.test", (struct manner){.way = SILENT});
-        world_say(world, DOMESTIC, "example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "zone0.test", SILENT);
+        SAY(world, DOMESTIC, "example", SERVFAILS);
         ask_below(world, SHUT, 0);
         for (unsigned i = 0; i < 9 * SECOND / STEP && stats->control_failures == 0; i++)
             world_run(world, STEP);
@@ -149,13 +144,13 @@ static void silence_is_one_failure(void **state)
             struct world *world = world_create(&(struct world_options){.seed = seed, .domestic = domestic});
             world_warm_up(world);
             world_run(world, 20 * SECOND + world_random(world, 5000));
-            world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+            SAY(world, DOMESTIC, ".", SILENT);
             for (unsigned i = 0; i < 24; i++) {
                 ask_below(world, i % 2 ? "good.example" : "fine.example", i);
                 world_run(world, SECOND / 2);
             }
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
-            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, ".", ANSWERS);
+            SAY(world, DOMESTIC, SHUT, SERVFAILS);
             assert_true(until_learned(world) < 20 * SECOND);
             world_end(world);
         }
@@ -180,9 +175,9 @@ static void a_dead_candidate_gives_way(void **state)
             }
             for (unsigned i = 0; i < CANDIDATES / 2; i++) {
                 snprintf(zone, sizeof(zone), "zone%u.test", i);
-                world_say(world, DOMESTIC, zone, (struct manner){.way = SERVFAILS});
+                SAY(world, DOMESTIC, zone, SERVFAILS);
             }
-            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, SHUT, SERVFAILS);
             soon += until_learned(world) < 30 * SECOND;
             world_end(world);
         }
@@ -196,11 +191,11 @@ static void a_blocked_name_ends_no_service(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 5});
     world_resolve(world, "mail.fine.test", TYPE_A);
     world_run(world, 2 * SECOND);
-    world_say(world, DOMESTIC, "shop.fine.test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shop.fine.test", SERVFAILS);
     world_resolve(world, "shop.fine.test", TYPE_A);
     world_run(world, 10 * SECOND);
     assert_int_equal(world_blocked(world), 1);
-    world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, SHUT, SERVFAILS);
     assert_true(until_learned(world) < 10 * SECOND);
     world_end(world);
 }
@@ -215,8 +210,8 @@ static void a_verdict_costs_few(void **state)
             world_warm_up(world);
             world_run(world, 5 * SECOND);
             uint64_t before = prober_read_stats(world_prober(world))->controls;
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .after = after});
-            world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, ".", ANSWERS, .after = after);
+            SAY(world, DOMESTIC, SHUT, SERVFAILS);
             ask_below(world, SHUT, 0);
             world_run(world, 20 * SECOND);
             assert_int_equal(world_state(world, SHUT), ZONE_BLOCKED);
@@ -235,7 +230,7 @@ static void one_silent_zone_draws_no_probe(void **state)
         world_warm_up(world);
         world_run(world, 5 * SECOND);
         uint64_t before = prober_read_stats(world_prober(world))->health_probes;
-        world_say(world, DOMESTIC, SHUT, (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, SHUT, SILENT);
         ask_below(world, SHUT, 0);
         ask_below(world, SHUT, 1);
         world_run(world, next);

@@ -3,16 +3,8 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static void the_deadline_is_kept(void **state)
 {
@@ -20,7 +12,7 @@ static void the_deadline_is_kept(void **state)
     static const msec_t deadlines[] = {0, 1000, 2500, 6000};
     for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i, .deadline = deadlines[i]});
-        world_say(world, EVERYBODY, ".", (struct manner){.way = SILENT});
+        SAY(world, EVERYBODY, ".", SILENT);
         const struct ask *ask = world_ask(world, "void.example", TYPE_MX);
         assert_int_equal(world_wait(world, ask), deadlines[i] ? deadlines[i] : 4500);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -35,7 +27,7 @@ static void when_all_fail_the_client_hears_it_at_once(void **state)
     static const enum way ways[] = {SERVFAILS, REFUSES, FORMERRS};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ways[i]});
+        SAY(world, EVERYBODY, "dead.example", ways[i]);
         const struct ask *ask = world_ask(world, "dead.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= 4 * (DOMESTIC_DELAY + EXTERNAL_DELAY));
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -49,7 +41,7 @@ static void icmp_is_heard_where_probes_say_the_same(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, EVERYBODY, ".", (struct manner){.way = UNREACHABLE});
+    SAY(world, EVERYBODY, ".", UNREACHABLE);
     const struct ask *ask = world_ask(world, "first.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), 4500);
     assert_int_equal(ask->ede, EDE_NETWORK_ERROR);
@@ -66,7 +58,7 @@ static void a_failure_is_remembered(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .learning = SETUP_LEARN_NOTHING});
-    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "dead.example", SERVFAILS);
     for (msec_t hold = 5000; hold <= 40000; hold *= 2) {
         world_resolve(world, "dead.example", TYPE_MX);
         size_t asked = world_count(world, EVERYBODY, "dead.example", BY_CLIENTS);
@@ -77,7 +69,7 @@ static void a_failure_is_remembered(void **state)
         assert_int_equal(world_count(world, EVERYBODY, "dead.example", BY_CLIENTS), asked);
         world_run(world, 2000);
     }
-    world_say(world, DOMESTIC, "dead.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "dead.example", ANSWERS);
     world_run(world, 80000);
     assert_int_equal(world_resolve(world, "dead.example", TYPE_MX)->rcode, RCODE_NOERROR);
     world_end(world);
@@ -94,7 +86,7 @@ static void a_stale_answer_is_better_than_none(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_resolve(world, "old.example", TYPE_MX);
         world_run(world, 400000);
-        world_say(world, EVERYBODY, ".", (struct manner){.way = rows[i].way});
+        SAY(world, EVERYBODY, ".", rows[i].way);
         const struct ask *ask = world_ask(world, "old.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= rows[i].took);
         assert_int_equal(ask->rcode, RCODE_NOERROR);
@@ -112,17 +104,17 @@ static void no_stale_denial(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, EVERYBODY, "old.example", (struct manner){.way = NXDOMAINS});
+    SAY(world, EVERYBODY, "old.example", NXDOMAINS);
     world_resolve(world, "no.old.example", TYPE_MX);
     world_run(world, 400000);
-    world_say(world, EVERYBODY, ".", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, ".", SERVFAILS);
     assert_int_equal(world_resolve(world, "no.old.example", TYPE_MX)->rcode, RCODE_SERVFAIL);
     world_end(world);
 }
 
 static size_t datagrams(const struct world *world, const char *name)
 {
-    const struct name wanted = world_name(name);
+    const struct name wanted = named(name);
     size_t            count  = 0;
     for (size_t i = 0; i < world_sendings(world); i++) {
         const struct sending *sending = world_sending(world, i);
@@ -139,7 +131,7 @@ static void joiners_have_their_own_deadline(void **state)
     (void) state;
     struct world     *world = world_create(&(struct world_options){.seed = 1});
     const struct ask *asks[5];
-    world_say(world, EVERYBODY, "void.example", (struct manner){.way = SILENT});
+    SAY(world, EVERYBODY, "void.example", SILENT);
     for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
         asks[i] = world_ask(world, i % 2 ? "void.example" : "VOID.example", TYPE_MX);
         world_run(world, 300);
@@ -151,7 +143,7 @@ static void joiners_have_their_own_deadline(void **state)
     world_end(world);
 
     world = world_create(&(struct world_options){.seed = 2});
-    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 600});
+    SAY(world, DOMESTIC, "slow.example", ANSWERS, .after = 600);
     const struct ask *first = world_ask(world, "slow.example", TYPE_MX);
     world_run(world, 100);
     const struct ask *second = world_ask(world, "slow.example", TYPE_MX);
@@ -190,7 +182,7 @@ static void work_goes_on_behind_the_deadline(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, EVERYBODY, "late.example", (struct manner){.way = ANSWERS, .after = 4900});
+    SAY(world, EVERYBODY, "late.example", ANSWERS, .after = 4900);
     const struct ask *ask = world_ask(world, "late.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), 4500);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -208,13 +200,13 @@ static void an_outage_leaves_no_failure_behind(void **state)
     static const enum way domestic[] = {SILENT, SERVFAILS};
     for (size_t i = 0; i < ARRAY_LEN(domestic); i++) {
         struct world *world = world_create(&(struct world_options){.seed = 9});
-        world_say(world, DOMESTIC, "example", (struct manner){.way = domestic[i]});
-        world_say(world, EXTERNAL, "example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "example", domestic[i]);
+        SAY(world, EXTERNAL, "example", SILENT);
         for (int n = 0; n < 40; n++) {
             world_resolve(world, "patient.example", TYPE_MX);
             world_run(world, 5100);
         }
-        world_say(world, DOMESTIC | EXTERNAL, "example", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC | EXTERNAL, "example", ANSWERS);
         world_run(world, 5000);
         assert_int_equal(world_resolve(world, "patient.example", TYPE_MX)->rcode, RCODE_NOERROR);
         world_end(world);

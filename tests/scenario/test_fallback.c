@@ -3,14 +3,8 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     AT_ONCE = 20 /* ms of byway's own that a failure may cost */
@@ -22,7 +16,7 @@ static void what_domestic_answers_stays_there(void **state)
     static const enum way ways[] = {ANSWERS, NXDOMAINS, HAS_NO_DATA, NO_EDNS, TRUNCATES};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, DOMESTIC, "open.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "open.example", ways[i]);
         const struct ask *ask = world_ask(world, "mail.open.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= 3 * DOMESTIC_DELAY);
         assert_int_equal(ask->rcode, ways[i] == NXDOMAINS ? RCODE_NXDOMAIN : RCODE_NOERROR);
@@ -39,7 +33,7 @@ static void a_slow_domestic_answer_stays_there(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 850});
+    SAY(world, DOMESTIC, "slow.example", ANSWERS, .after = 850);
     const struct ask *ask = world_ask(world, "slow.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), 850);
     assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -54,7 +48,7 @@ static void a_failure_is_followed_at_once(void **state)
     for (unsigned servers = 1; servers <= 3; servers++)
         for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
             struct world *world = world_create(&(struct world_options){.seed = i, .domestic = servers});
-            world_say(world, DOMESTIC, "bad.example", (struct manner){.way = ways[i]});
+            SAY(world, DOMESTIC, "bad.example", ways[i]);
             const struct ask *ask  = world_ask(world, "bad.example", TYPE_MX);
             msec_t            took = world_wait(world, ask);
             assert_true(took <= 2 * (msec_t) servers * DOMESTIC_DELAY + EXTERNAL_DELAY + AT_ONCE);
@@ -75,7 +69,7 @@ static void icmp_is_a_hint(void **state)
     (void) state;
     for (unsigned servers = 1; servers <= 3; servers++) {
         struct world *world = world_create(&(struct world_options){.seed = servers, .domestic = servers});
-        world_say(world, DOMESTIC, "bad.example", (struct manner){.way = UNREACHABLE});
+        SAY(world, DOMESTIC, "bad.example", UNREACHABLE);
         const struct ask *ask = world_ask(world, "bad.example", TYPE_MX);
         world_run(world, servers * DOMESTIC_DELAY);
         for (unsigned server = 0; server < servers; server++)
@@ -95,7 +89,7 @@ static void one_failure_is_not_all(void **state)
     static const enum way ways[] = {SERVFAILS, REFUSES, FORMERRS, UNREACHABLE};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, DOMESTIC_1, "half.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC_1, "half.example", ways[i]);
         const struct ask *ask = world_ask(world, "half.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= 3 * DOMESTIC_DELAY);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -123,7 +117,7 @@ static void silence_is_borne_with_patience(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i, .patience = rows[i].set});
         if (rows[i].good)
             world_resolve(world, "before.still.example", TYPE_A);
-        world_say(world, DOMESTIC, "still.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "still.example", SILENT);
         const struct ask *ask  = world_ask(world, "still.example", TYPE_MX);
         msec_t            took = world_wait(world, ask);
         if (took != rows[i].patience + EXTERNAL_DELAY)
@@ -139,7 +133,7 @@ static void patience_ends_with_suspicion(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "still.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "still.example", SILENT);
     assert_int_equal(world_wait(world, world_ask(world, "a.still.example", TYPE_MX)), 900 + EXTERNAL_DELAY);
     world_run(world, 10);
     assert_int_equal(world_state(world, "still.example"), ZONE_SUSPECT);
@@ -160,13 +154,13 @@ static void the_second_upstream_is_the_hedge(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1});
     for (unsigned known = 0; known < 2; known++) {
         const char *name = known ? "two.example" : "one.example";
-        world_say(world, DOMESTIC_1, name, (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC_1, name, SILENT);
         const struct ask *ask  = world_ask(world, name, TYPE_MX);
         msec_t            took = world_wait(world, ask);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
         assert_in_range(took, HEDGE_MIN + DOMESTIC_DELAY, HEDGE_MAX + DOMESTIC_DELAY);
         assert_int_equal(world_count(world, EXTERNAL, ".", BY_ALL), 0);
-        world_say(world, DOMESTIC_1, name, (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC_1, name, ANSWERS);
         world_resolve(world, "well.example", TYPE_MX);
         world_run(world, 6000);
     }
@@ -191,8 +185,8 @@ static void silence_and_a_failure_together(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i});
         if (rows[i].ill)
             server_suspect(world_server(world, rows[i].silent));
-        world_say(world, rows[i].silent, ".", (struct manner){.way = SILENT});
-        world_say(world, rows[i].failing, "odd.example", (struct manner){.way = SERVFAILS});
+        SAY(world, rows[i].silent, ".", SILENT);
+        SAY(world, rows[i].failing, "odd.example", SERVFAILS);
         const struct ask *ask = world_ask(world, "odd.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= rows[i].most + EXTERNAL_DELAY);
         assert_int_equal(ask->group, SETUP_EXTERNAL);
@@ -217,7 +211,7 @@ static void six_datagrams_are_enough(void **state)
         for (unsigned external = 1; external <= 8; external++) {
             struct world *world =
                 world_create(&(struct world_options){.seed = 1, .domestic = domestic, .external = external});
-            world_say(world, EVERYBODY, "void.example", (struct manner){.way = SILENT});
+            SAY(world, EVERYBODY, "void.example", SILENT);
             const struct ask *ask = world_ask(world, "void.example", TYPE_MX);
             assert_int_equal(world_wait(world, ask), 4500);
             assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -232,7 +226,7 @@ static void a_cut_answer_is_fetched_over_tcp(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, EVERYBODY, "long.example", (struct manner){.way = TRUNCATES});
+    SAY(world, EVERYBODY, "long.example", TRUNCATES);
     const struct ask *ask = world_resolve(world, "long.example", TYPE_TXT);
     assert_int_equal(ask->records, 1);
     assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -264,7 +258,7 @@ static void what_is_no_reply_is_waited_out(void **state)
     static const enum way ways[] = {GARBLES, MISLEADS};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, DOMESTIC, "noise.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "noise.example", ways[i]);
         const struct ask *ask = world_ask(world, "noise.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= PATIENCE_UNKNOWN + EXTERNAL_DELAY + AT_ONCE);
         assert_int_equal(ask->group, SETUP_EXTERNAL);
@@ -278,7 +272,7 @@ static void bogus_by_the_zones_own_fault_stands(void **state)
     static const int codes[] = {EDE_SIGNATURE_EXPIRED, EDE_SIGNATURE_NOT_YET_VALID, EDE_NO_ZONE_KEY};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i, .trusted = EXTERNAL});
-        world_say(world, DOMESTIC, "bogus.example", (struct manner){.way = SERVFAILS, .ede = codes[i]});
+        SAY(world, DOMESTIC, "bogus.example", SERVFAILS, .ede = codes[i]);
         const struct ask *ask = world_resolve(world, "bogus.example", TYPE_MX);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         world_run(world, 20000);
@@ -302,8 +296,8 @@ static void bogus_by_the_border_needs_proof(void **state)
         for (unsigned proof = 0; proof < 4; proof++) {
             bool          trusted = proof & 1, authentic = proof & 2;
             struct world *world = world_create(&(struct world_options){.seed = i, .trusted = trusted ? EXTERNAL : 0});
-            world_say(world, DOMESTIC, "bogus.example", (struct manner){.way = SERVFAILS, .ede = codes[i]});
-            world_say(world, EXTERNAL, "bogus.example", (struct manner){.way = ANSWERS, .authentic = authentic});
+            SAY(world, DOMESTIC, "bogus.example", SERVFAILS, .ede = codes[i]);
+            SAY(world, EXTERNAL, "bogus.example", ANSWERS, .authentic = authentic);
             const struct ask *ask = world_resolve(world, "bogus.example", TYPE_MX);
             assert_int_equal(ask->rcode, trusted && authentic ? RCODE_NOERROR : RCODE_SERVFAIL);
             world_run(world, 20000);
@@ -330,7 +324,7 @@ static void fallback_on_is_obeyed(void **state)
                                                                    .not_on_timeout  = rows[i].not_on_timeout,
                                                                    .not_on_servfail = rows[i].not_on_servfail,
                                                                    .not_on_refused  = rows[i].not_on_refused});
-        world_say(world, DOMESTIC, "bad.example", (struct manner){.way = rows[i].way});
+        SAY(world, DOMESTIC, "bad.example", rows[i].way);
         const struct ask *ask = world_resolve(world, "bad.example", TYPE_MX);
         assert_int_equal(ask->rcode, rows[i].external ? RCODE_NOERROR : RCODE_SERVFAIL);
         world_run(world, 10000);
@@ -355,10 +349,10 @@ static void external_down_for_a_blocked_zone(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "shut.example", SERVFAILS);
         world_learn(world, "shut.example", TYPE_MX);
-        world_say(world, EXTERNAL, ".", (struct manner){.way = rows[i].way});
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS});
+        SAY(world, EXTERNAL, ".", rows[i].way);
+        SAY(world, DOMESTIC, "shut.example", ANSWERS);
         const struct ask *ask = world_ask(world, "new.shut.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= rows[i].most);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -372,7 +366,7 @@ static void resends_go_to_the_upstream_that_is_there(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 77});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "shut.example", TYPE_MX);
     world_resolve(world, "first.shut.example", TYPE_MX);
     size_t last = world_sendings(world) - 1;
@@ -380,7 +374,7 @@ static void resends_go_to_the_upstream_that_is_there(void **state)
         last--;
     unsigned down = world_sending(world, last)->server, there = EXTERNAL_1 + EXTERNAL_2 - down;
     assert_true(down & EXTERNAL);
-    world_say(world, down, ".", (struct manner){.way = SILENT});
+    SAY(world, down, ".", SILENT);
     for (unsigned i = 0; i < 4; i++) {
         char name[] = "a0.shut.example";
         name[1]     = (char) ('0' + i);
@@ -388,10 +382,10 @@ static void resends_go_to_the_upstream_that_is_there(void **state)
         world_run(world, 2000);
     }
     assert_int_equal(server_health(world_server(world, down)), HEALTH_DOWN);
-    world_say(world, there, ".", (struct manner){.way = SILENT});
+    SAY(world, there, ".", SILENT);
     const struct ask *ask = world_ask(world, "b.shut.example", TYPE_MX);
     world_run(world, 500);
-    world_say(world, there, ".", (struct manner){.way = ANSWERS});
+    SAY(world, there, ".", ANSWERS);
     assert_in_range(world_wait(world, ask), 0, 2000);
     assert_int_equal(ask->group, SETUP_EXTERNAL);
     world_end(world);

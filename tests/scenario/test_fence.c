@@ -4,15 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static const struct world_options fenced = {
     .seed   = 1,
@@ -29,7 +24,7 @@ static void a_fence_holds_whatever_fails(void **state)
     static const enum way ways[] = {SILENT, SERVFAILS, REFUSES, FORMERRS, TRUNCATES, GARBLES, UNREACHABLE};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&fenced);
-        world_say(world, DOMESTIC | OFFICE, "example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC | OFFICE, "example", ways[i]);
         const struct ask *office = world_ask(world, "mx.corp.example", TYPE_MX);
         const struct ask *home   = world_ask(world, "mx.home.example", TYPE_MX);
         world_run(world, 20000);
@@ -60,7 +55,7 @@ static void an_island_is_studied_alone(void **state)
     struct world *world = world_create(&fenced);
     world_warm_up(world);
     world_cut(world, "corp.example");
-    world_say(world, DOMESTIC, "open.corp.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "open.corp.example", SERVFAILS);
     world_learn(world, "mx.open.corp.example", TYPE_MX);
     assert_int_equal(world_count(world, EXTERNAL, "open.corp.example", BY_ALL),
                      world_count(world, EXTERNAL, "corp.example", BY_ALL));
@@ -74,7 +69,7 @@ static void an_island_gives_no_control_name(void **state)
     struct world *world = world_create(&fenced);
     world_resolve(world, "mx.open.corp.example", TYPE_MX);
     world_run(world, 2000);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_resolve(world, "shut.example", TYPE_MX);
     world_run(world, 12000);
     world_end(world);
@@ -88,7 +83,7 @@ static void no_control_crosses_the_fence_of_the_root(void **state)
         .seed = 1, .fences = {{".", VIA_GROUP, SETUP_DOMESTIC}, {"abroad.example", VIA_AUTO, 0}}});
     world_resolve(world, "a.fine.abroad.example", TYPE_MX);
     world_run(world, 2000);
-    world_say(world, EVERYBODY, "dead.abroad.example", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "dead.abroad.example", SERVFAILS);
     world_resolve(world, "mx.dead.abroad.example", TYPE_MX);
     world_run(world, 12000);
     world_end(world);
@@ -100,7 +95,7 @@ static void no_health_probe_crosses_the_fence_of_the_root(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){
         .seed = 1, .fences = {{".", VIA_GROUP, SETUP_DOMESTIC}, {"abroad.example", VIA_AUTO, 0}}});
-    world_say(world, EVERYBODY, "abroad.example", (struct manner){.way = SILENT});
+    SAY(world, EVERYBODY, "abroad.example", SILENT);
     world_resolve(world, "a.fine.abroad.example", TYPE_MX);
     world_run(world, 2000);
     world_end(world);
@@ -115,8 +110,8 @@ static void an_alias_into_a_fence(void **state)
         struct world *world = world_create(&fenced);
         world_warm_up(world);
         world_alias(world, "www.outside.example", targets[i]);
-        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = SERVFAILS});
-        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+        SAY(world, DOMESTIC, "www.outside.example", SERVFAILS);
+        SAY(world, DOMESTIC, "www.outside.example", ANSWERS, .type = TYPE_CNAME);
         world_resolve(world, "www.outside.example", TYPE_A);
         world_run(world, 20000);
         assert_non_null(world_zone(world, "www.outside.example", SCOPE_NAME, 0));
@@ -132,7 +127,7 @@ static void an_alias_at_the_fence(void **state)
     struct world *world = world_create(&fenced);
     world_warm_up(world);
     world_alias(world, "open.corp.example", "elsewhere.example");
-    world_say(world, DOMESTIC, "open.corp.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "open.corp.example", SERVFAILS);
     world_resolve(world, "open.corp.example", TYPE_A);
     world_run(world, 20000);
     world_end(world);
@@ -148,13 +143,13 @@ static void a_new_fence_holds_at_once(void **state)
     world_resolve(world, "well.home.example", TYPE_MX);
     world_resolve(world, "well.corp.example", TYPE_MX);
     world_run(world, 2000);
-    world_say(world, DOMESTIC, "a.corp.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "a.corp.example", SERVFAILS);
     world_cut(world, "a.corp.example");
     world_learn(world, "a.corp.example", TYPE_MX);
     struct world_options options = {
         .fences = {{"corp.example", VIA_GROUP, SETUP_EXTERNAL}, {"example", VIA_GROUP, SETUP_EXTERNAL}}};
     world_reload(world, &options);
-    world_say(world, DOMESTIC, "other.test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "other.test", SERVFAILS);
     world_resolve(world, "other.test", TYPE_MX);
     world_run(world, 200000);
     world_end(world);
@@ -167,7 +162,7 @@ static void a_recheck_asks_nothing_behind_a_new_fence(void **state)
     struct world *world =
         world_create(&(struct world_options){.seed = 1, .office = 1, .recheck_first = 30000, .recheck_max = 60000});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "mx.in.shut.example", TYPE_MX);
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
     world_reload(world, &(struct world_options){.fences = {{"in.shut.example", VIA_GROUP, GROUP_OFFICE}}});
@@ -187,10 +182,10 @@ static void what_was_kept_stays_behind_a_new_fence(void **state)
     for (int fence = 0; fence < 2; fence++)
         for (msec_t age = 1000; age <= 401000; age += 400000) {
             struct world *world = world_create(&open_world);
-            world_say(world, DOMESTIC, "home.example", (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, "home.example", SERVFAILS);
             assert_int_equal(world_resolve(world, "a.home.example", TYPE_A)->group, SETUP_EXTERNAL);
             world_run(world, age);
-            world_say(world, EXTERNAL, "home.example", (struct manner){.way = SERVFAILS});
+            SAY(world, EXTERNAL, "home.example", SERVFAILS);
             world_reload(world, fence ? &home_fenced : &open_world);
             for (unsigned again = 0; again < 2; again++) {
                 const struct ask *ask = world_resolve(world, "a.home.example", TYPE_A);
@@ -198,7 +193,7 @@ static void what_was_kept_stays_behind_a_new_fence(void **state)
                 assert_int_equal(ask->group, fence ? -1 : SETUP_EXTERNAL);
             }
             world_run(world, 10000);
-            world_say(world, DOMESTIC, "home.example", (struct manner){.way = ANSWERS});
+            SAY(world, DOMESTIC, "home.example", ANSWERS);
             if (fence)
                 assert_int_equal(world_resolve(world, "a.home.example", TYPE_A)->group, SETUP_DOMESTIC);
             world_end(world);
@@ -213,7 +208,7 @@ static void who_waits_for_a_claim_stays_behind_a_new_fence(void **state)
     for (msec_t at = 850; at < 1050; at++) {
         const struct world_question question = {.name = "a.home.example", .type = TYPE_A, .worker = 1};
         struct world               *world    = world_create(&open_world);
-        world_say(world, DOMESTIC, "home.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "home.example", SILENT);
         const struct ask *first = world_ask(world, "a.home.example", TYPE_A);
         world_run(world, 20);
         const struct ask *second = world_ask_by(world, &question);
@@ -234,17 +229,15 @@ static void pins_are_obeyed(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    struct name   name;
     world_warm_up(world);
-    name_prepend(&name, "pinned", 6, (struct view){(const uint8_t *) "\7example", 9});
-    learner_pin(world_learner(world), name_view(&name), PIN_DOMESTIC, MSEC_NEVER, "", world_now(world));
-    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SERVFAILS});
+    world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
+    SAY(world, DOMESTIC, "pinned.example", SERVFAILS);
     const struct ask *ask = world_resolve(world, "a.pinned.example", TYPE_MX);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
     world_run(world, 20000);
     assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), 0);
 
-    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, MSEC_NEVER, "", world_now(world));
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     ask = world_ask(world, "b.pinned.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
     assert_int_equal(world_count(world, DOMESTIC, "b.pinned.example", BY_ALL), 0);
@@ -283,9 +276,9 @@ static void a_list_stays_at_home_whatever_fails(void **state)
         struct world *world = world_create(&blocklists);
         world_warm_up(world);
         world_alias(world, "www.outside.example", "2.0.0.127.list.example");
-        world_say(world, DOMESTIC, "list.example", (struct manner){.way = ways[i]});
-        world_say(world, DOMESTIC, "list.test", (struct manner){.way = ways[i]});
-        world_say(world, DOMESTIC, "www.outside.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "list.example", ways[i]);
+        SAY(world, DOMESTIC, "list.test", ways[i]);
+        SAY(world, DOMESTIC, "www.outside.example", ways[i]);
         ask_much(world, names, ARRAY_LEN(names));
         assert_int_equal(world_count(world, EXTERNAL, "list.example", BY_ALL), 0);
         assert_int_equal(world_count(world, EXTERNAL, "list.test", BY_ALL), 0);
@@ -310,7 +303,7 @@ static void a_blocked_zone_round_a_list(void **state)
     world_warm_up(world);
     world_cut(world, "round.example");
     world_cut(world, "other.round.example");
-    world_say(world, DOMESTIC, "round.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "round.example", SERVFAILS);
     static const char *const names[] = {"2.0.0.127.dnsbl.round.example", "mx.round.example", "a.other.round.example"};
     ask_much(world, names, ARRAY_LEN(names));
     assert_int_equal(world_state(world, "round.example"), ZONE_BLOCKED);
@@ -325,14 +318,14 @@ static void a_list_is_no_control_question(void **state)
 {
     (void) state;
     struct world *world = world_create(&blocklists);
-    world_say(world, DOMESTIC, "list.example", (struct manner){.way = ANSWERS, .address = UINT32_C(0x7f000002)});
+    SAY(world, DOMESTIC, "list.example", ANSWERS, .address = UINT32_C(0x7f000002));
     for (size_t i = 0; i < 8; i++) {
         char name[40];
         snprintf(name, sizeof(name), "%zu.0.0.127.list.example", i);
         world_resolve(world, name, TYPE_A);
         world_run(world, 2000);
     }
-    world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.test", SERVFAILS);
     world_resolve(world, "a.shut.test", TYPE_MX);
     world_run(world, 60000);
     assert_int_equal(world_count(world, EVERYBODY, "list.example", BY_PROBER), 0);

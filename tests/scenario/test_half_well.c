@@ -4,16 +4,10 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST_FEW = 5,
@@ -29,7 +23,7 @@ static const struct ask *look_up(struct world *world, unsigned number)
 /* ms from `since` to the first question about `name` to these servers; -1: there was none. */
 static msec_t first_asked(const struct world *world, unsigned servers, const char *name, msec_t since)
 {
-    const struct name wanted = world_name(name);
+    const struct name wanted = named(name);
     for (size_t i = 0; i < world_sendings(world); i++) {
         const struct sending *sending = world_sending(world, i);
         if ((sending->server & servers) && !sending->probe && sending->at >= since &&
@@ -47,9 +41,9 @@ static void a_silent_one_of_two_costs_the_first_few(void **state)
         for (unsigned silent = DOMESTIC_1; silent <= DOMESTIC_2; silent <<= 1)
             for (msec_t between = 50; between <= 5000; between *= 10) {
                 struct world *world = world_create(&(struct world_options){.seed = (uint64_t) between});
-                world_say(world, silent, ".", (struct manner){.way = SILENT});
+                SAY(world, silent, ".", SILENT);
                 if (deaf)
-                    world_say(world, silent, ".", (struct manner){.way = ANSWERS, .type = TYPE_NS});
+                    SAY(world, silent, ".", ANSWERS, .type = TYPE_NS);
                 unsigned slow = 0;
                 for (unsigned i = 0; i < 100; i++) {
                     const struct ask *ask = look_up(world, i);
@@ -72,14 +66,14 @@ static void one_that_comes_back_is_noticed(void **state)
     static const enum way ways[] = {SILENT, REFUSES, SERVFAILS, UNREACHABLE, FORMERRS};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, DOMESTIC_1, ".", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC_1, ".", ways[i]);
         for (unsigned n = 0; n < 50; n++) {
             look_up(world, n);
             world_run(world, 500);
         }
         size_t copies = world_count(world, DOMESTIC_1, ".", BY_CLIENTS);
         assert_in_range(copies, 5, 50 + 3 * FIRST_FEW);
-        world_say(world, DOMESTIC_1, ".", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC_1, ".", ANSWERS);
         for (unsigned n = 50; n < 62; n++) {
             look_up(world, n);
             world_run(world, 500);
@@ -100,8 +94,8 @@ static void a_failing_one_of_two_sends_nobody_abroad(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++)
         for (unsigned failing = DOMESTIC_1; failing <= DOMESTIC_2; failing <<= 1) {
             struct world *world = world_create(&(struct world_options){.seed = i});
-            world_say(world, failing, ".", (struct manner){.way = ways[i]});
-            world_say(world, DOMESTIC_1 + DOMESTIC_2 - failing, ".", (struct manner){.way = ANSWERS, .after = 400});
+            SAY(world, failing, ".", ways[i]);
+            SAY(world, DOMESTIC_1 + DOMESTIC_2 - failing, ".", ANSWERS, .after = 400);
             for (unsigned n = 0; n < 100; n++) {
                 assert_int_equal(look_up(world, n)->group, SETUP_DOMESTIC);
                 world_run(world, 1000);
@@ -125,8 +119,8 @@ static void the_root_may_be_dropped(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 2});
     world_warm_up(world);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT, .type = TYPE_NS});
-    world_say(world, DOMESTIC, "blocked.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT, .type = TYPE_NS);
+    SAY(world, DOMESTIC, "blocked.example", SILENT);
     world_resolve(world, "blocked.example", TYPE_MX);
     world_run(world, 20000);
     for (unsigned i = 0; i < 600; i++) {
@@ -144,8 +138,8 @@ static void nothing_is_down_for_good(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 2});
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT, .type = TYPE_NS});
-    world_say(world, DOMESTIC, "blocked.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT, .type = TYPE_NS);
+    SAY(world, DOMESTIC, "blocked.example", SILENT);
     world_resolve(world, "blocked.example", TYPE_MX);
     world_resolve(world, "mail.blocked.example", TYPE_A);
     world_run(world, 20000);
@@ -167,8 +161,8 @@ static void the_roots_answer_alone_is_no_life(void **state)
     world_warm_up(world);
     look_up(world, 0);
     world_run(world, 1000);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .type = TYPE_NS});
+    SAY(world, DOMESTIC, ".", SILENT);
+    SAY(world, DOMESTIC, ".", ANSWERS, .type = TYPE_NS);
     msec_t began = world_now(world);
     for (unsigned i = 1; i < 12; i++) {
         look_up(world, i);
@@ -196,7 +190,7 @@ static void a_dead_group_is_noticed(void **state)
                                                          .learning      = off ? SETUP_LEARN_NOTHING : SETUP_LEARN,
                                                          .recheck_first = 600000});
                 world_warm_up(world);
-                world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+                SAY(world, DOMESTIC, ".", SILENT);
                 msec_t began = world_now(world);
                 for (unsigned n = 0; !group_down(world_domestic(world)); n++) {
                     char name[32];
@@ -222,12 +216,12 @@ static void each_of_a_group_is_asked_before_it_has_failed(void **state)
                 struct world *world = world_create(
                     &(struct world_options){.seed = 3, .domestic = last + 1, .not_on_timeout = no_timeout});
                 unsigned group = (1u << (last + 1)) - 1;
-                world_say(world, group, "odd.example", (struct manner){.way = SERVFAILS});
+                SAY(world, group, "odd.example", SERVFAILS);
                 if (last <= 3)
-                    world_say(world, 1u << (last - 1), "odd.example", (struct manner){.way = SILENT});
-                world_say(world, 1u << last, "odd.example", (struct manner){.way = ANSWERS});
+                    SAY(world, 1u << (last - 1), "odd.example", SILENT);
+                SAY(world, 1u << last, "odd.example", ANSWERS);
                 if (external) /* it cannot use its datagrams */
-                    world_say(world, EXTERNAL, ".", (struct manner){.way = external == 1 ? REFUSES : UNREACHABLE});
+                    SAY(world, EXTERNAL, ".", external == 1 ? REFUSES : UNREACHABLE);
                 const struct ask *ask    = world_resolve(world, "odd.example", TYPE_MX);
                 bool              within = last <= 3; /* of the datagrams that the group may use */
                 if (within && ask->group != SETUP_DOMESTIC)
@@ -245,11 +239,11 @@ static void datagrams_that_one_side_cannot_use_are_the_others(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = 27, .domestic = 1, .external = 1});
         world_warm_up(world);
-        world_say(world, EXTERNAL, ".", (struct manner){.way = ways[i], .after = 1});
-        world_say(world, DOMESTIC, "some.example", (struct manner){.way = SILENT});
+        SAY(world, EXTERNAL, ".", ways[i], .after = 1);
+        SAY(world, DOMESTIC, "some.example", SILENT);
         const struct ask *ask = world_ask(world, "mx.some.example", TYPE_MX);
         world_run(world, 2000);
-        world_say(world, DOMESTIC, "some.example", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, "some.example", ANSWERS);
         world_wait(world, ask);
         assert_int_equal(ask->rcode, RCODE_NOERROR);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -266,10 +260,9 @@ static void an_upstream_may_lose_letter_case(void **state)
             struct world *world = world_create(
                 &(struct world_options){.seed = 8, .domestic = 1, .external = 1, .mix_case = mix ? EVERYBODY : 0});
             world_warm_up(world);
-            world_say(world, EVERYBODY, ".", (struct manner){.way = ANSWERS, .lower = true});
+            SAY(world, EVERYBODY, ".", ANSWERS, .lower = true);
             if (!tcp)
-                world_say(world, DOMESTIC, ".",
-                          (struct manner){.way = SILENT, .over = TRANSPORT_TCP, .only_over = true});
+                SAY(world, DOMESTIC, ".", SILENT, .over = TRANSPORT_TCP, .only_over = true);
             unsigned abroad = 0;
             for (unsigned i = 0; i < 60; i++) {
                 abroad += look_up(world, i)->group == SETUP_EXTERNAL;
@@ -287,12 +280,12 @@ static void one_name_that_refuses_edns_stands_for_itself(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 26, .domestic = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "odd.example", (struct manner){.way = NO_EDNS});
+    SAY(world, DOMESTIC, "odd.example", NO_EDNS);
     assert_int_equal(world_resolve(world, "odd.example", TYPE_MX)->group, SETUP_DOMESTIC);
     size_t asked = world_count(world, DOMESTIC, "odd.example", BY_CLIENTS);
     assert_int_equal(world_resolve(world, "odd.example", TYPE_A)->group, SETUP_DOMESTIC);
     assert_int_equal(world_count(world, DOMESTIC, "odd.example", BY_CLIENTS), asked + 1);
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = SERVFAILS, .ede = EDE_SIGNATURE_EXPIRED});
+    SAY(world, DOMESTIC, "signed.example", SERVFAILS, .ede = EDE_SIGNATURE_EXPIRED);
     assert_int_equal(world_resolve(world, "signed.example", TYPE_MX)->rcode, RCODE_SERVFAIL);
     assert_int_equal(world_count(world, EXTERNAL, ".", BY_CLIENTS), 0);
     world_end(world);
@@ -319,7 +312,7 @@ static void many_that_fail_over_tcp_leave_external_its_place(void **state)
     (void) state;
     struct world *world =
         world_create(&(struct world_options){.seed = 1, .domestic = 7, .external = 1, .tcp_only = DOMESTIC});
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, ".", SERVFAILS);
     const struct ask *ask = world_resolve(world, "mx.some.example", TYPE_MX);
     assert_int_equal(ask->rcode, RCODE_NOERROR);
     assert_int_equal(ask->group, SETUP_EXTERNAL);

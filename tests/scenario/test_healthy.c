@@ -4,15 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SECOND = 1000,
@@ -51,7 +46,7 @@ static bool asked_abroad(const struct world *world, unsigned number, const char 
 /* When the prober first asked domestic below `zone`; MSEC_NEVER: not yet. */
 static msec_t first_looked_at(const struct world *world, const char *zone)
 {
-    const struct name name = world_name(zone);
+    const struct name name = named(zone);
     for (size_t i = 0; i < world_sendings(world); i++) {
         const struct sending *sending = world_sending(world, i);
         if (sending->probe && (sending->server & DOMESTIC) &&
@@ -78,10 +73,10 @@ static void a_filtered_name_sends_no_neighbour_abroad(void **state)
             unsigned      early = 0;
             msec_t        asked[COUNT];
             world_warm_up(world);
-            world_say(world, DOMESTIC, "big.example", (struct manner){.way = ANSWERS, .after = SLOW});
+            SAY(world, DOMESTIC, "big.example", ANSWERS, .after = SLOW);
             if (shift % 20) /* it is known to be good, or not */
                 world_resolve(world, "www.big.example", TYPE_A);
-            world_say(world, DOMESTIC, "filtered.big.example", (struct manner){.way = ways[way]});
+            SAY(world, DOMESTIC, "filtered.big.example", ways[way]);
             for (unsigned i = 0; i < COUNT; i++) {
                 if (i % EACH == 0)
                     ask_nth(world, i, "filtered.big.example", TYPE_A);
@@ -131,15 +126,15 @@ static void a_bad_moment_leaves_nothing_behind(void **state)
                 world_ask(world, zone_of(i, rows[row].zones), TYPE_A);
                 world_run(world, 100);
             }
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ways[way]});
+            SAY(world, DOMESTIC, ".", ways[way]);
             for (size_t i = 0; i < ARRAY_LEN(warm) && rows[row].alive; i++)
-                world_say(world, DOMESTIC, warm[i], (struct manner){.way = ANSWERS, .type = TYPE_MX});
+                SAY(world, DOMESTIC, warm[i], ANSWERS, .type = TYPE_MX);
             for (msec_t at = 0; at < rows[row].lasts; at += SECOND / rows[row].each_second, number++) {
                 ask_nth(world, number, zone_of(number, rows[row].zones), TYPE_MX);
                 world_run(world, SECOND / rows[row].each_second);
                 assert_int_equal(world_blocked(world), 0);
             }
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .after = 300});
+            SAY(world, DOMESTIC, ".", ANSWERS, .after = 300);
             world_run(world, SERVER_PROBE_MAX + SECOND); /* found out */
             unsigned first = number;
             for (msec_t at = 0; at < MINUTE; at += 200, number++) {
@@ -167,11 +162,10 @@ static void a_zone_that_cannot_deny_comes_back(void **state)
         for (int both = 0; both < 2; both++) {
             struct world *world = world_create(&(struct world_options){.seed = 7 + way});
             world_warm_up(world);
-            world_say(world, DOMESTIC, "zone.example", (struct manner){.way = SILENT});
+            SAY(world, DOMESTIC, "zone.example", SILENT);
             world_learn(world, "mx.zone.example", TYPE_MX);
-            world_say(world, DOMESTIC, "zone.example", (struct manner){.way = ANSWERS});
-            world_say(world, DOMESTIC | (both ? EXTERNAL : 0), "zone.example",
-                      (struct manner){.way = ways[way], .type = TYPE_CNAME});
+            SAY(world, DOMESTIC, "zone.example", ANSWERS);
+            SAY(world, DOMESTIC | (both ? EXTERNAL : 0), "zone.example", ways[way], .type = TYPE_CNAME);
             world_run(world, HOUR);
             if (world_state(world, "zone.example") != ZONE_CLEAR)
                 fail_msg("way %d, both %d: still %s after an hour", (int) ways[way], both,
@@ -193,8 +187,8 @@ static void a_zone_that_cannot_deny_is_learned(void **state)
     for (size_t way = 0; way < ARRAY_LEN(ways); way++) {
         struct world *world = world_create(&(struct world_options){.seed = 8 + way});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "zone.example", (struct manner){.way = SILENT});
-        world_say(world, EXTERNAL, "zone.example", (struct manner){.way = ways[way], .type = TYPE_CNAME});
+        SAY(world, DOMESTIC, "zone.example", SILENT);
+        SAY(world, EXTERNAL, "zone.example", ways[way], .type = TYPE_CNAME);
         world_resolve(world, "mx.zone.example", TYPE_MX);
         world_run(world, 30 * SECOND);
         if (world_state(world, "zone.example") != ZONE_BLOCKED)
@@ -211,10 +205,9 @@ static void denials_from_a_cache_clear_no_zone(void **state)
         struct world *world = world_create(&(struct world_options){.seed = 23 + seed});
         unsigned      slow  = 0;
         world_warm_up(world);
-        world_say(world, DOMESTIC, "signed.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "signed.example", SILENT);
         world_learn(world, "signed.example", TYPE_MX);
-        world_say(world, DOMESTIC, "signed.example",
-                  (struct manner){.way = NXDOMAINS, .type = TYPE_CNAME, .proves = true});
+        SAY(world, DOMESTIC, "signed.example", NXDOMAINS, .type = TYPE_CNAME, .proves = true);
         for (unsigned i = 0; i < HOUR / (10 * SECOND); i++) {
             const struct ask *ask = ask_nth(world, i, "signed.example", TYPE_MX);
             world_run(world, 10 * SECOND);
@@ -233,8 +226,8 @@ static void denials_from_a_cache_acquit_no_zone(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 24});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = NXDOMAINS, .type = TYPE_CNAME, .proves = true});
+    SAY(world, DOMESTIC, "signed.example", SILENT);
+    SAY(world, DOMESTIC, "signed.example", NXDOMAINS, .type = TYPE_CNAME, .proves = true);
     world_resolve(world, "mx.signed.example", TYPE_MX);
     world_run(world, 30 * SECOND);
     assert_int_equal(world_state(world, "signed.example"), ZONE_BLOCKED);
@@ -247,10 +240,10 @@ static void a_signed_zone_comes_back(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 25});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "signed.example", SILENT);
     world_learn(world, "mx.signed.example", TYPE_MX);
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = ANSWERS});
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = NXDOMAINS, .type = TYPE_CNAME, .proves = true});
+    SAY(world, DOMESTIC, "signed.example", ANSWERS);
+    SAY(world, DOMESTIC, "signed.example", NXDOMAINS, .type = TYPE_CNAME, .proves = true);
     world_run(world, HOUR);
     assert_int_equal(world_state(world, "signed.example"), ZONE_CLEAR);
     world_end(world);
@@ -267,9 +260,9 @@ static void a_child_is_found_by_names_that_exist(void **state)
         unsigned      count = 0;
         world_warm_up(world);
         world_cut(world, "sub.shut.example");
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "shut.example", SILENT);
         world_learn(world, "mail.shut.example", TYPE_MX);
-        world_say(world, DOMESTIC, "sub.shut.example", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, "sub.shut.example", ANSWERS);
         msec_t began = world_now(world);
         do {
             ask_nth(world, count++, "sub.shut.example", TYPE_A);

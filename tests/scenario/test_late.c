@@ -3,16 +3,10 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static msec_t took(const struct ask *ask) { return ask->answered - ask->asked; }
 
@@ -47,7 +41,7 @@ static void a_stale_answer_does_not_wait_for_the_deadline(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 24});
     fill_with_stale(world);
-    world_say(world, EVERYBODY, ".", (struct manner){.way = SILENT});
+    SAY(world, EVERYBODY, ".", SILENT);
     for (unsigned i = 0; i < FIRM; i++) {
         const struct ask *ask = ask_firm(world, i);
         assert_int_equal(ask->ede, EDE_STALE_ANSWER);
@@ -57,7 +51,7 @@ static void a_stale_answer_does_not_wait_for_the_deadline(void **state)
         assert_true(world_count(world, EVERYBODY, "firm.example", BY_CLIENTS) >= FIRM + i);
         world_run(world, 1000);
     }
-    world_say(world, EVERYBODY, ".", (struct manner){.way = ANSWERS});
+    SAY(world, EVERYBODY, ".", ANSWERS);
     world_run(world, 6000);
     assert_int_equal(ask_firm(world, 0)->ede, EDE_NONE);
     world_end(world);
@@ -70,7 +64,7 @@ static void a_fenced_one_does_not_either(void **state)
     struct world *world =
         world_create(&(struct world_options){.seed = 3, .fences = {{"firm.example", VIA_GROUP, SETUP_DOMESTIC}}});
     fill_with_stale(world);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     for (unsigned i = 0; i < FIRM; i++) {
         const struct ask *ask = ask_firm(world, i);
         assert_int_equal(ask->ede, EDE_STALE_ANSWER);
@@ -87,7 +81,7 @@ static void who_joins_waits_no_longer_than_the_first(void **state)
     struct world *world =
         world_create(&(struct world_options){.seed = 3, .fences = {{"firm.example", VIA_GROUP, SETUP_DOMESTIC}}});
     fill_with_stale(world);
-    world_say(world, DOMESTIC, "firm.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "firm.example", SILENT);
     const struct ask *first = world_ask(world, "mx1.firm.example", TYPE_MX);
     world_run(world, 1000);
     const struct ask *second = world_ask(world, "mx1.firm.example", TYPE_MX);
@@ -111,7 +105,7 @@ static void bogus_is_never_covered_by_a_stale_answer(void **state)
         struct world *world = world_create(&(struct world_options){.seed = 9});
         world_resolve(world, "mx.signed.example", TYPE_MX);
         world_run(world, 400000);
-        world_say(world, DOMESTIC, "signed.example", (struct manner){.way = SERVFAILS, .ede = edes[i]});
+        SAY(world, DOMESTIC, "signed.example", SERVFAILS, .ede = edes[i]);
         for (unsigned n = 0; n < 10; n++) {
             const struct ask *ask = world_resolve(world, "mx.signed.example", TYPE_MX);
             assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -172,10 +166,10 @@ static void whoever_asks_behind_a_blip_is_answered(void **state)
             options.fences[0] = (struct world_fence){"some.example", VIA_GROUP, SETUP_DOMESTIC, false};
         struct world *world = world_create(&options);
         world_warm_up(world);
-        world_say(world, EVERYBODY, "some.example", (struct manner){.way = SILENT});
+        SAY(world, EVERYBODY, "some.example", SILENT);
         const struct ask *first = world_ask(world, "mx.some.example", TYPE_MX), *asks[8];
         world_run(world, rows[i].blip);
-        world_say(world, EVERYBODY, "some.example", (struct manner){.way = ANSWERS});
+        SAY(world, EVERYBODY, "some.example", ANSWERS);
         world_run(world, 450);
         for (unsigned n = 0; n < 8; n++) {
             asks[n] = world_ask_by(
@@ -203,7 +197,7 @@ static void a_dead_name_that_many_ask_for_costs_little(void **state)
         struct world_options options = {.seed = 3, .domestic = 1, .external = 1, .workers = workers};
         struct world        *world   = world_create(&options);
         world_warm_up(world);
-        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SILENT});
+        SAY(world, EVERYBODY, "dead.example", SILENT);
         for (unsigned n = 0; n < 45; n++) {
             world_ask_by(world,
                          &(struct world_question){.name = "mx.dead.example", .type = TYPE_MX, .worker = n % workers});
@@ -223,7 +217,7 @@ static void patience_leaves_the_other_side_its_time(void **state)
             struct world *world = world_create(&(struct world_options){.seed = 13, .deadline = deadlines[i]});
             world_warm_up(world);
             world_resolve(world, "a.known.example", TYPE_A);
-            world_say(world, DOMESTIC, "known.example", (struct manner){.way = SILENT});
+            SAY(world, DOMESTIC, "known.example", SILENT);
             world_run(world, 50);
             const struct ask *ask = world_resolve(world, "b.known.example", TYPE_MX);
             assert_int_equal(ask->rcode, RCODE_NOERROR);

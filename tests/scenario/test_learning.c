@@ -3,22 +3,15 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static size_t count_type(const struct world *world, unsigned servers, const char *zone, uint16_t type, size_t since)
 {
-    struct name name;
-    size_t      count = 0;
-    assert_true(name_parse(zone, &name));
+    const struct name name  = named(zone);
+    size_t            count = 0;
     for (size_t i = since; i < world_sendings(world); i++) {
         const struct sending *sending = world_sending(world, i);
         count += sending->probe && sending->server & servers && sending->type == type &&
@@ -35,7 +28,7 @@ static void a_blocked_zone_is_confirmed(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "shut.example", ways[i]);
         size_t since = world_sendings(world);
         world_resolve(world, "mx.shut.example", TYPE_MX);
         world_run(world, 12000);
@@ -76,7 +69,7 @@ static void how_soon_a_block_is_confirmed(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = rows[i].way});
+        SAY(world, DOMESTIC, "shut.example", rows[i].way);
         msec_t began = world_now(world) + world_wait(world, world_ask(world, "mx.shut.example", TYPE_MX));
         while (world_state(world, "shut.example") != ZONE_BLOCKED && world_now(world) - began < 20000)
             world_run(world, 10);
@@ -91,7 +84,7 @@ static void learning_can_be_off(void **state)
     for (int mode = SETUP_OBSERVE; mode <= SETUP_LEARN_NOTHING; mode++) {
         struct world *world = world_create(&(struct world_options){.seed = 1, .learning = (enum setup_learning) mode});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "shut.example", SERVFAILS);
         world_resolve(world, "a.shut.example", TYPE_MX);
         world_run(world, 12000);
         assert_int_equal(world_state(world, "shut.example"), mode == SETUP_OBSERVE ? ZONE_BLOCKED : ZONE_CLEAR);
@@ -109,8 +102,8 @@ static void the_scope_is_as_narrow_as_the_failure(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "www.part.example", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "txt.part.example", (struct manner){.way = SERVFAILS, .type = TYPE_TXT});
+    SAY(world, DOMESTIC, "www.part.example", SERVFAILS);
+    SAY(world, DOMESTIC, "txt.part.example", SERVFAILS, .type = TYPE_TXT);
     world_resolve(world, "www.part.example", TYPE_A);
     world_run(world, 12000);
     world_resolve(world, "txt.part.example", TYPE_TXT);
@@ -132,7 +125,7 @@ static void a_type_of_the_apex_fails(void **state)
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "part.example", (struct manner){.way = SERVFAILS, .type = types[i]});
+        SAY(world, DOMESTIC, "part.example", SERVFAILS, .type = types[i]);
         world_resolve(world, "part.example", types[i]);
         world_run(world, 12000);
         assert_int_equal(world_blocked(world), 1);
@@ -145,8 +138,7 @@ static void a_type_of_the_apex_fails(void **state)
 static struct study_result probe(struct world *world, const char *zone)
 {
     struct study_result result = {.scope = SCOPE_COUNT};
-    struct name         name;
-    assert_true(name_parse(zone, &name));
+    const struct name   name   = named(zone);
     world_probe(world, name_view(&name), &result);
     world_run(world, STUDY_LIFE + 1000);
     assert_int_not_equal(result.scope, SCOPE_COUNT);
@@ -160,7 +152,7 @@ static void a_probe_is_a_recheck(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "mail.shut.example", TYPE_MX);
     const struct zone *zone     = world_zone(world, "shut.example", SCOPE_ZONE, 0);
     uint32_t           failures = zone->condition.failures;
@@ -170,11 +162,11 @@ static void a_probe_is_a_recheck(void **state)
     assert_int_equal(zone->condition.failures, failures + 1);
     assert_int_equal(zone->condition.reason, REASON_SERVFAIL);
 
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
+    SAY(world, DOMESTIC, "shut.example", ANSWERS, .type = TYPE_SOA);
     assert_false(probe(world, "shut.example").fine); /* the question fails yet */
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
 
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     world_ask(world, "mail.other.example", TYPE_MX);
     world_run(world, 10000);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
@@ -182,7 +174,7 @@ static void a_probe_is_a_recheck(void **state)
     assert_false(probe(world, "shut.example").fine);
     assert_int_equal(zone->condition.failures, failures);
 
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, ".", ANSWERS);
     world_run(world, 10000);
     result = probe(world, "shut.example");
     assert_true(result.fine && result.external);
@@ -202,9 +194,9 @@ static void an_alias_does_not_keep_its_zone_under_suspicion(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
     world_alias(world, "www.shop.example", "host.cdn.test");
-    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+    SAY(world, DOMESTIC, "cdn.test", SILENT);
+    SAY(world, DOMESTIC, "www.shop.example", SILENT);
+    SAY(world, DOMESTIC, "www.shop.example", ANSWERS, .type = TYPE_CNAME);
     world_resolve(world, "www.shop.example", TYPE_A);
     world_run(world, 6000);
     assert_int_equal(world_state(world, "shop.example"), ZONE_CLEAR);
@@ -222,9 +214,9 @@ static void an_alias_and_its_target_stand_apart(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
     world_alias(world, "www.shop.example", "host.cdn.test");
-    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+    SAY(world, DOMESTIC, "cdn.test", SILENT);
+    SAY(world, DOMESTIC, "www.shop.example", SERVFAILS);
+    SAY(world, DOMESTIC, "www.shop.example", ANSWERS, .type = TYPE_CNAME);
     world_resolve(world, "www.shop.example", TYPE_A);
     world_run(world, 25000);
     assert_non_null(world_zone(world, "www.shop.example", SCOPE_NAME, 0));
@@ -242,7 +234,7 @@ static void an_alias_in_a_blocked_zone(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
         world_alias(world, "www.shop.example", "host.cdn.test");
-        world_say(world, DOMESTIC, "shop.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "shop.example", ways[i]);
         world_resolve(world, "www.shop.example", TYPE_A);
         world_run(world, 25000);
         assert_int_equal(world_state(world, "shop.example"), ZONE_BLOCKED);
@@ -261,8 +253,8 @@ static void a_public_suffix_is_never_learned(void **state)
     world_warm_up(world);
     world_cut(world, "co.uk");
     world_cut(world, "com");
-    world_say(world, DOMESTIC, "co.uk", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "com", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "co.uk", SERVFAILS);
+    SAY(world, DOMESTIC, "com", SERVFAILS);
     world_resolve(world, "a.b.co.uk", TYPE_MX);
     world_resolve(world, "com", TYPE_MX);
     world_resolve(world, "deep.er.c.com", TYPE_MX);
@@ -281,7 +273,7 @@ static void the_zone_is_the_one_external_shows(void **state)
     world_warm_up(world);
     world_cut(world, "child.big.example");
     world_cut(world, "big.example");
-    world_say(world, DOMESTIC, "child.big.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "child.big.example", SERVFAILS);
     world_resolve(world, "x.child.big.example", TYPE_MX);
     world_run(world, 12000);
     assert_int_equal(world_state(world, "child.big.example"), ZONE_BLOCKED);
@@ -296,14 +288,14 @@ static void broken_is_not_blocked(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ways[i]});
+        SAY(world, EVERYBODY, "dead.example", ways[i]);
         const struct ask *ask = world_resolve(world, "mx.dead.example", TYPE_MX);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         world_run(world, 20000);
         assert_int_equal(world_state(world, "dead.example"), ZONE_BROKEN);
         assert_int_equal(world_blocked(world), 0);
         /* its owner has repaired it: the next good answer clears it */
-        world_say(world, EVERYBODY, "dead.example", (struct manner){.way = ANSWERS});
+        SAY(world, EVERYBODY, "dead.example", ANSWERS);
         ask = world_resolve(world, "again.dead.example", TYPE_MX);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
         world_run(world, 10);
@@ -327,8 +319,8 @@ static void a_suspicion_says_why(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, DOMESTIC_1, "shut.example", (struct manner){.way = rows[i].first});
-        world_say(world, DOMESTIC_2, "shut.example", (struct manner){.way = rows[i].second});
+        SAY(world, DOMESTIC_1, "shut.example", rows[i].first);
+        SAY(world, DOMESTIC_2, "shut.example", rows[i].second);
         world_resolve(world, "mx.shut.example", TYPE_MX);
         world_run(world, 5);
         struct verdict verdict = world_verdict(world, "mx.shut.example", TYPE_MX);
@@ -344,7 +336,7 @@ static void a_broken_zone_is_let_be(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "dead.example", SERVFAILS);
     world_resolve(world, "mx.dead.example", TYPE_MX);
     world_run(world, 12000);
     assert_int_equal(world_state(world, "dead.example"), ZONE_BROKEN);
@@ -357,7 +349,7 @@ static void a_broken_zone_is_let_be(void **state)
     world_run(world, 12000);
     assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 2);
     assert_int_equal(world_state(world, "dead.example"), ZONE_BROKEN);
-    world_say(world, DOMESTIC, "well.dead.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "well.dead.example", ANSWERS);
     assert_int_equal(world_resolve(world, "well.dead.example", TYPE_MX)->group, SETUP_DOMESTIC);
     world_run(world, 100);
     assert_int_equal(world_state(world, "dead.example"), ZONE_CLEAR);
@@ -372,7 +364,7 @@ static void a_blocked_zone_serves_no_control(void **state)
         struct world *world = world_create(&(struct world_options){.seed = seed});
         world_resolve(world, "mail.shut.example", TYPE_MX);
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "shut.example", SERVFAILS);
         for (unsigned i = 0; i < 3 && world_state(world, "shut.example") != ZONE_BLOCKED; i++) {
             char name[] = "a.shut.example";
             name[0]     = (char) ('a' + i);
@@ -380,7 +372,7 @@ static void a_blocked_zone_serves_no_control(void **state)
             world_run(world, 12000);
         }
         assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
-        world_say(world, DOMESTIC, "other.test", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "other.test", SERVFAILS);
         world_learn(world, "mail.other.test", TYPE_MX);
         world_end(world);
     }
@@ -391,15 +383,14 @@ static void a_blocked_zone_is_not_known_good(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    struct name   name;
     world_warm_up(world);
     world_resolve(world, "mail.shut.example", TYPE_MX);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "shut.example", SILENT);
     msec_t first = world_wait(world, world_ask(world, "a.shut.example", TYPE_MX));
     assert_in_range(first, PATIENCE_GOOD, PATIENCE_GOOD + EXTERNAL_DELAY + 20);
     world_run(world, 12000);
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
-    assert_true(name_parse("shut.example", &name));
+    const struct name name = named("shut.example");
     assert_int_equal(learner_forget(world_learner(world), name_view(&name), world_now(world)), 1);
     msec_t behind = world_wait(world, world_ask(world, "b.shut.example", TYPE_MX));
     assert_in_range(behind, PATIENCE_UNKNOWN_MIN, PATIENCE_UNKNOWN + EXTERNAL_DELAY + 20);
@@ -411,7 +402,7 @@ static void a_late_answer_clears_the_suspicion(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 1500});
+    SAY(world, DOMESTIC, "slow.example", ANSWERS, .after = 1500);
     const struct ask *ask = world_resolve(world, "slow.example", TYPE_MX);
     assert_int_equal(ask->group, SETUP_EXTERNAL);
     world_run(world, 100);
@@ -431,7 +422,7 @@ static void a_late_bogus_is_no_block(void **state)
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "bogus.example", (struct manner){.way = SERVFAILS, .after = 2500, .ede = codes[i]});
+        SAY(world, DOMESTIC, "bogus.example", SERVFAILS, .after = 2500, .ede = codes[i]);
         const struct ask *ask = world_resolve(world, "bogus.example", TYPE_MX);
         assert_int_equal(ask->group, SETUP_EXTERNAL);
         world_run(world, 100);
@@ -454,7 +445,7 @@ static void icmp_is_no_evidence(void **state)
     for (int all = 0; all < 2; all++) {
         struct world *world = world_create(&(struct world_options){.seed = (uint64_t) all});
         world_warm_up(world);
-        world_say(world, DOMESTIC, all ? "." : "far.example", (struct manner){.way = UNREACHABLE});
+        SAY(world, DOMESTIC, all ? "." : "far.example", UNREACHABLE);
         const struct ask *ask = world_resolve(world, "far.example", TYPE_MX);
         assert_int_equal(ask->group, SETUP_EXTERNAL);
         world_run(world, 12000);
@@ -475,7 +466,7 @@ static void what_is_asked_apart_is_no_evidence(void **state)
         for (int both = 0; both < 2; both++) {
             struct world *world = world_create(&(struct world_options){.seed = i});
             world_warm_up(world);
-            world_say(world, both ? EVERYBODY : DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            SAY(world, both ? EVERYBODY : DOMESTIC, "shut.example", SERVFAILS);
             const struct ask *ask = world_ask_by(world, &questions[i]);
             world_run(world, 12000);
             assert_int_equal(ask->rcode, both ? RCODE_SERVFAIL : RCODE_NOERROR);
@@ -492,7 +483,7 @@ static void a_zone_recovers(void **state)
     struct world *world = world_create(
         &(struct world_options){.seed = 1, .recheck_first = 60000, .recheck_max = 200000, .recover_after = 3});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "shut.example", TYPE_MX);
     static const msec_t intervals[] = {60000, 120000, 200000, 200000};
     for (size_t i = 0; i < ARRAY_LEN(intervals); i++) {
@@ -507,7 +498,7 @@ static void a_zone_recovers(void **state)
         assert_int_equal(prober_read_stats(world_prober(world))->rechecks, rechecks + 1);
     }
     /* domestic is back: external serves until that was seen three times in a row */
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "shut.example", ANSWERS);
     for (unsigned good = 1; good <= 3; good++) {
         const struct zone *zone = world_zone(world, "shut.example", SCOPE_ZONE, 0);
         assert_int_equal(zone->condition.state, good > 1 ? ZONE_RECOVERING : ZONE_BLOCKED);

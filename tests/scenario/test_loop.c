@@ -2,15 +2,11 @@
  * test_loop.c: an upstream that forwards to byway itself is found, and nobody else is accused.
  */
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     MINUTE = 60 * 1000,
@@ -64,7 +60,7 @@ static void a_reload_asks_again(void **state)
     world_run(world, 1000);
     assert_true(loops(world, DOMESTIC_2));
     world_say(world, DOMESTIC_1, ".", forwards_to_us);
-    world_say(world, DOMESTIC_2, ".", (struct manner){.way = NXDOMAINS});
+    SAY(world, DOMESTIC_2, ".", NXDOMAINS);
     world_reload(world, &options);
     world_run(world, 1000);
     assert_true(loops(world, DOMESTIC_1));
@@ -77,7 +73,7 @@ static void silence_says_nothing(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .echo = true});
-    world_say(world, DOMESTIC_1, ".", (struct manner){.way = SILENT, .type = TYPE_TXT});
+    SAY(world, DOMESTIC_1, ".", SILENT, .type = TYPE_TXT);
     world_run(world, 2 * HOUR);
     assert_int_equal(echoes(world, DOMESTIC_1), 7);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_UP);

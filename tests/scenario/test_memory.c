@@ -2,19 +2,10 @@
  * test_memory.c: every allocation of a few transcripts fails once: nothing crashes, nothing leaks (ASan), and every
  * question is still answered once and in time.
  */
+#include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/world.h"
-
-#include "dns/text.h"
 #include "query/query.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 /* `nth` < 0: nothing fails. Returns the allocations that it took. */
 static size_t life_of_a_blocked_zone(struct world *world, long nth)
@@ -24,14 +15,14 @@ static size_t life_of_a_blocked_zone(struct world *world, long nth)
         heap_fail_at((size_t) nth);
     world_warm_up(world);
     world_alias(world, "www.shut.example", "host.cdn.test");
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "cdn.test", (struct manner){.way = SILENT});
-    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
+    SAY(world, DOMESTIC, "cdn.test", SILENT);
+    SAY(world, EVERYBODY, "dead.example", SERVFAILS);
     world_ask(world, "mx.shut.example", TYPE_MX);
     world_ask(world, "www.shut.example", TYPE_A);
     world_ask(world, "dead.example", TYPE_MX);
     world_run(world, 30000);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, ".", ANSWERS);
     world_ask(world, "a.shut.example", TYPE_MX);
     world_run(world, 200000);
     world_ask(world, "b.shut.example", TYPE_MX);
@@ -62,7 +53,7 @@ static void no_memory_at_all(void **state)
     (void) state;
     struct world *world = world_create(&options);
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     heap_fail_all();
     for (unsigned i = 0; i < 20; i++) {
         char name[] = "a.shut.example";

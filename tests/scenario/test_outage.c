@@ -3,15 +3,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static void ask_for_a_while(struct world *world, msec_t ms, unsigned *number)
 {
@@ -38,9 +33,9 @@ static void an_outage_teaches_nothing(void **state)
             unsigned      number = 0;
             world_warm_up(world);
             ask_for_a_while(world, 1000, &number);
-            world_say(world, DOMESTIC, ".", (struct manner){.way = outages[i].way});
+            SAY(world, DOMESTIC, ".", outages[i].way);
             ask_for_a_while(world, length, &number);
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+            SAY(world, DOMESTIC, ".", ANSWERS);
             ask_for_a_while(world, 15000, &number);
             if (world_blocked(world))
                 fail_msg("%s for %d ms: %zu zones blocked", outages[i].name, (int) length, world_blocked(world));
@@ -55,14 +50,14 @@ static void an_outage_is_seen_and_its_end_too(void **state)
         struct world *world  = world_create(&(struct world_options){.seed = 1});
         unsigned      number = 0;
         world_warm_up(world);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = outages[i].way});
+        SAY(world, DOMESTIC, ".", outages[i].way);
         ask_for_a_while(world, 4000, &number);
         assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
         assert_int_equal(server_health(world_server(world, DOMESTIC_2)), HEALTH_DOWN);
         const struct ask *ask = world_ask(world, "now.example", TYPE_MX);
         assert_true(world_wait(world, ask) <= EXTERNAL_DELAY + 20);
         ask_for_a_while(world, 20000, &number);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, ".", ANSWERS);
         world_run(world, 5000);
         ask = world_ask(world, "home.example", TYPE_MX);
         assert_int_equal(world_wait(world, ask), DOMESTIC_DELAY);
@@ -80,12 +75,12 @@ static void a_return_is_noticed_beside_a_probe_that_fails(void **state)
              .seed = (uint64_t) more, .domestic = 1, .fences = {{"home.example", VIA_GROUP, SETUP_DOMESTIC}}});
         unsigned      number = 0;
         world_warm_up(world);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, ".", SILENT);
         ask_for_a_while(world, 4000, &number);
         assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
         world_run(world, 10000 + more);
         uint64_t epoch = epoch_of(table_epoch(world_shared(world).table), 1);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, ".", ANSWERS);
         assert_int_equal(world_resolve(world, "mx.home.example", TYPE_MX)->group, SETUP_DOMESTIC);
         world_run(world, 1000);
         assert_int_equal(epoch_of(table_epoch(world_shared(world).table), 1), epoch + 1);
@@ -100,9 +95,9 @@ static void an_outage_ends_suspicions_but_no_verdict(void **state)
     struct world *world  = world_create(&(struct world_options){.seed = 1});
     unsigned      number = 0;
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "shut.example", TYPE_MX);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     world_resolve(world, "still.example", TYPE_MX);
     world_run(world, 10);
     assert_int_equal(world_state(world, "still.example"), ZONE_SUSPECT);
@@ -121,8 +116,8 @@ static void an_outage_breaks_no_zone(void **state)
     struct world *world  = world_create(&(struct world_options){.seed = 1});
     unsigned      number = 0;
     world_warm_up(world);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
-    world_say(world, EXTERNAL, "dead.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
+    SAY(world, EXTERNAL, "dead.example", SILENT);
     const struct ask *ask = world_ask(world, "mx.dead.example", TYPE_MX);
     ask_for_a_while(world, 4000, &number);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
@@ -142,7 +137,7 @@ static void silent_zones_are_no_outage(void **state)
     struct world *world  = world_create(&(struct world_options){.seed = 1});
     char          name[] = "q00.shut00.test";
     world_warm_up(world);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     for (unsigned i = 0; i < 60; i++) {
         snprintf(name, sizeof(name), "q%02u.shut%02u.test", i, i % 20);
         world_ask(world, name, TYPE_MX);
@@ -160,9 +155,9 @@ static void external_down_changes_no_verdict(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .recheck_first = 600000});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "shut.example", TYPE_MX);
-    world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+    SAY(world, EXTERNAL, ".", SILENT);
     for (unsigned i = 0; i < 5; i++) {
         const struct ask *ask = world_resolve(world, i % 2 ? "a.shut.example" : "b.shut.example", TYPE_MX);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -170,7 +165,7 @@ static void external_down_changes_no_verdict(void **state)
     }
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
     assert_int_equal(world_resolve(world, "open.example", TYPE_MX)->group, SETUP_DOMESTIC);
-    world_say(world, EXTERNAL, ".", (struct manner){.way = ANSWERS});
+    SAY(world, EXTERNAL, ".", ANSWERS);
     world_run(world, 5000);
     const struct ask *ask = world_ask(world, "c.shut.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), EXTERNAL_DELAY);
@@ -179,7 +174,7 @@ static void external_down_changes_no_verdict(void **state)
 
 static bool is_asked_with_edns(struct world *world, unsigned server)
 {
-    const struct name name = world_name("any.example");
+    const struct name name = named("any.example");
     return forms_of(&world_server(world, server)->forms, name_view(&name), world_now(world)) != FORM_PLAIN;
 }
 
@@ -190,7 +185,7 @@ static void an_upstream_that_drops_edns_is_asked_without(void **state)
     (void) state;
     struct world *world  = world_create(&(struct world_options){.seed = 1});
     unsigned      number = 0;
-    world_say(world, DOMESTIC, ".", (struct manner){.way = DROPS_EDNS});
+    SAY(world, DOMESTIC, ".", DROPS_EDNS);
     ask_for_a_while(world, 10000, &number);
     assert_false(is_asked_with_edns(world, DOMESTIC_1));
     assert_false(is_asked_with_edns(world, DOMESTIC_2));
@@ -199,7 +194,7 @@ static void an_upstream_that_drops_edns_is_asked_without(void **state)
     assert_int_equal(world_count(world, EXTERNAL, ".", BY_CLIENTS), abroad);
     assert_int_equal(world_blocked(world), 0);
 
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, ".", ANSWERS);
     world_run(world, FORMS_LIFE);
     ask_for_a_while(world, 1000, &number);
     assert_true(is_asked_with_edns(world, DOMESTIC_1));
@@ -214,8 +209,8 @@ static void bad_weather_takes_no_edns_away(void **state)
         struct world *world  = world_create(&(struct world_options){.seed = seed, .loss = 400});
         unsigned      number = 0;
         for (unsigned round = 0; round < 5; round++) {
-            world_say(world, DOMESTIC_1, ".", (struct manner){.way = round % 2 ? SILENT : ANSWERS});
-            world_say(world, DOMESTIC_2, ".", (struct manner){.way = round % 2 ? ANSWERS : SILENT});
+            SAY(world, DOMESTIC_1, ".", round % 2 ? SILENT : ANSWERS);
+            SAY(world, DOMESTIC_2, ".", round % 2 ? ANSWERS : SILENT);
             ask_for_a_while(world, 5000, &number);
         }
         assert_true(is_asked_with_edns(world, DOMESTIC_1));
@@ -249,12 +244,12 @@ static void a_long_outage_of_everything_leaves_nothing_behind(void **state)
             struct world     *world = world_create(&(struct world_options){.seed = (uint64_t) more, .workers = 2});
             const struct ask *ask   = NULL;
             world_warm_up(world);
-            world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, "shut.example", SERVFAILS);
             world_learn(world, "shut.example", TYPE_MX);
             world_resolve(world, "known.example", TYPE_MX);
             size_t before = world_blocked(world);
 
-            world_say(world, EVERYBODY, ".", (struct manner){.way = outages[i].way});
+            SAY(world, EVERYBODY, ".", outages[i].way);
             for (unsigned n = 0; n * (RETRY / RETRIED) < LONG_OUTAGE + more; n++) {
                 retry(world, n);
                 if (n % 240 == 120)
@@ -265,8 +260,8 @@ static void a_long_outage_of_everything_leaves_nothing_behind(void **state)
             assert_int_equal(ask->ede, EDE_STALE_ANSWER);
             assert_int_equal(world_blocked(world), before);
 
-            world_say(world, EVERYBODY, ".", (struct manner){.way = ANSWERS});
-            world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+            SAY(world, EVERYBODY, ".", ANSWERS);
+            SAY(world, DOMESTIC, "shut.example", SERVFAILS);
             for (unsigned n = 0; n < RETRIED; n++) {
                 retry(world, n);
                 world_run(world, RETRY / RETRIED);
@@ -291,8 +286,8 @@ static void a_lost_lookup_draws_a_probe(void **state)
     for (int both = 0; both < 2; both++) {
         struct world *world = world_create(&(struct world_options){.seed = 5, .domestic = 1, .external = 1});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = both ? SILENT : SERVFAILS});
-        world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "shut.example", both ? SILENT : SERVFAILS);
+        SAY(world, EXTERNAL, ".", SILENT);
         size_t            before = world_sendings(world), probes = 0;
         const struct ask *ask = world_resolve(world, "mx.shut.example", TYPE_MX);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);

@@ -6,15 +6,11 @@
 
 #include "base/bytes.h"
 #include "dns/compose.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     BEGIN = WORLD_BEGIN,
@@ -87,7 +83,7 @@ static void begin(struct flood *flood)
 
 static void ask_name(struct flood *flood, const char *text, msec_t now)
 {
-    const struct name       name = world_name(text);
+    const struct name       name = named(text);
     const struct query_form form = {.name  = name_view(&name),
                                     .id    = (uint16_t) flood->asked,
                                     .type  = TYPE_A,

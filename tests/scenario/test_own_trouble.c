@@ -5,15 +5,11 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     WORLDS = 60,
@@ -71,7 +67,7 @@ static uint64_t one_world(uint64_t seed)
         world_run(world, world_random(world, 1200));
         nothing_is_held(world);
     }
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, ".", ANSWERS);
     world_run(world, 60000);
     nothing_is_held(world);
     const struct prober_stats *stats     = prober_read_stats(world_prober(world));

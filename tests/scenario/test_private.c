@@ -4,14 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define ZONE "10.in-addr.arpa"
 #define NAME "1.2.3.10.in-addr.arpa"
@@ -19,10 +15,7 @@
 static const struct world_options home = {
     .seed = 1, .fences = {{.zone = ZONE, .via = VIA_GROUP, .group = SETUP_DOMESTIC, .or_empty = true}}};
 
-static void say(struct world *world, unsigned servers, enum way way)
-{
-    world_say(world, servers, ZONE, (struct manner){.way = way});
-}
+static void say(struct world *world, unsigned servers, enum way way) { SAY(world, servers, ZONE, way); }
 
 static uint64_t stood_in(const struct world *world)
 {
@@ -130,7 +123,7 @@ static void a_late_answer_is_for_the_next(void **state)
 {
     (void) state;
     struct world *world = world_create(&home);
-    world_say(world, DOMESTIC, ZONE, (struct manner){.way = ANSWERS, .after = 1400});
+    SAY(world, DOMESTIC, ZONE, ANSWERS, .after = 1400);
     const struct ask *ask = world_ask(world, NAME, TYPE_PTR);
     assert_int_equal(world_wait(world, ask), EMPTY_AFTER);
     assert_empty(ask, EDE_NETWORK_ERROR);
@@ -174,7 +167,7 @@ static void a_dead_resolver_costs_nothing(void **state)
     struct world_options options = home;
     options.workers              = 2;
     struct world *world          = world_create(&options);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     for (unsigned n = 0; n < 100; n++) {
         char name[40];
         snprintf(name, sizeof(name), "%u." ZONE, n);
@@ -189,7 +182,7 @@ static void a_dead_resolver_costs_nothing(void **state)
         assert_empty(ask, EDE_NETWORK_ERROR);
         world_run(world, 100);
     }
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, ".", ANSWERS);
     world_run(world, 5000);
     assert_int_equal(world_resolve(world, NAME, TYPE_PTR)->group, SETUP_DOMESTIC);
     end(world);
@@ -236,9 +229,8 @@ static void a_pin_does_not_cross(void **state)
     (void) state;
     static const char *const pinned[] = {"arpa", "in-addr.arpa", ZONE, NAME};
     for (size_t i = 0; i < ARRAY_LEN(pinned); i++) {
-        struct world     *world = world_create(&home);
-        const struct name zone  = world_name(pinned[i]);
-        learner_pin(world_learner(world), name_view(&zone), PIN_EXTERNAL, MSEC_NEVER, "", world_now(world));
+        struct world *world = world_create(&home);
+        world_pin(world, pinned[i], PIN_EXTERNAL, MSEC_NEVER);
         say(world, DOMESTIC, SERVFAILS);
         assert_empty(world_resolve(world, NAME, TYPE_PTR), EDE_NO_REACHABLE_AUTHORITY);
         world_run(world, 100000);

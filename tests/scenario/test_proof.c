@@ -3,13 +3,9 @@
  */
 #include "lib/world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 /* an outage begins behind a good control question. */
 static void an_outage_that_begins_in_a_study_teaches_nothing(void **state)
@@ -20,13 +16,13 @@ static void an_outage_that_begins_in_a_study_teaches_nothing(void **state)
         struct world *world = world_create(&(struct world_options){.seed = 1});
         world_warm_up(world);
         /* a cold recursion of 2 s: the outage begins before it ends, so that no reply ever comes */
-        world_say(world, DOMESTIC, "slow.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "slow.example", SILENT);
         const struct ask *ask = world_ask(world, "mx.slow.example", TYPE_MX);
         world_wait(world, ask);
         world_run(world, 200);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, ".", SILENT);
         if (link) /* the resolver lives, and its link is cut */
-            world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .type = TYPE_NS});
+            SAY(world, DOMESTIC, ".", ANSWERS, .type = TYPE_NS);
         for (unsigned i = 0; i < 40; i++) { /* mail goes on */
             char name[64];
             snprintf(name, sizeof(name), "m%u.other.example", i);
@@ -45,13 +41,13 @@ static void a_domain_that_is_not_there_is_no_control(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_cut(world, "org");
-    world_say(world, DOMESTIC, "nosuch.org", (struct manner){.way = NXDOMAINS});
+    SAY(world, DOMESTIC, "nosuch.org", NXDOMAINS);
     world_resolve(world, "nosuch.org", TYPE_MX);
     world_run(world, 2000);
     /* the link of the domestic resolver is cut; what it knows is answered from its cache */
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .type = TYPE_NS});
-    world_say(world, DOMESTIC, "nosuch.org", (struct manner){.way = NXDOMAINS});
+    SAY(world, DOMESTIC, ".", SERVFAILS);
+    SAY(world, DOMESTIC, ".", ANSWERS, .type = TYPE_NS);
+    SAY(world, DOMESTIC, "nosuch.org", NXDOMAINS);
     world_resolve(world, "mx.healthy.example", TYPE_MX);
     world_run(world, 12000);
     assert_int_not_equal(world_state(world, "healthy.example"), ZONE_BLOCKED);
@@ -70,8 +66,8 @@ static void a_signed_denial_is_no_control(void **state)
         world_run(world, 2000);
         world_resolve(world, "a.plain.example", TYPE_MX);
         world_run(world, 2000);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
-        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS, .type = TYPE_NS});
+        SAY(world, DOMESTIC, ".", SERVFAILS);
+        SAY(world, DOMESTIC, ".", ANSWERS, .type = TYPE_NS);
         world_say(world, DOMESTIC, "signed.example", denies);
         for (unsigned i = 0; i < 20; i++) {
             char name[64];
@@ -89,10 +85,10 @@ static void a_signed_denial_serves_where_all_are_signed(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, DOMESTIC, "signed.example", (struct manner){.way = NXDOMAINS, .proves = true});
+    SAY(world, DOMESTIC, "signed.example", NXDOMAINS, .proves = true);
     world_resolve(world, "a.signed.example", TYPE_MX);
     world_run(world, 2000);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     world_resolve(world, "mx.shut.test", TYPE_MX);
     world_run(world, 12000);
     assert_int_equal(world_state(world, "shut.test"), ZONE_BLOCKED);
@@ -104,8 +100,8 @@ static void an_answer_to_any_is_no_evidence(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = HAS_NO_DATA, .type = TYPE_ANY});
+    SAY(world, DOMESTIC, "shut.example", SILENT);
+    SAY(world, DOMESTIC, "shut.example", HAS_NO_DATA, .type = TYPE_ANY);
     world_resolve(world, "mx.shut.example", TYPE_MX);
     world_run(world, 200);
     assert_int_equal(world_state(world, "shut.example"), ZONE_SUSPECT);
@@ -122,12 +118,12 @@ static void a_probe_asks_what_no_cache_holds(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "mx.shut.example", TYPE_MX);
     /* the cache holds these two, from the hour before */
-    world_say(world, DOMESTIC, "mx.shut.example", (struct manner){.way = ANSWERS, .type = TYPE_MX});
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS, .type = TYPE_SOA});
-    struct name name = world_name("shut.example");
+    SAY(world, DOMESTIC, "mx.shut.example", ANSWERS, .type = TYPE_MX);
+    SAY(world, DOMESTIC, "shut.example", ANSWERS, .type = TYPE_SOA);
+    struct name name = named("shut.example");
     for (unsigned i = 0; i < 2; i++) {
         struct study_result result;
         world_probe(world, name_view(&name), &result);
@@ -144,8 +140,8 @@ static void an_alias_that_fails_for_one_type_has_scope_type(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
     world_alias(world, "www.shop.example", "lb.cdn.test");
-    world_say(world, DOMESTIC, "lb.cdn.test", (struct manner){.way = SERVFAILS, .type = TYPE_AAAA});
-    world_say(world, DOMESTIC, "www.shop.example", (struct manner){.way = SERVFAILS, .type = TYPE_AAAA});
+    SAY(world, DOMESTIC, "lb.cdn.test", SERVFAILS, .type = TYPE_AAAA);
+    SAY(world, DOMESTIC, "www.shop.example", SERVFAILS, .type = TYPE_AAAA);
     world_resolve(world, "www.shop.example", TYPE_AAAA);
     world_run(world, 25000);
     assert_int_equal(world_verdict(world, "www.shop.example", TYPE_AAAA).state, ZONE_BLOCKED);
@@ -159,9 +155,9 @@ static void rechecks_out_of_turn_leave_the_interval(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "mx.shut.example", TYPE_MX);
-    struct name name = world_name("shut.example");
+    struct name name = named("shut.example");
     for (unsigned i = 0; i < 8; i++) {
         struct study_result result;
         world_probe(world, name_view(&name), &result);
@@ -178,10 +174,10 @@ static void a_wildcards_alias_keeps_no_zone_blocked(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "wild.example", SILENT);
     world_learn(world, "mail.wild.example", TYPE_MX);
-    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = ANSWERS});
-    world_say(world, DOMESTIC, "wild.example", (struct manner){.way = SERVFAILS, .type = TYPE_A});
+    SAY(world, DOMESTIC, "wild.example", ANSWERS);
+    SAY(world, DOMESTIC, "wild.example", SERVFAILS, .type = TYPE_A);
     for (int i = 0; i < 4; i++) {
         world_resolve(world, "mail.wild.example", TYPE_MX);
         world_run(world, 600 * 1000);
@@ -197,7 +193,7 @@ static void a_question_over_tcp_is_sent_once(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .tcp_only = DOMESTIC});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     world_resolve(world, "a.one.test", TYPE_MX);
     world_run(world, 1500);
     world_resolve(world, "a.two.test", TYPE_MX);

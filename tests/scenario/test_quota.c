@@ -4,16 +4,11 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SECOND = 1000,
@@ -59,9 +54,9 @@ static void a_stranger_leaves_the_blocked_zones_their_way(void **state)
     char                     name[32];
     unsigned                 over = 0;
     world_warm_up(world);
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     world_learn(world, "shut.example", TYPE_MX);
-    world_say(world, EVERYBODY, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "test", SERVFAILS);
     for (unsigned i = 0; i < STRANGER; i++) {
         snprintf(name, sizeof(name), "a.random%u.test", i);
         stranger[i] = world_ask(world, name, TYPE_MX);
@@ -102,7 +97,7 @@ static void a_blocked_zone_leaves_the_others_their_way(void **state)
     world_warm_up(world);
     for (unsigned i = 0; i <= OTHERS; i++) {
         snprintf(name, sizeof(name), "shut%u.example", i);
-        world_say(world, DOMESTIC, name, (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, name, SERVFAILS);
         world_learn(world, name, TYPE_MX);
     }
     for (unsigned i = 0; i < STRANGER; i++) {
@@ -133,7 +128,7 @@ static void nothing_is_learned_from_it(void **state)
         struct world *world  = world_create(&(struct world_options){.seed = i, .external_qps = 1, .fences = ABROAD});
         char          name[] = "z0.test";
         world_warm_up(world);
-        world_say(world, DOMESTIC, "test", (struct manner){.way = rows[i].way});
+        SAY(world, DOMESTIC, "test", rows[i].way);
         use_up(world);
         for (unsigned n = 0; n < 5; n++) {
             name[1]               = (char) ('0' + n);
@@ -162,21 +157,13 @@ static void a_late_domestic_answer_serves(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = 1, .fences = ABROAD});
-    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 2500});
+    SAY(world, DOMESTIC, "slow.example", ANSWERS, .after = 2500);
     use_up(world);
     const struct ask *ask = world_ask(world, "slow.example", TYPE_MX);
     assert_int_equal(world_wait(world, ask), 2500);
     assert_int_equal(ask->group, SETUP_DOMESTIC);
     assert_int_equal(over_quota(world), 1);
     world_end(world);
-}
-
-static void pin_external(struct world *world, const char *zone)
-{
-    struct name name;
-    assert_true(name_parse(zone, &name));
-    assert_non_null(
-        learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, WALL_NEVER, "", world_now(world)));
 }
 
 /* What would have gone to external first goes to domestic, and nobody else. */
@@ -187,9 +174,9 @@ static void the_first_way_gives_way_to_domestic(void **state)
     for (size_t i = 0; i < ARRAY_LEN(pinned); i++) {
         struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = 1, .fences = ABROAD});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "shut.example", SERVFAILS);
         if (pinned[i])
-            pin_external(world, "shut.example");
+            world_pin(world, "shut.example", PIN_EXTERNAL, MSEC_NEVER);
         else
             world_learn(world, "shut.example", TYPE_MX);
         world_run(world, EXTERNAL_RATE_LEAST * SECOND);
@@ -199,7 +186,7 @@ static void the_first_way_gives_way_to_domestic(void **state)
 
         assert_true(told_over_quota(world_resolve(world, "a.shut.example", TYPE_MX)));
         assert_int_equal(world_count(world, DOMESTIC, "a.shut.example", BY_CLIENTS), 2);
-        world_say(world, DOMESTIC, "shut.example", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, "shut.example", ANSWERS);
         const struct ask *ask = world_ask(world, "b.shut.example", TYPE_MX);
         assert_int_equal(world_wait(world, ask), DOMESTIC_DELAY);
         assert_int_equal(ask->group, SETUP_DOMESTIC);
@@ -235,8 +222,8 @@ static void it_counts_questions_not_packets(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = 1, .fences = ABROAD});
-    world_say(world, EXTERNAL_1, "abroad.example", (struct manner){.way = SILENT});
-    world_say(world, EXTERNAL_2, "abroad.example", (struct manner){.way = TRUNCATES});
+    SAY(world, EXTERNAL_1, "abroad.example", SILENT);
+    SAY(world, EXTERNAL_2, "abroad.example", TRUNCATES);
     char              name[] = "n00.abroad.example";
     const struct ask *asks[EXTERNAL_RATE_LEAST];
     for (unsigned i = 0; i < EXTERNAL_RATE_LEAST; i++) {
@@ -259,7 +246,7 @@ static void an_outage_leaves_the_lower_half(void **state)
     struct world *world  = world_create(&(struct world_options){.seed = 1, .external_qps = 1, .fences = ABROAD});
     char          name[] = "z00.abroad.example";
     world_warm_up(world);
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     world_resolve(world, "first.test", TYPE_MX);
     world_run(world, 30 * SECOND);
     assert_int_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
@@ -284,7 +271,7 @@ static void all_workers_tell_the_same(void **state)
     struct world *world =
         world_create(&(struct world_options){.seed = 1, .workers = 3, .external_qps = 1, .fences = ABROAD});
     const struct ask *asks[3];
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS, .after = 100});
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS, .after = 100);
     use_up(world);
     for (unsigned worker = 0; worker < ARRAY_LEN(asks); worker++)
         asks[worker] =

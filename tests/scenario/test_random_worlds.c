@@ -3,20 +3,13 @@
  * world itself (lib/world.h); on failure the seed is
  * printed, and WORLD_SEED=n repeats that one alone.
  */
+#include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/world.h"
-
-#include "dns/text.h"
 #include "policy/attribution.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     WORLDS    = 300,
@@ -83,10 +76,9 @@ static void ask(struct world *world, unsigned workers)
 /* As methods/methods does it. */
 static void say_a_word(struct world *world)
 {
-    struct learner *learner = world_learner(world);
-    struct name     name;
-    name_parse(any_name(world), &name);
-    msec_t until = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
+    struct learner   *learner = world_learner(world);
+    const struct name name    = named(any_name(world));
+    msec_t            until   = world_random(world, 2) ? MSEC_NEVER : world_now(world) + world_random(world, 20000);
     switch (world_random(world, 3)) {
     case 0:
         if (attribution_is_open(world_policy(world), name_view(&name)))

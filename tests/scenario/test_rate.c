@@ -4,15 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SECOND = 1000,
@@ -43,7 +38,7 @@ static void a_block_is_learned_beside_other_traffic(void **state)
             for (unsigned rate = 2; rate <= 50; rate *= 5) {
                 struct world *world = world_create(&(struct world_options){.seed = rate, .domestic = domestic});
                 world_warm_up(world);
-                world_say(world, DOMESTIC, SHUT, (struct manner){.way = ways[way]});
+                SAY(world, DOMESTIC, SHUT, ways[way]);
                 world_ask(world, SHUT, TYPE_MX);
                 for (unsigned i = 0; i < 12 * rate; i++) {
                     ask_one(world, i, 20);
@@ -113,7 +108,7 @@ static void under_strain(unsigned number, unsigned servers)
     struct world *world = world_create(&(struct world_options){.seed = number, .domestic = s.domestic});
     world_warm_up(world);
     strain(world, &s, servers);
-    world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, SHUT, SERVFAILS);
     for (unsigned i = 0; i < STRAIN_SECONDS * s.asked; i++) {
         ask_one(world, i, STRAIN_ZONES);
         world_run(world, 1 + world_random(world, 2 * SECOND / s.asked));

@@ -4,16 +4,10 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     SECOND   = 1000,
@@ -26,10 +20,9 @@ enum {
 /* Zone `number` below test, as if it had been learned long ago and used `idle` ms ago. */
 static struct zone *blocked_before(struct world *world, unsigned number, msec_t due, msec_t idle)
 {
-    char        text[32];
-    struct name zone, asked;
+    char text[32];
     snprintf(text, sizeof(text), "mail.zone%03u.test", number);
-    assert_true(name_parse(text, &asked) && name_parse(text + 5, &zone));
+    const struct name    asked = named(text), zone = named(text + 5);
     const struct learned learned = {.id         = {.name = name_view(&zone), .scope = SCOPE_ZONE},
                                     .condition  = {.state    = ZONE_BLOCKED,
                                                    .reason   = REASON_SERVFAIL,
@@ -60,7 +53,7 @@ static void without_clients_one_zone_a_second(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     for (unsigned i = 0; i < 100; i++)
         blocked_before(world, i, world_now(world), 0);
     world_run(world, SECOND / 2);
@@ -81,7 +74,7 @@ static void rechecks_take_no_more_than_their_share(void **state)
         SHARE     = 10 /* % */
     };
     struct world *world = world_create(&(struct world_options){.seed = 2, .recheck_share = SHARE * WHOLE / 100});
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     for (unsigned i = 0; i < 500; i++)
         blocked_before(world, i, world_now(world), 0);
     ask_at_home(world, QUESTIONS, 10);
@@ -102,7 +95,7 @@ static void a_question_saved_is_a_question_that_may_be_asked(void **state)
                 {WHOLE / 5 * 2, 5, 2}, {WHOLE / 5 * 2, 4, 1}, {WHOLE / 3, 3, 0}, {WHOLE / 3, 4, 1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i, .recheck_share = rows[i].share});
-        world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "test", SERVFAILS);
         for (unsigned k = 0; k < 20; k++)
             blocked_before(world, k, world_now(world), 0);
         world_run(world, SECOND / 10);
@@ -131,7 +124,7 @@ static void a_recheck_is_not_late(void **state)
     for (unsigned saved = 0; saved < 3; saved++)
         for (msec_t until = 7; until < SECOND; until += 131) {
             struct world *world = world_create(&(struct world_options){.seed = saved, .recheck_share = WHOLE});
-            world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+            SAY(world, DOMESTIC, "test", SERVFAILS);
             blocked_before(world, 0, world_now(world) + 37, 0); /* between two looks */
             world_run(world, SECOND / 4);
             assert_int_equal(rechecks(world), 1);
@@ -153,7 +146,7 @@ static void what_is_saved_is_bounded(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 3, .recheck_share = WHOLE});
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     ask_at_home(world, 3 * SAVED, 10);
     for (unsigned i = 0; i < 2 * SAVED; i++)
         blocked_before(world, i, world_now(world), 0);
@@ -166,7 +159,7 @@ static void only_so_many_run_at_once(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 4, .recheck_share = WHOLE});
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     ask_at_home(world, SAVED, 10);
     for (unsigned i = 0; i < 100; i++)
         blocked_before(world, i, world_now(world), 0);
@@ -182,7 +175,7 @@ static void who_is_used_comes_first(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 5});
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     msec_t due = world_now(world) + 10 * SECOND;
     for (unsigned i = 0; i < 50; i++)
         blocked_before(world, i, due, 3600 * SECOND);
@@ -204,7 +197,7 @@ static void one_at_a_time_and_no_client_waits(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 6});
     struct zone  *zone  = blocked_before(world, 0, world_now(world), 0);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     world_run(world, SECOND / 2);
     assert_int_equal(rechecks(world), 1);
     for (unsigned i = 0; i < 4; i++) {
@@ -229,10 +222,10 @@ static void kin_that_opens_begins_no_second_recheck(void **state)
     struct zone      *waits   = blocked_before(world, 0, world_now(world), 0);
     struct zone      *opens   = blocked_before(world, 1, world_now(world) + INTERVAL, 0);
     struct delegation servers = {.name_count = 1, .address_count = 1, .addresses = {{1}}};
-    assert_true(name_parse("ns1.host.test", &servers.names[0]));
+    servers.names[0]          = named("ns1.host.test");
     learner_place(world_learner(world), waits, &servers);
     learner_place(world_learner(world), opens, &servers);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     ask_at_home(world, 8, 100);
     assert_int_equal(rechecks(world), 1);
     learner_apply_zone(world_learner(world), opens, EVIDENCE_RECHECK_GOOD, REASON_NONE, world_now(world));
@@ -257,7 +250,7 @@ static void a_recheck_leaves_its_evidence(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 13});
     struct zone  *zone  = blocked_before(world, 0, world_now(world), 0);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = REFUSES});
+    SAY(world, DOMESTIC, "test", REFUSES);
     world_run(world, SECOND);
     assert_int_equal(lines_about(zone, ABOUT_APEX, OUTCOME_REFUSED), 1);
     assert_int_equal(lines_about(zone, ABOUT_QUESTION, OUTCOME_REFUSED), 0);
@@ -265,7 +258,7 @@ static void a_recheck_leaves_its_evidence(void **state)
     world_run(world, zone->condition.next + SECOND - world_now(world));
     assert_int_equal(lines_about(zone, ABOUT_APEX, OUTCOME_REFUSED), 1);
     assert_int_equal(lines_about(zone, ABOUT_QUESTION, OUTCOME_REFUSED), 1);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "test", ANSWERS);
     world_run(world, zone->condition.next + SECOND - world_now(world));
     assert_int_equal(zone->condition.state, ZONE_RECOVERING);
     assert_int_equal(lines_about(zone, ABOUT_APEX, OUTCOME_ANSWER) + lines_about(zone, ABOUT_APEX, OUTCOME_NODATA), 1);
@@ -282,7 +275,7 @@ static void after_a_start_the_sets_grow_again(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 12});
     world_host(world, "zone000.test", "ns1.host.example");
     world_host(world, "zone001.test", "ns1.host.example");
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     const struct zone *one = blocked_before(world, 0, world_now(world), 0);
     const struct zone *two = blocked_before(world, 1, world_now(world), 0);
     world_run(world, 5 * SECOND);
@@ -298,7 +291,7 @@ static void after_a_start_the_sets_grow_again(void **state)
 
 static void go_down(struct world *world)
 {
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, ".", SILENT);
     for (unsigned i = 0; i < 40; i++) {
         char name[] = "a00.down.example";
         name[1]     = (char) ('0' + i / 10);
@@ -320,7 +313,7 @@ static void an_outage_postpones_rechecks(void **state)
         msec_t        due   = world_now(world) + 20 * SECOND;
         struct zone  *zone  = blocked_before(world, 0, due, 0);
         world_warm_up(world);
-        world_say(world, DOMESTIC, "zone000.test", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "zone000.test", SILENT);
         world_run(world, due - begins[i] - world_now(world));
         go_down(world);
         world_run(world, 20 * SECOND);
@@ -330,7 +323,7 @@ static void an_outage_postpones_rechecks(void **state)
         assert_int_equal(zone->condition.failures, 1);
         assert_int_equal(zone->condition.interval, INTERVAL);
         assert_in_range(zone->condition.next, due + ZONE_POSTPONE / 10 * 9, due + 2 * ZONE_POSTPONE);
-        world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, ".", ANSWERS);
         world_run(world, 4 * ZONE_POSTPONE);
         assert_int_equal(world_state(world, "zone000.test"), ZONE_CLEAR);
         world_end(world);
@@ -345,8 +338,7 @@ static void a_narrow_entry_is_rechecked_as_it_is(void **state)
     for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
         struct world *world = world_create(&(struct world_options){.seed = 9 + i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "www.part.example",
-                  (struct manner){.way = SERVFAILS, .type = scopes[i] == SCOPE_TYPE ? TYPE_AAAA : 0});
+        SAY(world, DOMESTIC, "www.part.example", SERVFAILS, .type = scopes[i] == SCOPE_TYPE ? TYPE_AAAA : 0);
         world_resolve(world, "www.part.example", TYPE_AAAA);
         world_run(world, 12 * SECOND);
         const struct zone *zone =
@@ -357,8 +349,7 @@ static void a_narrow_entry_is_rechecked_as_it_is(void **state)
         unsigned seen = 0;
         for (size_t k = since; k < world_sendings(world); k++) {
             const struct sending *sending = world_sending(world, k);
-            struct name           name;
-            assert_true(name_parse("www.part.example", &name));
+            const struct name     name    = named("www.part.example");
             if (!sending->probe || !(sending->server & DOMESTIC) || sending->name.len <= 1)
                 continue;
             assert_true(name_equal(name_view(&sending->name), name_view(&name)));
@@ -367,7 +358,7 @@ static void a_narrow_entry_is_rechecked_as_it_is(void **state)
         }
         assert_int_equal(seen, 1);
         assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-        world_say(world, DOMESTIC, "www.part.example", (struct manner){.way = ANSWERS});
+        SAY(world, DOMESTIC, "www.part.example", ANSWERS);
         world_run(world, 1800 * SECOND);
         assert_int_equal(world_blocked(world), 0);
         world_end(world);
@@ -380,12 +371,12 @@ static void a_recheck_that_a_reload_gave_up_begins_anew(void **state)
     (void) state;
     const struct world_options options = {.seed = 1};
     struct world              *world   = world_create(&options);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "test", SILENT);
     blocked_before(world, 0, world_now(world), 0);
     world_run(world, 2 * SECOND);
     assert_int_equal(rechecks(world), 1);
     world_reload(world, &options);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "test", ANSWERS);
     world_run(world, 2 * SECOND);
     assert_int_equal(rechecks(world), 2);
     assert_int_equal(world_state(world, "zone000.test"), ZONE_RECOVERING);

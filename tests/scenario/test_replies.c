@@ -4,16 +4,10 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
     OWN = 20, /* ms of byway's own */
@@ -23,7 +17,7 @@ static msec_t took(const struct ask *ask) { return ask->answered - ask->asked; }
 
 static void say_over(struct world *world, unsigned servers, const char *zone, enum way way, enum transport over)
 {
-    world_say(world, servers, zone, (struct manner){.way = way, .over = over, .only_over = true});
+    SAY(world, servers, zone, way, .over = over, .only_over = true);
 }
 
 /* Wrong over UDP, right over TCP: that costs a round trip or two. */
@@ -37,7 +31,7 @@ static void what_is_odd_over_udp_is_asked_over_tcp(void **state)
             world_warm_up(world);
             unsigned side = external ? EXTERNAL : DOMESTIC;
             if (external) {
-                world_say(world, DOMESTIC, "odd.example", (struct manner){.way = SERVFAILS});
+                SAY(world, DOMESTIC, "odd.example", SERVFAILS);
                 world_learn(world, "odd.example", TYPE_MX);
             }
             say_over(world, side, "odd.example", ways[i], TRANSPORT_UDP);
@@ -67,10 +61,9 @@ static void what_was_cut_has_time_over_tcp(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .domestic = 1, .external = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "long.example", (struct manner){.way = TRUNCATES, .after = 250});
-    world_say(
-        world, DOMESTIC, "long.example",
-        (struct manner){.way = ANSWERS, .after = 350, .over = TRANSPORT_TCP, .only_over = true}); /* twice, for TCP */
+    SAY(world, DOMESTIC, "long.example", TRUNCATES, .after = 250);
+    SAY(world, DOMESTIC, "long.example", ANSWERS, .after = 350, .over = TRANSPORT_TCP,
+        .only_over = true); /* twice, for TCP */
     const struct ask *ask = world_resolve(world, "long.example", TYPE_TXT);
     assert_int_equal(ask->group, SETUP_DOMESTIC);
     assert_true(took(ask) > PATIENCE_UNKNOWN);
@@ -90,7 +83,7 @@ static void what_is_odd_over_both_is_a_failure(void **state)
                 options.fences[0] = (struct world_fence){"odd.example", VIA_GROUP, SETUP_DOMESTIC, false};
             struct world *world = world_create(&options);
             world_warm_up(world);
-            world_say(world, DOMESTIC, "odd.example", (struct manner){.way = ways[i]});
+            SAY(world, DOMESTIC, "odd.example", ways[i]);
             const struct ask *ask = world_resolve(world, "mx.odd.example", TYPE_MX);
             if (ask->rcode != (fenced ? RCODE_SERVFAIL : RCODE_NOERROR) ||
                 took(ask) > 3 * DOMESTIC_DELAY + OWN + (fenced ? 0 : EXTERNAL_DELAY))
@@ -107,7 +100,7 @@ static void the_true_answer_behind_a_forged_one_counts(void **state)
         struct world *world = world_create(&(struct world_options){.seed = 1, .domestic = 1, .external = 1});
         world_warm_up(world);
         world_inject(world, DOMESTIC, "censored.example", 1);
-        world_say(world, DOMESTIC, "censored.example", (struct manner){.way = ANSWERS, .after = 120});
+        SAY(world, DOMESTIC, "censored.example", ANSWERS, .after = 120);
         if (tcp)
             say_over(world, DOMESTIC, "censored.example", tcp == 1 ? SILENT : UNREACHABLE, TRANSPORT_TCP);
         static const uint16_t types[] = {TYPE_MX, TYPE_TXT, TYPE_PTR};
@@ -131,8 +124,8 @@ static void a_failure_may_lack_its_question(void **state)
         struct world *world =
             world_create(&(struct world_options){.seed = i, .fences = {{"own.example", VIA_GROUP, SETUP_DOMESTIC}}});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "deny.example", (struct manner){.way = ways[i]});
-        world_say(world, DOMESTIC, "own.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "deny.example", ways[i]);
+        SAY(world, DOMESTIC, "own.example", ways[i]);
         const struct ask *ask = world_resolve(world, "a.deny.example", TYPE_MX);
         assert_int_equal(ask->group, SETUP_EXTERNAL);
         assert_true(took(ask) <= 2 * DOMESTIC_DELAY + EXTERNAL_DELAY);
@@ -154,7 +147,7 @@ static void refused_edns_costs_a_round_trip(void **state)
             for (int both = 0; both < 2; both++) {
                 struct world *world = world_create(
                     &(struct world_options){.seed = i, .domestic = 1, .external = 1, .tcp_only = tcp ? EVERYBODY : 0});
-                world_say(world, both ? EVERYBODY : DOMESTIC, "old.example", (struct manner){.way = ways[i]});
+                SAY(world, both ? EVERYBODY : DOMESTIC, "old.example", ways[i]);
                 for (unsigned n = 0; n < 3; n++) {
                     char name[32];
                     snprintf(name, sizeof(name), "mx%u.old.example", n);
@@ -198,7 +191,7 @@ static void a_firewall_is_remembered(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .domestic = 1, .external = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "example", (struct manner){.way = DROPS_LONG});
+    SAY(world, DOMESTIC, "example", DROPS_LONG);
     for (unsigned n = 0; n < 8; n++) {
         char name[32];
         snprintf(name, sizeof(name), "a.big%u.example", n);
@@ -218,7 +211,7 @@ static void any_may_be_declined(void **state)
     static const enum way ways[] = {REFUSES, REFUSES_SHORTLY};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
-        world_say(world, EVERYBODY, "any.example", (struct manner){.way = ways[i], .type = TYPE_ANY});
+        SAY(world, EVERYBODY, "any.example", ways[i], .type = TYPE_ANY);
         for (unsigned n = 0; n < 3; n++) {
             const struct ask *ask = world_resolve(world, "rcpt.any.example", TYPE_ANY);
             assert_int_equal(ask->rcode, RCODE_NOERROR);
@@ -227,7 +220,7 @@ static void any_may_be_declined(void **state)
         }
         assert_int_equal(world_count(world, EXTERNAL, ".", BY_CLIENTS), 0);
         assert_int_equal(world_resolve(world, "rcpt.any.example", TYPE_MX)->group, SETUP_DOMESTIC);
-        world_say(world, EVERYBODY, "any.example", (struct manner){.way = SERVFAILS, .type = TYPE_ANY});
+        SAY(world, EVERYBODY, "any.example", SERVFAILS, .type = TYPE_ANY);
         assert_int_equal(world_resolve(world, "rcpt.any.example", TYPE_ANY)->rcode, RCODE_SERVFAIL);
         world_end(world);
     }

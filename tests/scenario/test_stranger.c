@@ -4,18 +4,13 @@
 #include "lib/world.h"
 
 #include "base/limits.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static bool confirm(struct world *world, const char *text, enum zone_scope scope)
 {
-    struct name          name = world_name(text);
+    struct name          name = named(text);
     const struct zone_id id   = {.name = name_view(&name), .scope = scope};
     return learner_apply(world_learner(world), &id, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_MX,
                          world_now(world)) != NULL;
@@ -27,7 +22,7 @@ static void a_stranger_does_not_push_out_what_is_confirmed(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1, .max_zones = 1000});
     char          text[64];
-    world_say(world, DOMESTIC, ".", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, ".", SERVFAILS);
     for (unsigned i = 0; i < 10; i++) {
         snprintf(text, sizeof(text), "mail%u.test", i);
         confirm(world, text, SCOPE_ZONE);
@@ -46,7 +41,7 @@ static void a_stranger_does_not_push_out_what_is_confirmed(void **state)
     /* the domain itself stands for all below it; its places come back with what leaves them */
     assert_true(confirm(world, "evil.example", SCOPE_ZONE));
     assert_false(confirm(world, "new.evil.example", SCOPE_ZONE));
-    struct name name = world_name("x0.evil.example");
+    struct name name = named("x0.evil.example");
     assert_int_equal(learner_forget(world_learner(world), name_view(&name), world_now(world)), 1);
     assert_true(confirm(world, "new.evil.example", SCOPE_ZONE));
     assert_true(confirm(world, "other.example", SCOPE_ZONE));
@@ -60,8 +55,8 @@ static void dead_zones_leave_room_for_confirmations(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1});
     char          text[64];
     world_warm_up(world);
-    world_say(world, EVERYBODY, "test", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    SAY(world, EVERYBODY, "test", SILENT);
+    SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     for (unsigned i = 0; i < 2 * LIMIT_CONFIRMATIONS; i++) {
         snprintf(text, sizeof(text), "mx.dead%u.test", i);
         world_ask(world, text, TYPE_MX);
@@ -86,7 +81,7 @@ static void background_questions_are_within_the_quota(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = QPS});
     char          text[64];
     world_warm_up(world);
-    world_say(world, DOMESTIC, "test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "test", SERVFAILS);
     for (unsigned i = 0; i < 10 * SECONDS; i++) {
         snprintf(text, sizeof(text), "mx.zone%u.test", i);
         world_ask(world, text, TYPE_MX);
@@ -107,12 +102,12 @@ static void broken_zones_leave_room_for_suspicions(void **state)
     for (unsigned i = 0; i < LIMIT_SUSPECTS; i++) {
         char text[64];
         snprintf(text, sizeof(text), "d%u.test", i);
-        struct name          name = world_name(text);
+        struct name          name = named(text);
         const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
         learner_apply(world_learner(world), &id, EVIDENCE_BROKEN, REASON_TIMEOUT, name_view(&name), TYPE_MX,
                       world_now(world));
     }
-    struct name          name = world_name("shut.example");
+    struct name          name = named("shut.example");
     const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
     assert_non_null(learner_apply(world_learner(world), &id, EVIDENCE_STRIKE, REASON_TIMEOUT, name_view(&name), TYPE_MX,
                                   world_now(world)));
@@ -124,13 +119,13 @@ static void struck_entries_keep_to_the_cap(void **state)
 {
     (void) state;
     struct world        *world  = world_create(&(struct world_options){.seed = 1});
-    struct name          proved = world_name("proved.test");
+    struct name          proved = named("proved.test");
     const struct zone_id id     = {.name = name_view(&proved), .scope = SCOPE_ZONE};
     char                 text[64];
     learner_prove(world_learner(world), name_view(&proved), world_now(world));
     for (unsigned i = 0; i < LIMIT_SUSPECTS; i++) {
         snprintf(text, sizeof(text), "s%u.test", i);
-        struct name          name = world_name(text);
+        struct name          name = named(text);
         const struct zone_id s    = {.name = name_view(&name), .scope = SCOPE_ZONE};
         assert_non_null(learner_apply(world_learner(world), &s, EVIDENCE_STRIKE, REASON_TIMEOUT, name_view(&name),
                                       TYPE_MX, world_now(world)));

@@ -4,16 +4,9 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "probe/monitor.h"
 #include "query/query.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 /* Answers that show no SOA: the cut is known one question later. */
 static struct world *hosting(uint64_t seed)
@@ -21,7 +14,7 @@ static struct world *hosting(uint64_t seed)
     struct world *world = world_create(&(struct world_options){.seed = seed});
     world_warm_up(world);
     world_cut(world, "shut.hosting.example");
-    world_say(world, DOMESTIC, "shut.hosting.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "shut.hosting.example", SILENT);
     return world;
 }
 
@@ -35,7 +28,7 @@ static void a_suspicion_moves_to_the_zone(void **state)
     assert_int_equal(world_state(world, "hosting.example"), ZONE_CLEAR);
 
     size_t before = world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL);
-    world_say(world, DOMESTIC, "fine.hosting.example", (struct manner){.way = ANSWERS, .after = 400});
+    SAY(world, DOMESTIC, "fine.hosting.example", ANSWERS, .after = 400);
     world_resolve(world, "mail.fine.hosting.example", TYPE_A);
     assert_int_equal(world_count(world, EXTERNAL, "fine.hosting.example", BY_ALL), before);
     world_end(world);
@@ -46,8 +39,8 @@ static void a_guess_is_one_strike_however_many_fail(void **state)
 {
     (void) state;
     struct world *world = hosting(2);
-    world_say(world, EXTERNAL, "shut.hosting.example", (struct manner){.way = ANSWERS, .type = TYPE_A});
-    world_say(world, EXTERNAL, "hosting.example", (struct manner){.way = SILENT, .type = TYPE_SOA});
+    SAY(world, EXTERNAL, "shut.hosting.example", ANSWERS, .type = TYPE_A);
+    SAY(world, EXTERNAL, "hosting.example", SILENT, .type = TYPE_SOA);
     world_ask(world, "a.shut.hosting.example", TYPE_A);
     world_ask(world, "b.shut.hosting.example", TYPE_A);
     world_ask(world, "c.shut.hosting.example", TYPE_A);
@@ -84,8 +77,8 @@ static void a_zone_whose_apex_answers_is_not_suspected(void **state)
     struct world            *world      = world_create(&(struct world_options){.seed = 7});
     world_warm_up(world);
     for (size_t i = 0; i < ARRAY_LEN(controls); i++)
-        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, controls[i], SERVFAILS);
+    SAY(world, DOMESTIC, "mx.look.example", SERVFAILS);
     world_resolve(world, "mx.look.example", TYPE_MX);
     world_run(world, 1);
     assert_int_equal(world_state(world, "look.example"), ZONE_SUSPECT);
@@ -118,7 +111,7 @@ static void an_alias_counts_its_own_strikes(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 4});
     world_warm_up(world);
     world_alias(world, "shop.fine.example", "www.shut.test");
-    world_say(world, DOMESTIC, "shop.fine.example", (struct manner){.way = SILENT, .type = TYPE_A});
+    SAY(world, DOMESTIC, "shop.fine.example", SILENT, .type = TYPE_A);
     world_resolve(world, "shop.fine.example", TYPE_A);
     world_run(world, 20);
     cache_flush_all(world_shared(world).cache);
@@ -141,8 +134,8 @@ static void a_doubted_zone_is_better_than_no_control(void **state)
     struct world *world = world_create(&(struct world_options){.seed = 5});
     world_resolve(world, "mail.fine.example", TYPE_A);
     world_run(world, 2000);
-    world_say(world, DOMESTIC, "shop.fine.example", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "shut.test", (struct manner){.way = SERVFAILS});
+    SAY(world, DOMESTIC, "shop.fine.example", SILENT);
+    SAY(world, DOMESTIC, "shut.test", SERVFAILS);
     world_resolve(world, "shop.fine.example", TYPE_A);
     world_resolve(world, "shut.test", TYPE_MX);
     world_run(world, 3000);

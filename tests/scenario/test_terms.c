@@ -4,44 +4,23 @@
  */
 #include "lib/world.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "query/query.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static void name_of(const char *text, struct name *ret)
-{
-    ret->len = 0;
-    assert_true(name_parse(text, ret));
-}
-
-static void pin(struct world *world, const char *zone, enum pin pin)
-{
-    struct name name;
-    name_of(zone, &name);
-    assert_non_null(learner_pin(world_learner(world), name_view(&name), pin, MSEC_NEVER, NULL, world_now(world)));
-}
 
 /* The answer came the way that the pin forbids: who waits gets it, nobody else does. */
 static void an_answer_from_before_a_pin_is_not_kept(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
-    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SERVFAILS});
-    world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = ANSWERS, .after = 500});
+    SAY(world, DOMESTIC, "pinned.example", SERVFAILS);
+    SAY(world, EXTERNAL, "pinned.example", ANSWERS, .after = 500);
     const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_DOMESTIC);
+    world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
     world_wait(world, ask);
     assert_int_equal(ask->group, SETUP_EXTERNAL);
 
-    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = ANSWERS});
+    SAY(world, DOMESTIC, "pinned.example", ANSWERS);
     ask = world_resolve(world, "a.pinned.example", TYPE_A);
     assert_int_equal(ask->group, SETUP_DOMESTIC);
     world_end(world);
@@ -53,12 +32,12 @@ static void a_pin_stops_what_is_under_way(void **state)
     (void) state;
     for (unsigned asked = 0; asked < 2; asked++) {
         struct world *world = world_create(&(struct world_options){.seed = 1});
-        world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = asked ? SERVFAILS : SILENT});
-        world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "pinned.example", asked ? SERVFAILS : SILENT);
+        SAY(world, EXTERNAL, "pinned.example", SILENT);
         const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
         world_run(world, 100);
         assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
-        pin(world, "pinned.example", PIN_DOMESTIC);
+        world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
         world_wait(world, ask);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_ALL), asked);
@@ -71,17 +50,16 @@ static void no_probe_asks_for_what_was_pinned_away(void **state)
 {
     (void) state;
     for (unsigned pinned = 0; pinned < 2; pinned++) {
-        struct world *world = world_create(&(struct world_options){.seed = 1, .learning = SETUP_LEARN_NOTHING});
-        struct name   zone;
-        name_of("pinned.example", &zone);
-        world_say(world, DOMESTIC, "example", (struct manner){.way = SERVFAILS});
+        struct world     *world = world_create(&(struct world_options){.seed = 1, .learning = SETUP_LEARN_NOTHING});
+        const struct name zone  = named("pinned.example");
+        SAY(world, DOMESTIC, "example", SERVFAILS);
         assert_int_equal(world_resolve(world, "a.pinned.example", TYPE_A)->group, SETUP_EXTERNAL);
         world_run(world, 2000);
         if (pinned) {
-            pin(world, "pinned.example", PIN_DOMESTIC);
+            world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
             prober_abandon(world_prober(world), name_view(&zone));
         }
-        world_say(world, EXTERNAL, ".", (struct manner){.way = SILENT});
+        SAY(world, EXTERNAL, ".", SILENT);
         world_resolve(world, "a.other.example", TYPE_A);
         world_run(world, 20000);
         assert_int_equal(world_count(world, EXTERNAL, "pinned.example", BY_PROBER) > 0, !pinned);
@@ -94,14 +72,14 @@ static void a_failure_from_before_a_pin_is_not_kept(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 2});
-    world_say(world, DOMESTIC | EXTERNAL, "pinned.example", (struct manner){.way = SERVFAILS, .after = 300});
+    SAY(world, DOMESTIC | EXTERNAL, "pinned.example", SERVFAILS, .after = 300);
     const struct ask *ask = world_ask(world, "a.pinned.example", TYPE_A);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_EXTERNAL);
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     world_wait(world, ask);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
 
-    world_say(world, EXTERNAL, "pinned.example", (struct manner){.way = ANSWERS});
+    SAY(world, EXTERNAL, "pinned.example", ANSWERS);
     ask = world_resolve(world, "a.pinned.example", TYPE_A);
     assert_int_equal(ask->rcode, 0);
     world_end(world);
@@ -113,10 +91,10 @@ static void who_asks_after_a_pin_waits_for_nothing_older(void **state)
     (void) state;
     for (unsigned worker = 0; worker < 2; worker++) {
         struct world *world = world_create(&(struct world_options){.seed = 3, .workers = 2});
-        world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, "pinned.example", SILENT);
         const struct ask *first = world_ask(world, "a.pinned.example", TYPE_A);
         world_run(world, 100);
-        pin(world, "pinned.example", PIN_EXTERNAL);
+        world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
         const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = worker};
         const struct ask           *second   = world_ask_by(world, &question);
         assert_in_range(world_wait(world, second), 0, EXTERNAL_DELAY + 20);
@@ -131,12 +109,12 @@ static void who_waits_for_a_claim_starts_anew(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 4, .workers = 2});
-    world_say(world, DOMESTIC, "pinned.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "pinned.example", SILENT);
     const struct ask           *first    = world_ask(world, "a.pinned.example", TYPE_A);
     const struct world_question question = {.name = "a.pinned.example", .type = TYPE_A, .worker = 1};
     const struct ask           *second   = world_ask_by(world, &question);
     world_run(world, 100);
-    pin(world, "pinned.example", PIN_EXTERNAL);
+    world_pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER);
     assert_in_range(world_wait(world, second), 100, 100 + CLAIM_LOOK_MAX + EXTERNAL_DELAY + 20);
     world_wait(world, first);
     world_end(world);
@@ -148,12 +126,11 @@ static void evidence_from_before_a_forget_is_dropped(void **state)
     for (int forgets = 0; forgets < 2; forgets++) {
         struct world *world = world_create(&(struct world_options){.seed = 5});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "gone.example", (struct manner){.way = SERVFAILS});
-        world_say(world, EXTERNAL, "gone.example", (struct manner){.way = ANSWERS, .after = 500});
+        SAY(world, DOMESTIC, "gone.example", SERVFAILS);
+        SAY(world, EXTERNAL, "gone.example", ANSWERS, .after = 500);
         const struct ask *ask = world_ask(world, "gone.example", TYPE_MX);
         world_run(world, 100);
-        struct name name;
-        name_of("gone.example", &name);
+        const struct name name = named("gone.example");
         if (forgets)
             learner_forget(world_learner(world), name_view(&name), world_now(world));
         world_wait(world, ask);
@@ -170,7 +147,7 @@ static void a_new_fence_binds_a_query_under_way(void **state)
     const struct world_options open   = {.seed = 6};
     const struct world_options fenced = {.seed = 6, .fences = {{"inner.example", VIA_GROUP, SETUP_DOMESTIC}}};
     struct world              *world  = world_create(&open);
-    world_say(world, DOMESTIC, "inner.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "inner.example", SILENT);
     const struct ask *ask = world_ask(world, "a.inner.example", TYPE_A);
     world_run(world, 300);
     world_reload(world, &fenced);
@@ -185,14 +162,13 @@ static void a_pin_ends_in_time_whatever_else_is_due(void **state)
 {
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 7});
-    world_say(world, DOMESTIC, "example", (struct manner){.way = SILENT});
-    msec_t      now = world_now(world);
-    struct name name;
+    SAY(world, DOMESTIC, "example", SILENT);
+    msec_t now = world_now(world);
     for (unsigned i = 0; i < 3 * RECHECKS_AT_ONCE; i++) {
-        char text[] = "zone00.example";
-        text[4]     = (char) ('0' + i / 10);
-        text[5]     = (char) ('0' + i % 10);
-        name_of(text, &name);
+        char text[]                  = "zone00.example";
+        text[4]                      = (char) ('0' + i / 10);
+        text[5]                      = (char) ('0' + i % 10);
+        const struct name    name    = named(text);
         const struct learned learned = {
             .id         = {.name = name_view(&name), .scope = SCOPE_ZONE},
             .condition  = {.state = ZONE_BLOCKED, .reason = REASON_TIMEOUT, .interval = 600000, .next = now},
@@ -201,8 +177,7 @@ static void a_pin_ends_in_time_whatever_else_is_due(void **state)
             .last_used  = now};
         assert_non_null(learner_restore(world_learner(world), &learned, now));
     }
-    name_of("pinned.test", &name);
-    learner_pin(world_learner(world), name_view(&name), PIN_EXTERNAL, now + 2000, NULL, now);
+    world_pin(world, "pinned.test", PIN_EXTERNAL, now + 2000);
     world_run(world, 1900);
     assert_in_range(prober_read_stats(world_prober(world))->rechecks, 1, 3);
     assert_int_equal(world_verdict(world, "pinned.test", TYPE_A).pin, PIN_EXTERNAL);

@@ -4,16 +4,10 @@
  */
 #include "lib/world.h"
 
+#include "lib/check.h"
 #include "query/query.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     SAYINGS = 3,
@@ -180,7 +174,7 @@ static void a_narrow_entry_shows_that_the_rest_is_fine(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i});
         uint16_t      asked = types[i] ? types[i] : TYPE_A;
         world_warm_up(world);
-        world_say(world, DOMESTIC, "www.look.example", (struct manner){.way = SERVFAILS, .type = types[i]});
+        SAY(world, DOMESTIC, "www.look.example", SERVFAILS, .type = types[i]);
         assert_int_equal(world_resolve(world, "www.look.example", asked)->group, SETUP_EXTERNAL);
         world_run(world, 20000);
         assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
@@ -233,15 +227,14 @@ static void the_evidence_shows_the_apex_that_was_asked(void **state)
         world_warm_up(world);
         world_cut(world, "sub.deep.example");
         world_alias(world, "www.shop.example", "lb.cdn.test");
-        world_say(world, DOMESTIC, rows[i].fails, (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, rows[i].fails, SERVFAILS);
         if (rows[i].scope == SCOPE_NAME) { /* domestic has the CNAME, and follows it to where it fails */
-            world_say(world, DOMESTIC, rows[i].asked, (struct manner){.way = SERVFAILS});
-            world_say(world, DOMESTIC, rows[i].asked, (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+            SAY(world, DOMESTIC, rows[i].asked, SERVFAILS);
+            SAY(world, DOMESTIC, rows[i].asked, ANSWERS, .type = TYPE_CNAME);
         }
         if (rows[i].abroad)
-            world_say(
-                world, EXTERNAL, rows[i].fails,
-                (struct manner){.way = SERVFAILS, .type = rows[i].abroad == TYPE_ANY ? 0 : (uint16_t) rows[i].abroad});
+            SAY(world, EXTERNAL, rows[i].fails, SERVFAILS,
+                .type = rows[i].abroad == TYPE_ANY ? 0 : (uint16_t) rows[i].abroad);
         world_ask(world, rows[i].asked, rows[i].scope == SCOPE_NAME ? TYPE_A : TYPE_MX);
         world_run(world, 25000);
         const struct zone *zone = world_zone(world, rows[i].entry, rows[i].scope, 0);
@@ -270,8 +263,8 @@ static void a_denied_control_question_is_a_good_one(void **state)
     for (int broken = 0; broken < 2; broken++) {
         struct world *world = world_create(&(struct world_options){.seed = (uint64_t) broken});
         world_warm_up(world);
-        world_say(world, EVERYBODY, ".", (struct manner){.way = NXDOMAINS, .type = TYPE_CNAME});
-        world_say(world, broken ? EVERYBODY : DOMESTIC, "look.example", (struct manner){.way = SILENT});
+        SAY(world, EVERYBODY, ".", NXDOMAINS, .type = TYPE_CNAME);
+        SAY(world, broken ? EVERYBODY : DOMESTIC, "look.example", SILENT);
         world_ask(world, "mx.look.example", TYPE_MX);
         world_run(world, 20000);
         assert_int_equal(world_state(world, "look.example"), broken ? ZONE_BROKEN : ZONE_BLOCKED);
@@ -292,8 +285,8 @@ static void without_a_control_on_both_sides_nothing_is_broken(void **state)
         for (size_t k = 0; k < ARRAY_LEN(ways); k++) {
             struct world *world = world_create(&(struct world_options){.seed = k});
             world_warm_up(world);
-            world_say(world, sides[i], ".", (struct manner){.way = ways[k]});
-            world_say(world, EVERYBODY, "look.example", (struct manner){.way = ways[k]});
+            SAY(world, sides[i], ".", ways[k]);
+            SAY(world, EVERYBODY, "look.example", ways[k]);
             world_ask(world, "mx.look.example", TYPE_MX);
             world_run(world, 20000);
             assert_int_equal(prober_read_stats(world_prober(world))->broken_checks, 1);
@@ -301,6 +294,20 @@ static void without_a_control_on_both_sides_nothing_is_broken(void **state)
             assert_int_equal(world_blocked(world), 0);
             world_end(world);
         }
+}
+
+/* Domestic fails everything from `before` ms before mx.look.example is looked up until `after` ms behind it, and no more. */
+static struct world *weather_around_a_lookup(enum way way, msec_t before, msec_t after)
+{
+    struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
+    world_warm_up(world);
+    SAY(world, DOMESTIC, ".", way);
+    world_resolve(world, "mx.other.example", TYPE_MX);
+    world_run(world, before);
+    world_ask(world, "mx.look.example", TYPE_MX);
+    world_run(world, after);
+    SAY(world, DOMESTIC, ".", ANSWERS);
+    return world;
 }
 
 /* Domestic fails everything for a while that begins and ends anywhere around a lookup and its control questions. */
@@ -311,14 +318,7 @@ static void bad_weather_blocks_no_zone_whenever_it_begins(void **state)
     for (size_t way = 0; way < ARRAY_LEN(ways); way++)
         for (msec_t before = 0; before <= 3000; before += 600)
             for (msec_t after = 0; after <= 9000; after += 150) {
-                struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
-                world_warm_up(world);
-                world_say(world, DOMESTIC, ".", (struct manner){.way = ways[way]});
-                world_resolve(world, "mx.other.example", TYPE_MX);
-                world_run(world, before);
-                world_ask(world, "mx.look.example", TYPE_MX);
-                world_run(world, after);
-                world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
+                struct world *world = weather_around_a_lookup(ways[way], before, after);
                 world_run(world, 15000);
                 if (world_blocked(world))
                     fail_msg("way %d, %d ms before and %d ms after the lookup", (int) ways[way], (int) before,
@@ -335,15 +335,8 @@ static void bad_weather_makes_no_zone_of_a_name(void **state)
     for (size_t way = 0; way < ARRAY_LEN(ways); way++)
         for (msec_t before = 0; before <= 1800; before += 1800)
             for (msec_t after = 0; after <= 1500; after += 150) {
-                struct world *world = world_create(&(struct world_options){.seed = (uint64_t) (before + after)});
-                world_warm_up(world);
-                world_say(world, DOMESTIC, ".", (struct manner){.way = ways[way]});
-                world_resolve(world, "mx.other.example", TYPE_MX);
-                world_run(world, before);
-                world_ask(world, "mx.look.example", TYPE_MX);
-                world_run(world, after);
-                world_say(world, DOMESTIC, ".", (struct manner){.way = ANSWERS});
-                world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+                struct world *world = weather_around_a_lookup(ways[way], before, after);
+                SAY(world, DOMESTIC, "mx.look.example", SERVFAILS);
                 world_run(world, 15000);
                 if (world_state(world, "look.example") == ZONE_BLOCKED)
                     fail_msg("way %d, %d ms before and %d ms after the lookup", (int) ways[way], (int) before,
@@ -373,7 +366,7 @@ static void reverse_zones(void **state)
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
         world_cut(world, rows[i].cut);
-        world_say(world, DOMESTIC, rows[i].zone, (struct manner){.way = SILENT});
+        SAY(world, DOMESTIC, rows[i].zone, SILENT);
         world_resolve(world, strstr(rows[i].zone, "ip6") ? ADDRESS6 : "1.2.0.192.in-addr.arpa", TYPE_PTR);
         world_run(world, 20000);
         if (world_state(world, rows[i].zone) != ZONE_BLOCKED || world_blocked(world) != 1)
@@ -391,8 +384,8 @@ static void filtered_names_of_a_wildcard_stand_for_themselves(void **state)
     (void) state;
     struct world *world = world_create(&(struct world_options){.seed = 1});
     world_warm_up(world);
-    world_say(world, DOMESTIC, "a.wild.example", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "b.wild.example", (struct manner){.way = SILENT});
+    SAY(world, DOMESTIC, "a.wild.example", SERVFAILS);
+    SAY(world, DOMESTIC, "b.wild.example", SILENT);
     for (unsigned i = 0; i < 2; i++) {
         world_resolve(world, "a.wild.example", TYPE_A);
         world_resolve(world, "b.wild.example", TYPE_A);
@@ -415,9 +408,9 @@ static void a_zone_recovers_with_a_wildcard_or_without(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct world *world = world_create(&(struct world_options){.seed = i});
         world_warm_up(world);
-        world_say(world, DOMESTIC, "look.example", (struct manner){.way = SERVFAILS});
+        SAY(world, DOMESTIC, "look.example", SERVFAILS);
         world_learn(world, "mx.look.example", TYPE_MX);
-        world_say(world, DOMESTIC, "look.example", (struct manner){.way = ways[i]});
+        SAY(world, DOMESTIC, "look.example", ways[i]);
         world_run(world, 15 * 60000);
         assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
         world_end(world);
@@ -433,9 +426,9 @@ static void a_delegated_part_of_a_reverse_zone(void **state)
     world_cut(world, "2.0.192.in-addr.arpa");
     world_cut(world, "0-127.2.0.192.in-addr.arpa");
     world_alias(world, "1.2.0.192.in-addr.arpa", "1.0-127.2.0.192.in-addr.arpa");
-    world_say(world, DOMESTIC, "0-127.2.0.192.in-addr.arpa", (struct manner){.way = SILENT});
-    world_say(world, DOMESTIC, "1.2.0.192.in-addr.arpa", (struct manner){.way = SERVFAILS});
-    world_say(world, DOMESTIC, "1.2.0.192.in-addr.arpa", (struct manner){.way = ANSWERS, .type = TYPE_CNAME});
+    SAY(world, DOMESTIC, "0-127.2.0.192.in-addr.arpa", SILENT);
+    SAY(world, DOMESTIC, "1.2.0.192.in-addr.arpa", SERVFAILS);
+    SAY(world, DOMESTIC, "1.2.0.192.in-addr.arpa", ANSWERS, .type = TYPE_CNAME);
     world_resolve(world, "1.2.0.192.in-addr.arpa", TYPE_PTR);
     world_run(world, 25000);
     assert_non_null(world_zone(world, "1.2.0.192.in-addr.arpa", SCOPE_NAME, 0));

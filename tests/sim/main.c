@@ -12,43 +12,27 @@ static const struct strategy *const strategies[] = {&strategy_byway, &strategy_r
 /* ---- events ---- */
 
 struct event {
-    msec_t   at;
-    uint64_t order, number;
     event_fn fn;
     void    *context;
+    uint64_t number;
 };
-
-static bool before(const struct event *a, const struct event *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
 
 void sim_at(struct sim *sim, msec_t at, event_fn fn, void *context, uint64_t number)
 {
-    if (sim->event_count == sim->event_cap) {
-        sim->event_cap = sim->event_cap ? 2 * sim->event_cap : 1024;
-        sim->heap      = realloc(sim->heap, sim->event_cap * sizeof(*sim->heap));
+    struct event *event = malloc(sizeof(*event));
+    *event              = (struct event){fn, context, number};
+    if (sim->agenda.count == sim->agenda_cap) {
+        sim->agenda_cap   = sim->agenda_cap ? 2 * sim->agenda_cap : 1024;
+        sim->agenda.items = realloc(sim->agenda.items, sim->agenda_cap * sizeof(*sim->agenda.items));
     }
-    const struct event event = {at, sim->order++, number, fn, context};
-    size_t             i     = sim->event_count++;
-    for (; i > 0 && before(&event, &sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        sim->heap[i] = sim->heap[(i - 1) / 2];
-    sim->heap[i] = event;
+    agenda_add(&sim->agenda, at, event);
 }
 
 static struct event take(struct sim *sim)
 {
-    struct event first = sim->heap[0], last = sim->heap[--sim->event_count];
-    size_t       i = 0;
-    for (size_t child; (child = 2 * i + 1) < sim->event_count; i = child) {
-        if (child + 1 < sim->event_count && before(&sim->heap[child + 1], &sim->heap[child]))
-            child++;
-        if (!before(&sim->heap[child], &last))
-            break;
-        sim->heap[i] = sim->heap[child];
-    }
-    sim->heap[i] = last;
-    return first;
+    struct event *event = agenda_take(&sim->agenda), copy = *event;
+    free(event);
+    return copy;
 }
 
 double sim_chance(struct sim *sim)
@@ -69,8 +53,8 @@ static void run(struct sim *sim)
 {
     for (;;) {
         msec_t wake  = sim->strategy->next(sim->self);
-        bool   event = sim->event_count > 0 && sim->heap[0].at <= wake;
-        msec_t due   = event ? sim->heap[0].at : wake;
+        bool   event = sim->agenda.count > 0 && agenda_next(&sim->agenda) <= wake;
+        msec_t due   = event ? agenda_next(&sim->agenda) : wake;
         if (due > sim->end)
             return;
         sim->now = msec_max(sim->now, due);
@@ -89,10 +73,10 @@ static void play(struct sim *sim, const struct strategy *strategy)
     sim->strategy       = strategy;
     sim->now            = SIM_BEGIN;
     sim->end            = SIM_BEGIN + (msec_t) (sim->options.days * 86400 * 1000);
-    sim->draws = sim->order = sim->event_count = 0;
-    *score                                     = (struct score){0};
-    sim->seen                                  = calloc(truth_zones(sim->truth), 1);
-    sim->first_failed                          = calloc(truth_zones(sim->truth), sizeof(*sim->first_failed));
+    sim->draws = sim->agenda.order = 0;
+    *score                         = (struct score){0};
+    sim->seen                      = calloc(truth_zones(sim->truth), 1);
+    sim->first_failed              = calloc(truth_zones(sim->truth), sizeof(*sim->first_failed));
     for (unsigned i = 0; i < 4; i++)
         sim->oracle[i / 2][i % 2] = resolver_create(sim->truth, i >= 2, i % 2, sim->options.seed + 1);
     sim->self = strategy->open(sim);
@@ -102,6 +86,8 @@ static void play(struct sim *sim, const struct strategy *strategy)
     sim->over = true;
     strategy->close(sim, sim->self);
     traffic_end();
+    while (sim->agenda.count > 0)
+        take(sim);
     for (unsigned i = 0; i < 4; i++)
         resolver_destroy(sim->oracle[i / 2][i % 2]);
     free(sim->seen);
@@ -201,6 +187,6 @@ int main(int argc, char **argv)
         fclose(json);
     }
     truth_destroy(sim.truth);
-    free(sim.heap);
+    free(sim.agenda.items);
     return met ? 0 : 1;
 }

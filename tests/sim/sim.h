@@ -5,6 +5,7 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
+#include "lib/agenda.h"
 #include "sim/resolver.h"
 
 #include <stdio.h>
@@ -89,10 +90,8 @@ struct sim {
     uint8_t               *seen;         /* lookups of a zone's own block so far, up to 255 */
     msec_t                *first_failed; /* by zone: when a lookup first met the present block; 0: not yet */
     uint64_t               draws;
-    /* events */
-    struct event *heap;
-    size_t        event_count, event_cap;
-    uint64_t      order;
+    struct agenda          agenda; /* of events */
+    size_t                 agenda_cap;
 };
 
 void   sim_at(struct sim *sim, msec_t at, event_fn fn, void *context, uint64_t number);

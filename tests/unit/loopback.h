@@ -7,11 +7,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

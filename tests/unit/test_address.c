@@ -1,13 +1,9 @@
 /* test_address.c: rows of text, what is read from it, and what is written back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/address.h"
+
+#include "lib/check.h"
+
+#include <string.h>
 
 static void test_addresses_are_read_and_written(void **state)
 {

@@ -1,13 +1,11 @@
 /* Stored answers: what a client gets back is what the upstream said, but for id, flags, TTLs, case and OPT. */
-#include "../lib/packet.h"
-#include "base/limits.h"
 #include "dns/answer.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "base/limits.h"
+#include "lib/check.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 static struct packet            packet, query;
 static uint8_t                  packed[STORED_MAX], out[65535];

@@ -2,18 +2,14 @@
  * test_blocklist.c: what is an error among a blocklist's answers. One that is missed rejects all mail, one that is none
  * lets all spam through.
  */
-#include "../lib/packet.h"
-#include "dns/text.h"
 #include "policy/blocklist.h"
 
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lib/check.h"
+#include "lib/names.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <arpa/inet.h>
+#include <string.h>
 
 #define QNAME "2.0.0.127.list.example"
 
@@ -21,13 +17,6 @@ static struct packet packet;
 
 static struct blocklist list = {.zone     = {.len = 14, .wire = "\4list\7example"},
                                 .refusals = {2, {{127, 0, 0, 1}, {127, 0, 0, 255}}}};
-
-static struct name named(const char *text)
-{
-    struct name name;
-    assert_true(name_parse(text, &name));
-    return name;
-}
 
 /* The address that is an error, or "". */
 static const char *error_for(const char *qname)

@@ -7,17 +7,11 @@
 
 #include "base/bytes.h"
 #include "base/rng.h"
+#include "lib/check.h"
 #include "lib/heap.h"
+#include "stored.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "cache/cache.c"
 #include "cache/shard.c"
@@ -36,53 +30,9 @@ enum {
 static const struct hash_key     key_of_hash = {1, 2};
 static const struct cache_limits usual       = {.memory = MEMORY, .stale = DAY};
 
-/* name.example., a name for each number */
-static struct name name_of(uint32_t number)
-{
-    static const uint8_t example[] = "\7example";
-    struct name          name;
-    char                 label[16];
-    int                  len = snprintf(label, sizeof label, "n%u", number);
-    assert_true(name_prepend(&name, label, (size_t) len, (struct view){example, sizeof example}));
-    return name;
-}
-
 static struct cache_key key_of(const struct name *name, uint16_t type)
 {
     return (struct cache_key){.name = name_view(name), .type = type, .class = CLASS_IN};
-}
-
-struct packed {
-    uint8_t            wire[4096];
-    uint8_t            ttls[2];
-    struct cache_entry entry;
-};
-
-/* An answer with one record of `size` bytes, each of them `mark`. */
-static void pack(struct packed *ret, const struct cache_key *key, uint32_t ttl, size_t size, uint8_t mark)
-{
-    uint8_t *at = ret->wire;
-    memset(at, 0, MESSAGE_HEADER);
-    put_u16(at + 2, FLAG_QR | FLAG_RA);
-    put_u16(at + 4, 1);
-    put_u16(at + 6, 1);
-    at += MESSAGE_HEADER;
-    memcpy(at, key->name.data, key->name.len);
-    at += key->name.len;
-    put_u16(at, key->type);
-    put_u16(at + 2, key->class);
-    put_u16(at + 4, 0xc000 | MESSAGE_HEADER);
-    put_u16(at + 6, key->type);
-    put_u16(at + 8, key->class);
-    put_u32(at + 10, ttl);
-    put_u16(ret->ttls, (uint16_t) (at + 10 - ret->wire));
-    put_u16(at + 14, (uint16_t) size);
-    memset(at + 16, mark, size);
-    ret->entry = (struct cache_entry){
-        .stored = {.message = {ret->wire, (size_t) (at + 16 - ret->wire) + size}, .ttls = {ret->ttls, 2}},
-        .ttl    = ttl,
-        .origin = DOMESTIC,
-    };
 }
 
 static bool put(struct cache *cache, const struct cache_key *key, uint32_t ttl, uint8_t mark, msec_t now)

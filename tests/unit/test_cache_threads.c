@@ -6,16 +6,10 @@
 
 #include "base/bytes.h"
 #include "base/rng.h"
+#include "lib/check.h"
+#include "stored.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum {
     THREADS = 4,
@@ -31,36 +25,12 @@ struct hammer {
     const char   *wrong; /* what was wrong, or NULL */
 };
 
-static void name_of(uint32_t number, struct name *ret)
-{
-    static const uint8_t example[] = "\7example";
-    char                 label[16];
-    int                  len = snprintf(label, sizeof label, "n%u", number);
-    name_prepend(ret, label, (size_t) len, (struct view){example, sizeof example});
-}
-
 /* Every byte of the record tells the name's number. */
 static void store(struct cache *cache, const struct cache_key *key, uint32_t number, msec_t now)
 {
-    uint8_t wire[512] = {0}, ttls[2];
-    put_u16(wire + 2, FLAG_QR | FLAG_RA);
-    put_u16(wire + 4, 1);
-    put_u16(wire + 6, 1);
-    uint8_t *at = wire + MESSAGE_HEADER;
-    memcpy(at, key->name.data, key->name.len);
-    at += key->name.len;
-    put_u16(at, key->type);
-    put_u16(at + 2, key->class);
-    put_u16(at + 4, 0xc000 | MESSAGE_HEADER);
-    put_u16(at + 6, key->type);
-    put_u16(at + 8, key->class);
-    put_u32(at + 10, 60);
-    put_u16(ttls, (uint16_t) (at + 10 - wire));
-    put_u16(at + 14, RDATA);
-    memset(at + 16, (int) (number & 0xff), RDATA);
-    struct cache_entry entry = {
-        .stored = {.message = {wire, (size_t) (at + 16 - wire) + RDATA}, .ttls = {ttls, sizeof ttls}}, .ttl = 60};
-    cache_put(cache, key, &entry, now);
+    struct packed packed;
+    pack(&packed, key, 60, RDATA, (uint8_t) number);
+    cache_put(cache, key, &packed.entry, now);
 }
 
 static const char *ask(struct hammer *hammer, const struct cache_key *key, uint32_t number, msec_t now)
@@ -102,11 +72,10 @@ static void *hammer_on(void *context)
     size_t         lines = 0;
     rng_init(&rng, (const uint8_t[RNG_SEED_BYTES]){hammer->seed});
     for (size_t step = 0; step < STEPS && hammer->wrong == NULL; step++) {
-        struct name name;
-        uint32_t    number = rng_below(&rng, NAMES);
-        name_of(number, &name);
-        struct cache_key key = {
-            .name = name_view(&name), .type = rng_below(&rng, 2) ? TYPE_A : TYPE_TXT, .class = CLASS_IN};
+        uint32_t          number = rng_below(&rng, NAMES);
+        const struct name name   = name_of(number);
+        struct cache_key  key    = {
+                .name = name_view(&name), .type = rng_below(&rng, 2) ? TYPE_A : TYPE_TXT, .class = CLASS_IN};
         struct cache_stats stats;
         now += rng_below(&rng, 20);
         uint32_t dice = rng_below(&rng, 1000);

@@ -3,26 +3,20 @@
  */
 #include "query/claims.h"
 
-#include "dns/text.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
+#include "lib/names.h"
 
 enum {
     NOW = 7000000
 };
 
-static int open_claims(void **state)
+static int open_fixture(void **state)
 {
     *state = claims_create((struct hash_key){1, 2});
     return *state ? 0 : -1;
 }
 
-static int close_claims(void **state)
+static int close_fixture(void **state)
 {
     claims_destroy(*state);
     return 0;
@@ -30,9 +24,8 @@ static int close_claims(void **state)
 
 static struct claim claim_of(const struct claims *claims, const char *text, uint64_t epoch)
 {
-    struct inquiry inquiry = {.type = TYPE_MX, .class = CLASS_IN};
+    struct inquiry inquiry = {.name = named(text), .type = TYPE_MX, .class = CLASS_IN};
     struct claim   claim;
-    assert_true(name_parse(text, &inquiry.name));
     claims_name(claims, &inquiry, epoch, &claim);
     return claim;
 }
@@ -99,15 +92,13 @@ static void a_spent_claim_is_taken_over(void **state)
     assert_false(third.over);
 }
 
-#define CLAIMS_TEST(name) cmocka_unit_test_setup_teardown(name, open_claims, close_claims)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CLAIMS_TEST(one_asks_and_the_others_wait),
-        CLAIMS_TEST(a_worker_may_be_a_little_behind),
-        CLAIMS_TEST(a_claim_ends_by_itself),
-        CLAIMS_TEST(a_spent_claim_is_taken_over),
+        FIXTURE_TEST(one_asks_and_the_others_wait),
+        FIXTURE_TEST(a_worker_may_be_a_little_behind),
+        FIXTURE_TEST(a_claim_ends_by_itself),
+        FIXTURE_TEST(a_spent_claim_is_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,15 +5,10 @@
 #include "policy/client_rate.h"
 
 #include "base/limits.h"
+#include "lib/check.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 enum {
     BEGIN   = 1000000, /* ms */

@@ -3,12 +3,7 @@
  */
 #include "policy/clients.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 static void clients_in_a_block_may_ask(void **state)
 {

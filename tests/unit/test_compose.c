@@ -1,13 +1,9 @@
 /* Messages that byway makes: each must parse again and say what was asked of it. */
-#include "../lib/packet.h"
-#include "base/limits.h"
 #include "dns/compose.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "base/limits.h"
+#include "lib/check.h"
+#include "lib/packet.h"
 
 static struct packet packet;
 static uint8_t       out[FAILURE_MAX];

@@ -3,12 +3,9 @@
  */
 #include "ctl/commands.h"
 #include "ctl/options.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     WORDS_MAX = 10

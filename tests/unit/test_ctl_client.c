@@ -4,18 +4,15 @@
 #include "control/errors.h"
 #include "ctl/client.h"
 #include "ctl/import.h"
+#include "lib/check.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum {
     PATIENCE_S = 1

@@ -6,13 +6,10 @@
 #include "ctl/print.h"
 #include "ctl/safe.h"
 #include "ctl/table.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define NOW "2026-01-31T12:00:00Z"
 

@@ -1,15 +1,11 @@
 /* test_cursor.c: the error sticks, and nothing past the end is read or written. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "base/cursor.h"
 
 #include "base/bytes.h"
-#include "base/cursor.h"
+#include "lib/check.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static void test_integers_are_big_endian(void **state)
 {

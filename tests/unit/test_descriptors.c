@@ -4,13 +4,7 @@
 #include "server/descriptors.h"
 
 #include "base/limits.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 static void plenty_gives_everybody_what_he_may_have(void **state)
 {

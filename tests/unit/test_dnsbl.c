@@ -2,26 +2,13 @@
  * test_dnsbl.c: the preset that ships with byway: what mail servers ask is in it, and where mail may go is not.
  */
 #include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 #include "policy/policy.h"
 
 #include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 /* The preset, found from this file's own place. */
 static FILE *open_preset(void)

@@ -1,17 +1,13 @@
 /*
  * test_dossier.c: dossiers keep the newest lines, and of more zones than they hold the newest zones.
  */
-#include "base/limits.h"
 #include "learn/dossier.h"
+
+#include "base/limits.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static void a_dossier_keeps_the_newest(void **state)
 {

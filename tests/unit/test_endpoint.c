@@ -3,12 +3,9 @@
  */
 #include "settings/endpoint.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 struct row {
     const char *text, *said; /* NULL: good without a word; "": refused without one */

@@ -3,13 +3,9 @@
  */
 #include "policy/external_rate.h"
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <pthread.h>
 
 enum {
     BEGIN   = 1000000, /* ms */

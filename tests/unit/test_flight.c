@@ -3,24 +3,17 @@
  */
 #include "query/flight.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "lib/names.h"
 
 static struct inquiry inquiry(const char *text, uint16_t type, uint16_t class, bool dnssec_ok, bool checking_disabled)
 {
-    struct inquiry inquiry = {
-        .type = type, .class = class, .dnssec_ok = dnssec_ok, .checking_disabled = checking_disabled};
-    if (!name_parse(text, &inquiry.name))
-        fail_msg("not a name: %s", text);
-    return inquiry;
+    return (struct inquiry){.name              = named(text),
+                            .type              = type,
+                            .class             = class,
+                            .dnssec_ok         = dnssec_ok,
+                            .checking_disabled = checking_disabled};
 }
 
 /* With one bucket all of them are in one chain. */

@@ -3,25 +3,12 @@
  */
 #include "upstream/forms.h"
 
-#include "dns/text.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
+#include "lib/names.h"
 
 enum {
     NOW = 5000000
 };
-
-static struct name named(const char *text)
-{
-    struct name name;
-    assert_true(name_parse(text, &name));
-    return name;
-}
 
 static enum form form_of(const struct forms *forms, const char *text, msec_t now)
 {

@@ -2,13 +2,10 @@
 #include "dns/frame.h"
 
 #include "base/bytes.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const uint8_t stream[] = "\0\3abc\0\0\0\1d\0\5efghi";
 

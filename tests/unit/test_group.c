@@ -3,13 +3,7 @@
  */
 #include "upstream/group.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 enum {
     NOW = 100000

@@ -1,14 +1,10 @@
 /* test_hash.c: published values where there are any, and that every byte and the key count. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/hash.h"
+
+#include "lib/check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "base/hash.h"
 
 static const struct hash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 

@@ -1,15 +1,11 @@
 /* test_journal.c: whatever happens to the bytes of a state file, what is read is what was written before the harm. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "store/journal.h"
+
+#include "lib/check.h"
+#include "lib/heap.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "lib/heap.h"
-#include "store/journal.h"
 
 static const char *const records[] = {"one", "the second record", "3", "\0\0\0\0\0\0\0\0", "fifth.example."};
 

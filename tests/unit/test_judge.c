@@ -1,13 +1,10 @@
 /* Outcomes: a reply judged wrongly either loses mail or teaches something false about a zone. */
-#include "../lib/packet.h"
 #include "dns/judge.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "lib/check.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 static struct packet packet;
 

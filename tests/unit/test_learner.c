@@ -5,18 +5,13 @@
 #include "learn/learner.h"
 
 #include "base/limits.h"
-#include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST = 600 * 1000,
@@ -36,7 +31,7 @@ static struct zone *due_now(struct learner *learner, msec_t now)
     return learner_recheck_due(learner, now);
 }
 
-struct world {
+struct fixture {
     struct table   *table;
     struct learner *learner;
     unsigned        changes;
@@ -49,27 +44,27 @@ struct world {
 
 static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
-    struct world *world = context;
-    world->changes++;
-    world->from    = from;
-    world->to      = zone->condition.state;
-    world->removed = removed;
-    name_set(&world->name, zone_name(zone));
-    snprintf(world->why, sizeof(world->why), "%s", why);
+    struct fixture *fixture = context;
+    fixture->changes++;
+    fixture->from    = from;
+    fixture->to      = zone->condition.state;
+    fixture->removed = removed;
+    name_set(&fixture->name, zone_name(zone));
+    snprintf(fixture->why, sizeof(fixture->why), "%s", why);
 }
 
 static const struct learner_limits limits = {.zone = {.recheck_first = FIRST, .recheck_max = MAX, .recover_after = 2},
                                              .max_zones = ZONES};
 
-static int open_world(void **state)
+static int open_fixture(void **state)
 {
     static const uint8_t       seed[RNG_SEED_BYTES] = {1};
-    struct world              *world                = calloc(1, sizeof(*world));
-    const struct learner_hooks hooks                = {.changed = on_changed, .context = world};
-    world->table                                    = table_create(64, (struct hash_key){1, 2});
-    world->learner                                  = learner_create(world->table, &limits, &hooks, seed);
-    *state                                          = world;
-    return world->table && world->learner ? 0 : -1;
+    struct fixture            *fixture              = calloc(1, sizeof(*fixture));
+    const struct learner_hooks hooks                = {.changed = on_changed, .context = fixture};
+    fixture->table                                  = table_create(64, (struct hash_key){1, 2});
+    fixture->learner                                = learner_create(fixture->table, &limits, &hooks, seed);
+    *state                                          = fixture;
+    return fixture->table && fixture->learner ? 0 : -1;
 }
 
 /* Whatever was done, the counts must be what the table holds, and all that was removed can be freed. */
@@ -85,94 +80,86 @@ static void tally_one(void *context, struct zone *zone)
     tally->counts.proved += zone->proved;
 }
 
-static int close_world(void **state)
+static int close_fixture(void **state)
 {
-    struct world         *world  = *state;
-    struct tally          tally  = {0};
-    struct learner_counts counts = learner_count(world->learner);
-    table_each(world->table, tally_one, &tally);
+    struct fixture       *fixture = *state;
+    struct tally          tally   = {0};
+    struct learner_counts counts  = learner_count(fixture->learner);
+    table_each(fixture->table, tally_one, &tally);
     int wrong = memcmp(&counts, &tally.counts, sizeof(counts));
-    learner_reclaim(world->learner);
-    learner_destroy(world->learner);
-    table_destroy(world->table);
-    free(world);
+    learner_reclaim(fixture->learner);
+    learner_destroy(fixture->learner);
+    table_destroy(fixture->table);
+    free(fixture);
     return wrong;
 }
 
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
-
-static struct zone *apply(struct world *world, const char *text, enum evidence evidence, msec_t now)
+static struct zone *apply(struct fixture *fixture, const char *text, enum evidence evidence, msec_t now)
 {
     struct name          name = named(text);
     const struct zone_id id   = {.name = name_view(&name), .scope = SCOPE_ZONE};
-    return learner_apply(world->learner, &id, evidence, REASON_TIMEOUT, name_view(&name), TYPE_SOA, now);
+    return learner_apply(fixture->learner, &id, evidence, REASON_TIMEOUT, name_view(&name), TYPE_SOA, now);
 }
 
-static struct zone *get(struct world *world, const char *text)
+static struct zone *get(struct fixture *fixture, const char *text)
 {
     struct name name = named(text);
-    return table_get(world->table, name_view(&name), SCOPE_ZONE, 0);
+    return table_get(fixture->table, name_view(&name), SCOPE_ZONE, 0);
 }
 
-static struct zone *pin(struct world *world, const char *text, enum pin way, msec_t until, msec_t now)
+static struct zone *pin(struct fixture *fixture, const char *text, enum pin way, msec_t until, msec_t now)
 {
     struct name name = named(text);
-    return learner_pin(world->learner, name_view(&name), way, until, "by hand", now);
+    return learner_pin(fixture->learner, name_view(&name), way, until, "by hand", now);
 }
 
-static size_t in_state(struct world *world, enum zone_state state)
+static size_t in_state(struct fixture *fixture, enum zone_state state)
 {
-    return learner_count(world->learner).states[state];
+    return learner_count(fixture->learner).states[state];
 }
 
-static void check_told(struct world *world, enum zone_state from, enum zone_state to, bool removed)
+static void check_told(struct fixture *fixture, enum zone_state from, enum zone_state to, bool removed)
 {
-    assert_int_equal(world->changes, 1);
-    assert_int_equal(world->from, from);
-    assert_int_equal(world->to, to);
-    assert_int_equal(world->removed, removed);
-    world->changes = 0;
+    assert_int_equal(fixture->changes, 1);
+    assert_int_equal(fixture->from, from);
+    assert_int_equal(fixture->to, to);
+    assert_int_equal(fixture->removed, removed);
+    fixture->changes = 0;
 }
 
 /* ---- the life of a zone ---- */
 
 static void a_zone_is_learned_and_recovers(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_STRIKE, 1000);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_STRIKE, 1000);
     assert_non_null(zone);
-    check_told(world, ZONE_CLEAR, ZONE_SUSPECT, false);
-    assert_int_equal(next_due(world->learner), 1000 + ZONE_SUSPECT_LIFE);
-    assert_ptr_equal(apply(world, "example.com", EVIDENCE_CONFIRMED, 2000), zone);
-    check_told(world, ZONE_SUSPECT, ZONE_BLOCKED, false);
-    assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
-    assert_int_equal(in_state(world, ZONE_SUSPECT), 0);
+    check_told(fixture, ZONE_CLEAR, ZONE_SUSPECT, false);
+    assert_int_equal(next_due(fixture->learner), 1000 + ZONE_SUSPECT_LIFE);
+    assert_ptr_equal(apply(fixture, "example.com", EVIDENCE_CONFIRMED, 2000), zone);
+    check_told(fixture, ZONE_SUSPECT, ZONE_BLOCKED, false);
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), 1);
+    assert_int_equal(in_state(fixture, ZONE_SUSPECT), 0);
 
-    msec_t due = next_due(world->learner);
+    msec_t due = next_due(fixture->learner);
     assert_in_range(due, 2000 + FIRST / 10 * 9, 2000 + FIRST / 10 * 11);
-    assert_null(due_now(world->learner, due - 1));
-    assert_ptr_equal(due_now(world->learner, due), zone);
-    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
-    check_told(world, ZONE_BLOCKED, ZONE_RECOVERING, false);
-    due = next_due(world->learner);
-    assert_ptr_equal(due_now(world->learner, due), zone);
+    assert_null(due_now(fixture->learner, due - 1));
+    assert_ptr_equal(due_now(fixture->learner, due), zone);
+    learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
+    check_told(fixture, ZONE_BLOCKED, ZONE_RECOVERING, false);
+    due = next_due(fixture->learner);
+    assert_ptr_equal(due_now(fixture->learner, due), zone);
     assert_int_equal(zone->dossier->history_count, 3);
-    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
-    check_told(world, ZONE_RECOVERING, ZONE_CLEAR, true);
-    assert_null(get(world, "example.com"));
-    assert_int_equal(next_due(world->learner), MSEC_NEVER);
-    assert_int_equal(table_count(world->table), 0);
+    learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due + 20);
+    check_told(fixture, ZONE_RECOVERING, ZONE_CLEAR, true);
+    assert_null(get(fixture, "example.com"));
+    assert_int_equal(next_due(fixture->learner), MSEC_NEVER);
+    assert_int_equal(table_count(fixture->table), 0);
 }
 
 static void only_failures_list_a_zone(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const struct {
         enum evidence   evidence;
         enum zone_state becomes; /* CLEAR: not listed */
@@ -185,190 +172,190 @@ static void only_failures_list_a_zone(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[32];
         snprintf(text, sizeof(text), "zone-%zu.example", i);
-        struct zone *zone = apply(world, text, cases[i].evidence, 0);
-        assert_ptr_equal(zone, get(world, text));
+        struct zone *zone = apply(fixture, text, cases[i].evidence, 0);
+        assert_ptr_equal(zone, get(fixture, text));
         assert_int_equal(zone ? zone->condition.state : ZONE_CLEAR, cases[i].becomes);
     }
 }
 
 static void what_changes_nothing_tells_nobody(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    world->changes      = 0;
-    assert_ptr_equal(apply(world, "example.com", EVIDENCE_STRIKE, 10), zone);
-    assert_ptr_equal(apply(world, "example.com", EVIDENCE_CONFIRMED, 10), zone);
-    assert_int_equal(world->changes, 0);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    fixture->changes        = 0;
+    assert_ptr_equal(apply(fixture, "example.com", EVIDENCE_STRIKE, 10), zone);
+    assert_ptr_equal(apply(fixture, "example.com", EVIDENCE_CONFIRMED, 10), zone);
+    assert_int_equal(fixture->changes, 0);
 }
 
 static void readers_see_each_change_at_once(void **state)
 {
-    struct world *world = *state;
-    struct name   below = named("mx.example.com");
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_CLEAR);
-    apply(world, "example.com", EVIDENCE_STRIKE, 0);
-    apply(world, "example.com", EVIDENCE_STRIKE, 0);
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_SUSPECT);
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).strikes, 2);
-    apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
-    pin(world, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).pin, PIN_DOMESTIC);
+    struct fixture *fixture = *state;
+    struct name     below   = named("mx.example.com");
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).state, ZONE_CLEAR);
+    apply(fixture, "example.com", EVIDENCE_STRIKE, 0);
+    apply(fixture, "example.com", EVIDENCE_STRIKE, 0);
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).state, ZONE_SUSPECT);
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).strikes, 2);
+    apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
+    pin(fixture, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).pin, PIN_DOMESTIC);
 }
 
 /* ---- what is due ---- */
 
 static void a_suspicion_ends_by_itself(void **state)
 {
-    struct world *world = *state;
-    apply(world, "suspect.example", EVIDENCE_STRIKE, 0);
-    apply(world, "suspect.example", EVIDENCE_STRIKE, 30000);
-    apply(world, "broken.example", EVIDENCE_BROKEN, 0);
-    assert_null(due_now(world->learner, 30000 + ZONE_SUSPECT_LIFE - 1));
-    assert_non_null(get(world, "suspect.example"));
-    world->changes = 0;
-    assert_null(due_now(world->learner, 30000 + ZONE_SUSPECT_LIFE));
-    check_told(world, ZONE_SUSPECT, ZONE_CLEAR, true);
-    assert_null(get(world, "suspect.example"));
-    assert_null(due_now(world->learner, ZONE_BROKEN_LIFE - 1));
-    assert_non_null(get(world, "broken.example"));
-    assert_null(due_now(world->learner, ZONE_BROKEN_LIFE));
-    assert_null(get(world, "broken.example"));
+    struct fixture *fixture = *state;
+    apply(fixture, "suspect.example", EVIDENCE_STRIKE, 0);
+    apply(fixture, "suspect.example", EVIDENCE_STRIKE, 30000);
+    apply(fixture, "broken.example", EVIDENCE_BROKEN, 0);
+    assert_null(due_now(fixture->learner, 30000 + ZONE_SUSPECT_LIFE - 1));
+    assert_non_null(get(fixture, "suspect.example"));
+    fixture->changes = 0;
+    assert_null(due_now(fixture->learner, 30000 + ZONE_SUSPECT_LIFE));
+    check_told(fixture, ZONE_SUSPECT, ZONE_CLEAR, true);
+    assert_null(get(fixture, "suspect.example"));
+    assert_null(due_now(fixture->learner, ZONE_BROKEN_LIFE - 1));
+    assert_non_null(get(fixture, "broken.example"));
+    assert_null(due_now(fixture->learner, ZONE_BROKEN_LIFE));
+    assert_null(get(fixture, "broken.example"));
 }
 
 static void a_due_zone_is_not_returned_again_at_once(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    msec_t        due   = next_due(world->learner);
-    assert_ptr_equal(due_now(world->learner, due), zone);
-    assert_null(due_now(world->learner, due));
-    assert_null(due_now(world->learner, due + ZONE_POSTPONE - 1));
-    assert_ptr_equal(due_now(world->learner, due + ZONE_POSTPONE), zone); /* the recheck was lost */
-    learner_apply_zone(world->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, due + ZONE_POSTPONE);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    msec_t          due     = next_due(fixture->learner);
+    assert_ptr_equal(due_now(fixture->learner, due), zone);
+    assert_null(due_now(fixture->learner, due));
+    assert_null(due_now(fixture->learner, due + ZONE_POSTPONE - 1));
+    assert_ptr_equal(due_now(fixture->learner, due + ZONE_POSTPONE), zone); /* the recheck was lost */
+    learner_apply_zone(fixture->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, due + ZONE_POSTPONE);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
     assert_int_equal(zone->condition.interval, FIRST);
     assert_int_equal(zone->condition.failures, 1);
-    assert_in_range(next_due(world->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
+    assert_in_range(next_due(fixture->learner), due + ZONE_POSTPONE + 54000, due + ZONE_POSTPONE + 66000);
 }
 
 /* But not sooner than recheck_first behind its last failure, however many come. */
 static void a_fine_answer_brings_the_recheck_forward(void **state)
 {
     for (int used = 0; used < 2; used++) {
-        struct world *world = *state;
-        struct zone  *zone  = apply(world, used ? "example.org" : "example.com", EVIDENCE_CONFIRMED, 0);
-        learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, FIRST);
-        learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, 3 * FIRST);
+        struct fixture *fixture = *state;
+        struct zone    *zone    = apply(fixture, used ? "example.org" : "example.com", EVIDENCE_CONFIRMED, 0);
+        learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, FIRST);
+        learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, 3 * FIRST);
         assert_true(zone->condition.next > 3 * FIRST + FIRST + FIRST / 2);
         for (msec_t after = 1000; after < 5000; after += 1000) {
             if (used)
-                learner_hurry(world->learner, zone, 3 * FIRST + after);
+                learner_hurry(fixture->learner, zone, 3 * FIRST + after);
             else
-                apply(world, "example.com", EVIDENCE_FINE, 3 * FIRST + after);
+                apply(fixture, "example.com", EVIDENCE_FINE, 3 * FIRST + after);
             assert_int_equal(zone->condition.state, ZONE_BLOCKED);
             assert_int_equal(zone->condition.next, 4 * FIRST);
         }
-        assert_null(due_now(world->learner, 4 * FIRST - 1));
-        assert_ptr_equal(due_now(world->learner, 4 * FIRST), zone);
-        learner_forget(world->learner, zone_name(zone), 4 * FIRST);
+        assert_null(due_now(fixture->learner, 4 * FIRST - 1));
+        assert_ptr_equal(due_now(fixture->learner, 4 * FIRST), zone);
+        learner_forget(fixture->learner, zone_name(zone), 4 * FIRST);
     }
 }
 
-static bool is_proved(struct world *world, const char *text)
+static bool is_proved(struct fixture *fixture, const char *text)
 {
     struct name name = named(text);
-    return table_find(world->table, name_view(&name), TYPE_A).proved;
+    return table_find(fixture->table, name_view(&name), TYPE_A).proved;
 }
 
 static void what_was_proved_fine_outdoes_a_block_above_it(void **state)
 {
-    struct world *world = *state;
-    struct name   child = named("child.shut.example"), pinned = named("example");
-    apply(world, "shut.example", EVIDENCE_CONFIRMED, 1000);
-    learner_prove(world->learner, name_view(&child), 2000);
-    assert_true(is_proved(world, "mail.child.shut.example"));
-    assert_false(is_proved(world, "mail.shut.example"));
-    struct verdict verdict = table_find(world->table, name_view(&child), TYPE_A);
+    struct fixture *fixture = *state;
+    struct name     child = named("child.shut.example"), pinned = named("example");
+    apply(fixture, "shut.example", EVIDENCE_CONFIRMED, 1000);
+    learner_prove(fixture->learner, name_view(&child), 2000);
+    assert_true(is_proved(fixture, "mail.child.shut.example"));
+    assert_false(is_proved(fixture, "mail.shut.example"));
+    struct verdict verdict = table_find(fixture->table, name_view(&child), TYPE_A);
     assert_int_equal(verdict.state, ZONE_CLEAR);
-    assert_ptr_equal(verdict.zone, get(world, "child.shut.example"));
-    apply(world, "own.child.shut.example", EVIDENCE_CONFIRMED, 3000); /* but not one below it */
+    assert_ptr_equal(verdict.zone, get(fixture, "child.shut.example"));
+    apply(fixture, "own.child.shut.example", EVIDENCE_CONFIRMED, 3000); /* but not one below it */
     struct name below = named("a.own.child.shut.example");
-    assert_int_equal(table_find(world->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
-    learner_pin(world->learner, name_view(&pinned), PIN_EXTERNAL, MSEC_NEVER, NULL, 3000); /* nor a pin */
-    assert_int_equal(table_find(world->table, name_view(&child), TYPE_A).pin, PIN_EXTERNAL);
-    assert_true(learner_unpin(world->learner, name_view(&pinned), 3000));
+    assert_int_equal(table_find(fixture->table, name_view(&below), TYPE_A).state, ZONE_BLOCKED);
+    learner_pin(fixture->learner, name_view(&pinned), PIN_EXTERNAL, MSEC_NEVER, NULL, 3000); /* nor a pin */
+    assert_int_equal(table_find(fixture->table, name_view(&child), TYPE_A).pin, PIN_EXTERNAL);
+    assert_true(learner_unpin(fixture->learner, name_view(&pinned), 3000));
 
-    learner_end_due(world->learner, 2000 + PROVED_LIFE - 1);
-    assert_true(is_proved(world, "mail.child.shut.example"));
-    learner_end_due(world->learner, 2000 + PROVED_LIFE);
-    assert_false(is_proved(world, "mail.child.shut.example"));
-    assert_null(get(world, "child.shut.example"));
-    assert_int_equal(learner_count(world->learner).proved, 0);
+    learner_end_due(fixture->learner, 2000 + PROVED_LIFE - 1);
+    assert_true(is_proved(fixture, "mail.child.shut.example"));
+    learner_end_due(fixture->learner, 2000 + PROVED_LIFE);
+    assert_false(is_proved(fixture, "mail.child.shut.example"));
+    assert_null(get(fixture, "child.shut.example"));
+    assert_int_equal(learner_count(fixture->learner).proved, 0);
 }
 
 static void what_was_proved_fine_may_fail(void **state)
 {
-    struct world *world = *state;
-    struct name   child = named("child.shut.example");
-    apply(world, "shut.example", EVIDENCE_CONFIRMED, 1000);
-    learner_prove(world->learner, name_view(&child), 2000);
-    apply(world, "child.shut.example", EVIDENCE_STRIKE, 3000);
-    assert_false(is_proved(world, "child.shut.example"));
-    assert_int_equal(table_find(world->table, name_view(&child), TYPE_A).state, ZONE_BLOCKED); /* the parent's */
-    learner_prove(world->learner, name_view(&child), 4000); /* a suspect is not fine */
-    assert_false(is_proved(world, "child.shut.example"));
-    learner_end_due(world->learner, 3000 + ZONE_SUSPECT_LIFE);
-    learner_prove(world->learner, name_view(&child), 90000);
-    assert_true(is_proved(world, "child.shut.example"));
-    assert_int_equal(learner_forget(world->learner, name_view(&child), 90001), 1);
-    assert_false(is_proved(world, "child.shut.example"));
-    learner_prove(world->learner, name_view(&child), 90002);
-    learner_pin(world->learner, name_view(&child), PIN_EXTERNAL, 91000, NULL, 90003);
-    learner_end_due(world->learner, 91000);
-    assert_true(is_proved(world, "child.shut.example"));
+    struct fixture *fixture = *state;
+    struct name     child   = named("child.shut.example");
+    apply(fixture, "shut.example", EVIDENCE_CONFIRMED, 1000);
+    learner_prove(fixture->learner, name_view(&child), 2000);
+    apply(fixture, "child.shut.example", EVIDENCE_STRIKE, 3000);
+    assert_false(is_proved(fixture, "child.shut.example"));
+    assert_int_equal(table_find(fixture->table, name_view(&child), TYPE_A).state, ZONE_BLOCKED); /* the parent's */
+    learner_prove(fixture->learner, name_view(&child), 4000); /* a suspect is not fine */
+    assert_false(is_proved(fixture, "child.shut.example"));
+    learner_end_due(fixture->learner, 3000 + ZONE_SUSPECT_LIFE);
+    learner_prove(fixture->learner, name_view(&child), 90000);
+    assert_true(is_proved(fixture, "child.shut.example"));
+    assert_int_equal(learner_forget(fixture->learner, name_view(&child), 90001), 1);
+    assert_false(is_proved(fixture, "child.shut.example"));
+    learner_prove(fixture->learner, name_view(&child), 90002);
+    learner_pin(fixture->learner, name_view(&child), PIN_EXTERNAL, 91000, NULL, 90003);
+    learner_end_due(fixture->learner, 91000);
+    assert_true(is_proved(fixture, "child.shut.example"));
 }
 
 static void what_is_proved_is_bounded(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     for (unsigned i = 0; i <= LIMIT_SUSPECTS; i++) {
         char text[40];
         snprintf(text, sizeof(text), "child-%u.shut.example", i);
         struct name name = named(text);
-        learner_prove(world->learner, name_view(&name), 1000);
-        assert_int_equal(is_proved(world, text), i < LIMIT_SUSPECTS);
+        learner_prove(fixture->learner, name_view(&name), 1000);
+        assert_int_equal(is_proved(fixture, text), i < LIMIT_SUSPECTS);
     }
-    assert_int_equal(learner_count(world->learner).proved, LIMIT_SUSPECTS);
+    assert_int_equal(learner_count(fixture->learner).proved, LIMIT_SUSPECTS);
 }
 
 /* Exactly, while no more are due than are looked at; with more, a zone in use is found among idle ones soon. */
 static void zones_in_use_are_rechecked_first(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     enum {
         MANY = 3000
     };
     const struct learner_limits roomy = {.zone = limits.zone, .max_zones = MANY};
-    learner_set_limits(world->learner, &roomy);
+    learner_set_limits(fixture->learner, &roomy);
     for (unsigned i = 0; i < MANY; i++) {
         char text[32];
         snprintf(text, sizeof(text), "zone-%u.example", i);
-        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, (msec_t) i * 4000); /* no burst */
+        struct zone *zone = apply(fixture, text, EVIDENCE_CONFIRMED, (msec_t) i * 4000); /* no burst */
         atomic_store(&zone->last_used, 1000 + (i * 7919) % MANY + (i == 17 ? MANY : 0));
         if (i != 255)
             continue;
         for (msec_t last = INT64_MAX, k = 0; k <= i; k++) {
-            zone = learner_recheck_due(world->learner, (msec_t) i * 4000 + 2 * FIRST);
+            zone = learner_recheck_due(fixture->learner, (msec_t) i * 4000 + 2 * FIRST);
             assert_non_null(zone);
             assert_true(atomic_load(&zone->last_used) <= last);
             last = atomic_load(&zone->last_used);
         }
-        assert_null(learner_recheck_due(world->learner, (msec_t) i * 4000 + 2 * FIRST));
+        assert_null(learner_recheck_due(fixture->learner, (msec_t) i * 4000 + 2 * FIRST));
     }
     unsigned took = 0;
     while (took++ < MANY) {
-        struct zone *zone = learner_recheck_due(world->learner, (msec_t) MANY * 4000 + 2 * FIRST);
+        struct zone *zone = learner_recheck_due(fixture->learner, (msec_t) MANY * 4000 + 2 * FIRST);
         if (atomic_load(&zone->last_used) == 1000 + (17 * 7919) % MANY + MANY)
             break;
     }
@@ -377,18 +364,18 @@ static void zones_in_use_are_rechecked_first(void **state)
 
 static void a_blocked_zone_that_nobody_uses_is_forgotten(void **state)
 {
-    struct world *world = *state;
-    struct zone  *used  = apply(world, "used.example", EVIDENCE_CONFIRMED, 0);
-    apply(world, "idle.example", EVIDENCE_CONFIRMED, 0);
-    pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
-    apply(world, "pinned.example", EVIDENCE_CONFIRMED, 0);
+    struct fixture *fixture = *state;
+    struct zone    *used    = apply(fixture, "used.example", EVIDENCE_CONFIRMED, 0);
+    apply(fixture, "idle.example", EVIDENCE_CONFIRMED, 0);
+    pin(fixture, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
+    apply(fixture, "pinned.example", EVIDENCE_CONFIRMED, 0);
     atomic_store(&used->last_used, 1000);
-    assert_ptr_equal(due_now(world->learner, ZONE_IDLE + 1), used);
-    assert_null(due_now(world->learner, ZONE_IDLE + 1));
-    assert_null(get(world, "idle.example"));
-    assert_non_null(get(world, "pinned.example"));
-    assert_int_equal(get(world, "pinned.example")->condition.state, ZONE_CLEAR);
-    assert_int_equal(get(world, "pinned.example")->pin, PIN_EXTERNAL);
+    assert_ptr_equal(due_now(fixture->learner, ZONE_IDLE + 1), used);
+    assert_null(due_now(fixture->learner, ZONE_IDLE + 1));
+    assert_null(get(fixture, "idle.example"));
+    assert_non_null(get(fixture, "pinned.example"));
+    assert_int_equal(get(fixture, "pinned.example")->condition.state, ZONE_CLEAR);
+    assert_int_equal(get(fixture, "pinned.example")->pin, PIN_EXTERNAL);
 }
 
 static int compare_times(const void *a, const void *b)
@@ -400,18 +387,18 @@ static int compare_times(const void *a, const void *b)
 /* Learned in one moment, which need not be a mass event: upstreams are not asked about all of them in another one. */
 static void zones_learned_together_are_not_rechecked_together(void **state)
 {
-    struct world *world = *state;
-    msec_t        due[ZONES];
+    struct fixture *fixture = *state;
+    msec_t          due[ZONES];
     for (unsigned round = 0; round < 2; round++) {
         msec_t interval = round ? 2 * FIRST : FIRST, now = round ? 2 * FIRST : 0;
         for (unsigned i = 0; i < ZONES; i++) {
             char text[32];
             snprintf(text, sizeof(text), "zone-%u.example", i);
             if (round)
-                learner_apply_zone(world->learner, get(world, text), EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, now);
+                learner_apply_zone(fixture->learner, get(fixture, text), EVIDENCE_RECHECK_BAD, REASON_TIMEOUT, now);
             else
-                apply(world, text, EVIDENCE_CONFIRMED, now);
-            due[i] = get(world, text)->condition.next - now;
+                apply(fixture, text, EVIDENCE_CONFIRMED, now);
+            due[i] = get(fixture, text)->condition.next - now;
             assert_in_range(due[i], interval / 10 * 9, interval / 10 * 11);
         }
         qsort(due, ZONES, sizeof(due[0]), compare_times);
@@ -423,37 +410,37 @@ static void zones_learned_together_are_not_rechecked_together(void **state)
 
 /* ---- caps ---- */
 
-static void strike_all(struct world *world, unsigned count, msec_t now)
+static void strike_all(struct fixture *fixture, unsigned count, msec_t now)
 {
     for (unsigned i = 0; i < count; i++) {
         char text[32];
         snprintf(text, sizeof(text), "random-%u.example", i);
-        assert_non_null(apply(world, text, EVIDENCE_STRIKE, now));
+        assert_non_null(apply(fixture, text, EVIDENCE_STRIKE, now));
     }
 }
 
 static void random_names_fill_only_their_share(void **state)
 {
-    struct world *world = *state;
-    strike_all(world, LIMIT_SUSPECTS, 0);
-    assert_null(apply(world, "one-more.example", EVIDENCE_STRIKE, 0));
-    assert_null(apply(world, "one-more.example", EVIDENCE_BROKEN, 0));
-    assert_null(get(world, "one-more.example"));
-    assert_int_equal(table_count(world->table), LIMIT_SUSPECTS);
-    assert_non_null(apply(world, "random-7.example", EVIDENCE_STRIKE, 0));
+    struct fixture *fixture = *state;
+    strike_all(fixture, LIMIT_SUSPECTS, 0);
+    assert_null(apply(fixture, "one-more.example", EVIDENCE_STRIKE, 0));
+    assert_null(apply(fixture, "one-more.example", EVIDENCE_BROKEN, 0));
+    assert_null(get(fixture, "one-more.example"));
+    assert_int_equal(table_count(fixture->table), LIMIT_SUSPECTS);
+    assert_non_null(apply(fixture, "random-7.example", EVIDENCE_STRIKE, 0));
     /* what is confirmed has a share of its own */
-    assert_non_null(apply(world, "one-more.example", EVIDENCE_CONFIRMED, 0));
-    assert_int_equal(in_state(world, ZONE_BLOCKED), 1);
-    assert_null(due_now(world->learner, ZONE_SUSPECT_LIFE));
-    assert_int_equal(table_count(world->table), 1);
+    assert_non_null(apply(fixture, "one-more.example", EVIDENCE_CONFIRMED, 0));
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), 1);
+    assert_null(due_now(fixture->learner, ZONE_SUSPECT_LIFE));
+    assert_int_equal(table_count(fixture->table), 1);
 }
 
-static void block_all(struct world *world, unsigned count)
+static void block_all(struct fixture *fixture, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         char text[32];
         snprintf(text, sizeof(text), "blocked-%u.example", i);
-        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, 0);
+        struct zone *zone = apply(fixture, text, EVIDENCE_CONFIRMED, 0);
         assert_non_null(zone);
         atomic_store(&zone->last_used, 1000 + i);
     }
@@ -461,145 +448,145 @@ static void block_all(struct world *world, unsigned count)
 
 static void the_least_recently_used_gives_way(void **state)
 {
-    struct world *world = *state;
-    block_all(world, ZONES);
-    atomic_store(&get(world, "blocked-0.example")->last_used, 2000);
-    world->changes = 0;
-    assert_non_null(apply(world, "new.example", EVIDENCE_CONFIRMED, 3000));
-    assert_int_equal(world->changes, 2);
-    assert_null(get(world, "blocked-1.example"));
-    assert_non_null(get(world, "blocked-0.example"));
-    assert_non_null(get(world, "new.example"));
-    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
+    struct fixture *fixture = *state;
+    block_all(fixture, ZONES);
+    atomic_store(&get(fixture, "blocked-0.example")->last_used, 2000);
+    fixture->changes = 0;
+    assert_non_null(apply(fixture, "new.example", EVIDENCE_CONFIRMED, 3000));
+    assert_int_equal(fixture->changes, 2);
+    assert_null(get(fixture, "blocked-1.example"));
+    assert_non_null(get(fixture, "blocked-0.example"));
+    assert_non_null(get(fixture, "new.example"));
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), ZONES);
 }
 
 /* The one that is being confirmed is in the table itself, and so may be thousands of suspects. */
 static void confirming_suspects_at_the_cap_evicts_blocked_zones(void **state)
 {
-    struct world *world = *state;
-    block_all(world, ZONES);
-    strike_all(world, 200, 5000);
+    struct fixture *fixture = *state;
+    block_all(fixture, ZONES);
+    strike_all(fixture, 200, 5000);
     for (unsigned i = 0; i < 200; i++) {
         char text[32];
         snprintf(text, sizeof(text), "random-%u.example", i);
-        struct zone *zone = apply(world, text, EVIDENCE_CONFIRMED, 6000);
+        struct zone *zone = apply(fixture, text, EVIDENCE_CONFIRMED, 6000);
         assert_non_null(zone);
-        assert_ptr_equal(get(world, text), zone);
+        assert_ptr_equal(get(fixture, text), zone);
         assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-        assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
-        assert_int_equal(in_state(world, ZONE_SUSPECT), 199 - i);
-        learner_reclaim(world->learner);
+        assert_int_equal(in_state(fixture, ZONE_BLOCKED), ZONES);
+        assert_int_equal(in_state(fixture, ZONE_SUSPECT), 199 - i);
+        learner_reclaim(fixture->learner);
     }
 }
 
 static void pins_are_never_evicted(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     for (unsigned i = 0; i < ZONES; i++) {
         char text[32];
         snprintf(text, sizeof(text), "blocked-%u.example", i);
-        pin(world, text, i % 3 ? PIN_EXTERNAL : PIN_DOMESTIC, i % 2 ? MSEC_NEVER : 1000000, 0);
-        assert_non_null(apply(world, text, EVIDENCE_CONFIRMED, 0));
+        pin(fixture, text, i % 3 ? PIN_EXTERNAL : PIN_DOMESTIC, i % 2 ? MSEC_NEVER : 1000000, 0);
+        assert_non_null(apply(fixture, text, EVIDENCE_CONFIRMED, 0));
     }
-    struct zone *suspect = apply(world, "new.example", EVIDENCE_STRIKE, 0);
-    assert_ptr_equal(apply(world, "new.example", EVIDENCE_CONFIRMED, 0), suspect);
+    struct zone *suspect = apply(fixture, "new.example", EVIDENCE_STRIKE, 0);
+    assert_ptr_equal(apply(fixture, "new.example", EVIDENCE_CONFIRMED, 0), suspect);
     assert_int_equal(suspect->condition.state, ZONE_SUSPECT);
-    assert_null(apply(world, "newer.example", EVIDENCE_CONFIRMED, 0));
-    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
-    assert_int_equal(learner_count(world->learner).pins, ZONES);
+    assert_null(apply(fixture, "newer.example", EVIDENCE_CONFIRMED, 0));
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), ZONES);
+    assert_int_equal(learner_count(fixture->learner).pins, ZONES);
 }
 
 static void a_lowered_cap_holds_with_the_next_zone(void **state)
 {
-    struct world         *world = *state;
-    struct learner_limits lower = limits;
-    lower.max_zones             = 3;
-    block_all(world, ZONES);
-    learner_set_limits(world->learner, &lower);
-    assert_non_null(apply(world, "new.example", EVIDENCE_CONFIRMED, 3000));
-    assert_int_equal(in_state(world, ZONE_BLOCKED), 3);
-    assert_non_null(get(world, "new.example"));
-    assert_non_null(get(world, "blocked-7.example"));
-    assert_non_null(get(world, "blocked-6.example"));
+    struct fixture       *fixture = *state;
+    struct learner_limits lower   = limits;
+    lower.max_zones               = 3;
+    block_all(fixture, ZONES);
+    learner_set_limits(fixture->learner, &lower);
+    assert_non_null(apply(fixture, "new.example", EVIDENCE_CONFIRMED, 3000));
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), 3);
+    assert_non_null(get(fixture, "new.example"));
+    assert_non_null(get(fixture, "blocked-7.example"));
+    assert_non_null(get(fixture, "blocked-6.example"));
 }
 
 /* ---- the operator ---- */
 
 static void a_pin_ends_when_its_time_is_over(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = pin(world, "example.com", PIN_EXTERNAL, 5000, 0);
-    check_told(world, ZONE_CLEAR, ZONE_CLEAR, false);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = pin(fixture, "example.com", PIN_EXTERNAL, 5000, 0);
+    check_told(fixture, ZONE_CLEAR, ZONE_CLEAR, false);
     assert_string_equal(zone->note, "by hand");
-    assert_int_equal(next_due(world->learner), 5000);
-    assert_null(due_now(world->learner, 4999));
-    assert_int_equal(learner_count(world->learner).pins, 1);
-    assert_null(due_now(world->learner, 5000));
-    check_told(world, ZONE_CLEAR, ZONE_CLEAR, true);
-    assert_null(get(world, "example.com"));
-    assert_int_equal(learner_count(world->learner).pins, 0);
+    assert_int_equal(next_due(fixture->learner), 5000);
+    assert_null(due_now(fixture->learner, 4999));
+    assert_int_equal(learner_count(fixture->learner).pins, 1);
+    assert_null(due_now(fixture->learner, 5000));
+    check_told(fixture, ZONE_CLEAR, ZONE_CLEAR, true);
+    assert_null(get(fixture, "example.com"));
+    assert_int_equal(learner_count(fixture->learner).pins, 0);
 }
 
 static void a_pin_that_ends_leaves_what_was_learned(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    pin(world, "example.com", PIN_DOMESTIC, 5000, 0);
-    assert_null(due_now(world->learner, 5000));
-    assert_ptr_equal(get(world, "example.com"), zone);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(fixture, "example.com", PIN_DOMESTIC, 5000, 0);
+    assert_null(due_now(fixture->learner, 5000));
+    assert_ptr_equal(get(fixture, "example.com"), zone);
     assert_int_equal(zone->pin, PIN_NONE);
     assert_null(zone->note);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
-    assert_int_equal(next_due(world->learner), zone->condition.next);
+    assert_int_equal(next_due(fixture->learner), zone->condition.next);
 }
 
 /* Both at the same moment: the pin ends, and the recheck is not lost. */
 static void a_pin_and_a_recheck_may_fall_due_together(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    pin(world, "example.com", PIN_DOMESTIC, zone->condition.next, 0);
-    assert_ptr_equal(due_now(world->learner, zone->condition.next), zone);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(fixture, "example.com", PIN_DOMESTIC, zone->condition.next, 0);
+    assert_ptr_equal(due_now(fixture->learner, zone->condition.next), zone);
     assert_int_equal(zone->pin, PIN_NONE);
 }
 
 static void a_pinned_zone_is_rechecked_too(void **state)
 {
-    struct world *world = *state;
-    struct zone  *zone  = apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
-    msec_t due = next_due(world->learner);
-    assert_ptr_equal(due_now(world->learner, due), zone);
-    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
-    learner_apply_zone(world->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
-    assert_ptr_equal(get(world, "example.com"), zone);
+    struct fixture *fixture = *state;
+    struct zone    *zone    = apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(fixture, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    msec_t due = next_due(fixture->learner);
+    assert_ptr_equal(due_now(fixture->learner, due), zone);
+    learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
+    learner_apply_zone(fixture->learner, zone, EVIDENCE_RECHECK_GOOD, REASON_NONE, due);
+    assert_ptr_equal(get(fixture, "example.com"), zone);
     assert_int_equal(zone->condition.state, ZONE_CLEAR);
     assert_int_equal(zone->pin, PIN_EXTERNAL);
 }
 
 static void a_new_pin_replaces_the_old_one(void **state)
 {
-    struct world *world = *state;
-    struct name   name  = named("example.com");
-    struct zone  *zone  = pin(world, "example.com", PIN_EXTERNAL, 5000, 0);
-    assert_ptr_equal(learner_pin(world->learner, name_view(&name), PIN_DOMESTIC, MSEC_NEVER, NULL, 1), zone);
+    struct fixture *fixture = *state;
+    struct name     name    = named("example.com");
+    struct zone    *zone    = pin(fixture, "example.com", PIN_EXTERNAL, 5000, 0);
+    assert_ptr_equal(learner_pin(fixture->learner, name_view(&name), PIN_DOMESTIC, MSEC_NEVER, NULL, 1), zone);
     assert_int_equal(zone->pin, PIN_DOMESTIC);
     assert_null(zone->note);
-    assert_int_equal(next_due(world->learner), MSEC_NEVER);
-    assert_int_equal(learner_count(world->learner).pins, 1);
-    assert_true(learner_unpin(world->learner, name_view(&name), 2));
-    assert_false(learner_unpin(world->learner, name_view(&name), 3));
-    assert_null(get(world, "example.com"));
+    assert_int_equal(next_due(fixture->learner), MSEC_NEVER);
+    assert_int_equal(learner_count(fixture->learner).pins, 1);
+    assert_true(learner_unpin(fixture->learner, name_view(&name), 2));
+    assert_false(learner_unpin(fixture->learner, name_view(&name), 3));
+    assert_null(get(fixture, "example.com"));
 }
 
 static void a_note_is_copied_up_to_its_limit(void **state)
 {
-    struct world *world = *state;
-    struct name   name  = named("example.com");
-    char          note[LIMIT_NOTE + 50];
+    struct fixture *fixture = *state;
+    struct name     name    = named("example.com");
+    char            note[LIMIT_NOTE + 50];
     memset(note, 'n', sizeof(note) - 1);
     note[sizeof(note) - 1] = '\0';
-    struct zone *zone      = learner_pin(world->learner, name_view(&name), PIN_EXTERNAL, MSEC_NEVER, note, 0);
+    struct zone *zone      = learner_pin(fixture->learner, name_view(&name), PIN_EXTERNAL, MSEC_NEVER, note, 0);
     memset(note, 'x', sizeof(note) - 1);
     assert_int_equal(strlen(zone->note), LIMIT_NOTE);
     assert_int_equal(zone->note[0], 'n');
@@ -607,38 +594,38 @@ static void a_note_is_copied_up_to_its_limit(void **state)
 
 static void a_pinned_name_may_be_suspected(void **state)
 {
-    struct world *world = *state;
-    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
-    struct zone *zone = apply(world, "example.com", EVIDENCE_STRIKE, 0);
+    struct fixture *fixture = *state;
+    pin(fixture, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    struct zone *zone = apply(fixture, "example.com", EVIDENCE_STRIKE, 0);
     assert_int_equal(zone->condition.state, ZONE_SUSPECT);
     assert_int_equal(zone->source, SOURCE_LEARNED);
-    assert_null(due_now(world->learner, ZONE_SUSPECT_LIFE));
-    assert_ptr_equal(get(world, "example.com"), zone);
+    assert_null(due_now(fixture->learner, ZONE_SUSPECT_LIFE));
+    assert_ptr_equal(get(fixture, "example.com"), zone);
     assert_int_equal(zone->condition.state, ZONE_CLEAR);
 }
 
 static void forgetting_drops_all_scopes_but_no_pin(void **state)
 {
-    struct world        *world = *state;
-    struct name          name  = named("example.com");
-    const struct zone_id whole = {.name = name_view(&name), .scope = SCOPE_NAME};
-    const struct zone_id mx    = {.name = name_view(&name), .scope = SCOPE_TYPE, .type = TYPE_MX};
-    learner_apply(world->learner, &whole, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_A, 0);
-    learner_apply(world->learner, &mx, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_MX, 0);
-    apply(world, "example.com", EVIDENCE_CONFIRMED, 0);
-    pin(world, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
-    apply(world, "www.example.com", EVIDENCE_CONFIRMED, 0);
-    assert_int_equal(learner_forget(world->learner, name_view(&name), 0), 3);
-    assert_int_equal(table_count(world->table), 2);
-    assert_int_equal(get(world, "example.com")->condition.state, ZONE_CLEAR);
-    assert_int_equal(get(world, "example.com")->pin, PIN_EXTERNAL);
-    assert_non_null(get(world, "www.example.com"));
-    assert_int_equal(learner_forget(world->learner, name_view(&name), 0), 0);
+    struct fixture      *fixture = *state;
+    struct name          name    = named("example.com");
+    const struct zone_id whole   = {.name = name_view(&name), .scope = SCOPE_NAME};
+    const struct zone_id mx      = {.name = name_view(&name), .scope = SCOPE_TYPE, .type = TYPE_MX};
+    learner_apply(fixture->learner, &whole, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_A, 0);
+    learner_apply(fixture->learner, &mx, EVIDENCE_CONFIRMED, REASON_TIMEOUT, name_view(&name), TYPE_MX, 0);
+    apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
+    pin(fixture, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
+    apply(fixture, "www.example.com", EVIDENCE_CONFIRMED, 0);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 0), 3);
+    assert_int_equal(table_count(fixture->table), 2);
+    assert_int_equal(get(fixture, "example.com")->condition.state, ZONE_CLEAR);
+    assert_int_equal(get(fixture, "example.com")->pin, PIN_EXTERNAL);
+    assert_non_null(get(fixture, "www.example.com"));
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 0), 0);
 }
 
 /* ---- as it was ---- */
 
-static struct zone *restore(struct world *world, const char *text, const struct condition *condition, enum pin way,
+static struct zone *restore(struct fixture *fixture, const char *text, const struct condition *condition, enum pin way,
                             msec_t last_used, msec_t now)
 {
     struct name          name    = named(text);
@@ -651,12 +638,12 @@ static struct zone *restore(struct world *world, const char *text, const struct 
                                     .asked      = name_view(&name),
                                     .asked_type = TYPE_SOA,
                                     .last_used  = last_used};
-    return learner_restore(world->learner, &learned, now);
+    return learner_restore(fixture->learner, &learned, now);
 }
 
 static void a_restored_zone_keeps_to_the_bounds(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     enum {
         NOW = 1000000
     };
@@ -678,115 +665,113 @@ static void a_restored_zone_keeps_to_the_bounds(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct condition is   = {.state = cases[i].state, .next = cases[i].next, .interval = cases[i].interval};
-        struct zone           *zone = restore(world, "example.com", &is, PIN_EXTERNAL, NOW + MAX, NOW);
+        struct zone           *zone = restore(fixture, "example.com", &is, PIN_EXTERNAL, NOW + MAX, NOW);
         assert_non_null(zone);
         assert_int_equal(zone->condition.state, cases[i].state);
         assert_int_equal(zone->condition.next, cases[i].expected_next);
         assert_int_equal(zone->condition.interval, cases[i].expected_interval);
         assert_int_equal(atomic_load(&zone->last_used), NOW);
-        assert_int_equal(next_due(world->learner), cases[i].expected_next);
+        assert_int_equal(next_due(fixture->learner), cases[i].expected_next);
     }
 }
 
 static void a_restored_zone_leaves_a_pin_alone(void **state)
 {
-    struct world          *world   = *state;
+    struct fixture        *fixture = *state;
     const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
     const struct condition clear   = {.state = ZONE_CLEAR, .next = MSEC_NEVER};
-    pin(world, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
-    struct zone *zone = restore(world, "example.com", &blocked, PIN_NONE, 0, 0);
+    pin(fixture, "example.com", PIN_DOMESTIC, MSEC_NEVER, 0);
+    struct zone *zone = restore(fixture, "example.com", &blocked, PIN_NONE, 0, 0);
     assert_int_equal(zone->pin, PIN_DOMESTIC);
     assert_string_equal(zone->note, "by hand");
     assert_int_equal(zone->source, SOURCE_IMPORTED);
-    zone = restore(world, "example.com", &blocked, PIN_EXTERNAL, 0, 0);
+    zone = restore(fixture, "example.com", &blocked, PIN_EXTERNAL, 0, 0);
     assert_int_equal(zone->pin, PIN_EXTERNAL);
     assert_string_equal(zone->note, "note");
-    assert_non_null(restore(world, "example.com", &clear, PIN_NONE, 0, 0));
-    assert_null(restore(world, "other.example", &clear, PIN_NONE, 0, 0));
-    assert_int_equal(table_count(world->table), 1);
+    assert_non_null(restore(fixture, "example.com", &clear, PIN_NONE, 0, 0));
+    assert_null(restore(fixture, "other.example", &clear, PIN_NONE, 0, 0));
+    assert_int_equal(table_count(fixture->table), 1);
 }
 
 static void restoring_keeps_to_the_cap_but_loses_no_pin(void **state)
 {
-    struct world          *world   = *state;
+    struct fixture        *fixture = *state;
     const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
     for (int i = 0; i < 2 * ZONES; i++) {
         char text[32];
         snprintf(text, sizeof(text), "blocked-%d.example", i);
-        assert_non_null(restore(world, text, &blocked, PIN_NONE, 100 + i, 1000));
+        assert_non_null(restore(fixture, text, &blocked, PIN_NONE, 100 + i, 1000));
     }
-    assert_int_equal(in_state(world, ZONE_BLOCKED), ZONES);
-    assert_null(get(world, "blocked-0.example"));
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), ZONES);
+    assert_null(get(fixture, "blocked-0.example"));
     for (int i = 0; i < 2 * ZONES; i++) {
         char text[32];
         snprintf(text, sizeof(text), "pinned-%d.example", i);
-        assert_non_null(restore(world, text, &blocked, PIN_EXTERNAL, 100, 1000));
+        assert_non_null(restore(fixture, text, &blocked, PIN_EXTERNAL, 100, 1000));
     }
-    assert_int_equal(learner_count(world->learner).pins, 2 * ZONES);
-    assert_int_equal(in_state(world, ZONE_BLOCKED), 2 * ZONES);
+    assert_int_equal(learner_count(fixture->learner).pins, 2 * ZONES);
+    assert_int_equal(in_state(fixture, ZONE_BLOCKED), 2 * ZONES);
 }
 
 /* ---- no memory ---- */
 
 static void without_memory_nothing_is_left_half_done(void **state)
 {
-    struct world          *world   = *state;
+    struct fixture        *fixture = *state;
     const struct condition blocked = {.state = ZONE_BLOCKED, .next = 1000, .interval = FIRST};
     bool                   pinned  = false;
     for (size_t n = 0; !pinned; n++) {
         heap_fail_at(n);
-        pinned = pin(world, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
+        pinned = pin(fixture, "pinned.example", PIN_EXTERNAL, MSEC_NEVER, 0);
         heap_restore();
-        assert_int_equal(pinned, get(world, "pinned.example") != NULL);
-        assert_int_equal(learner_count(world->learner).pins, pinned);
-        assert_int_equal(in_state(world, ZONE_CLEAR), pinned);
+        assert_int_equal(pinned, get(fixture, "pinned.example") != NULL);
+        assert_int_equal(learner_count(fixture->learner).pins, pinned);
+        assert_int_equal(in_state(fixture, ZONE_CLEAR), pinned);
     }
     heap_fail_at(0);
-    assert_null(apply(world, "new.example", EVIDENCE_STRIKE, 0));
+    assert_null(apply(fixture, "new.example", EVIDENCE_STRIKE, 0));
     heap_fail_at(0);
-    assert_null(restore(world, "new.example", &blocked, PIN_NONE, 0, 0));
+    assert_null(restore(fixture, "new.example", &blocked, PIN_NONE, 0, 0));
     heap_fail_at(1); /* the dossier */
-    struct zone *zone = apply(world, "new.example", EVIDENCE_STRIKE, 0);
+    struct zone *zone = apply(fixture, "new.example", EVIDENCE_STRIKE, 0);
     assert_true(heap_restore());
-    assert_ptr_equal(get(world, "new.example"), zone);
+    assert_ptr_equal(get(fixture, "new.example"), zone);
     assert_null(zone->dossier);
 }
-
-#define LEARNER_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEARNER_TEST(a_zone_is_learned_and_recovers),
-        LEARNER_TEST(only_failures_list_a_zone),
-        LEARNER_TEST(what_changes_nothing_tells_nobody),
-        LEARNER_TEST(readers_see_each_change_at_once),
-        LEARNER_TEST(a_suspicion_ends_by_itself),
-        LEARNER_TEST(a_due_zone_is_not_returned_again_at_once),
-        LEARNER_TEST(a_fine_answer_brings_the_recheck_forward),
-        LEARNER_TEST(what_was_proved_fine_outdoes_a_block_above_it),
-        LEARNER_TEST(what_was_proved_fine_may_fail),
-        LEARNER_TEST(what_is_proved_is_bounded),
-        LEARNER_TEST(zones_in_use_are_rechecked_first),
-        LEARNER_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
-        LEARNER_TEST(zones_learned_together_are_not_rechecked_together),
-        LEARNER_TEST(random_names_fill_only_their_share),
-        LEARNER_TEST(the_least_recently_used_gives_way),
-        LEARNER_TEST(confirming_suspects_at_the_cap_evicts_blocked_zones),
-        LEARNER_TEST(pins_are_never_evicted),
-        LEARNER_TEST(a_lowered_cap_holds_with_the_next_zone),
-        LEARNER_TEST(a_pin_ends_when_its_time_is_over),
-        LEARNER_TEST(a_pin_that_ends_leaves_what_was_learned),
-        LEARNER_TEST(a_pin_and_a_recheck_may_fall_due_together),
-        LEARNER_TEST(a_pinned_zone_is_rechecked_too),
-        LEARNER_TEST(a_new_pin_replaces_the_old_one),
-        LEARNER_TEST(a_note_is_copied_up_to_its_limit),
-        LEARNER_TEST(a_pinned_name_may_be_suspected),
-        LEARNER_TEST(forgetting_drops_all_scopes_but_no_pin),
-        LEARNER_TEST(a_restored_zone_keeps_to_the_bounds),
-        LEARNER_TEST(a_restored_zone_leaves_a_pin_alone),
-        LEARNER_TEST(restoring_keeps_to_the_cap_but_loses_no_pin),
-        LEARNER_TEST(without_memory_nothing_is_left_half_done),
+        FIXTURE_TEST(a_zone_is_learned_and_recovers),
+        FIXTURE_TEST(only_failures_list_a_zone),
+        FIXTURE_TEST(what_changes_nothing_tells_nobody),
+        FIXTURE_TEST(readers_see_each_change_at_once),
+        FIXTURE_TEST(a_suspicion_ends_by_itself),
+        FIXTURE_TEST(a_due_zone_is_not_returned_again_at_once),
+        FIXTURE_TEST(a_fine_answer_brings_the_recheck_forward),
+        FIXTURE_TEST(what_was_proved_fine_outdoes_a_block_above_it),
+        FIXTURE_TEST(what_was_proved_fine_may_fail),
+        FIXTURE_TEST(what_is_proved_is_bounded),
+        FIXTURE_TEST(zones_in_use_are_rechecked_first),
+        FIXTURE_TEST(a_blocked_zone_that_nobody_uses_is_forgotten),
+        FIXTURE_TEST(zones_learned_together_are_not_rechecked_together),
+        FIXTURE_TEST(random_names_fill_only_their_share),
+        FIXTURE_TEST(the_least_recently_used_gives_way),
+        FIXTURE_TEST(confirming_suspects_at_the_cap_evicts_blocked_zones),
+        FIXTURE_TEST(pins_are_never_evicted),
+        FIXTURE_TEST(a_lowered_cap_holds_with_the_next_zone),
+        FIXTURE_TEST(a_pin_ends_when_its_time_is_over),
+        FIXTURE_TEST(a_pin_that_ends_leaves_what_was_learned),
+        FIXTURE_TEST(a_pin_and_a_recheck_may_fall_due_together),
+        FIXTURE_TEST(a_pinned_zone_is_rechecked_too),
+        FIXTURE_TEST(a_new_pin_replaces_the_old_one),
+        FIXTURE_TEST(a_note_is_copied_up_to_its_limit),
+        FIXTURE_TEST(a_pinned_name_may_be_suspected),
+        FIXTURE_TEST(forgetting_drops_all_scopes_but_no_pin),
+        FIXTURE_TEST(a_restored_zone_keeps_to_the_bounds),
+        FIXTURE_TEST(a_restored_zone_leaves_a_pin_alone),
+        FIXTURE_TEST(restoring_keeps_to_the_cap_but_loses_no_pin),
+        FIXTURE_TEST(without_memory_nothing_is_left_half_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,16 +5,11 @@
 #include "policy/local.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define ZERO6 "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
 
@@ -23,14 +18,6 @@ enum {
 };
 
 static uint8_t out[512];
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 static struct rule rule(const char *zone, enum via via, bool preset)
 {

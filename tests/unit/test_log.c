@@ -1,26 +1,21 @@
 /* test_log.c: what reaches standard error, byte for byte, and that it is one write for one line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/log.h"
 
-#include <cmocka.h>
+#include "base/units.h"
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/log.h"
-#include "base/units.h"
-#include "lib/heap.h"
 
 static uint64_t now_ms(void)
 {
@@ -34,7 +29,7 @@ static int  stderr_saved;
 static int  reader; /* a packet socket: one recv() is one write() */
 static char packet[8192];
 
-static int setup(void **state)
+static int open_fixture(void **state)
 {
     int pair[2];
 
@@ -48,7 +43,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int close_fixture(void **state)
 {
     (void) state;
     dup2(stderr_saved, STDERR_FILENO);
@@ -319,14 +314,14 @@ static void test_lost_lines_come_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_text_stays_on_its_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_json_says_the_same_as_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_messages_are_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_allocation_and_errno_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_journal_gets_priorities, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lost_lines_come_first, setup, teardown),
+        FIXTURE_TEST(test_levels),
+        FIXTURE_TEST(test_text_stays_on_its_line),
+        FIXTURE_TEST(test_json_says_the_same_as_text),
+        FIXTURE_TEST(test_long_messages_are_cut),
+        FIXTURE_TEST(test_no_allocation_and_errno_is_kept),
+        FIXTURE_TEST(test_the_journal_gets_priorities),
+        FIXTURE_TEST(test_nobody_reads),
+        FIXTURE_TEST(test_lost_lines_come_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,10 @@
 /* Messages: what is accepted and refused, what a client's datagram deserves, records in their order. */
-#include "../lib/packet.h"
 #include "dns/message.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "lib/check.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 static struct packet packet;
 

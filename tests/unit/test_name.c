@@ -1,12 +1,9 @@
 /* Names: what is one, comparing without case, pointers that must not lead astray. */
 #include "dns/name.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #define WIRE(text)                                                                                                     \
     (struct view) { (const uint8_t *) (text), sizeof(text) }

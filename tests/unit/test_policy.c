@@ -5,24 +5,8 @@
 
 #include "base/rng.h"
 #include "dns/text.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
+#include "lib/check.h"
+#include "lib/names.h"
 
 static struct rule rule(const char *zone, enum via via, uint8_t group, bool preset)
 {

@@ -1,17 +1,12 @@
 /* test_pool.c: pieces are whole and apart, and blocks go back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/pool.h"
 
-#include <cmocka.h>
+#include "base/types.h"
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <stdalign.h>
 #include <string.h>
-
-#include "base/pool.h"
-#include "base/types.h"
-#include "lib/heap.h"
 
 enum {
     SIZE  = 1000,

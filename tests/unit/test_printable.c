@@ -4,12 +4,9 @@
 #include "base/printable.h"
 
 #include "base/types.h"
+#include "lib/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct row {
     const char *text, *shown;

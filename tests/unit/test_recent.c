@@ -3,25 +3,12 @@
  */
 #include "learn/recent.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
 static const struct hash_key key = {1, 2};
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 static void a_mark_lives_a_day(void **state)
 {

@@ -6,16 +6,10 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     FIRST   = 600 * 1000,
@@ -60,14 +54,6 @@ static void close_node(struct node *node)
     learner_reclaim(node->learner);
     learner_destroy(node->learner);
     table_destroy(node->table);
-}
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
 }
 
 /* The writer's clock has run for an hour, the reader's for a second; it is the middle of a second, so that of times

@@ -3,12 +3,10 @@
  */
 #include "settings/relax.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "lib/check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct row {
     const char *text, *plain;

@@ -1,16 +1,11 @@
 /* test_ring.c: order, fullness, and two threads; build with -Db_sanitize=thread to check the memory order. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/ring.h"
 
-#include <cmocka.h>
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <pthread.h>
 #include <sched.h>
-
-#include "base/ring.h"
-#include "lib/heap.h"
 
 static void test_first_in_first_out(void **state)
 {

@@ -1,13 +1,7 @@
 /* test_rng.c: the published keystream, however it is drawn, and evenness. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/rng.h"
+
+#include "lib/check.h"
 
 /* RFC 8439, A.1, vectors 1 and 2: key and nonce zero, blocks 0 and 1. */
 static const uint8_t zero_key_stream[128] = {

@@ -3,17 +3,11 @@
  */
 #include "query/route.h"
 
-#include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum {
     NOW    = 1000000,
@@ -21,15 +15,7 @@ enum {
     NOBODY = SETUP_NO_GROUP
 };
 
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
-
-struct world {
+struct fixture {
     struct setup   setup;
     struct shared  shared;
     struct group   groups[3];
@@ -46,49 +32,50 @@ static struct policy *office_policy(void)
     return policy_create(rules, ARRAY_LEN(rules));
 }
 
-static int open_world(void **state)
+static int open_fixture(void **state)
 {
-    struct world         *world   = calloc(1, sizeof(*world));
+    struct fixture       *fixture = calloc(1, sizeof(*fixture));
     struct server_options options = {.tcp_only = false};
     address_parse("192.0.2.1", 53, &options.address);
     for (size_t i = 0; i < 2; i++)
-        world->groups[SETUP_DOMESTIC].servers[i] = world->servers[i] = server_create(&options);
-    world->groups[SETUP_DOMESTIC].count = 2;
-    world->setup                        = (struct setup){
+        fixture->groups[SETUP_DOMESTIC].servers[i] = fixture->servers[i] = server_create(&options);
+    fixture->groups[SETUP_DOMESTIC].count = 2;
+    fixture->setup                        = (struct setup){
                                .deadline         = 4500,
                                .policy           = office_policy(),
-                               .groups           = world->groups,
+                               .groups           = fixture->groups,
                                .group_count      = 3,
                                .fall_on_timeout  = true,
                                .fall_on_servfail = true,
                                .fall_on_refused  = true,
     };
-    world->shared = (struct shared){.table  = table_create(64, (struct hash_key){1, 2}),
-                                    .good   = recent_create((struct hash_key){1, 2}, RECENT_SLOTS, RECENT_LIFE),
-                                    .suffix = suffix_open()};
-    *state        = world;
-    return world->setup.policy && world->shared.table && world->shared.good && world->shared.suffix ? 0 : -1;
+    fixture->shared = (struct shared){.table  = table_create(64, (struct hash_key){1, 2}),
+                                      .good   = recent_create((struct hash_key){1, 2}, RECENT_SLOTS, RECENT_LIFE),
+                                      .suffix = suffix_open()};
+    *state          = fixture;
+    return fixture->setup.policy && fixture->shared.table && fixture->shared.good && fixture->shared.suffix ? 0 : -1;
 }
 
-static int close_world(void **state)
+static int close_fixture(void **state)
 {
-    struct world *world = *state;
-    policy_destroy(world->setup.policy);
-    table_destroy(world->shared.table);
-    recent_destroy(world->shared.good);
-    suffix_close(world->shared.suffix);
+    struct fixture *fixture = *state;
+    policy_destroy(fixture->setup.policy);
+    table_destroy(fixture->shared.table);
+    recent_destroy(fixture->shared.good);
+    suffix_close(fixture->shared.suffix);
     for (size_t i = 0; i < 2; i++)
-        server_destroy(world->servers[i]);
-    free(world);
+        server_destroy(fixture->servers[i]);
+    free(fixture);
     return 0;
 }
 
-static struct zone *list_zone(struct world *world, const char *text, enum zone_state is, uint8_t strikes, enum pin pin)
+static struct zone *list_zone(struct fixture *fixture, const char *text, enum zone_state is, uint8_t strikes,
+                              enum pin pin)
 {
     struct name  name = named(text);
-    struct zone *zone = table_get(world->shared.table, name_view(&name), SCOPE_ZONE, 0);
+    struct zone *zone = table_get(fixture->shared.table, name_view(&name), SCOPE_ZONE, 0);
     if (!zone)
-        zone = table_add(world->shared.table, name_view(&name), SCOPE_ZONE, 0, name_view(&name), TYPE_SOA);
+        zone = table_add(fixture->shared.table, name_view(&name), SCOPE_ZONE, 0, name_view(&name), TYPE_SOA);
     zone->condition.state   = is;
     zone->condition.strikes = strikes;
     zone->pin               = pin;
@@ -98,17 +85,17 @@ static struct zone *list_zone(struct world *world, const char *text, enum zone_s
     return zone;
 }
 
-static void set_health(struct world *world, bool down)
+static void set_health(struct fixture *fixture, bool down)
 {
     for (size_t i = 0; i < 2; i++)
-        atomic_store(&world->servers[i]->health, down ? HEALTH_DOWN : HEALTH_SUSPECT);
+        atomic_store(&fixture->servers[i]->health, down ? HEALTH_DOWN : HEALTH_SUSPECT);
 }
 
-static struct route choose(struct world *world, const char *text)
+static struct route choose(struct fixture *fixture, const char *text)
 {
     struct name        name = named(text);
-    const struct rule *rule = policy_find_for(world->setup.policy, name_view(&name), TYPE_MX);
-    return route_choose(&world->setup, &world->shared, rule, name_view(&name), TYPE_MX, NOW);
+    const struct rule *rule = policy_find_for(fixture->setup.policy, name_view(&name), TYPE_MX);
+    return route_choose(&fixture->setup, &fixture->shared, rule, name_view(&name), TYPE_MX, NOW);
 }
 
 /* ---- the table ---- */
@@ -236,20 +223,20 @@ static const struct {
 
 static void the_way_of_each(void **state)
 {
-    struct world *world   = *state;
-    struct name   example = named("example.com");
+    struct fixture *fixture = *state;
+    struct name     example = named("example.com");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct zone *zone            = list_zone(world, "example.com", rows[i].state, rows[i].strikes, rows[i].pin);
-        world->setup.learning        = rows[i].learning;
-        world->setup.patience        = rows[i].fixed;
-        world->setup.fall_on_timeout = !rows[i].no_fall;
-        set_health(world, rows[i].down);
+        struct zone *zone              = list_zone(fixture, "example.com", rows[i].state, rows[i].strikes, rows[i].pin);
+        fixture->setup.learning        = rows[i].learning;
+        fixture->setup.patience        = rows[i].fixed;
+        fixture->setup.fall_on_timeout = !rows[i].no_fall;
+        set_health(fixture, rows[i].down);
         if (rows[i].good)
-            recent_mark(world->shared.good, name_view(&example), NOW - 1000);
+            recent_mark(fixture->shared.good, name_view(&example), NOW - 1000);
         else
-            recent_unmark(world->shared.good, name_view(&example));
+            recent_unmark(fixture->shared.good, name_view(&example));
 
-        struct route route = choose(world, "mail.example.com");
+        struct route route = choose(fixture, "mail.example.com");
         if (route.reason != rows[i].reason || route.first != rows[i].first || route.second != rows[i].second ||
             route.patience != rows[i].patience)
             fail_msg("row %zu: reason %d, %u then %u after %lld ms", i, (int) route.reason, route.first, route.second,
@@ -257,7 +244,7 @@ static void the_way_of_each(void **state)
         if (route.learn != rows[i].learn || route.known != rows[i].listed || route.would != rows[i].would)
             fail_msg("row %zu: learn %d, listed %d, would %d", i, route.learn, route.known, route.would);
         struct name name  = named("mail.example.com");
-        bool        leads = route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX);
+        bool        leads = route_leads_external(&fixture->setup, fixture->shared.table, name_view(&name), TYPE_MX);
         if (leads != (route.first == SETUP_EXTERNAL && route.reason != ROUTE_OUTAGE))
             fail_msg("row %zu: leads external: %d", i, leads);
         if (zone->answered != rows[i].answered)
@@ -270,7 +257,7 @@ static void the_way_of_each(void **state)
 /* What no verdict, pin or outage may open. */
 static void a_fence_is_above_everything(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const struct {
         const char *name;
         uint8_t     group; /* NOBODY: no fence */
@@ -279,13 +266,13 @@ static void a_fence_is_above_everything(void **state)
         {"home.example", SETUP_DOMESTIC}, {"a.b.home.example", SETUP_DOMESTIC}, {"open.corp.example", NOBODY},
         {"a.open.corp.example", NOBODY},  {"corp.example.com", NOBODY},         {"acorp.example", NOBODY},
     };
-    set_health(world, true);
+    set_health(fixture, true);
     for (enum pin pin = PIN_NONE; pin <= PIN_EXTERNAL; pin++) {
-        list_zone(world, ".", ZONE_BLOCKED, 0, pin);
-        list_zone(world, "example", ZONE_BLOCKED, 0, pin);
-        list_zone(world, "mail.corp.example", ZONE_BLOCKED, 0, pin);
+        list_zone(fixture, ".", ZONE_BLOCKED, 0, pin);
+        list_zone(fixture, "example", ZONE_BLOCKED, 0, pin);
+        list_zone(fixture, "mail.corp.example", ZONE_BLOCKED, 0, pin);
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-            struct route route = choose(world, cases[i].name);
+            struct route route = choose(fixture, cases[i].name);
             if (cases[i].group == NOBODY) {
                 assert_int_not_equal(route.reason, ROUTE_FENCE);
                 continue;
@@ -296,82 +283,82 @@ static void a_fence_is_above_everything(void **state)
             assert_int_equal(route.patience, MSEC_NEVER);
             assert_false(route.learn || route.known || route.would);
             struct name name = named(cases[i].name);
-            assert_false(route_leads_external(&world->setup, world->shared.table, name_view(&name), TYPE_MX));
+            assert_false(route_leads_external(&fixture->setup, fixture->shared.table, name_view(&name), TYPE_MX));
         }
-        assert_int_equal(list_zone(world, "mail.corp.example", ZONE_BLOCKED, 0, pin)->answered, 0);
+        assert_int_equal(list_zone(fixture, "mail.corp.example", ZONE_BLOCKED, 0, pin)->answered, 0);
     }
 }
 
 static void the_closest_pin_decides(void **state)
 {
-    struct world *world = *state;
-    list_zone(world, "example.com", ZONE_BLOCKED, 0, PIN_EXTERNAL);
-    list_zone(world, "in.example.com", ZONE_CLEAR, 0, PIN_DOMESTIC);
-    list_zone(world, "out.in.example.com", ZONE_CLEAR, 0, PIN_EXTERNAL);
-    assert_int_equal(choose(world, "example.com").first, SETUP_EXTERNAL);
-    assert_int_equal(choose(world, "a.in.example.com").first, SETUP_DOMESTIC);
-    assert_int_equal(choose(world, "a.out.in.example.com").first, SETUP_EXTERNAL);
-    assert_int_equal(choose(world, "a.example.com").first, SETUP_EXTERNAL);
+    struct fixture *fixture = *state;
+    list_zone(fixture, "example.com", ZONE_BLOCKED, 0, PIN_EXTERNAL);
+    list_zone(fixture, "in.example.com", ZONE_CLEAR, 0, PIN_DOMESTIC);
+    list_zone(fixture, "out.in.example.com", ZONE_CLEAR, 0, PIN_EXTERNAL);
+    assert_int_equal(choose(fixture, "example.com").first, SETUP_EXTERNAL);
+    assert_int_equal(choose(fixture, "a.in.example.com").first, SETUP_DOMESTIC);
+    assert_int_equal(choose(fixture, "a.out.in.example.com").first, SETUP_EXTERNAL);
+    assert_int_equal(choose(fixture, "a.example.com").first, SETUP_EXTERNAL);
 }
 
 static void patience_follows_the_slow_answers(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const struct {
         msec_t took, patience;
     } cases[] = {{220, PATIENCE_UNKNOWN_MIN}, {720, 750}, {1700, PATIENCE_UNKNOWN}};
-    assert_int_equal(choose(world, "example.com").patience, PATIENCE_UNKNOWN);
+    assert_int_equal(choose(fixture, "example.com").patience, PATIENCE_UNKNOWN);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct group *domestic = &world->groups[SETUP_DOMESTIC];
+        struct group *domestic = &fixture->groups[SETUP_DOMESTIC];
         memset(domestic->slow, 0, sizeof(domestic->slow));
         for (int n = 0; n < 40; n++)
             group_on_answer(domestic, cases[i].took);
-        assert_int_equal(choose(world, "example.com").patience, cases[i].patience);
+        assert_int_equal(choose(fixture, "example.com").patience, cases[i].patience);
     }
 }
 
 static void good_is_known_of_the_registrable_domain(void **state)
 {
-    struct world *world   = *state;
-    struct name   example = named("example.co.uk");
-    recent_mark(world->shared.good, name_view(&example), NOW);
-    assert_int_equal(choose(world, "a.b.example.co.uk").reason, ROUTE_GOOD);
-    assert_int_equal(choose(world, "other.co.uk").reason, ROUTE_UNKNOWN);
-    assert_int_equal(choose(world, "co.uk").reason, ROUTE_UNKNOWN);
-    assert_int_equal(choose(world, ".").reason, ROUTE_UNKNOWN);
+    struct fixture *fixture = *state;
+    struct name     example = named("example.co.uk");
+    recent_mark(fixture->shared.good, name_view(&example), NOW);
+    assert_int_equal(choose(fixture, "a.b.example.co.uk").reason, ROUTE_GOOD);
+    assert_int_equal(choose(fixture, "other.co.uk").reason, ROUTE_UNKNOWN);
+    assert_int_equal(choose(fixture, "co.uk").reason, ROUTE_UNKNOWN);
+    assert_int_equal(choose(fixture, ".").reason, ROUTE_UNKNOWN);
 }
 
 /* What was learned from silence is no reason to go where silence must not lead. */
 static void a_narrower_fallback_binds_what_was_learned(void **state)
 {
-    struct world                 *world     = *state;
+    struct fixture               *fixture   = *state;
     static const enum zone_reason reasons[] = {REASON_TIMEOUT, REASON_SERVFAIL, REASON_REFUSED};
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         for (size_t j = 0; j < ARRAY_LEN(reasons); j++) {
-            struct zone *zone      = list_zone(world, "example.com", ZONE_BLOCKED, 0, PIN_NONE);
+            struct zone *zone      = list_zone(fixture, "example.com", ZONE_BLOCKED, 0, PIN_NONE);
             zone->condition.reason = reasons[i];
             table_publish(zone);
-            world->setup.fall_on_timeout  = reasons[j] != REASON_TIMEOUT;
-            world->setup.fall_on_servfail = reasons[j] != REASON_SERVFAIL;
-            world->setup.fall_on_refused  = reasons[j] != REASON_REFUSED;
-            assert_int_equal(choose(world, "a.example.com").first, i == j ? SETUP_DOMESTIC : SETUP_EXTERNAL);
+            fixture->setup.fall_on_timeout  = reasons[j] != REASON_TIMEOUT;
+            fixture->setup.fall_on_servfail = reasons[j] != REASON_SERVFAIL;
+            fixture->setup.fall_on_refused  = reasons[j] != REASON_REFUSED;
+            assert_int_equal(choose(fixture, "a.example.com").first, i == j ? SETUP_DOMESTIC : SETUP_EXTERNAL);
         }
 }
 
 static void one_living_upstream_is_no_outage(void **state)
 {
-    struct world *world = *state;
-    set_health(world, true);
-    atomic_store(&world->servers[1]->health, HEALTH_SUSPECT);
-    assert_int_equal(choose(world, "example.com").reason, ROUTE_UNKNOWN);
-    atomic_store(&world->servers[1]->health, HEALTH_DOWN);
-    assert_int_equal(choose(world, "example.com").reason, ROUTE_OUTAGE);
+    struct fixture *fixture = *state;
+    set_health(fixture, true);
+    atomic_store(&fixture->servers[1]->health, HEALTH_SUSPECT);
+    assert_int_equal(choose(fixture, "example.com").reason, ROUTE_UNKNOWN);
+    atomic_store(&fixture->servers[1]->health, HEALTH_DOWN);
+    assert_int_equal(choose(fixture, "example.com").reason, ROUTE_OUTAGE);
 }
 
 /* A short deadline: the second group has its round trip at its longest, or half of the time. */
 static void patience_leaves_the_second_group_its_time(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const struct {
         msec_t deadline, rtt, patience;
     } deadlines[] = {{4500, 0, PATIENCE_UNKNOWN},
@@ -381,33 +368,32 @@ static void patience_leaves_the_second_group_its_time(void **state)
                      {1000, 400, 500},
                      {400, 10, 200}};
     for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
-        struct rtt *rtt = &world->servers[1]->rtt[TRANSPORT_UDP]; /* of external, if it were one's alone */
+        struct rtt *rtt = &fixture->servers[1]->rtt[TRANSPORT_UDP]; /* of external, if it were one's alone */
         *rtt            = (struct rtt){.srtt = 0};
         if (deadlines[i].rtt)
             rtt_update(rtt, deadlines[i].rtt);
-        world->groups[SETUP_EXTERNAL] = (struct group){.name = "external", .servers = {world->servers[1]}, .count = 1};
-        world->setup.deadline         = deadlines[i].deadline;
-        world->setup.fall_on_timeout  = true;
-        const struct route route      = choose(world, "www.example.com");
+        fixture->groups[SETUP_EXTERNAL] =
+            (struct group){.name = "external", .servers = {fixture->servers[1]}, .count = 1};
+        fixture->setup.deadline        = deadlines[i].deadline;
+        fixture->setup.fall_on_timeout = true;
+        const struct route route       = choose(fixture, "www.example.com");
         if (route.patience != deadlines[i].patience)
             fail_msg("row %zu: %d ms", i, (int) route.patience);
     }
-    world->groups[SETUP_EXTERNAL] = (struct group){.count = 0};
+    fixture->groups[SETUP_EXTERNAL] = (struct group){.count = 0};
 }
-
-#define ROUTE_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROUTE_TEST(the_way_of_each),
-        ROUTE_TEST(a_fence_is_above_everything),
-        ROUTE_TEST(the_closest_pin_decides),
-        ROUTE_TEST(patience_follows_the_slow_answers),
-        ROUTE_TEST(patience_leaves_the_second_group_its_time),
-        ROUTE_TEST(a_narrower_fallback_binds_what_was_learned),
-        ROUTE_TEST(good_is_known_of_the_registrable_domain),
-        ROUTE_TEST(one_living_upstream_is_no_outage),
+        FIXTURE_TEST(the_way_of_each),
+        FIXTURE_TEST(a_fence_is_above_everything),
+        FIXTURE_TEST(the_closest_pin_decides),
+        FIXTURE_TEST(patience_follows_the_slow_answers),
+        FIXTURE_TEST(patience_leaves_the_second_group_its_time),
+        FIXTURE_TEST(a_narrower_fallback_binds_what_was_learned),
+        FIXTURE_TEST(good_is_known_of_the_registrable_domain),
+        FIXTURE_TEST(one_living_upstream_is_no_outage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

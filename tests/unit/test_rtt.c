@@ -3,12 +3,7 @@
  */
 #include "upstream/rtt.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 static void nothing_is_known_at_first(void **state)
 {

@@ -4,13 +4,7 @@
  */
 #include "upstream/server.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 static struct server *udp_server(void)
 {

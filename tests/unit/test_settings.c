@@ -7,6 +7,7 @@
 #include "base/supply.h"
 #include "base/units.h"
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
 #include <jansson.h>
@@ -16,11 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #define SERVERS "\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]}"
 #define WITH(text) "{" SERVERS ", " text "}"
@@ -864,7 +860,7 @@ static void test_manual_names_every_key(void **state)
 
 static char directory[] = "/tmp/test_settings.XXXXXX";
 
-static int set_up(void **state)
+static int open_fixture(void **state)
 {
     (void) state;
     /* The files that ship stand beside this one; a relative name of it counts from where the build runs. */
@@ -886,7 +882,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+static int close_fixture(void **state)
 {
     (void) state;
     char command[64];
@@ -916,5 +912,5 @@ int main(void)
         cmocka_unit_test(test_schema_lists_the_same_keys),
         cmocka_unit_test(test_manual_names_every_key),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

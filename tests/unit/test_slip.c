@@ -4,15 +4,10 @@
 #include "dns/slip.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void test_names(void **state)
 {

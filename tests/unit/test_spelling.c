@@ -3,11 +3,9 @@
  */
 #include "base/spelling.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
+#include "lib/check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 static void test_distance(void **state)
 {

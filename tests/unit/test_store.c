@@ -4,15 +4,11 @@
  * The owner's records are numbers from 1 on, so that what a replay hands out can be judged: it must be 1, 2, … n, with
  * n at least what was reported as synced (nothing is lost) and at most what was appended (nothing is invented).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "store/store.h"
 
-#include <cmocka.h>
+#include "base/bytes.h"
+#include "lib/check.h"
+#include "lib/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +16,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/bytes.h"
-#include "lib/heap.h"
-#include "store/store.h"
 
 enum {
     RECORD_MAX  = 8192,
@@ -319,7 +314,7 @@ static int remove_one(const char *name, const struct stat *status, int type, str
     return remove(name);
 }
 
-static int setup(void **state)
+static int open_fixture(void **state)
 {
     static struct owner owner;
     const char         *base = getenv("TMPDIR");
@@ -330,7 +325,7 @@ static int setup(void **state)
     return mkdtemp(owner.directory) != NULL ? 0 : -1;
 }
 
-static int teardown(void **state)
+static int close_fixture(void **state)
 {
     struct owner *owner = *state;
 
@@ -737,6 +732,7 @@ static void check_no_lock(struct owner *owner)
     assert_non_null(strstr(why, " belongs to root, and bywayd runs as nobody: chown it"));
 }
 
+/* Records 1 to 8 are there and nothing else; a ninth is kept like them. */
 static void check_all_is_well(struct owner *owner)
 {
     owner_open(owner);
@@ -867,15 +863,7 @@ static void test_an_older_journal_is_not_replayed(void **state)
     leave_files(owner, &snapshot, &journal); /* its close wrote the next snapshot, of 1-8 */
     load(owner, "snapshot", &newer);
     put_files(owner, &newer, &journal);
-    owner_open(owner);
-    assert_int_equal(owner->replayed, 8);
-    assert_int_equal(owner->reports, 0);
-    owner_append(owner);
-    assert_true(run_until(owner, all_synced));
-    owner_close(owner, PATIENCE_MS);
-    owner_read(owner);
-    assert_int_equal(owner->replayed, 9);
-    owner_forget(owner);
+    check_all_is_well(owner);
 }
 
 static void test_the_journal_is_compacted(void **state)
@@ -1422,7 +1410,7 @@ static void test_memory_fails_amid_a_snapshot(void **state)
     bool          refused = true;
 
     for (size_t n = 0; refused; n++) {
-        setup(state);
+        open_fixture(state);
         owner_read(owner);
         owner->count = 100;
         assert_int_equal(uv_loop_init(&owner->loop), 0);
@@ -1435,10 +1423,10 @@ static void test_memory_fails_amid_a_snapshot(void **state)
         owner_read(owner);
         assert_int_equal(owner->replayed, 101);
         owner_forget(owner);
-        teardown(state);
+        close_fixture(state);
     }
     for (int n = 1; n == 1 || refused; n++) {
-        setup(state);
+        open_fixture(state);
         owner_read(owner);
         owner->count   = 100;
         scribe_refused = n;
@@ -1455,9 +1443,9 @@ static void test_memory_fails_amid_a_snapshot(void **state)
         owner_read(owner);
         assert_int_equal(owner->replayed, 102);
         owner_forget(owner);
-        teardown(state);
+        close_fixture(state);
     }
-    setup(state);
+    open_fixture(state);
 }
 
 /* Starts with a snapshot due, appends a record every moment while it is written, and says what it held for synced in
@@ -1663,40 +1651,40 @@ static void test_a_small_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_first_start_and_the_next, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_journal_cut_at_every_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_torn_journal_is_built_upon, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_byte_corrupted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_harm_is_found_again_until_it_is_replaced, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_record_that_is_not_understood, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_large_file_is_not_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_lies_in_the_files_place, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_cannot_be_read_is_no_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_files_of_another_user, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_is_given_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_with_files_of_others, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_older_journal_is_not_replayed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_journal_is_compacted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_full_disk_heals_with_a_snapshot, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_while_the_disk_is_full, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_snapshot_that_fails_at_each_step, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_failing_compaction_does_not_stop_the_journal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_after_a_failed_compaction, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_files_removed_while_it_runs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_directory_moved_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_directory_is_anothers_now, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_records_are_kept_amid_a_compaction, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_a_held_compaction_keeps_waiting, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_hanging_disk_blocks_nobody, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_late_disk_is_reported, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_late_owner_is_no_late_disk, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_fails_amid_a_snapshot, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_after_each_failure, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_at_any_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_small_disk, setup, teardown),
+        FIXTURE_TEST(test_first_start_and_the_next),
+        FIXTURE_TEST(test_one_process_at_a_time),
+        FIXTURE_TEST(test_a_directory_that_cannot_be),
+        FIXTURE_TEST(test_journal_cut_at_every_byte),
+        FIXTURE_TEST(test_a_torn_journal_is_built_upon),
+        FIXTURE_TEST(test_every_byte_corrupted),
+        FIXTURE_TEST(test_harm_is_found_again_until_it_is_replaced),
+        FIXTURE_TEST(test_a_record_that_is_not_understood),
+        FIXTURE_TEST(test_a_large_file_is_not_refused),
+        FIXTURE_TEST(test_what_lies_in_the_files_place),
+        FIXTURE_TEST(test_what_cannot_be_read_is_no_damage),
+        FIXTURE_TEST(test_files_of_another_user),
+        FIXTURE_TEST(test_what_is_given_away),
+        FIXTURE_TEST(test_a_directory_with_files_of_others),
+        FIXTURE_TEST(test_an_older_journal_is_not_replayed),
+        FIXTURE_TEST(test_the_journal_is_compacted),
+        FIXTURE_TEST(test_a_full_disk_heals_with_a_snapshot),
+        FIXTURE_TEST(test_killed_while_the_disk_is_full),
+        FIXTURE_TEST(test_a_snapshot_that_fails_at_each_step),
+        FIXTURE_TEST(test_a_failing_compaction_does_not_stop_the_journal),
+        FIXTURE_TEST(test_killed_after_a_failed_compaction),
+        FIXTURE_TEST(test_files_removed_while_it_runs),
+        FIXTURE_TEST(test_the_directory_moved_away),
+        FIXTURE_TEST(test_the_directory_is_anothers_now),
+        FIXTURE_TEST(test_records_are_kept_amid_a_compaction),
+        FIXTURE_TEST(test_what_a_held_compaction_keeps_waiting),
+        FIXTURE_TEST(test_a_hanging_disk_blocks_nobody),
+        FIXTURE_TEST(test_a_late_disk_is_reported),
+        FIXTURE_TEST(test_a_late_owner_is_no_late_disk),
+        FIXTURE_TEST(test_memory_fails),
+        FIXTURE_TEST(test_memory_fails_amid_a_snapshot),
+        FIXTURE_TEST(test_killed_after_each_failure),
+        FIXTURE_TEST(test_killed_at_any_time),
+        FIXTURE_TEST(test_a_small_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,15 +4,10 @@
 #include "policy/suffix.h"
 
 #include "dns/text.h"
+#include "lib/check.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct {
     const char *name;
@@ -84,13 +79,13 @@ static const struct {
     {"in-addr.arpa.example", "arpa.example"},
 };
 
-static int open_suffix(void **state)
+static int open_fixture(void **state)
 {
     *state = suffix_open();
     return *state == NULL;
 }
 
-static int close_suffix(void **state)
+static int close_fixture(void **state)
 {
     suffix_close(*state);
     return 0;
@@ -181,5 +176,5 @@ int main(void)
         cmocka_unit_test(the_longest_names_are_read),
         cmocka_unit_test(threads_share_it),
     };
-    return cmocka_run_group_tests(tests, open_suffix, close_suffix);
+    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

@@ -1,16 +1,11 @@
 /* test_supply.c: what an attempt leaves behind when it is refused memory: nothing, and what was there before. */
 #include "base/supply.h"
 
+#include "lib/check.h"
 #include "lib/heap.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void test_refusals_are_counted(void **state)
 {

@@ -7,17 +7,12 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

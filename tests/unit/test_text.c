@@ -1,15 +1,12 @@
 /* Names and types as text: both ways, and what is no name. ldns is the judge of the form. */
-#include "../lib/packet.h"
 #include "dns/text.h"
 
-#include <ldns/ldns.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lib/check.h"
+#include "lib/packet.h"
 
-#include <cmocka.h>
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <string.h>
 
 static void names_have_one_text(void **state)
 {

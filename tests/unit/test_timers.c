@@ -1,14 +1,8 @@
 /* test_timers.c: the heap against a plain search over the same timers, under random use. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "base/timers.h"
 
 #include "base/rng.h"
-#include "base/timers.h"
+#include "lib/check.h"
 #include "lib/heap.h"
 
 enum {

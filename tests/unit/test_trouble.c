@@ -5,13 +5,7 @@
 #include "upstream/trouble.h"
 
 #include "base/rng.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 enum {
     BEGIN = 1000000, /* ms; a step begins */

@@ -335,14 +335,16 @@ static void test_kept_sockets(void **state)
     finish();
 }
 
-/* Two tickets on one kept socket, both waiting: birthday makes that quick. */
+/* Begins with two tickets on one kept socket, both waiting: birthday makes that quick. */
 static struct address share_a_socket(struct owner *owners, unsigned count, unsigned *ret_first, unsigned *ret_second)
 {
     static uint16_t owner_of_port[65536];
     memset(owner_of_port, 0, sizeof(owner_of_port));
+    memset(owners, 0, count * sizeof(*owners));
+    start("127.0.0.1");
+    spend_credit();
     for (unsigned i = 0; i < count; i++) {
         struct address from;
-        owners[i] = (struct owner){0};
         assert_int_equal(ask_now(&owners[i], (uint16_t) (1000 + i), 0), 0);
         take(&from);
         uint16_t *known = &owner_of_port[address_port(&from)];
@@ -368,11 +370,8 @@ static void test_tickets_of_one_socket(void **state)
 {
     (void) state;
     static struct owner owners[300];
-    memset(owners, 0, sizeof(owners));
-    start("127.0.0.1");
-    spend_credit();
-    unsigned       a, b;
-    struct address from = share_a_socket(owners, ARRAY_LEN(owners), &a, &b);
+    unsigned            a, b;
+    struct address      from = share_a_socket(owners, ARRAY_LEN(owners), &a, &b);
 
     /* A datagram that nobody asked for is told to both, and only to them. */
     reply_id(&from, 9);
@@ -408,9 +407,6 @@ static void test_release_in_the_handler(void **state)
     (void) state;
     static struct owner owners[300];
     for (unsigned mode = 0; mode < 8; mode++) {
-        memset(owners, 0, sizeof(owners));
-        start("127.0.0.1");
-        spend_credit();
         unsigned       a, b;
         struct owner   fresh = {0};
         struct address from  = share_a_socket(owners, ARRAY_LEN(owners), &a, &b);
@@ -438,11 +434,8 @@ static void test_unreachable_on_a_shared_socket(void **state)
 {
     (void) state;
     static struct owner owners[300];
-    memset(owners, 0, sizeof(owners));
-    start("127.0.0.1");
-    spend_credit();
-    unsigned       a, b;
-    struct address from = share_a_socket(owners, ARRAY_LEN(owners), &a, &b);
+    unsigned            a, b;
+    struct address      from = share_a_socket(owners, ARRAY_LEN(owners), &a, &b);
     close(server);
     uint8_t question[12] = {(uint8_t) ((1000 + a) >> 8), (uint8_t) (1000 + a)};
     assert_int_equal(udp_ask_resend(ask, owners[a].ticket, (struct view){question, 12}), 0);

@@ -1,12 +1,7 @@
 /* test_units.c: rows of text and value, both ways. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/units.h"
+
+#include "lib/check.h"
 
 static void test_durations_are_read(void **state)
 {

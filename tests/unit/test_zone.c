@@ -3,13 +3,7 @@
  */
 #include "learn/zone.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 enum {
     NOW   = 2000 * 1000,

@@ -5,28 +5,13 @@
 #include "learn/table.h"
 
 #include "base/rng.h"
-#include "dns/text.h"
+#include "lib/check.h"
+#include "lib/names.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static const struct hash_key key = {3, 4};
-
-static struct name named(const char *text)
-{
-    struct name name;
-    if (!name_parse(text, &name))
-        fail_msg("not a name: %s", text);
-    return name;
-}
 
 static struct zone *put(struct table *table, const char *text, enum zone_scope scope, uint16_t type,
                         enum zone_state state, enum pin pin)
