@@ -5,9 +5,10 @@ A row of a table in docs/ whose first cell names limits (`LIMIT_FLIGHTS`) has th
 section Bounds of docs/architecture.md has every limit. --self-test plants breaches of each kind and fails if one of them is not reported.
 """
 
-import pathlib
 import re
 import sys
+
+from common import plant, run
 
 CONSTANT = re.compile(r"^\s*(LIMIT_[A-Z_]+)\s*=\s*([0-9]+)(?:\s*<<\s*([0-9]+))?\s*,", re.M)
 NUMBER = re.compile(r"([0-9]+(?:,[0-9]{3})*)(?: (KiB|MiB|GiB))?")
@@ -67,30 +68,15 @@ def self_test():
         (good, header.replace("};", "    LIMIT_FOUR = 4, /* why */\n};"), "LIMIT_FOUR is missing"),
         (good, header.replace("};", "    LIMIT_FIVE = 2 * LIMIT_ONE, /* why */\n};"), "LIMIT_FIVE is no plain number"),
     ]
-    failures = 0
-    for text, source, wanted in cases:
-        found = breaches_in({page: text}, source)
-        if (wanted is None and found) or (wanted is not None and not any(wanted in breach for breach in found)):
-            print(f"self-test: expected {wanted!r}, reported {found}")
-            failures += 1
-    return 1 if failures else 0
+    return plant(cases, lambda text, source: breaches_in({page: text}, source))
 
 
-def main():
-    if sys.argv[1:] == ["--self-test"]:
-        return self_test()
-    if len(sys.argv) != 2:
-        print("usage: bounds.py FOLDER | --self-test", file=sys.stderr)
-        return 2
-    root = pathlib.Path(sys.argv[1])
+def lint(root):
     header = (root / "resolver/base/limits.h").read_text()
     pages = {path.relative_to(root).as_posix(): path.read_text() for path in sorted((root / "docs").glob("*.md"))}
-    found = breaches_in(pages, header)
-    for breach in found:
-        print(breach)
-    print(f"bounds: {len(constants_of(header))} limits, {len(found)} breaches")
-    return 1 if found or not constants_of(header) else 0
+    count = len(constants_of(header))
+    return breaches_in(pages, header), f"{count} limits" if count else None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(lint, self_test))

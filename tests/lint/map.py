@@ -5,9 +5,10 @@ Step by step, in the same order: the same name, the same files, the same words. 
 stands in the folder list of docs/architecture.md. --self-test plants breaches of each kind and fails if one of them is not reported.
 """
 
-import pathlib
 import re
 import sys
+
+from common import plant, run
 
 STEP = re.compile(r"^ \*   ([a-z]+) +([a-z_/]+(?:, [a-z_/]+)*)\n \*           (.+)$", re.M)
 ROW = re.compile(r"^\| ([a-z]+) \| (`[^|]+`) \| (.+) \|$", re.M)
@@ -62,30 +63,15 @@ def self_test():
         (code, page, files | {"net/tcp"}, "net/tcp is missing"),
         ("/* */\n#include <x>\n", page, files, "has no map"),
     ]
-    failures = 0
-    for source, text, there, wanted in cases:
-        found = breaches_in(source, text, there)
-        if (wanted is None and found) or (wanted is not None and not any(wanted in breach for breach in found)):
-            print(f"self-test: expected {wanted!r}, reported {found}")
-            failures += 1
-    return 1 if failures else 0
+    return plant(cases, breaches_in)
 
 
-def main():
-    if sys.argv[1:] == ["--self-test"]:
-        return self_test()
-    if len(sys.argv) != 2:
-        print("usage: map.py FOLDER | --self-test", file=sys.stderr)
-        return 2
-    root = pathlib.Path(sys.argv[1])
+def lint(root):
     files = {path.relative_to(root / "resolver").with_suffix("").as_posix()
              for path in (root / "resolver").glob("*/*.[ch]")}
     found = breaches_in((root / "resolver/main.c").read_text(), (root / "docs/architecture.md").read_text(), files)
-    for breach in found:
-        print(breach)
-    print(f"map: {len(files)} files, {len(found)} breaches")
-    return 1 if found or len(files) < 100 else 0
+    return found, f"{len(files)} files" if files else None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(lint, self_test))
