@@ -296,22 +296,9 @@ static void init_handles(struct worker *worker)
     worker->timer_due                                                  = MSEC_NEVER;
 }
 
-struct worker *worker_start(const struct worker_options *options)
+/* Memory and descriptors, each of which may be missing: what is there is for worker_start() to give back. */
+static bool open_parts(struct worker *worker, const struct worker_options *options)
 {
-    struct worker *worker = calloc(1, sizeof(*worker));
-    if (!worker)
-        return NULL;
-    worker->keeper      = options->keeper;
-    worker->stop_at     = MSEC_NEVER;
-    worker->client_rate = options->shared.client_rate;
-    worker->now         = clock_now();
-    worker->pulse       = worker->now;
-    doors_init(&worker->doors);
-    orders_init(&worker->orders, &worker->wake);
-    if (uv_loop_init(&worker->loop) != 0)
-        goto no_loop;
-    init_handles(worker);
-
     struct engine_options engine = {
         .shared  = options->shared,
         .reader  = options->number,
@@ -337,14 +324,29 @@ struct worker *worker_start(const struct worker_options *options)
     worker->doors.handle  = on_udp;
     worker->doors.begin   = begin;
     worker->doors.context = worker;
-    if (!worker->ring || !worker->engine || !worker->tcp ||
-        !dispatch_open(&worker->dispatch, &worker->loop, engine_rng(worker->engine), options->share.sockets,
-                       begin_dispatch))
-        goto no_parts;
-    if (pthread_create(&worker->thread, NULL, run, worker) == 0)
+    return worker->ring && worker->engine && worker->tcp &&
+           dispatch_open(&worker->dispatch, &worker->loop, engine_rng(worker->engine), options->share.sockets,
+                         begin_dispatch);
+}
+
+struct worker *worker_start(const struct worker_options *options)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (!worker)
+        return NULL;
+    worker->keeper      = options->keeper;
+    worker->stop_at     = MSEC_NEVER;
+    worker->client_rate = options->shared.client_rate;
+    worker->now         = clock_now();
+    worker->pulse       = worker->now;
+    doors_init(&worker->doors);
+    orders_init(&worker->orders, &worker->wake);
+    if (uv_loop_init(&worker->loop) != 0)
+        goto no_loop;
+    init_handles(worker);
+    if (open_parts(worker, options) && pthread_create(&worker->thread, NULL, run, worker) == 0)
         return worker;
 
-no_parts:
     if (worker->tcp)
         tcp_listen_close(worker->tcp);
     dispatch_close(&worker->dispatch);
