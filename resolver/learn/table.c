@@ -132,6 +132,8 @@ struct found {
 
 static enum zone_state state_of(uint32_t word) { return (enum zone_state)(word >> VERDICT_STATE & 0xf); }
 
+static enum pin pin_of(uint32_t word) { return (enum pin)(word >> VERDICT_PIN & 0xf); }
+
 /* The closest of its kind; of several entries of one name that with the narrowest scope. */
 static void fill(struct slot *slot, struct zone *zone, uint32_t word)
 {
@@ -150,7 +152,7 @@ static void find_at(const struct table *table, struct view name, uint16_t type, 
             continue;
         uint32_t        word  = atomic_load_explicit(&zone->verdict, memory_order_acquire);
         enum zone_state state = state_of(word);
-        if ((word >> VERDICT_PIN & 0xf) != PIN_NONE)
+        if (pin_of(word) != PIN_NONE)
             fill(&found->pin, zone, word);
         else if (word >> VERDICT_PROVED & 1)
             proved = zone;
@@ -165,32 +167,34 @@ static void find_at(const struct table *table, struct view name, uint16_t type, 
  * closest suspicion. */
 static struct verdict choose(const struct found *found)
 {
-    if (found->pin.zone)
-        return (struct verdict){.zone   = found->pin.zone,
-                                .state  = ZONE_CLEAR,
-                                .reason = REASON_NONE,
-                                .pin    = (enum pin)(found->pin.word >> VERDICT_PIN & 0xf)};
-    const struct slot *slot    = found->block.zone ? &found->block : &found->doubt;
+    const struct slot *slot    = found->pin.zone ? &found->pin : found->block.zone ? &found->block : &found->doubt;
     struct verdict     verdict = {.zone = found->proved, .state = ZONE_CLEAR, .reason = REASON_NONE, .pin = PIN_NONE};
-    if (slot->zone) {
-        verdict.zone    = slot->zone;
-        verdict.state   = state_of(slot->word);
-        verdict.reason  = (enum zone_reason)(slot->word >> VERDICT_REASON & 0xf);
-        verdict.strikes = slot->word >> VERDICT_STRIKES & 0xff;
-    }
-    verdict.proved = found->proved != NULL;
+    verdict.proved             = found->proved && !found->pin.zone;
+    if (!slot->zone)
+        return verdict;
+    verdict.zone = slot->zone;
+    verdict.pin  = pin_of(slot->word);
+    if (verdict.pin != PIN_NONE)
+        return verdict;
+    verdict.state   = state_of(slot->word);
+    verdict.reason  = (enum zone_reason)(slot->word >> VERDICT_REASON & 0xf);
+    verdict.strikes = slot->word >> VERDICT_STRIKES & 0xff;
     return verdict;
 }
 
 struct verdict table_find(const struct table *table, struct view name, uint16_t type)
 {
-    struct found found  = {0};
+    struct found found;
     size_t       labels = name_labels(name);
     bool         whole  = true;
+    found.pin.zone = found.block.zone = found.doubt.zone = found.proved = NULL; /* a word counts with its zone */
     for (size_t left = labels;; left--) {
-        if (atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed) & 1u << left % 32)
+        uint32_t depths = atomic_load_explicit(&table->depths[left / 32], memory_order_relaxed);
+        uint32_t here   = 1u << left % 32;
+        if (depths & here)
             find_at(table, name, type, whole, &found);
-        if (left == 0 || found.pin.zone)
+        bool is_last = left < 32 && (depths & (here - 1)) == 0; /* nothing is known nearer to the root */
+        if (is_last || found.pin.zone)
             return choose(&found);
         name  = name_parent(name);
         whole = false;
