@@ -41,36 +41,36 @@ size_t query_write(const struct query_form *form, uint8_t *out)
     return len;
 }
 
-static size_t asked_opt_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out)
+static size_t client_opt_write(const struct client_query *query, unsigned rcode, int ede, uint8_t *out)
 {
     return opt_write(&(struct opt){.size      = LIMIT_UDP_PAYLOAD,
-                                   .dnssec_ok = asked->dnssec_ok,
+                                   .dnssec_ok = query->dnssec_ok,
                                    .rcode     = rcode,
                                    .ede       = ede,
-                                   .keepalive = asked->keepalive},
+                                   .keepalive = query->keepalive},
                      out);
 }
 
-size_t failure_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out)
+size_t failure_write(const struct client_query *query, unsigned rcode, int ede, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
-    assert(rcode <= FLAG_RCODE || asked->edns);
-    header_write(asked->id, FLAG_QR | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE), true,
-                 asked->edns, out);
-    len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
-    if (asked->edns)
-        len += asked_opt_write(asked, rcode, ede, out + len);
+    assert(rcode <= FLAG_RCODE || query->edns);
+    header_write(query->id, FLAG_QR | FLAG_RA | (query->flags & (FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE), true,
+                 query->edns, out);
+    len += question_write(name_view(&query->name), query->type, query->class, out + len);
+    if (query->edns)
+        len += client_opt_write(query, rcode, ede, out + len);
     return len;
 }
 
-size_t own_answer_write(const struct client_query *asked, unsigned rcode, const struct own_record *record, int ede,
+size_t own_answer_write(const struct client_query *query, unsigned rcode, const struct own_record *record, int ede,
                         uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
-    header_write(asked->id, FLAG_QR | FLAG_AA | FLAG_RA | (asked->flags & (FLAG_RD | FLAG_CD)) | rcode, true,
-                 asked->edns, out);
+    header_write(query->id, FLAG_QR | FLAG_AA | FLAG_RA | (query->flags & (FLAG_RD | FLAG_CD)) | rcode, true,
+                 query->edns, out);
     put_u16(out + 6 + 2 * record->section, 1);
-    len += question_write(name_view(&asked->name), asked->type, asked->class, out + len);
+    len += question_write(name_view(&query->name), query->type, query->class, out + len);
     put_u16(out + len, name_pointer(record->owner_at));
     put_u16(out + len + 2, record->type);
     put_u16(out + len + 4, CLASS_IN);
@@ -78,16 +78,16 @@ size_t own_answer_write(const struct client_query *asked, unsigned rcode, const 
     put_u16(out + len + 10, (uint16_t) record->data.len);
     memcpy(out + len + 12, record->data.data, record->data.len);
     len += 12 + record->data.len;
-    if (asked->edns)
-        len += asked_opt_write(asked, rcode, ede, out + len);
+    if (query->edns)
+        len += client_opt_write(query, rcode, ede, out + len);
     return len;
 }
 
-size_t any_declined_write(const struct client_query *asked, uint8_t *out)
+size_t any_declined_write(const struct client_query *query, uint8_t *out)
 {
     static const uint8_t    data[] = "\7RFC8482"; /* CPU; the NUL that ends it is the empty OS */
     const struct own_record record = {SECTION_ANSWER, MESSAGE_HEADER, TYPE_HINFO, ANY_TTL, {data, sizeof(data)}};
-    size_t                  len    = own_answer_write(asked, RCODE_NOERROR, &record, EDE_NONE, out);
+    size_t                  len    = own_answer_write(query, RCODE_NOERROR, &record, EDE_NONE, out);
     put_u16(out + 2, (uint16_t) (get_u16(out + 2) & ~FLAG_AA));
     return len;
 }

@@ -26,12 +26,12 @@ enum {
 /* A query to an upstream: RD=1, AD=1. Returns its length; `out` holds at least QUERY_MAX. */
 size_t query_write(const struct query_form *form, uint8_t *out);
 
-/* An answer without records: `rcode` up to 12 bits (BADVERS needs asked->edns), EDE if the query had EDNS. Returns its
+/* An answer without records: `rcode` up to 12 bits (BADVERS needs query->edns), EDE if the query had EDNS. Returns its
  * length. `out` holds at least FAILURE_MAX. */
 enum {
     FAILURE_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 6 + 6 + 64 /* the last: an EDE's text */
 };
-size_t failure_write(const struct client_query *asked, unsigned rcode, int ede, uint8_t *out);
+size_t failure_write(const struct client_query *query, unsigned rcode, int ede, uint8_t *out);
 
 /* A record of byway's own, class IN. Its owner is the name at `owner_at` of the message: the question's, or a tail of
  * it; so may names in `data` be. */
@@ -48,12 +48,12 @@ static inline uint16_t name_pointer(size_t at) { return (uint16_t) (0xc000 | at)
 
 /* An authoritative answer with that one record, and EDE if the query had EDNS. Returns its length. `out` holds at least
  * 512, `data` at most 100 bytes, so that it fits any client. */
-size_t own_answer_write(const struct client_query *asked, unsigned rcode, const struct own_record *record, int ede,
+size_t own_answer_write(const struct client_query *query, unsigned rcode, const struct own_record *record, int ede,
                         uint8_t *out);
 
 /* What stands for the records of ANY where upstreams decline it: one HINFO (RFC 8482, 4.2). Returns its length; `out`
  * holds at least 512. */
-size_t any_declined_write(const struct client_query *asked, uint8_t *out);
+size_t any_declined_write(const struct client_query *query, uint8_t *out);
 
 /* The answer to a query that message_receive() did not accept: header with the id, opcode and RD echoed, the question
  * where it could be read. */
