@@ -27,6 +27,17 @@ static void header_write(uint16_t id, unsigned flags, bool question, bool edns, 
     put_u16(out + 10, edns);
 }
 
+/* Fills the block with one more option of the OPT at `at`, which ends the message. Returns the new length. */
+static size_t query_pad(size_t at, size_t len, uint8_t *out)
+{
+    size_t whole = (len + 4 + QUERY_BLOCK - 1) / QUERY_BLOCK * QUERY_BLOCK;
+    put_u16(out + len, OPT_PADDING);
+    put_u16(out + len + 2, (uint16_t) (whole - len - 4));
+    memset(out + len + 4, 0, whole - len - 4);
+    put_u16(out + at + 9, (uint16_t) (whole - at - OPT_LEN));
+    return whole;
+}
+
 size_t query_write(const struct query_form *form, uint8_t *out)
 {
     size_t len = MESSAGE_HEADER;
@@ -36,9 +47,11 @@ size_t query_write(const struct query_form *form, uint8_t *out)
                             .dnssec_ok = form->dnssec_ok,
                             .ede       = EDE_NONE,
                             .keepalive = {form->keepalive ? KEEPALIVE_ASKED : KEEPALIVE_NONE, 0}};
-    if (form->edns)
-        len += opt_write(&opt, out + len);
-    return len;
+    if (!form->edns)
+        return len;
+    size_t at = len;
+    len += opt_write(&opt, out + len);
+    return form->padded ? query_pad(at, len, out) : len;
 }
 
 static size_t client_opt_write(const struct client_query *query, unsigned rcode, int ede, uint8_t *out)

@@ -15,12 +15,15 @@ struct query_form {
     bool        edns;
     uint16_t    size;      /* only with edns: bytes that a reply over UDP may have */
     bool        dnssec_ok; /* only with edns */
-    bool        keepalive; /* only with edns: asks how long a TCP connection is kept (RFC 7828); the one option ever */
+    bool        keepalive; /* only with edns: asks how long a TCP connection is kept (RFC 7828) */
+    bool        padded;    /* only with edns: to a multiple of QUERY_BLOCK bytes (RFC 7830, RFC 8467) */
     bool        checking_disabled;
 };
 
 enum {
-    QUERY_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 4 /* the last: an empty option */
+    QUERY_BLOCK     = 128,
+    QUERY_PLAIN_MAX = MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11 + 4, /* the last: an empty option */
+    QUERY_MAX       = (QUERY_PLAIN_MAX + 4 + QUERY_BLOCK - 1) / QUERY_BLOCK * QUERY_BLOCK
 };
 
 /* A query to an upstream: RD=1, AD=1. Returns its length; `out` holds at least QUERY_MAX. */

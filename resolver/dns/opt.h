@@ -16,6 +16,7 @@ enum {
     OPT_OPTION_LEN    = 6, /* an EDE without text (RFC 8914) */
     OPT_EDE           = 15,
     OPT_KEEPALIVE     = 11,
+    OPT_PADDING       = 12,
     OPT_KEEPALIVE_MAX = 6,
 };
 

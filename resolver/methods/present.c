@@ -8,6 +8,7 @@
 #include "learn/learner.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "stream/remote.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -244,10 +245,39 @@ static json_t *present_when(const struct clocks *clocks, msec_t when)
     return when ? time_text(clocks, when) : json_null();
 }
 
+/* Who a TLS connection met last, whether believed or not. */
+static json_t *present_peer(const struct tls_peer *peer)
+{
+    char pin[CREDENTIALS_PIN_MAX], before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
+    if (peer->subject[0] == '\0' && peer->issuer[0] == '\0')
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "subject", peer->subject, "issuer", peer->issuer, "not_before",
+                     time_format(peer->not_before, before), "not_after", time_format(peer->not_after, after), "pin",
+                     peer->has_pin ? json_string(pin_format(peer->pin, pin)) : json_null());
+}
+
+/* How its connections fare. */
+static void present_remote(json_t *object, const struct server *server, const struct clocks *clocks)
+{
+    struct remote_report report;
+    const struct way    *way = remote_way(server->remote);
+    char                 text[WAY_TEXT_MAX];
+    remote_read(server->remote, &report);
+    bool wrong = report.problem[0] != '\0';
+    json_object_set_new(object, "upstream", json_string(way_format(way, text)));
+    json_object_set_new(object, "problem", wrong ? json_string(report.problem) : json_null());
+    json_object_set_new(object, "problem_since", wrong ? time_text(clocks, report.since) : json_null());
+    if (way_is_encrypted(way)) {
+        json_object_set_new(object, "tls", report.peer.version[0] ? json_string(report.peer.version) : json_null());
+        json_object_set_new(object, "certificate", present_peer(&report.peer));
+    }
+}
+
 static json_t *present_server(const struct group *group, const struct server *server, const struct clocks *clocks)
 {
+    const struct way *way = remote_way(server->remote);
     json_t *object = json_pack("{s:s, s:o, s:s}", "group", group->name, "address", address_text(&server->address),
-                               "transport", transport_word(server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP));
+                               "transport", way_form_word(way->form));
     json_t *most   = present_transport(server, server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP, clocks->now);
     json_object_update(object, most);
     json_decref(most);
@@ -257,6 +287,7 @@ static json_t *present_server(const struct group *group, const struct server *se
     json_object_set_new(object, "trusted", json_boolean(server->trusted));
     json_object_set_new(object, "loop", json_boolean(server->loops));
     json_object_set_new(object, "outdone", json_boolean(server_is_outdone(server)));
+    present_remote(object, server, clocks);
     return object;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 int socket_open(const struct address *address, int type)
@@ -49,6 +50,19 @@ int socket_adopt(int fd, int *ret_type)
 int socket_set(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int socket_bind_from(int fd, const struct address *from, const char *interface)
+{
+    if (interface[0] != '\0' &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t) strlen(interface)) < 0)
+        return -errno;
+    if (from->len == 0)
+        return 0;
+    int error = socket_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (error == 0 && bind(fd, &from->any, from->len) < 0)
+        error = -errno;
+    return error;
 }
 
 int socket_omit_pmtu(int fd, const struct address *address)

@@ -23,6 +23,9 @@ int socket_open(const struct address *address, int type);
 int socket_adopt(int fd, int *ret_type);
 /* setsockopt() with an int. 0 or -errno. */
 int socket_set(int fd, int level, int option, int value);
+/* What is sent comes from that address (len 0: any), on that interface (empty: any), and from a port that the kernel
+ * chooses when the socket is connected. 0 or -errno. */
+int socket_bind_from(int fd, const struct address *from, const char *interface);
 /* UDP: no path MTU discovery, so that a forged "fragmentation needed" shrinks nothing. 0 or -errno. */
 int socket_omit_pmtu(int fd, const struct address *address);
 /* Where the socket is bound. False: not at all. */

@@ -37,7 +37,7 @@ struct tcp_ticket {
     size_t           len;
     uint8_t          question[];
 };
-struct upstream { /* one address */
+struct upstream { /* one remote */
     struct list     link;
     struct tcp_ask *ask;
     struct tcp_pool pool;  /* its links' owner */
@@ -86,23 +86,30 @@ static void look_at_stalls(struct tcp_ask *ask, uint64_t due)
 
 /* ---- upstreams ---- */
 
-static struct upstream *get_upstream(struct tcp_ask *ask, const struct address *address)
+static struct upstream *get_upstream(struct tcp_ask *ask, struct remote *remote)
 {
     LIST_EACH (item, next, &ask->upstreams) {
         struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
-        if (address_equal(&upstream->pool.address, address))
+        if (upstream->pool.remote == remote)
             return upstream;
     }
     struct upstream *upstream = calloc(1, sizeof(*upstream));
     if (!upstream)
         return NULL;
     upstream->ask = ask;
-    tcp_pool_init(&upstream->pool, ask->loop, address, &ask->hooks);
+    tcp_pool_init(&upstream->pool, ask->loop, remote, &ask->hooks);
     list_init(&upstream->queue);
     list_append(&ask->upstreams, &upstream->link);
     if (!uv_is_active((uv_handle_t *) &ask->sweep))
         uv_timer_start(&ask->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     return upstream;
+}
+
+static void drop_upstream(struct upstream *upstream)
+{
+    list_remove(&upstream->link);
+    tcp_pool_fini(&upstream->pool);
+    free(upstream);
 }
 
 /* The other of the two; NULL: there is none. */
@@ -219,12 +226,27 @@ static void close_if_done(struct tcp_link *link)
         close_link(link);
 }
 
+static struct tcp_link *overdue(struct upstream *upstream, uint64_t now)
+{
+    LIST_EACH (item, next, &upstream->pool.links) {
+        struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
+        if (link->state < TCP_LINK_OPEN && now - link->dialed >= TCP_LINK_OPENING)
+            return link;
+    }
+    return NULL;
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct tcp_ask *ask = timer->data;
     uint64_t        now = uv_now(ask->loop);
+    if (ask->begin)
+        ask->begin(ask->context);
     LIST_EACH (item, next, &ask->upstreams) {
         struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
+        struct tcp_link *late;
+        while ((late = overdue(upstream, now)))
+            tcp_link_expire(late);
         LIST_EACH (item2, next2, &upstream->pool.links) {
             struct tcp_link *link = CONTAINER_OF(item2, struct tcp_link, link);
             if (link->waiting == 0 && now - link->idle_since >= link->idle_ms)
@@ -234,8 +256,7 @@ static void on_sweep(uv_timer_t *timer)
         }
         serve_queue(upstream);
         if (upstream->pool.link_count == 0 && upstream->queue_count == 0 && !tcp_pool_is_remembered(&upstream->pool)) {
-            list_remove(&upstream->link);
-            free(upstream);
+            drop_upstream(upstream);
         }
     }
     if (list_empty(&ask->upstreams))
@@ -270,6 +291,12 @@ static void give_up(struct tcp_link *link) /* [3] */
     }
 }
 
+/* A handshake takes several round trips, and what it costs is not to be spent twice. */
+static uint64_t stalls_at(const struct tcp_link *link, const struct tcp_sent *sent, const struct tcp_ticket *ticket)
+{
+    return link->state < TCP_LINK_OPEN ? link->dialed + 2 * ticket->stall : sent->at + ticket->stall;
+}
+
 /* Deals with what stalls on the link; returns when to look again, UINT64_MAX: when something was asked. */
 static uint64_t look_at(struct tcp_link *link, uint64_t now)
 {
@@ -284,8 +311,9 @@ static uint64_t look_at(struct tcp_link *link, uint64_t now)
         struct tcp_sent   *other  = other_place(ticket, sent);
         if ((other && other->at >= sent->at) || ticket->again == 0) /* that one's turn, or nobody's */
             continue;
-        if (now - sent->at < ticket->stall)
-            return sent->at + ticket->stall;
+        uint64_t due = stalls_at(link, sent, ticket);
+        if (now < due)
+            return due;
         if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_LIVE : TCP_WANT_SECOND, sent->at))
             return now + AGAIN_MS;
         ticket->again--;
@@ -341,6 +369,7 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
         note_silence(other, sent);
         tcp_link_forget(other);
     }
+    struct upstream *upstream = upstream_of(link);
     memset(ticket->places, 0, sizeof(ticket->places));
     ticket->upstream   = NULL;
     ticket->replied_on = link;
@@ -348,6 +377,34 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     ask->stats.received++;
     ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
     close_if_done(link);
+    serve_queue(upstream);
+}
+
+/* The server did not process it, or could not: once more elsewhere in the first case. */
+static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
+{
+    struct tcp_ticket *ticket = sent->owner;
+    (void) context;
+    clear_place(ticket, sent);
+    if (ticket->places[0] || ticket->places[1])
+        return;
+    bool again      = failure == HTTP_REFUSED && (!ticket->retried || link->answers > 0);
+    ticket->retried = true;
+    if (!again || place(ticket, TCP_WANT_FRESH) < 0)
+        tell_broken(ticket);
+}
+
+static void on_paused(void *context, struct tcp_link *link, msec_t pause)
+{
+    (void) context;
+    tcp_pool_pause(link->owner, pause);
+}
+
+static void on_link_ready(void *context, struct tcp_link *link)
+{
+    (void) context;
+    tcp_pool_note_ready(link->owner);
+    serve_queue(upstream_of(link));
 }
 
 /* `connected`: it was open, so that its server is there and only this connection has come to its end. */
@@ -356,6 +413,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
     struct tcp_ask  *ask      = context;
     struct upstream *upstream = upstream_of(link);
     bool             answered = link->answers > 0;
+    tcp_pool_note_end(&upstream->pool, link, connected);
     forget_link(upstream, link);
     if (link->waiting > 0) {
         ask->stats.broken++;
@@ -396,13 +454,13 @@ static void drop_handle(void *context)
     if (--ask->handles > 0)
         return;
     LIST_EACH (item, next, &ask->upstreams)
-        free(CONTAINER_OF(item, struct upstream, link));
+        drop_upstream(CONTAINER_OF(item, struct upstream, link));
     free(ask);
 }
 
 /* ---- public ---- */
 
-int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
+int tcp_ask_open(struct tcp_ask *ask, struct remote *server, struct view question, void *owner, unsigned rtt,
                  unsigned again, struct tcp_ticket **ret)
 {
     assert(question.len >= 2);
@@ -457,7 +515,8 @@ void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
             close_if_done(links[i]);
 }
 
-struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context)
+struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), wall_t (*wall)(void),
+                               void *context)
 {
     struct tcp_ask *ask = calloc(1, sizeof(*ask));
     if (!ask)
@@ -470,7 +529,11 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
                                            .buffer     = ask->input,
                                            .buffer_len = READ,
                                            .begin      = begin_turn,
+                                           .wall       = wall,
                                            .replied    = on_replied,
+                                           .refused    = on_refused,
+                                           .paused     = on_paused,
+                                           .ready      = on_link_ready,
                                            .ended      = on_ended,
                                            .opened     = on_opened,
                                            .freed      = drop_handle};

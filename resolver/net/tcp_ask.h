@@ -1,6 +1,6 @@
 /*
  * tcp_ask.h: questions to upstreams over kept TCP connections, pipelined, answered in any order (RFC 7766). Knows ids
- * and the two length bytes, not DNS.
+ * alone, not DNS.
  *
  * A connection is opened on the first question to an address, shared by all that follow, and closed after 10 s without
  * questions, or what the server says instead (tcp_ask_keep()). How long to wait for a reply is the caller's business:
@@ -16,6 +16,11 @@
  *   TCP_ASK_FEW_LIFE  10 s    how long that count is believed at first, four times as long each time it proves true
  *                             again, at most …
  *   TCP_ASK_FEW_MAX   10 min  … so long
+ *   TCP_ASK_REST      500 ms  without a new connection behind one that failed in its handshake, twice as long each
+ *                             time …
+ *   TCP_ASK_REST_MAX  5 s     … but so long at most …
+ *   TCP_ASK_REST_CUT  30 s    … or so, where it is cut behind the ClientHello: that may be a border, whose blocks last
+ *                             for minutes and are renewed by each try
  *
  * WHAT BREAKS, AND WHAT IS DONE
  *   1. A connection ends (closed, reset) with questions open: they move at once to fresh ones, spread over several, for
@@ -29,7 +34,11 @@
  *   4. A connection that was ended, or fell silent, behind few answers: that many questions each from then on, so that
  *      no question need find it out anew; and more connections at once, since each is soon used up.
  *   5. There is no connection that may carry the question, and no further one may be opened: any that there is does,
- *      or, where connections are used up by few questions, it waits for one.
+ *      or, where connections are used up by few questions, or have room for few, it waits for one.
+ *   6. The server has ended two in a row behind the same number of answers: no connection carries more, and the next
+ *      one is opened before this one is used up.
+ *   7. A connection through TLS or a proxy did not come open: for a while no new one is tried, and questions that find
+ *      none fail at once. So also where HTTP says that there were too many.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -40,6 +49,7 @@
 
 #include <uv.h>
 
+struct remote;
 struct tcp_ask;
 struct tcp_ticket;
 
@@ -52,6 +62,9 @@ enum { /* see above; ms */
     TCP_ASK_FEW      = 32,
     TCP_ASK_FEW_LIFE = 10000,
     TCP_ASK_FEW_MAX  = 600000,
+    TCP_ASK_REST     = 500,
+    TCP_ASK_REST_MAX = 5000,
+    TCP_ASK_REST_CUT = 30000,
 };
 
 enum tcp_event {
@@ -64,13 +77,15 @@ struct tcp_ask_stats {
     uint64_t connections, opened, sent, received, stray, broken, stalled;
 };
 
-struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), void *context);
+/* `wall`: the calendar, which certificates are held against. */
+struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)(void *context), wall_t (*wall)(void),
+                               void *context);
 /* Sends `question` (its first two bytes are the id; an id in use on the connection moves it to another connection).
  * `rtt`: ms that the server takes to answer over TCP, 0 if that is not known. `again`: how often it may be asked on
  * another connection because it stalls, e.g. TCP_ASK_AGAIN; 0 where it is asked otherwise as well. Events come later,
  * never from inside this call. -errno: nothing is open; -EBUSY: there are LIMIT_TCP_UPSTREAM connections to the server,
- * and on all of them that id, or 1000 others. */
-int tcp_ask_open(struct tcp_ask *ask, const struct address *server, struct view question, void *owner, unsigned rtt,
+ * and on all of them that id, or 1000 others; -EHOSTDOWN: it rests [7]. */
+int tcp_ask_open(struct tcp_ask *ask, struct remote *server, struct view question, void *owner, unsigned rtt,
                  unsigned again, struct tcp_ticket **ret);
 /* What the reply says of how long the server keeps the connection without a question (RFC 7828), ms; 0: it wants it
  * closed, and gets no more questions. It holds until the server says otherwise. To be called before the ticket is

@@ -1,16 +1,17 @@
 /*
  * tcp_link.c: see tcp_link.h.
  *
- * Happy path: tcp_link_open dials, on_ready connects, sends and reads, read_messages finds each message's question by
- * its id.
+ * Happy path: tcp_link_open dials, on_ready connects, sends and reads; the channel makes messages of what was read, and
+ * on_message finds each one's question by its id.
  * Failure modes:
- *   - no connection comes about, the server closes it, or its own side of it, or resets it, or TCP itself gives up on
- *     unacknowledged bytes after UNACKED_MS: `ended`, once, behind the replies that came before;
+ *   - no connection comes about, what it carries does not (a proxy that refuses, a certificate that is not the
+ *     upstream's), the server closes it, or its own side of it, or resets it, or TCP itself gives up on unacknowledged
+ *     bytes after UNACKED_MS: `ended`, once, behind the replies that came before. The remote is told why;
  *   - messages of other ids, or too short for a header: dropped, and counted;
  *   - nobody waits for a question any more: its id stays taken until the reply comes, so that a late one is never taken
  *     for the reply to another question.
  *
- * Must not know: DNS beyond the id and the two length bytes.
+ * Must not know: DNS beyond the id.
  */
 #include "net/tcp_link.h"
 
@@ -81,7 +82,8 @@ static void on_closed(uv_handle_t *handle)
 {
     struct tcp_link             *link  = handle->data;
     const struct tcp_link_hooks *hooks = link->hooks;
-    frames_fini(&link->in);
+    channel_destroy(link->channel);
+    remote_drop(link->remote);
     tcp_output_fini(&link->out);
     free(link);
     hooks->freed(hooks->context);
@@ -111,21 +113,33 @@ void tcp_link_close(struct tcp_link *link)
     drop_all(link);
 }
 
-static void end(struct tcp_link *link, bool connected)
+static void tell(struct tcp_link *link, const char *problem)
 {
+    struct tls_peer peer;
+    bool            seen = channel_describe(link->channel, &peer);
+    remote_note(link->remote, problem, seen ? &peer : NULL, (msec_t) uv_now(link->loop));
+}
+
+static void end(struct tcp_link *link, bool connected, const char *problem)
+{
+    if (problem[0] != '\0')
+        tell(link, problem);
     shut(link);
     link->hooks->ended(link->hooks->context, link, connected);
     drop_all(link);
 }
 
-static int dial(const struct address *server)
+static int dial(const struct way *way)
 {
-    int fd = socket_open(server, SOCK_STREAM);
+    const struct address *server = way_dials(way);
+    int                   fd     = socket_open(server, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int error = socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (error == 0)
         error = socket_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
+    if (error == 0)
+        error = socket_bind_from(fd, &way->bind, way->interface);
     if (error == 0 && connect(fd, &server->any, server->len) < 0 && errno != EINPROGRESS)
         error = -errno;
     if (error == 0)
@@ -149,19 +163,42 @@ static void watch(struct tcp_link *link)
     link->events = events;
 }
 
-int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tcp_link_hooks *hooks, void *owner,
-                  struct tcp_link **ret)
+static void on_bytes(void *context, struct view bytes);
+static void on_message(void *context, struct view message);
+static void on_failed(void *context, uint16_t id, enum http_failure failure);
+static void on_paused(void *context, msec_t pause);
+
+static struct channel *make_channel(struct tcp_link *link, struct remote *remote, struct tls_ticket *ticket,
+                                    wall_t wall)
 {
-    int fd = dial(server);
-    if (fd < 0)
+    const struct channel_hooks hooks       = {link, on_bytes, on_message, on_failed, on_paused};
+    struct credentials        *credentials = remote_credentials(remote);
+    struct channel            *channel     = channel_create(remote_way(remote), credentials, ticket, &hooks, wall);
+    credentials_drop(credentials);
+    return channel;
+}
+
+int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *ticket, const struct tcp_link_hooks *hooks,
+                  void *owner, struct tcp_link **ret)
+{
+    int fd = dial(remote_way(remote));
+    if (fd < 0) {
+        remote_note(remote, uv_strerror(fd), NULL, (msec_t) uv_now(loop));
         return fd;
+    }
     struct tcp_link *link  = calloc(1, sizeof(*link));
-    int              error = link ? uv_poll_init(loop, &link->poll, fd) : -ENOMEM;
+    int              error = -ENOMEM;
+    if (link && (link->channel = make_channel(link, remote, ticket, hooks->wall())))
+        error = uv_poll_init(loop, &link->poll, fd);
     if (error < 0) {
+        if (link)
+            channel_destroy(link->channel);
         free(link);
         close(fd);
         return error;
     }
+    link->remote     = remote_take(remote);
+    link->dialed     = uv_now(loop);
     link->poll.data  = link;
     link->loop       = loop;
     link->hooks      = hooks;
@@ -170,7 +207,6 @@ int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tc
     link->idle_ms    = TCP_LINK_IDLE;
     link->proved     = uv_now(loop);
     link->idle_since = uv_now(loop);
-    frames_init(&link->in);
     list_init(&link->link);
     list_init(&link->order);
     list_init(&link->replied);
@@ -189,10 +225,6 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
     struct tcp_sent *sent = malloc(sizeof(*sent));
     if (!sent)
         return NULL;
-    if (!tcp_output_frame(&link->out, question)) {
-        free(sent);
-        return NULL;
-    }
     *sent = (struct tcp_sent){.on = link, .owner = owner, .at = uv_now(link->loop), .id = get_u16(question.data)};
     list_append(bucket_of(link, sent->id), &sent->link);
     list_append(&link->order, &sent->order);
@@ -201,16 +233,35 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
     link->used++;
     if (link->asked == 0)
         link->asked = sent->at;
+    if (!channel_send(link->channel, question)) {
+        drop(sent);
+        return NULL;
+    }
     if (link->state == TCP_LINK_OPEN)
         (void) tcp_output_flush(&link->out, link->fd);
     watch(link);
     return sent;
 }
 
+bool tcp_link_can_carry(struct tcp_link *link, uint16_t id)
+{
+    return link->questions < channel_room(link->channel) && !find(link, id);
+}
+
 /* ---- what comes back ---- */
 
-static void on_message(struct tcp_link *link, struct view message)
+static void on_bytes(void *context, struct view bytes)
 {
+    struct tcp_link *link = context;
+    if (!tcp_output_bytes(&link->out, bytes))
+        link->choked = true;
+}
+
+static void on_message(void *context, struct view message)
+{
+    struct tcp_link *link = context;
+    if (link->state == TCP_LINK_CLOSED)
+        return;
     struct tcp_sent *sent = message.len >= HEADER ? find(link, get_u16(message.data)) : NULL;
     if (!sent) {
         link->strays++;
@@ -226,46 +277,91 @@ static void on_message(struct tcp_link *link, struct view message)
     free(sent);
 }
 
-static void read_messages(struct tcp_link *link)
+static void on_failed(void *context, uint16_t id, enum http_failure failure)
 {
-    size_t      offset = 0;
-    struct view message;
-    while (link->state == TCP_LINK_OPEN && frames_next(&link->in, &offset, &message))
-        on_message(link, message);
-    frames_drop(&link->in, offset);
+    struct tcp_link *link = context;
+    struct tcp_sent *sent = link->state == TCP_LINK_CLOSED ? NULL : find(link, id);
+    if (!sent)
+        return;
+    take_off(sent);
+    link->asked = link->questions > 0 ? uv_now(link->loop) : 0;
+    if (failure == HTTP_FAILED)
+        tell(link, channel_problem(link->channel));
+    if (sent->owner)
+        link->hooks->refused(link->hooks->context, link, sent, failure);
+    free(sent);
 }
 
-/* False: the connection is broken. True: it is fine, or closed already. */
+static void on_paused(void *context, msec_t pause)
+{
+    struct tcp_link *link = context;
+    link->hooks->paused(link->hooks->context, link, pause);
+}
+
+/* Behind each step of the channel. False: there is nothing more to be had from it. */
+static bool go_on(struct tcp_link *link, enum channel_state state)
+{
+    if (link->state == TCP_LINK_CLOSED)
+        return true;
+    if (state == CHANNEL_OPEN && link->state == TCP_LINK_OPENING_UP) {
+        link->state = TCP_LINK_OPEN;
+        tell(link, "");
+        link->hooks->ready(link->hooks->context, link);
+    }
+    return (state == CHANNEL_OPENING || state == CHANNEL_OPEN) && !link->choked;
+}
+
+/* False: the connection is broken, or over. True: it is fine, or closed already. */
 static bool read_some(struct tcp_link *link)
 {
     const struct tcp_link_hooks *hooks = link->hooks;
     ssize_t                      len   = recv(link->fd, hooks->buffer, hooks->buffer_len, 0);
-    if (len < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    if (len == 0 || !frames_feed(&link->in, (struct view){hooks->buffer, (size_t) len}))
+    if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return true;
+    if (len <= 0) {
+        channel_end(link->channel, len < 0);
         return false;
-    read_messages(link);
-    return true;
+    }
+    return go_on(link, channel_feed(link->channel, (struct view){hooks->buffer, (size_t) len}));
+}
+
+static const char *problem_of(const struct tcp_link *link, int error)
+{
+    if (link->state == TCP_LINK_CONNECTING)
+        return error ? uv_strerror(-error) : "it was not reached";
+    return channel_problem(link->channel);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct tcp_link *link = poll->data;
     link->hooks->begin(link->hooks->context);
-    bool fine = status == 0;
-    if (link->state == TCP_LINK_CONNECTING)
-        fine = fine && socket_error(link->fd) == 0;
-    bool connected = fine || link->state == TCP_LINK_OPEN;
-    link->state    = TCP_LINK_OPEN;
+    bool fine  = status == 0;
+    int  error = link->state == TCP_LINK_CONNECTING ? socket_error(link->fd) : 0;
+    if (link->state == TCP_LINK_CONNECTING && fine && error == 0) {
+        link->state = TCP_LINK_OPENING_UP;
+        fine        = go_on(link, channel_start(link->channel));
+    }
+    fine           = fine && error == 0;
+    bool connected = link->state != TCP_LINK_CONNECTING;
     if (fine && (events & UV_WRITABLE))
         fine = tcp_output_flush(&link->out, link->fd) >= 0;
     /* replies that came before a reset still count */
     if (connected && (!fine || (events & UV_READABLE)))
         fine = read_some(link) && fine;
+    if (fine && link->state != TCP_LINK_CLOSED && tcp_output_waiting(&link->out) > 0)
+        fine = tcp_output_flush(&link->out, link->fd) >= 0;
     if (link->state == TCP_LINK_CLOSED)
         return;
     if (!fine)
-        end(link, connected);
+        end(link, link->state == TCP_LINK_OPEN, problem_of(link, error));
     else
         watch(link);
+}
+
+void tcp_link_expire(struct tcp_link *link)
+{
+    end(link, false,
+        link->state == TCP_LINK_CONNECTING ? "no answer to the connection's first packet (SYN)"
+                                           : "connected, but then silent: no answer to the handshake");
 }

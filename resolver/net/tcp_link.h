@@ -1,23 +1,23 @@
 /*
- * tcp_link.h: one TCP connection to an upstream, and the questions on it by id (RFC 7766: pipelined, answered in any
- * order). Knows ids and the two length bytes, not which question goes where. Part of tcp_ask.
+ * tcp_link.h: one TCP connection to an upstream, whatever it carries (stream/channel), and the questions on it by id
+ * (RFC 7766: pipelined, answered in any order). Knows ids, not which question goes where. Part of tcp_ask.
  *
  * Thread: owner, whose loop it is on.
  */
 #ifndef NET_TCP_LINK_H
 #define NET_TCP_LINK_H
 
-#include "base/address.h"
 #include "base/list.h"
-#include "dns/frame.h"
 #include "net/tcp_output.h"
+#include "stream/channel.h"
+#include "stream/remote.h"
 
 #include <uv.h>
 
 enum {
-    TCP_LINK_QUESTIONS = 1000,  /* on one connection, those that nobody waits for included */
-    TCP_LINK_BUCKETS   = 64,    /* a power of two; questions by the low bits of their id */
-    TCP_LINK_IDLE      = 10000, /* ms; RFC 7766 wants seconds; servers that are less patient close it themselves */
+    TCP_LINK_BUCKETS = 64,    /* a power of two; questions by the low bits of their id */
+    TCP_LINK_IDLE    = 10000, /* ms; RFC 7766 wants seconds; servers that are less patient close it themselves */
+    TCP_LINK_OPENING = 3000,  /* ms for all that comes before the first question: TCP, the proxy, TLS */
 };
 
 struct tcp_link;
@@ -37,9 +37,16 @@ struct tcp_link_hooks {
     uint8_t *buffer; /* for what is read; borrowed, as long as there is a link */
     size_t   buffer_len;
     void (*begin)(void *context); /* before anything else in a turn */
+    wall_t (*wall)(void);         /* the calendar, for certificates */
     /* A reply to a question that somebody waits for, and that is on the link no more; `sent` is freed after the call.
      */
     void (*replied)(void *context, struct tcp_link *link, struct tcp_sent *sent, struct view message);
+    /* The server will not answer this one on this connection; it is on the link no more. */
+    void (*refused)(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure);
+    /* It wants to be left in peace for so long, ms. */
+    void (*paused)(void *context, struct tcp_link *link, msec_t pause);
+    /* All that comes before the first question is done. */
+    void (*ready)(void *context, struct tcp_link *link);
     /* The connection has come to its end, for whatever reason. `connected`: it was open. What somebody waits for is
      * still in link->order, and to be forgotten (tcp_link_forget()); the link is freed after the call. */
     void (*ended)(void *context, struct tcp_link *link, bool connected);
@@ -48,7 +55,8 @@ struct tcp_link_hooks {
 };
 
 enum tcp_link_state {
-    TCP_LINK_CONNECTING,
+    TCP_LINK_CONNECTING, /* TCP */
+    TCP_LINK_OPENING_UP, /* the proxy, TLS */
     TCP_LINK_OPEN,
     TCP_LINK_CLOSED, /* waits for libuv */
 };
@@ -61,7 +69,8 @@ struct tcp_link {
     uv_poll_t                    poll;
     int                          fd;
     enum tcp_link_state          state;
-    struct frames                in;
+    struct remote               *remote; /* counted */
+    struct channel              *channel;
     struct tcp_output            out;
     struct list                  buckets[TCP_LINK_BUCKETS];
     struct list                  order;
@@ -72,8 +81,10 @@ struct tcp_link {
     uint64_t                     strays;    /* messages that were not */
     uint64_t asked;  /* since when it owes an answer, uv_now(): each answer puts that off; 0: it owes none */
     uint64_t proved; /* when it last answered, or was opened, uv_now() */
+    uint64_t dialed; /* uv_now() */
     uint64_t idle_since;
     int      events; /* watched */
+    bool     choked; /* there was no memory for what is to be sent */
     /* tcp_ask's own */
     unsigned    idle_ms;  /* 0: no more questions, and closed when nobody waits */
     uint64_t    silent;   /* when another link answered what this one has not; 0: it did not, or this one has since */
@@ -81,13 +92,17 @@ struct tcp_link {
     struct list replied;  /* tickets whose reply came by it */
 };
 
-/* 0 and *ret, or -errno. `hooks` is borrowed. */
-int tcp_link_open(uv_loop_t *loop, const struct address *server, const struct tcp_link_hooks *hooks, void *owner,
-                  struct tcp_link **ret);
+/* 0 and *ret, or -errno. `hooks` and `ticket` are borrowed, of `remote` a share is taken. */
+int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *ticket, const struct tcp_link_hooks *hooks,
+                  void *owner, struct tcp_link **ret);
 /* Puts the question on it; its first two bytes are the id, which must be free (tcp_link_has()). What goes wrong with
  * sending is told later. NULL: no memory. */
 struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void *owner);
 bool             tcp_link_has(struct tcp_link *link, uint16_t id);
+/* One more question of that id finds room on it. */
+bool tcp_link_can_carry(struct tcp_link *link, uint16_t id);
+/* It has not come open within TCP_LINK_OPENING: ends it, as if it had broken. */
+void tcp_link_expire(struct tcp_link *link);
 /* Nobody waits for it any more. */
 void tcp_link_forget(struct tcp_sent *sent);
 /* Closes it; `ended` is not called. Nobody may wait on it. Its memory is freed when libuv is done (run the loop), and

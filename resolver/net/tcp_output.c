@@ -42,6 +42,15 @@ static bool make_room(struct tcp_output *output, size_t len)
     return true;
 }
 
+bool tcp_output_bytes(struct tcp_output *output, struct view bytes)
+{
+    if (output->cap - output->len < bytes.len && !make_room(output, bytes.len))
+        return false;
+    memcpy(output->data + output->len, bytes.data, bytes.len);
+    output->len += bytes.len;
+    return true;
+}
+
 bool tcp_output_frame(struct tcp_output *output, struct view message)
 {
     assert(message.len <= LIMIT_TCP_MESSAGE);

@@ -1,6 +1,6 @@
 /*
- * tcp_output.h: messages on their way out of a TCP socket, each behind its two length bytes. What one turn of the loop
- * produces leaves in one system call.
+ * tcp_output.h: bytes on their way out of a TCP socket: messages, each behind its two length bytes, or what carries
+ * them. What one turn of the loop produces leaves in one system call.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -16,7 +16,9 @@ struct tcp_output { /* zeroed: empty */
 
 void   tcp_output_fini(struct tcp_output *output);
 size_t tcp_output_waiting(const struct tcp_output *output);
-/* Appends a message of at most 65535 bytes. False: no memory, nothing was appended. */
+/* Appends bytes as they are. False: no memory, nothing was appended. */
+bool tcp_output_bytes(struct tcp_output *output, struct view bytes);
+/* Appends a message of at most 65535 bytes, with its length before it. False as above. */
 bool tcp_output_frame(struct tcp_output *output, struct view message);
 /* Sends what the socket takes and gives the memory back once all is gone. Bytes sent, or -errno. */
 ptrdiff_t tcp_output_flush(struct tcp_output *output, int fd);

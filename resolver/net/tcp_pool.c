@@ -10,11 +10,16 @@
 
 #include <errno.h>
 
-void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, const struct address *address,
-                   const struct tcp_link_hooks *hooks)
+void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, struct remote *remote, const struct tcp_link_hooks *hooks)
 {
-    *pool = (struct tcp_pool){.loop = loop, .address = *address, .hooks = hooks};
+    *pool = (struct tcp_pool){.loop = loop, .remote = remote_take(remote), .hooks = hooks};
     list_init(&pool->links);
+}
+
+void tcp_pool_fini(struct tcp_pool *pool)
+{
+    tls_ticket_fini(&pool->ticket);
+    remote_drop(pool->remote);
 }
 
 /* ---- ended behind few answers ---- */
@@ -26,7 +31,9 @@ static unsigned few_of(const struct tcp_pool *pool)
 
 bool tcp_pool_is_remembered(const struct tcp_pool *pool)
 {
-    return pool->few && uv_now(pool->loop) - pool->few_since < 2 * pool->few_life;
+    uint64_t now = uv_now(pool->loop);
+    return (pool->few && now - pool->few_since < 2 * pool->few_life) || now < pool->rest_until + TCP_ASK_REST_CUT ||
+           pool->ticket.session;
 }
 
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4] */
@@ -43,6 +50,42 @@ void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4
     pool->few = before && before < link->answers ? before : (unsigned) link->answers;
 }
 
+/* ---- what an end means ---- */
+
+/* What comes before the first question costs the server something, and a border may have a reason of its own. */
+static bool is_costly(const struct tcp_pool *pool)
+{
+    const struct way *way = remote_way(pool->remote);
+    return way_is_encrypted(way) || way->proxy.len > 0;
+}
+
+static void rest(struct tcp_pool *pool, bool cut) /* [7] */
+{
+    uint64_t most    = cut ? TCP_ASK_REST_CUT : TCP_ASK_REST_MAX;
+    uint64_t longer  = pool->rest > 0 ? 2 * pool->rest : TCP_ASK_REST;
+    pool->rest       = longer < most ? longer : most;
+    pool->rest_until = uv_now(pool->loop) + pool->rest;
+}
+
+void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected)
+{
+    if (!connected && is_costly(pool))
+        rest(pool, channel_was_cut(link->channel));
+    if (!connected || link->answers <= TCP_ASK_FEW)
+        return;
+    if (link->answers == pool->last_count) /* [6] */
+        pool->most = link->answers;
+    pool->last_count = link->answers;
+}
+
+void tcp_pool_note_ready(struct tcp_pool *pool) { pool->rest = pool->rest_until = 0; }
+
+void tcp_pool_pause(struct tcp_pool *pool, msec_t pause)
+{
+    uint64_t until   = uv_now(pool->loop) + (uint64_t) pause;
+    pool->rest_until = until > pool->rest_until ? until : pool->rest_until;
+}
+
 /* ---- which connection ---- */
 
 static bool is_quiet(const struct tcp_link *link)
@@ -53,18 +96,13 @@ static bool is_quiet(const struct tcp_link *link)
 static bool is_used_up(const struct tcp_pool *pool, const struct tcp_link *link)
 {
     unsigned few = few_of(pool);
-    return link->idle_ms == 0 || (few && link->used >= few);
-}
-
-/* Whatever its server has said and however long it has been silent. */
-static bool can_carry(struct tcp_link *link, uint16_t id)
-{
-    return link->questions < TCP_LINK_QUESTIONS && !tcp_link_has(link, id);
+    return link->idle_ms == 0 || (few && link->used >= few) || (pool->most && link->used >= pool->most) ||
+           channel_is_leaving(link->channel);
 }
 
 static bool may_carry(const struct tcp_pool *pool, struct tcp_link *link, uint16_t id)
 {
-    return !is_used_up(pool, link) && !link->silent && !is_quiet(link) && can_carry(link, id);
+    return !is_used_up(pool, link) && !link->silent && !is_quiet(link) && tcp_link_can_carry(link, id);
 }
 
 static uint64_t last_answer(const struct tcp_link *link) { return link->answers > 0 ? link->proved : 0; }
@@ -95,7 +133,7 @@ static bool has_slow(struct tcp_pool *pool, uint16_t id)
 {
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (!is_used_up(pool, link) && !link->silent && is_quiet(link) && can_carry(link, id))
+        if (!is_used_up(pool, link) && !link->silent && is_quiet(link) && tcp_link_can_carry(link, id))
             return true;
     }
     return false;
@@ -108,9 +146,11 @@ static bool has_room(const struct tcp_pool *pool)
 
 static int open_link(struct tcp_pool *pool, struct tcp_link **ret)
 {
+    if (uv_now(pool->loop) < pool->rest_until)
+        return -EHOSTDOWN;
     if (!has_room(pool))
         return -EBUSY;
-    int error = tcp_link_open(pool->loop, &pool->address, pool->hooks, pool, ret);
+    int error = tcp_link_open(pool->loop, pool->remote, &pool->ticket, pool->hooks, pool, ret);
     if (error < 0)
         return error;
     list_append(&pool->links, &(*ret)->link);
@@ -131,11 +171,27 @@ static int open_extra(struct tcp_pool *pool, struct tcp_link **ret)
     return open_link(pool, ret);
 }
 
+/* The next connection stands before this one is used up. */
+static void open_ahead(struct tcp_pool *pool, const struct tcp_link *link) /* [6] */
+{
+    struct tcp_link *ahead;
+    if (!pool->most || pool->link_count > 1 || link->used < pool->most - pool->most / 4)
+        return;
+    if (link->answers > pool->most)
+        pool->most = 0; /* it is another server now */
+    else
+        open_link(pool, &ahead);
+}
+
 int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret)
 {
-    *ret = want == TCP_WANT_FRESH && has_room(pool) ? NULL : find(pool, id, want, since);
-    if (*ret)
+    *ret = want == TCP_WANT_FRESH && has_room(pool) && uv_now(pool->loop) >= pool->rest_until
+               ? NULL
+               : find(pool, id, want, since);
+    if (*ret) {
+        open_ahead(pool, *ret);
         return 0;
+    }
     if (want == TCP_WANT_SECOND || (want == TCP_WANT_ANY && few_of(pool) == 0 && has_slow(pool, id)))
         return open_extra(pool, ret);
     return open_link(pool, ret);
@@ -145,7 +201,7 @@ struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id)
 {
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (can_carry(link, id))
+        if (tcp_link_can_carry(link, id))
             return link;
     }
     return NULL;
@@ -158,4 +214,7 @@ bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link)
     return is_used_up(pool, link) || link->silent || is_quiet(link);
 }
 
-bool tcp_pool_is_short(const struct tcp_pool *pool) { return few_of(pool) > 0; }
+bool tcp_pool_is_short(const struct tcp_pool *pool)
+{
+    return few_of(pool) > 0 || remote_way(pool->remote)->form == WAY_HTTPS;
+}

@@ -1,6 +1,6 @@
 /*
  * tcp_pool.h: the connections to one upstream, and which of them carries the next question. Part of tcp_ask, which is
- * its only caller; what its constants mean, and the rules that it serves, tcp_ask.h says.
+ * it; what its constants mean, and the rules that it serves, tcp_ask.h says.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -12,12 +12,17 @@
 struct tcp_pool {
     uv_loop_t                   *loop;
     const struct tcp_link_hooks *hooks;
-    struct address               address;
-    struct list                  links; /* each taken out when it ends or is closed */
+    struct remote               *remote; /* counted */
+    struct tls_ticket            ticket; /* of its last connection, for the next */
+    struct list                  links;  /* each taken out when it ends or is closed */
     unsigned                     link_count;
     uint64_t                     extra; /* uv_now() when one was last opened for a question that stalled; 0: never */
     unsigned                     few;   /* questions that a connection may carry; 0: it is not known to be few [4] */
     uint64_t                     few_since, few_life;
+    uint64_t                     most; /* answers behind which the server ends each connection; 0: not known [6] */
+    uint64_t                     last_count; /* answers on the one that it ended last */
+    uint64_t                     rest_until; /* uv_now(); 0: it needs none [7] */
+    uint64_t                     rest;       /* ms; the last one that a failure made */
 };
 
 enum tcp_want {
@@ -27,11 +32,13 @@ enum tcp_want {
     TCP_WANT_SECOND, /* as LIVE, but a new one only if TCP_ASK_EXTRA allows */
 };
 
-/* `hooks` is borrowed; the owner of each link is the pool. */
-void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, const struct address *address,
-                   const struct tcp_link_hooks *hooks);
+/* `hooks` is borrowed, of `remote` a share is taken; the owner of each link is the pool. */
+void tcp_pool_init(struct tcp_pool *pool, uv_loop_t *loop, struct remote *remote, const struct tcp_link_hooks *hooks);
+/* It has no links any more. */
+void tcp_pool_fini(struct tcp_pool *pool);
 /* A connection that may carry a question of that id, opened if need be. `since`, uv_now(): it must have answered, or
- * been opened, since then; 0: whatever it has done. -errno: *ret is NULL; -EBUSY: none may be opened now. */
+ * been opened, since then; 0: whatever it has done. -errno: *ret is NULL; -EBUSY: none may be opened now; -EHOSTDOWN:
+ * it rests [7]. */
 int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret);
 /* Any that can, however silent, and whatever its server has said [5]; NULL: there is none. */
 struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id);
@@ -39,9 +46,14 @@ struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id);
 bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link);
 /* One of its links has ended, or is about to be closed. */
 void tcp_pool_drop(struct tcp_pool *pool);
+/* The server has ended it. `connected`: it had come open. */
+void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected);
+void tcp_pool_note_ready(struct tcp_pool *pool);
+void tcp_pool_pause(struct tcp_pool *pool, msec_t pause);
 /* It has ended, or fallen silent, with questions open, as any may once; remembered if it answered few [4]. */
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link);
-bool tcp_pool_is_short(const struct tcp_pool *pool);      /* its connections carry few questions, for the time being */
+/* Its connections carry few questions, for the time being or at any time: what finds none waits for one. */
+bool tcp_pool_is_short(const struct tcp_pool *pool);
 bool tcp_pool_is_remembered(const struct tcp_pool *pool); /* there is something in it that would be missed */
 
 #endif

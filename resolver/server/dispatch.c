@@ -3,6 +3,8 @@
  */
 #include "server/dispatch.h"
 
+#include "server/clock.h"
+
 #include <assert.h>
 
 static void on_udp(void *context, void *owner, enum udp_event event, struct view datagram)
@@ -27,7 +29,7 @@ bool dispatch_open(struct dispatch *dispatch, uv_loop_t *loop, struct rng *rng, 
                    void (*begin)(void *context))
 {
     dispatch->udp = udp_ask_create(loop, rng, sockets, on_udp, begin, dispatch);
-    dispatch->tcp = tcp_ask_create(loop, on_tcp, begin, dispatch);
+    dispatch->tcp = tcp_ask_create(loop, on_tcp, begin, clock_wall, dispatch);
     if (dispatch->udp && dispatch->tcp)
         return true;
     dispatch_close(dispatch);
@@ -62,7 +64,7 @@ static bool send_tcp(struct dispatch *dispatch, struct exchange *exchange, struc
     bool               beside = exchange->listens && !exchange->doubted;
     struct tcp_ticket *ticket;
     assert(!exchange->tickets[TRANSPORT_TCP]);
-    if (tcp_ask_open(dispatch->tcp, &server->address, query, exchange, rtt, beside ? 0 : TCP_ASK_AGAIN, &ticket) != 0)
+    if (tcp_ask_open(dispatch->tcp, server->remote, query, exchange, rtt, beside ? 0 : TCP_ASK_AGAIN, &ticket) != 0)
         return false;
     exchange->tickets[TRANSPORT_TCP] = ticket;
     return true;

@@ -10,6 +10,7 @@
 #include "query/claims.h"
 #include "server/clock.h"
 #include "server/durable.h"
+#include "stream/remote.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -85,21 +86,25 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
 static void on_server_changed(void *context, const struct server *server, bool up)
 {
     (void) context;
-    char text[ADDRESS_TEXT_MAX];
+    char                 text[WAY_TEXT_MAX];
+    struct remote_report report;
+    way_format(remote_way(server->remote), text);
+    remote_read(server->remote, &report);
     if (up)
-        log_info("upstream %s is back", address_format(&server->address, text));
+        log_info("upstream %s is back", text);
+    else if (server->tcp_only && report.problem[0] != '\0')
+        log_warning("upstream %s is down: %s", text, report.problem);
     else
-        log_warning("upstream %s is down: %d probes in a row were not answered", address_format(&server->address, text),
-                    SERVER_PROBES_TO_DOWN);
+        log_warning("upstream %s is down: %d probes in a row were not answered", text, SERVER_PROBES_TO_DOWN);
 }
 
 static void on_server_loops(void *context, const struct server *server)
 {
     (void) context;
-    char text[ADDRESS_TEXT_MAX];
+    char text[WAY_TEXT_MAX];
     log_warning("upstream %s forwards to this bywayd: what it cannot answer goes round in circles; let it ask somebody "
                 "else, or take it out of upstreams",
-                address_format(&server->address, text));
+                way_format(remote_way(server->remote), text));
 }
 
 /* Once an hour for each list, see policy.h. */

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "policy/local.h"
+#include "stream/remote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 struct entry { /* one upstream and how many setups use it */
     struct list      link;
     struct server   *server;
+    struct remote   *remote;
     _Atomic unsigned uses;
 };
 
@@ -56,6 +58,7 @@ static void entry_destroy(struct entry *entry)
 {
     list_remove(&entry->link);
     server_destroy(entry->server);
+    remote_drop(entry->remote);
     free(entry);
 }
 
@@ -79,28 +82,49 @@ static void drop_unused(struct registry *registry)
 
 static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream)
 {
-    bool tcp_only = upstream->scheme == SCHEME_TCP;
+    const struct way *way = &upstream->way;
     LIST_EACH (item, next, &registry->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (address_equal(&entry->server->address, &upstream->address) && entry->server->tcp_only == tcp_only &&
-            entry->server->trusted == upstream->trusted && entry->server->mix_case == upstream->mix_case)
+        if (way_equal(remote_way(entry->remote), way) && entry->server->trusted == upstream->trusted &&
+            entry->server->mix_case == upstream->mix_case)
             return entry;
     }
     struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
         return NULL;
-    const struct server_options options = {.address  = upstream->address,
-                                           .tcp_only = tcp_only,
-                                           .trusted  = upstream->trusted,
-                                           .mix_case = upstream->mix_case,
-                                           .key      = registry->key};
-    entry->server                       = server_create(&options);
+    entry->remote                       = remote_create(way);
+    const struct server_options options = {.address   = way->address,
+                                           .tcp_only  = way->form != WAY_UDP,
+                                           .encrypted = way_is_encrypted(way),
+                                           .trusted   = upstream->trusted,
+                                           .mix_case  = upstream->mix_case,
+                                           .key       = registry->key,
+                                           .remote    = entry->remote};
+    entry->server                       = entry->remote ? server_create(&options) : NULL;
     if (!entry->server) {
+        remote_drop(entry->remote);
         free(entry);
         return NULL;
     }
     list_append(&registry->entries, &entry->link);
     return entry;
+}
+
+/* For the connections from now on: who issues certificates today may have been added, or thrown out, since the last
+ * reading. `trust` is read once, and only where somebody needs it. */
+static bool renew_credentials(struct remote *remote, struct trust **trust)
+{
+    const struct way *way = remote_way(remote);
+    char              why[CREDENTIALS_WHY_MAX];
+    if (!way_is_encrypted(way))
+        return true;
+    if (!*trust && !way->ca && way->pin_count == 0)
+        *trust = trust_open();
+    struct credentials *credentials = credentials_create(way, *trust, why);
+    if (credentials)
+        remote_set_credentials(remote, credentials);
+    credentials_drop(credentials);
+    return credentials != NULL;
 }
 
 static void destroy_setup(struct setup *setup)
@@ -119,6 +143,20 @@ static void destroy_setup(struct setup *setup)
     free(owned);
 }
 
+static bool fill_group(struct registry *registry, struct owned_setup *owned, const struct group_setting *from,
+                       struct group *to, struct trust **trust)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        struct entry *entry = entry_for(registry, &from->upstreams[i]);
+        if (!entry || !renew_credentials(entry->remote, trust))
+            return false;
+        atomic_fetch_add(&entry->uses, 1);
+        owned->uses[owned->use_count++] = entry;
+        to->servers[to->count++]        = entry->server;
+    }
+    return true;
+}
+
 static bool fill_groups(struct registry *registry, struct owned_setup *owned, const struct settings *settings)
 {
     struct setup *setup = &owned->setup;
@@ -128,22 +166,15 @@ static bool fill_groups(struct registry *registry, struct owned_setup *owned, co
     owned->uses         = calloc(settings->group_count * LIMIT_GROUP, sizeof(struct entry *));
     if (!setup->groups || !owned->names || !owned->uses)
         return false;
-    for (unsigned i = 0; i < setup->group_count; i++) {
-        const struct group_setting *from = &settings->groups[i];
-        struct group               *to   = &setup->groups[i];
-        if (!(owned->names[i] = strdup(from->name)))
-            return false;
-        to->name = owned->names[i];
-        for (size_t j = 0; j < from->count; j++) {
-            struct entry *entry = entry_for(registry, &from->upstreams[j]);
-            if (!entry)
-                return false;
-            atomic_fetch_add(&entry->uses, 1);
-            owned->uses[owned->use_count++] = entry;
-            to->servers[to->count++]        = entry->server;
-        }
+    struct trust *trust = NULL;
+    bool          good  = true;
+    for (unsigned i = 0; good && i < setup->group_count; i++) {
+        good                  = (owned->names[i] = strdup(settings->groups[i].name)) != NULL;
+        setup->groups[i].name = owned->names[i];
+        good                  = good && fill_group(registry, owned, &settings->groups[i], &setup->groups[i], &trust);
     }
-    return true;
+    trust_close(trust);
+    return good;
 }
 
 /* What the operator and the presets say, and what holds for names of nobody's where they say nothing. */

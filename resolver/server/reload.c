@@ -90,7 +90,7 @@ static bool same_blocklists(const struct settings *a, const struct settings *b)
 static bool is_trusted_in(const struct group_setting *group, const struct upstream_setting *upstream)
 {
     for (size_t i = 0; i < group->count; i++)
-        if (address_equal(&group->upstreams[i].address, &upstream->address) && group->upstreams[i].trusted)
+        if (way_equal(&group->upstreams[i].way, &upstream->way) && group->upstreams[i].trusted)
             return true;
     return false;
 }

@@ -34,7 +34,7 @@ void read_listen(struct reader *reader, const struct place *place, const json_t 
         if (!text)
             continue;
         char why[ENDPOINT_WHY_MAX];
-        bool good = endpoint_read(text, ENDPOINT_LISTEN, &address, why);
+        bool good = endpoint_read(text, ENDPOINT_LISTEN, DNS_PORT, &address, why);
         for (size_t j = 0; good && j < settings->listen_count; j++)
             repeated = repeated || address_equal(&settings->listen[j], &address);
         if (!good && why[0] != '\0')

@@ -12,10 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    DNS_PORT = 53
-};
-
 __attribute__((format(printf, 2, 3))) static bool say(char why[ENDPOINT_WHY_MAX], const char *format, ...)
 {
     va_list values;
@@ -159,11 +155,12 @@ static bool judge_v6(const char *text, const struct address *address, enum endpo
     return true;
 }
 
-bool endpoint_read(const char *text, enum endpoint_use use, struct address *ret, char why[ENDPOINT_WHY_MAX])
+bool endpoint_read(const char *text, enum endpoint_use use, uint16_t port, struct address *ret,
+                   char why[ENDPOINT_WHY_MAX])
 {
     char name[ADDRESS_TEXT_MAX], what[ENDPOINT_WHY_MAX];
     why[0] = '\0';
-    if (!address_parse(text, DNS_PORT, ret) || names_no_interface(text, name)) {
+    if (!address_parse(text, port, ret) || names_no_interface(text, name)) {
         explain_text(text, what);
         if (what[0] != '\0')
             say(why, "not an address: \"%.80s\" (%.*s)", text, ENDPOINT_WHY_MAX - 120, what);

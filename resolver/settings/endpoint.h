@@ -10,7 +10,8 @@
 #include "base/address.h"
 
 enum {
-    ENDPOINT_WHY_MAX = 256 /* bytes, the NUL among them */
+    ENDPOINT_WHY_MAX = 256, /* bytes, the NUL among them */
+    DNS_PORT         = 53
 };
 
 enum endpoint_use {
@@ -18,9 +19,10 @@ enum endpoint_use {
     ENDPOINT_ASK
 };
 
-/* Reads an address, port 53 where none is given. False: `why` says what is wrong with `text`, and is empty where there
+/* Reads an address, with `port` where none is given. False: `why` says what is wrong with `text`, and is empty where there
  * is nothing more to say than what is expected. True with a `why`: a doubt. */
-bool endpoint_read(const char *text, enum endpoint_use use, struct address *ret, char why[ENDPOINT_WHY_MAX]);
+bool endpoint_read(const char *text, enum endpoint_use use, uint16_t port, struct address *ret,
+                   char why[ENDPOINT_WHY_MAX]);
 
 /* Reads a block that clients may be in. False as above. */
 bool block_read(const char *text, struct cidr *ret, char why[ENDPOINT_WHY_MAX]);

@@ -221,6 +221,8 @@ void settings_destroy(struct settings *settings)
     if (!settings)
         return;
     for (size_t i = 0; i < settings->group_count; i++) {
+        for (size_t j = 0; j < settings->groups[i].count; j++)
+            way_fini(&settings->groups[i].upstreams[j].way);
         free(settings->groups[i].name);
         free(settings->groups[i].upstreams);
     }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "policy/clients.h"
 #include "policy/policy.h"
+#include "stream/way.h"
 
 enum {
     GROUP_DOMESTIC = 0,
@@ -19,16 +20,10 @@ enum {
     GROUP_OTHERS   = 2
 }; /* indices into settings.groups */
 
-enum scheme {
-    SCHEME_UDP, /* UDP, TCP when truncated */
-    SCHEME_TCP  /* TCP only */
-};
-
 struct upstream_setting {
-    struct address address;
-    enum scheme    scheme;
-    bool           trusted;  /* its AD bit is believed */
-    bool           mix_case; /* random letter case is sent to it, and must come back */
+    struct way way;
+    bool       trusted;  /* its AD bit is believed */
+    bool       mix_case; /* random letter case is sent to it, and must come back */
 };
 
 struct group_setting {

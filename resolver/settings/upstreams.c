@@ -6,6 +6,7 @@
 #include "base/spelling.h"
 #include "settings/endpoint.h"
 #include "settings/source.h"
+#include "settings/ways.h"
 
 #include <ctype.h>
 #include <ifaddrs.h>
@@ -16,8 +17,6 @@ enum {
     GROUP_NAME_MAX = 32, /* bytes; it stands in tables, metrics and logs */
     QUOTE_MAX      = 80
 };
-
-#define UPSTREAM_FORM "\"192.0.2.1\", \"192.0.2.1:5353\", \"[2001:db8::1]:53\" or \"tcp://192.0.2.1\""
 
 static bool is_unspecified(const struct address *address)
 {
@@ -104,32 +103,6 @@ static bool group_add(struct reader *reader, const char *name)
     return copy != NULL;
 }
 
-/* Reads "SCHEME://ADDRESS". */
-static bool upstream_parse(struct reader *reader, const struct place *place, const char *text,
-                           struct upstream_setting *ret)
-{
-    static const char tcp[] = "tcp://", tls[] = "tls://", https[] = "https://";
-    const char       *host = text;
-    char              why[ENDPOINT_WHY_MAX];
-    if (strncmp(text, tls, strlen(tls)) == 0 || strncmp(text, https, strlen(https)) == 0) {
-        reader_error(reader, place, "DNS over %s is not there yet in this version: \"%.*s\" (expected %s)",
-                     text[0] == 't' ? "TLS" : "HTTPS", QUOTE_MAX, text, UPSTREAM_FORM);
-        return false;
-    }
-    if (strncmp(text, tcp, strlen(tcp)) == 0) {
-        ret->scheme = SCHEME_TCP;
-        host += strlen(tcp);
-    }
-    bool good = endpoint_read(host, ENDPOINT_ASK, &ret->address, why);
-    if (!good && (why[0] == '\0' || strstr(host, "://")))
-        reader_error(reader, place, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, UPSTREAM_FORM);
-    else if (!good)
-        reader_error(reader, place, "%s", why);
-    else if (why[0] != '\0')
-        reader_warning(reader, place, "%s", why);
-    return good;
-}
-
 /* The flag under `key`, false where it is absent. False: it is none, told. */
 static bool flag_read(struct reader *reader, const struct place *place, const json_t *object, const char *key,
                       bool *ret)
@@ -147,12 +120,12 @@ static bool flag_read(struct reader *reader, const struct place *place, const js
 static bool upstream_read(struct reader *reader, const struct place *place, const json_t *value,
                           struct upstream_setting *ret)
 {
-    static const char *const words[]    = {"address", "trusted", "mix_case", NULL};
+    static const char *const words[] = {"address", "trusted", "mix_case", "sni", "ca", "pins", "bind", "proxy", NULL};
     static const char        expected[] = "an upstream's address as a string, or an object with \"address\"";
     const struct place       at_address = {.up = place, .key = "address"};
     if (!json_is_object(value)) {
         const char *text = value_text(reader, place, value, expected);
-        return text && upstream_parse(reader, place, text, ret);
+        return text && way_read(reader, place, text, &ret->way);
     }
     reader_known_keys(reader, place, value, words);
     bool good = flag_read(reader, place, value, "trusted", &ret->trusted);
@@ -160,11 +133,12 @@ static bool upstream_read(struct reader *reader, const struct place *place, cons
 
     const json_t *address = json_object_get(value, "address");
     if (!address) {
-        reader_error(reader, &at_address, "missing (expected %s)", UPSTREAM_FORM);
+        reader_error(reader, &at_address, "missing (expected %s)", WAY_EXPECTED);
         return false;
     }
     const char *text = value_text(reader, &at_address, address, "an address as a string");
-    return text && upstream_parse(reader, &at_address, text, ret) && good;
+    return text && way_read(reader, &at_address, text, &ret->way) && way_read_keys(reader, place, value, &ret->way) &&
+           good;
 }
 
 /* Tells where `upstream` clashes with us, with its own group, or with the other side of the border. */
@@ -173,15 +147,15 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
 {
     const struct settings *settings = reader->settings;
     char                   text[ADDRESS_TEXT_MAX];
-    address_format(&upstream->address, text);
-    if (is_own(settings, &upstream->address)) {
+    address_format(&upstream->way.address, text);
+    if (is_own(settings, &upstream->way.address)) {
         reader_error(reader, place, "%s is an address this server listens on: it would ask itself", text);
         return false;
     }
     const struct group_setting *own = &settings->groups[group];
     for (size_t i = 0; i < own->count; i++) {
-        if (own->upstreams[i].scheme == upstream->scheme &&
-            address_equal(&own->upstreams[i].address, &upstream->address)) {
+        const struct way *other = &own->upstreams[i].way;
+        if (other->form == upstream->way.form && address_equal(&other->address, &upstream->way.address)) {
             reader_error(reader, place, "%s is in this group already", text);
             return false;
         }
@@ -190,7 +164,7 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
         return true;
     const struct group_setting *domestic = &settings->groups[GROUP_DOMESTIC];
     for (size_t i = 0; i < domestic->count; i++) {
-        if (!address_equal(&domestic->upstreams[i].address, &upstream->address))
+        if (!address_equal(&domestic->upstreams[i].way.address, &upstream->way.address))
             continue;
         if (reader->resolv_conf)
             reader_error(reader, place, "%s is a domestic upstream too, by %s: set upstreams.domestic", text,
@@ -226,10 +200,12 @@ static void group_read(struct reader *reader, const struct place *place, const j
         return;
     for (size_t i = 0; i < count; i++) {
         const struct place      here     = {.up = place, .index = i};
-        struct upstream_setting upstream = {.scheme = SCHEME_UDP};
+        struct upstream_setting upstream = {.trusted = false};
         if (upstream_read(reader, &here, json_array_get(value, i), &upstream) &&
             upstream_fits(reader, &here, group, &upstream))
             setting->upstreams[setting->count++] = upstream;
+        else
+            way_fini(&upstream.way);
     }
 }
 
@@ -250,18 +226,18 @@ static bool nameserver_take(struct reader *reader, const struct place *place, co
 {
     const char             *file     = reader->sources->resolv_conf;
     struct group_setting   *domestic = &reader->settings->groups[GROUP_DOMESTIC];
-    struct upstream_setting upstream = {.scheme = SCHEME_UDP};
+    struct upstream_setting upstream = {.way = {.form = WAY_UDP}};
     char                    why[ENDPOINT_WHY_MAX];
-    if (!endpoint_read(text, ENDPOINT_ASK, &upstream.address, why)) {
+    if (!endpoint_read(text, ENDPOINT_ASK, DNS_PORT, &upstream.way.address, why)) {
         if (why[0] == '\0')
             snprintf(why, sizeof(why), "not an address: \"%.*s\"", QUOTE_MAX, text);
         reader_warning(reader, place, "%s: %s", file, why);
         return false;
     }
     for (size_t i = 0; i < domestic->count; i++)
-        if (address_equal(&domestic->upstreams[i].address, &upstream.address))
+        if (address_equal(&domestic->upstreams[i].way.address, &upstream.way.address))
             return false;
-    if (is_own(reader->settings, &upstream.address))
+    if (is_own(reader->settings, &upstream.way.address))
         return true;
     if (domestic->count == LIMIT_GROUP)
         reader_warning(reader, place, "%s: %s is left out, a group has %d upstreams at most", file, text, LIMIT_GROUP);
@@ -339,6 +315,23 @@ static bool is_misspelt(struct reader *reader, const struct place *place, const 
     return false;
 }
 
+/* What crosses the border in plain text is read there, and answered by whoever stands there. */
+static void external_read(struct reader *reader, const struct place *place, const json_t *value)
+{
+    const struct group_setting *external = &reader->settings->groups[GROUP_EXTERNAL];
+    char                        text[WAY_TEXT_MAX];
+    size_t                      plain = 0;
+    group_read(reader, place, value, GROUP_EXTERNAL);
+    for (size_t i = 0; i < external->count; i++)
+        if (!way_is_encrypted(&external->upstreams[i].way) && plain++ == 0)
+            way_format(&external->upstreams[i].way, text);
+    if (plain > 0)
+        reader_warning(reader, place,
+                       "%s%s plain DNS: who stands at the border reads and forges it; tls:// or https:// "
+                       "keeps it out",
+                       text, plain > 1 ? " and others are" : " is");
+}
+
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value)
 {
     struct settings   *settings    = reader->settings;
@@ -361,7 +354,7 @@ void upstreams_read(struct reader *reader, const struct place *place, const json
 
     const json_t *external = json_object_get(value, at_external.key);
     if (external)
-        group_read(reader, &at_external, external, GROUP_EXTERNAL);
+        external_read(reader, &at_external, external);
     else if (!is_misspelt(reader, place, value, at_external.key))
         reader_error(reader, &at_external, "missing (expected a list of upstreams beyond the border)");
 

@@ -53,6 +53,7 @@ size_t exchange_write(const struct exchange *exchange, uint8_t *out)
         .dnssec_ok         = exchange->inquiry->dnssec_ok,
         .checking_disabled = exchange->inquiry->checking_disabled,
         .keepalive         = exchange->transport == TRANSPORT_TCP && !exchange->bare,
+        .padded            = exchange->server->encrypted && !exchange->bare,
     };
     return query_write(&form, out);
 }

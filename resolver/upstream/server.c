@@ -14,10 +14,12 @@ struct server *server_create(const struct server_options *options)
     struct server *server = calloc(1, sizeof(*server));
     if (!server)
         return NULL;
-    server->address  = options->address;
-    server->tcp_only = options->tcp_only;
-    server->trusted  = options->trusted;
-    server->mix_case = options->mix_case;
+    server->address   = options->address;
+    server->tcp_only  = options->tcp_only;
+    server->encrypted = options->encrypted;
+    server->trusted   = options->trusted;
+    server->mix_case  = options->mix_case;
+    server->remote    = options->remote;
     forms_init(&server->forms, options->key);
     return server;
 }

@@ -57,11 +57,15 @@ enum probe { /* what was asked to see whether a server is there */
     PROBE_NAME, /* one that its group answered lately, other than those of this row before */
 };
 
+struct remote;
+
 struct server {
     struct address address;
-    bool           tcp_only;
+    bool           tcp_only;  /* or what is carried by it */
+    bool           encrypted; /* nobody on the way reads or forges anything */
     bool           trusted;
     bool           mix_case;
+    struct remote *remote; /* for the connections, which know what it is; NULL where there are none */
 
     struct rtt       rtt[TRANSPORT_COUNT];
     struct forms     forms;
@@ -90,9 +94,10 @@ struct server {
 
 struct server_options {
     struct address  address;
-    bool            tcp_only, trusted;
+    bool            tcp_only, encrypted, trusted;
     bool            mix_case; /* draft-vixie-dnsext-dns0x20: the letter case of questions is random, and checked */
     struct hash_key key;      /* secret */
+    struct remote  *remote;   /* borrowed */
 };
 
 /* NULL: no memory. */

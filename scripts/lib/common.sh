@@ -15,7 +15,7 @@ wrong_usage() {
     exit 2
 }
 
-build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev publicsuffix
+build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"

@@ -13,7 +13,7 @@ import tempfile
 
 # A file includes files of its own folder or of lower ranks.
 RANKS = {
-    "base": 0, "dns": 1, "policy": 2, "cache": 2, "learn": 2, "upstream": 2, "core": 3, "query": 4, "probe": 4,
+    "base": 0, "dns": 1, "policy": 2, "cache": 2, "learn": 2, "upstream": 2, "stream": 2, "core": 3, "query": 4, "probe": 4,
     "net": 5, "store": 5, "cluster": 5, "settings": 5, "observe": 5, "control": 5,
     "server": 6, "methods": 7, "ctl": 8,
 }
@@ -28,7 +28,8 @@ FENCES = {
     r"jansson\.h": ["settings/", "control/", "store/", "cluster/", "ctl/", "server/", "methods/", "main.c"],
     r"ldns/.*": ["dns/text.c", "server/explain", "ctl/"],
     r"idn2\.h": ["dns/slip.c"],
-    r"openssl/.*": ["net/tls_ask.c"],
+    r"openssl/.*": ["stream/"],
+    r"nghttp2/.*": ["stream/http.c"],
     r"hiredis/.*": ["cluster/"],
     r"libpsl\.h": ["policy/suffix.c"],
     r"urcu.*": ["learn/", "server/"],

@@ -27,7 +27,7 @@ static void queries_are_written(void **state)
     static const struct {
         bool     edns, dnssec_ok, checking_disabled, keepalive;
         unsigned flags;
-        size_t   spared; /* of QUERY_MAX */
+        size_t   spared; /* of QUERY_PLAIN_MAX */
     } rows[] = {
         {false, false, false, false, FLAG_RD | FLAG_AD, 11 + 4},
         {true, false, true, false, FLAG_RD | FLAG_AD | FLAG_CD, 4},
@@ -52,7 +52,7 @@ static void queries_are_written(void **state)
         struct message message;
         size_t         len = query_write(&form, out);
 
-        assert_int_equal(len, QUERY_MAX - rows[i].spared);
+        assert_int_equal(len, QUERY_PLAIN_MAX - rows[i].spared);
         assert_int_equal(message_receive((struct view){out, len}, &message), RECEPTION_QUERY);
         assert_int_equal(message.id, 0xbeef);
         assert_int_equal(message.flags, rows[i].flags);

@@ -1,0 +1,31 @@
+/*
+ * ticket.c: what resumes a TLS session (tls.h): taken from the server as it comes, for as long as what was verified
+ * with it is good.
+ */
+#include "stream/tls_internal.h"
+
+void tls_ticket_fini(struct tls_ticket *ticket)
+{
+    SSL_SESSION_free(ticket->session);
+    SSL_CTX_free(ticket->context);
+    *ticket = (struct tls_ticket){0};
+}
+
+int ticket_on_session(SSL *ssl, SSL_SESSION *session)
+{
+    const struct verification *verification = verification_of(ssl);
+    struct tls_ticket         *ticket       = verification->ticket;
+    X509                      *certificate  = SSL_get0_peer_certificate(ssl);
+    SSL_CTX                   *context      = SSL_get_SSL_CTX(ssl);
+    if (!ticket || verification->problem[0] != '\0' || !certificate || !SSL_SESSION_is_resumable(session) ||
+        SSL_CTX_up_ref(context) != 1)
+        return 0;
+    wall_t life = (wall_t) SSL_SESSION_get_timeout(session);
+    wall_t ends = (wall_t) SSL_SESSION_get_time(session) + (life < TLS_TICKET_LIFE ? life : TLS_TICKET_LIFE);
+    wall_t good = verification_time(X509_get0_notAfter(certificate));
+    tls_ticket_fini(ticket);
+    ticket->session = session; /* ours from now on */
+    ticket->context = context;
+    ticket->ends    = good < ends && !verification->by_pin ? good : ends;
+    return 1;
+}
