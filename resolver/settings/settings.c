@@ -206,6 +206,8 @@ struct settings *settings_read(const char *path, const struct settings_sources *
         read_setting(&reader, &known[i], root);
     if (!reader.failed)
         check_unused_groups(&reader);
+    if (!reader.failed)
+        upstreams_warn(&reader);
 out:
     json_decref(root);
     free(text);

@@ -315,20 +315,18 @@ static bool is_misspelt(struct reader *reader, const struct place *place, const 
     return false;
 }
 
-/* What crosses the border in plain text is read there, and answered by whoever stands there. */
-static void external_read(struct reader *reader, const struct place *place, const json_t *value)
+void upstreams_warn(struct reader *reader)
 {
+    const struct place          above = {.key = "upstreams"}, here = {.up = &above, .key = "external"};
     const struct group_setting *external = &reader->settings->groups[GROUP_EXTERNAL];
     char                        text[WAY_TEXT_MAX];
     size_t                      plain = 0;
-    group_read(reader, place, value, GROUP_EXTERNAL);
     for (size_t i = 0; i < external->count; i++)
         if (!way_is_encrypted(&external->upstreams[i].way) && plain++ == 0)
             way_format(&external->upstreams[i].way, text);
     if (plain > 0)
-        reader_warning(reader, place,
-                       "%s%s plain DNS: who stands at the border reads and forges it; tls:// or https:// "
-                       "keeps it out",
+        reader_warning(reader, &here,
+                       "%s%s plain DNS: who stands at the border reads and forges it; tls:// or https:// keeps it out",
                        text, plain > 1 ? " and others are" : " is");
 }
 
@@ -354,7 +352,7 @@ void upstreams_read(struct reader *reader, const struct place *place, const json
 
     const json_t *external = json_object_get(value, at_external.key);
     if (external)
-        external_read(reader, &at_external, external);
+        group_read(reader, &at_external, external, GROUP_EXTERNAL);
     else if (!is_misspelt(reader, place, value, at_external.key))
         reader_error(reader, &at_external, "missing (expected a list of upstreams beyond the border)");
 

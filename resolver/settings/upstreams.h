@@ -12,6 +12,9 @@
  * name even when its list is bad, so that `zones` does not complain of it a second time. */
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value);
 
+/* Of what crosses the border in plain text. */
+void upstreams_warn(struct reader *reader);
+
 /* "domestic" or "external", where `name` is a slip for it; NULL: it is neither's, or is one of them. */
 const char *upstreams_meant(const char *name);
 

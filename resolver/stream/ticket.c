@@ -21,7 +21,7 @@ int ticket_on_session(SSL *ssl, SSL_SESSION *session)
         SSL_CTX_up_ref(context) != 1)
         return 0;
     wall_t life = (wall_t) SSL_SESSION_get_timeout(session);
-    wall_t ends = (wall_t) SSL_SESSION_get_time(session) + (life < TLS_TICKET_LIFE ? life : TLS_TICKET_LIFE);
+    wall_t ends = verification->wall + (life < TLS_TICKET_LIFE ? life : TLS_TICKET_LIFE);
     wall_t good = verification_time(X509_get0_notAfter(certificate));
     tls_ticket_fini(ticket);
     ticket->session = session; /* ours from now on */

@@ -122,6 +122,7 @@ struct tls *tls_create(struct credentials *credentials, struct tls_ticket *ticke
     tls->hooks               = *hooks;
     tls->verification.ticket = ticket;
     tls->verification.by_pin = credentials->by_pin;
+    tls->verification.wall   = wall;
     tls->ssl                 = SSL_new(credentials->context);
     tls->in                  = BIO_new(BIO_s_mem());
     tls->out                 = BIO_new(BIO_s_mem());

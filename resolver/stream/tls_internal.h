@@ -30,6 +30,7 @@ struct trust {
 struct verification {          /* of one connection; tls.c's, filled by verification.c */
     struct tls_ticket *ticket; /* where the next session's goes, or NULL */
     bool               by_pin; /* dates do not count */
+    wall_t             wall;   /* when the connection began */
     struct tls_peer    peer;
     char               problem[TLS_PROBLEM_MAX]; /* empty: none */
 };

@@ -78,7 +78,7 @@ static void test_addresses(void **state)
         for (int use = ENDPOINT_LISTEN; use <= ENDPOINT_ASK; use++) {
             struct address address;
             char           why[ENDPOINT_WHY_MAX];
-            bool           good = endpoint_read(rows[i].text, (enum endpoint_use) use, &address, why);
+            bool           good = endpoint_read(rows[i].text, (enum endpoint_use) use, DNS_PORT, &address, why);
             check(rows[i].text, good, why, rows[i].said, false);
         }
     }
@@ -94,8 +94,9 @@ static void test_all_addresses(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct address address;
         char           why[ENDPOINT_WHY_MAX];
-        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_LISTEN, &address, why), why, NULL, false);
-        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_ASK, &address, why), why, rows[i].said, false);
+        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_LISTEN, DNS_PORT, &address, why), why, NULL, false);
+        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_ASK, DNS_PORT, &address, why), why, rows[i].said,
+              false);
     }
 }
 
@@ -112,7 +113,8 @@ static void test_doubts(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct address address;
         char           why[ENDPOINT_WHY_MAX], text[ADDRESS_TEXT_MAX];
-        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_ASK, &address, why), why, rows[i].said, true);
+        check(rows[i].text, endpoint_read(rows[i].text, ENDPOINT_ASK, DNS_PORT, &address, why), why, rows[i].said,
+              true);
         assert_string_equal(address_format_host(&address, text), rows[i].text);
         assert_int_equal(address_port(&address), 53);
     }
@@ -176,7 +178,7 @@ static void test_long_text(void **state)
         memset(text, '1', sizeof(text) - 1);
         text[sizeof(text) - 1] = '\0';
         memcpy(text, begins[i], strlen(begins[i]));
-        assert_false(endpoint_read(text, ENDPOINT_ASK, &address, why));
+        assert_false(endpoint_read(text, ENDPOINT_ASK, DNS_PORT, &address, why));
         assert_false(block_read(text, &cidr, why));
     }
 }

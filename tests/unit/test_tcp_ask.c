@@ -2,11 +2,12 @@
 
 #include "base/limits.h"
 #include "net/tcp_ask.h"
+#include "stream/remote.h"
 
 static uv_loop_t       loop;
 static struct tcp_ask *ask;
 static int             server; /* listening */
-static struct address  server_address;
+static struct remote  *remote;
 
 struct owner {
     struct tcp_ticket *ticket;
@@ -22,8 +23,7 @@ static int ask_often(struct owner *owner, uint16_t id, unsigned again)
 {
     uint8_t question[12] = {0};
     put_u16(question, id);
-    return tcp_ask_open(ask, &server_address, (struct view){question, sizeof(question)}, owner, 0, again,
-                        &owner->ticket);
+    return tcp_ask_open(ask, remote, (struct view){question, sizeof(question)}, owner, 0, again, &owner->ticket);
 }
 
 static int ask_now(struct owner *owner, uint16_t id) { return ask_often(owner, id, TCP_ASK_AGAIN); }
@@ -54,14 +54,24 @@ static void handle(void *context, void *pointer, enum tcp_event event, struct vi
 
 static void begin(void *context) { assert_ptr_equal(context, &loop); }
 
+static wall_t wall(void) { return 1800000000; }
+
+/* Questions go to that address from now on. */
+static void aim_at(struct address address)
+{
+    remote_drop(remote);
+    remote = remote_create(&(struct way){.form = WAY_TCP, .address = address});
+    assert_non_null(remote);
+}
+
 static void start(const char *host)
 {
     assert_int_equal(uv_loop_init(&loop), 0);
-    ask = tcp_ask_create(&loop, handle, begin, &loop);
+    ask = tcp_ask_create(&loop, handle, begin, wall, &loop);
     assert_non_null(ask);
     server = plain_socket(host, SOCK_STREAM);
     assert_int_equal(listen(server, 16), 0);
-    server_address = bound_to(server);
+    aim_at(bound_to(server));
 }
 
 static void finish(void)
@@ -69,6 +79,8 @@ static void finish(void)
     tcp_ask_close(ask);
     close(server);
     finish_loop(&loop);
+    remote_drop(remote);
+    remote = NULL;
 }
 
 static int try_accept(int *ret) { return (*ret = accept4(server, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; }
@@ -196,7 +208,7 @@ static void test_refused(void **state)
     int closed = server;
     server     = plain_socket("127.0.0.1", SOCK_STREAM); /* does not listen */
     close(closed);
-    server_address   = bound_to(server);
+    aim_at(bound_to(server));
     struct owner one = {.release_self = true}, two = {.release_self = true};
     assert_int_equal(ask_now(&one, 1), 0);
     assert_int_equal(ask_now(&two, 2), 0);
@@ -212,7 +224,7 @@ static void test_no_way_there(void **state)
     (void) state;
     start("127.0.0.1");
     struct owner one = {0};
-    server_address   = loopback_at("255.255.255.255", 53);
+    aim_at(loopback_at("255.255.255.255", 53));
     assert_true(ask_now(&one, 5) < 0);
     assert_null(one.ticket);
     finish();
