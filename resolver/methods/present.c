@@ -8,6 +8,7 @@
 #include "learn/learner.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "stream/pin.h"
 #include "stream/remote.h"
 
 #include <arpa/inet.h>
@@ -248,7 +249,7 @@ static json_t *present_when(const struct clocks *clocks, msec_t when)
 /* Who a TLS connection met last, whether believed or not. */
 static json_t *present_peer(const struct tls_peer *peer)
 {
-    char pin[CREDENTIALS_PIN_MAX], before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
+    char pin[PIN_TEXT_MAX], before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
     if (peer->subject[0] == '\0' && peer->issuer[0] == '\0')
         return json_null();
     return json_pack("{s:s, s:s, s:s, s:s, s:o}", "subject", peer->subject, "issuer", peer->issuer, "not_before",

@@ -44,8 +44,6 @@ static struct tcp_sent *find(struct tcp_link *link, uint16_t id)
     return NULL;
 }
 
-bool tcp_link_has(struct tcp_link *link, uint16_t id) { return find(link, id) != NULL; }
-
 static void count_out(struct tcp_link *link)
 {
     if (--link->waiting == 0)

@@ -95,10 +95,9 @@ struct tcp_link {
 /* 0 and *ret, or -errno. `hooks` and `ticket` are borrowed, of `remote` a share is taken. */
 int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *ticket, const struct tcp_link_hooks *hooks,
                   void *owner, struct tcp_link **ret);
-/* Puts the question on it; its first two bytes are the id, which must be free (tcp_link_has()). What goes wrong with
+/* Puts the question on it; its first two bytes are the id, which must be free (tcp_link_can_carry()). What goes wrong with
  * sending is told later. NULL: no memory. */
 struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void *owner);
-bool             tcp_link_has(struct tcp_link *link, uint16_t id);
 /* One more question of that id finds room on it. */
 bool tcp_link_can_carry(struct tcp_link *link, uint16_t id);
 /* It has not come open within TCP_LINK_OPENING: ends it, as if it had broken. */

@@ -6,6 +6,7 @@
 #include "settings/endpoint.h"
 #include "settings/source.h"
 #include "stream/credentials.h"
+#include "stream/pin.h"
 #include "stream/socks.h"
 
 #include <arpa/inet.h>
@@ -21,8 +22,6 @@ enum {
     PATH_BYTES = 4096,
     SOCKS_PORT = 1080,
 };
-
-const char *const way_keys[] = {"sni", "ca", "pins", "bind", "proxy", NULL};
 
 /* ---- "tls://192.0.2.1:853#dns.example.net" ---- */
 

@@ -12,9 +12,6 @@
     "\"192.0.2.1\", \"192.0.2.1:5353\", \"[2001:db8::1]:53\", \"tcp://192.0.2.1\", "                                   \
     "\"tls://192.0.2.1#dns.example.net\" or \"https://192.0.2.1/dns-query#dns.example.net\""
 
-/* Keys of an upstream's object that way_read_keys() reads; ends with NULL. */
-extern const char *const way_keys[];
-
 /* Reads the text's form. False: told; *ret may have been filled in part (way_fini()). */
 bool way_read(struct reader *reader, const struct place *place, const char *text, struct way *ret);
 /* Reads what `object` says beyond its address. Files that it names are read: a `ca` that is changed later makes another

@@ -17,8 +17,7 @@ struct credentials; /* counted */
 struct trust;       /* certificate authorities; counted by those who use it */
 
 enum {
-    CREDENTIALS_WHY_MAX = 256,                           /* bytes */
-    CREDENTIALS_PIN_MAX = sizeof("sha256/") - 1 + 44 + 1 /* bytes of a pin as text, with its NUL */
+    CREDENTIALS_WHY_MAX = 256 /* bytes */
 };
 
 /* The system's store, read from disk, which takes some 30 ms. NULL: there is none that can be read, or no memory. */
@@ -33,10 +32,5 @@ void                credentials_drop(struct credentials *credentials); /* NULL i
 
 /* How many certificates that PEM text has; 0: none, or what is no certificate. */
 unsigned credentials_count_ca(const char *pem);
-
-/* "sha256/BASE64" as a pin. False: it is none. */
-bool pin_parse(const char *text, uint8_t ret[WAY_PIN]);
-/* Returns `text`. */
-const char *pin_format(const uint8_t pin[WAY_PIN], char text[CREDENTIALS_PIN_MAX]);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "base/printable.h"
 #include "base/units.h"
+#include "stream/pin.h"
 #include "stream/tls_internal.h"
 
 #include <arpa/inet.h>
@@ -158,7 +159,7 @@ int verification_run(X509_STORE_CTX *store, void *context)
     SSL                      *ssl         = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct verification      *to          = verification_of(ssl);
     X509                     *leaf        = X509_STORE_CTX_get0_cert(store);
-    char                      pin[CREDENTIALS_PIN_MAX];
+    char                      pin[PIN_TEXT_MAX];
     if (leaf)
         verification_describe(leaf, &to->peer);
     if (!credentials->by_pin && X509_verify_cert(store) != 1) {

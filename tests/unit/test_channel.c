@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "lib/check.h"
 #include "lib/identity.h"
+#include "stream/pin.h"
 
 #include <openssl/err.h>
 #include <stdio.h>
@@ -330,7 +331,7 @@ static void pins_alone_decide(void **state)
     struct identity old     = identity_make(&(struct identity_options){
             .name = "whoever", .like = &fixture->server, .from = NOW - 9 * DAY, .until = NOW - DAY});
     struct identity next    = make("dns.example.net", "DNS:dns.example.net", &fixture->ca, false);
-    char            text[CREDENTIALS_PIN_MAX];
+    char            text[PIN_TEXT_MAX];
     free(fixture->way.ca);
     fixture->way.ca = NULL;
     pin(fixture, &fixture->server);
