@@ -89,7 +89,7 @@ def test_a_listener_that_goes_leaves_nobody_waiting(forwarder, domestic, fresh):
     assert ask(moved, f"moved.{zone}").addresses == [DOMESTIC]
 
 
-BAD = [{"listen": ["nonsense"]}, {"upstreams.external": []}, {"upstreams.external": ["tls://192.0.2.1"]},
+BAD = [{"listen": ["nonsense"]}, {"upstreams.external": []}, {"upstreams.external": ["tls://dns.example.net"]},
        {"unknown": 1}, {"cache.memory": "much"}, {"zones": [{"zone": "a.test", "via": "nowhere"}]}]
 
 
