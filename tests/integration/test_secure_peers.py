@@ -3,8 +3,7 @@
 import pytest
 
 import peers
-from certificates import GOOD, NAME, WRONG, Certificates
-from conftest import DOMESTIC
+from certificates import GOOD, NAME, WRONG
 from daemon import Daemon, wait_for
 from peers import TEXT, ZONE, address_of, all_at_once
 
@@ -17,13 +16,6 @@ def authority():
     peer = peers.knotd("127.0.0.41")
     yield peer
     peer.close()
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("certificates")
-    directory.chmod(0o755)
-    return Certificates(directory, *HOSTS.values())
 
 
 @pytest.fixture(scope="module")
