@@ -9,13 +9,12 @@ import time
 import dns.edns
 import pytest
 
-import secure
 from certificates import NAME, OTHER
 from client import together
-from conftest import DOMESTIC, EXTERNAL, SECOND
+from conftest import EXTERNAL, SECOND
 from daemon import wait_for
-from secure import HANDSHAKE, Dot
-from upstream import Resolve, Silent, Slow
+from secure import Dot
+from upstream import Resolve, Silent
 
 IN_TIME = 1.5  # s, generous: a stall is seen after 0.6 s
 FEW_LINES = 8  # of the log
@@ -83,11 +82,12 @@ class CutInHandshake(Dot):
         line.reset()
 
 
-def fails_over(abroad, tls, second, problem, conduct=None, fresh=None):
+def fails_over(abroad, tls, second, problem, conduct=None):
     """It cannot be talked to: each question is answered by the other external upstream, and the operator is told why."""
     if conduct:
         tls.conduct = conduct
     daemon = abroad([tls.upstream(), str(second)], {"log.level": "info"})
+    before = daemon.descriptors()
     replies = [daemon.ask(f"n{n}.good0.test") for n in range(3)]
     assert {tuple(reply.addresses) for reply in replies} == {(SECOND,)}
     assert max(reply.elapsed for reply in replies) < IN_TIME
@@ -97,7 +97,7 @@ def fails_over(abroad, tls, second, problem, conduct=None, fresh=None):
         time.sleep(0.05)
     assert len(lines_of(daemon)) <= FEW_LINES, daemon.log()
     assert len(tls.lines) <= 12
-    return daemon
+    wait_for(lambda: daemon.descriptors() <= before + 4, 6, "its descriptors are closed")
 
 
 @pytest.mark.parametrize("conduct, problem", [
@@ -201,7 +201,7 @@ class Backwards(Dot):
 @pytest.mark.parametrize("conduct", [
     Closing(1), Closing(1, "abrupt"), Closing(1, "notify-only"), Closing(7), Dripping(), Tiny(), Backwards()],
     ids=["each", "each-abrupt", "each-notify-only", "seven", "drip", "tiny", "backwards"])
-def test_answers_in_time_from_a_server_that_is_odd(abroad, tls, second, conduct):
+def test_answers_in_time_from_a_server_that_is_odd(abroad, tls, conduct):
     tls.conduct = conduct
     daemon = abroad([tls.upstream()], {"log.level": "info"})
     replies = at_rate(daemon, "good0.test", 60, 40)
@@ -457,20 +457,3 @@ def test_an_operator_reads_why_a_certificate_of_tomorrow_is_no_good(abroad, tls)
     assert daemon.ask("n.good0.test").rcode == "SERVFAIL"
     wait_for(lambda: any("is down" in line and "is this machine's clock right?" in line for line in daemon.warnings()), 8, "told")
 
-
-# ---- memory ----
-
-
-def test_failing_handshakes_leave_nothing(abroad, tls):
-    """Through many reloads, each of which tries anew at once."""
-    tls.show("expired")
-    daemon = abroad([tls.upstream()], {"log.level": "info"})
-    for n in range(30):
-        daemon.ask(f"n{n}.good0.test")
-        daemon.hang_up()
-    before, descriptors = daemon.resident(), daemon.descriptors()
-    for n in range(60):
-        daemon.ask(f"m{n}.good0.test")
-        daemon.hang_up()
-    assert daemon.descriptors() <= descriptors + 2
-    assert daemon.resident() - before < 24 << 20
