@@ -15,10 +15,11 @@
 #include <strings.h>
 
 enum {
-    OK       = 200,
-    TOO_MANY = 429,
-    SERVER   = 500,
-    PIECE    = 4 << 10 /* bytes */
+    OK          = 200,
+    TOO_MANY    = 429,
+    SERVER      = 500,
+    UNAVAILABLE = 503,
+    PIECE       = 4 << 10 /* bytes */
 };
 
 static const char dns_message[] = "application/dns-message";
@@ -55,12 +56,23 @@ static struct asked *asked_of(struct http *http, int32_t stream)
     return nghttp2_session_get_stream_user_data(http->session, stream);
 }
 
-static void drop(struct http *http, struct asked *asked)
+/* Its place is free for another, which may be asked from within the hook that is told of this one. */
+static void take_off(struct http *http, struct asked *asked)
 {
     list_remove(&asked->link);
     http->open--;
+}
+
+static void destroy(struct asked *asked)
+{
     free(asked->answer);
     free(asked);
+}
+
+static void drop(struct http *http, struct asked *asked)
+{
+    take_off(http, asked);
+    destroy(asked);
 }
 
 /* An answer from an HTTP cache is older than its TTLs say. */
@@ -77,7 +89,8 @@ static void take_age(struct asked *asked)
 
 static void pause_for(struct http *http, const struct asked *asked)
 {
-    if (asked->status != TOO_MANY && asked->status < SERVER)
+    bool busy = asked->status == TOO_MANY || asked->status == UNAVAILABLE;
+    if (!busy && (asked->status < SERVER || asked->retry == 0))
         return;
     msec_t pause = asked->retry > 0 ? (msec_t) asked->retry * 1000 : HTTP_PAUSE;
     http->hooks.paused(http->hooks.context, msec_min(pause, HTTP_PAUSE_MAX));
@@ -194,8 +207,9 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     struct http  *http  = context;
     struct asked *asked = nghttp2_session_get_stream_user_data(session, stream);
     if (asked) {
+        take_off(http, asked);
         finish(http, asked, error);
-        drop(http, asked);
+        destroy(asked);
     }
     return 0;
 }
@@ -209,8 +223,9 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
     (void) error;
     if (asked) {
         nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, NULL);
+        take_off(http, asked);
         http->hooks.failed(http->hooks.context, asked->id, HTTP_REFUSED);
-        drop(http, asked);
+        destroy(asked);
     }
     return 0;
 }
