@@ -32,6 +32,7 @@ struct tcp_ticket {
     struct tcp_link *replied_on; /* NULL: there was none, or it is gone */
     void            *owner;
     bool             retried;
+    unsigned         refusals;
     unsigned         stall; /* ms */
     unsigned         again; /* how often it may still be asked elsewhere because it stalls */
     size_t           len;
@@ -365,6 +366,8 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     struct tcp_ticket *ticket = sent->owner;
     struct tcp_sent   *other  = other_place(ticket, sent);
     link->given_up            = false;
+    if (link->answers == 1)
+        tcp_pool_note_answer(link->owner);
     if (other) {
         note_silence(other, sent);
         tcp_link_forget(other);
@@ -380,7 +383,8 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     serve_queue(upstream);
 }
 
-/* The server did not process it, or could not: once more elsewhere in the first case. */
+/* The server did not process it, or could not: once more elsewhere in the first case. What the end of a connection has
+ * refused is not counted: on the next one others may come first again, and those that answer nothing end by [7]. */
 static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
 {
     struct tcp_ticket *ticket = sent->owner;
@@ -388,9 +392,9 @@ static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *se
     clear_place(ticket, sent);
     if (ticket->places[0] || ticket->places[1])
         return;
-    bool again      = failure == HTTP_REFUSED && (!ticket->retried || link->answers > 0);
-    ticket->retried = true;
-    if (!again || place(ticket, TCP_WANT_FRESH) < 0)
+    bool leaving = channel_is_leaving(link->channel);
+    bool again   = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [8] */
+    if (!again || place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0)
         tell_broken(ticket);
 }
 
@@ -403,7 +407,6 @@ static void on_paused(void *context, struct tcp_link *link, msec_t pause)
 static void on_link_ready(void *context, struct tcp_link *link)
 {
     (void) context;
-    tcp_pool_note_ready(link->owner);
     serve_queue(upstream_of(link));
 }
 

@@ -37,7 +37,7 @@ static bool was_few(const struct tcp_pool *pool)
 bool tcp_pool_is_remembered(const struct tcp_pool *pool)
 {
     return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT ||
-           (pool->ticket.session && pool->hooks->wall() < pool->ticket.ends);
+           uv_now(pool->loop) < pool->peace || (pool->ticket.session && pool->hooks->wall() < pool->ticket.ends);
 }
 
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4] */
@@ -71,10 +71,21 @@ static void rest(struct tcp_pool *pool, bool cut) /* [7] */
     pool->rest_until = uv_now(pool->loop) + pool->rest;
 }
 
+static bool has_answered(struct tcp_pool *pool)
+{
+    LIST_EACH (item, next, &pool->links)
+        if (CONTAINER_OF(item, struct tcp_link, link)->answers > 0)
+            return true;
+    return false;
+}
+
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected)
 {
-    if (!connected && is_costly(pool))
-        rest(pool, channel_was_cut(link->channel));
+    bool barren = connected && link->used > 0 && link->answers == 0 && !has_answered(pool);
+    if (barren)
+        pool->barren++;
+    if (is_costly(pool) && (!connected || (barren && pool->barren >= TCP_ASK_BARREN)))
+        rest(pool, !connected && channel_was_cut(link->channel));
     if (!connected || link->answers <= TCP_ASK_FEW)
         return;
     if (link->answers == pool->last_count) /* [6] */
@@ -82,13 +93,19 @@ void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool 
     pool->last_count = link->answers;
 }
 
-void tcp_pool_note_ready(struct tcp_pool *pool) { pool->rest = pool->rest_until = 0; }
+void tcp_pool_note_answer(struct tcp_pool *pool)
+{
+    pool->rest = pool->rest_until = 0;
+    pool->barren                  = 0;
+}
 
 void tcp_pool_pause(struct tcp_pool *pool, msec_t pause)
 {
-    uint64_t until   = uv_now(pool->loop) + (uint64_t) pause;
-    pool->rest_until = until > pool->rest_until ? until : pool->rest_until;
+    uint64_t until = uv_now(pool->loop) + (uint64_t) pause;
+    pool->peace    = until > pool->peace ? until : pool->peace;
 }
+
+static bool wants_peace(const struct tcp_pool *pool) { return uv_now(pool->loop) < pool->peace; }
 
 /* ---- which connection ---- */
 
@@ -189,6 +206,9 @@ static void open_ahead(struct tcp_pool *pool, const struct tcp_link *link) /* [6
 
 int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret)
 {
+    *ret = NULL;
+    if (wants_peace(pool))
+        return -EHOSTDOWN;
     *ret = want == TCP_WANT_FRESH && has_room(pool) && uv_now(pool->loop) >= pool->rest_until
                ? NULL
                : find(pool, id, want, since);
@@ -205,7 +225,7 @@ struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id)
 {
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (tcp_link_can_carry(link, id))
+        if (!wants_peace(pool) && tcp_link_can_carry(link, id))
             return link;
     }
     return NULL;

@@ -23,6 +23,8 @@ struct tcp_pool {
     uint64_t                     last_count; /* answers on the one that it ended last */
     uint64_t                     rest_until; /* uv_now(); 0: it needs none [7] */
     uint64_t                     rest;       /* ms; the last one that a failure made */
+    unsigned                     barren;     /* connections in a row that came open, and ended without an answer */
+    uint64_t                     peace;      /* uv_now(): until then it wants no questions; 0: it takes some [7] */
 };
 
 enum tcp_want {
@@ -48,7 +50,9 @@ bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link);
 void tcp_pool_drop(struct tcp_pool *pool);
 /* The server has ended it. `connected`: it had come open. */
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected);
-void tcp_pool_note_ready(struct tcp_pool *pool);
+/* One of its connections has answered its first question. */
+void tcp_pool_note_answer(struct tcp_pool *pool);
+/* The server wants no questions for so long, on whatever connection. */
 void tcp_pool_pause(struct tcp_pool *pool, msec_t pause);
 /* It has ended, or fallen silent, with questions open, as any may once; remembered if it answered few [4]. */
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link);
