@@ -203,7 +203,7 @@ json_t *present_cache_line(const struct cache_line *line, const struct setup *se
                      line->key.dnssec_ok, "checking_disabled", line->key.checking_disabled, "group",
                      good && line->origin < setup->group_count ? json_string(setup->groups[line->origin].name)
                                                                : json_null(),
-                     "judgement", outcome_word(judgement.outcome), "rcode",
+                     "kind", outcome_word(judgement.outcome), "rcode",
                      good ? json_string(message.rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NOERROR") : json_null(),
                      "ttl_s", (json_int_t) line->ttl_left, "bytes", (json_int_t) line->message.len, "records", records);
 }
