@@ -63,7 +63,7 @@ static json_t *present_type(uint16_t type)
     return json_string(type_format(type, text));
 }
 
-static json_t *present_question(struct view name, uint16_t type)
+json_t *present_question(struct view name, uint16_t type)
 {
     char name_text[NAME_TEXT_MAX], type_text[TYPE_TEXT_MAX];
     return json_sprintf("%s %s", name_format(name, name_text), type_format(type, type_text));
@@ -246,8 +246,7 @@ static json_t *present_when(const struct clocks *clocks, msec_t when)
     return when ? time_text(clocks, when) : json_null();
 }
 
-/* Who a TLS connection met last, whether believed or not. */
-static json_t *present_peer(const struct tls_peer *peer)
+json_t *present_peer(const struct tls_peer *peer)
 {
     char pin[PIN_TEXT_MAX], before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
     if (peer->subject[0] == '\0' && peer->issuer[0] == '\0')

@@ -141,6 +141,11 @@ static bool upstream_read(struct reader *reader, const struct place *place, cons
            good;
 }
 
+static void tell_own(struct reader *reader, const struct place *place, const char *address)
+{
+    reader_error(reader, place, "%s is an address this server listens on: it would ask itself", address);
+}
+
 /* Tells where `upstream` clashes with us, with its own group, or with the other side of the border. */
 static bool upstream_fits(struct reader *reader, const struct place *place, size_t group,
                           const struct upstream_setting *upstream)
@@ -149,7 +154,7 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
     char                   text[ADDRESS_TEXT_MAX];
     address_format(&upstream->way.address, text);
     if (is_own(settings, &upstream->way.address)) {
-        reader_error(reader, place, "%s is an address this server listens on: it would ask itself", text);
+        tell_own(reader, place, text);
         return false;
     }
     const struct group_setting *own = &settings->groups[group];
@@ -175,6 +180,21 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
         return false;
     }
     return true;
+}
+
+bool upstreams_read_one(const struct settings *settings, const char *key, const json_t *value,
+                        settings_report_fn report, void *context, struct upstream_setting *ret)
+{
+    struct reader      reader = {.settings = (struct settings *) settings, .report = report, .context = context};
+    const struct place place  = {.key = key};
+    char               text[ADDRESS_TEXT_MAX];
+    *ret      = (struct upstream_setting){.trusted = false};
+    bool good = upstream_read(&reader, &place, value, ret) && !reader.failed;
+    if (good && is_own(settings, &ret->way.address)) {
+        tell_own(&reader, &place, address_format(&ret->way.address, text));
+        good = false;
+    }
+    return good;
 }
 
 static bool group_reserve(struct reader *reader, size_t group)
