@@ -93,7 +93,7 @@ static json_t *present_answer(const struct interview *found, const struct claim 
     static const char *const doubts[] = {[DOUBT_TYPE]    = "records of another type than asked",
                                          [DOUBT_SEVERAL] = "several answers to one datagram",
                                          [DOUBT_NO_OPT]  = "no OPT, which its other answers have"};
-    const struct heard      *heard    = &claim->heard[i];
+    const struct hearing    *heard    = &claim->heard[i];
     return json_pack("{s:o, s:s, s:I, s:b, s:o, s:o}", "question",
                      present_question(name_view(&claim->inquiry.name), claim->inquiry.type), "outcome",
                      outcome_word(heard->outcome), "ms", (json_int_t) heard->ms, "edns", heard->edns, "records",

@@ -87,7 +87,7 @@ static bool is_repeated(const struct claim *claim, struct view packet)
     return false;
 }
 
-static bool keep(struct claim *claim, struct view packet, const struct heard *heard)
+static bool keep(struct claim *claim, struct view packet, const struct hearing *heard)
 {
     uint8_t *copy = malloc(packet.len);
     if (!copy)
@@ -115,7 +115,7 @@ static void hear(struct interview *interview, struct claim *claim, enum transpor
         return;
     if (parsed)
         judge_reply(&reply, &judgement);
-    const struct heard heard = {
+    const struct hearing heard = {
         .ms = now - claim->exchange.started, .outcome = judgement.outcome, .edns = parsed && reply.edns.present};
     if (claim->count < INTERVIEW_HEARD && !is_repeated(claim, packet))
         keep(claim, packet, &heard);
@@ -300,7 +300,7 @@ msec_t interview_warm(const struct interview *interview)
 bool interview_has_edns(const struct interview *interview) { return atomic_load(&interview->server->edns_seen) != 0; }
 
 /* An answer whose records have nothing to do with the question. */
-static bool is_of_wrong_type(const struct heard *heard)
+static bool is_of_wrong_type(const struct hearing *heard)
 {
     struct message reply;
     bool           unsound = heard->outcome == OUTCOME_MALFORMED || heard->outcome == OUTCOME_FORGED;
@@ -310,7 +310,7 @@ static bool is_of_wrong_type(const struct heard *heard)
 
 enum interview_doubt interview_doubt(const struct interview *interview, const struct claim *claim, unsigned answer)
 {
-    const struct heard *heard = &claim->heard[answer];
+    const struct hearing *heard = &claim->heard[answer];
     if (is_of_wrong_type(heard))
         return DOUBT_TYPE;
     if (claim->count > 1)

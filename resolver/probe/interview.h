@@ -42,7 +42,7 @@ enum interview_doubt {
     DOUBT_NO_OPT,
 };
 
-struct heard { /* one answer */
+struct hearing { /* one answer */
     struct view  wire;
     msec_t       ms;
     enum outcome outcome;
@@ -52,7 +52,7 @@ struct heard { /* one answer */
 struct claim { /* one question, and all that came for it */
     struct exchange exchange;
     struct inquiry  inquiry;
-    struct heard    heard[INTERVIEW_HEARD];
+    struct hearing  heard[INTERVIEW_HEARD];
     unsigned        count; /* 0 when over: exchange.outcome says why */
 };
 
