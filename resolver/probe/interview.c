@@ -49,13 +49,14 @@ static void ask_root(struct interview *interview, enum interview_errand which, m
     struct errand *errand = &interview->errand[which];
     struct server *server = which == INTERVIEW_BY_TCP ? interview->by_tcp : interview->server;
     errand->inquiry       = (struct inquiry){.name = root, .type = TYPE_SOA, .class = CLASS_IN, .dnssec_ok = true};
-    errand->life          = which == INTERVIEW_FIRST ? INTERVIEW_COLD : INTERVIEW_WARM;
+    errand->life          = which == INTERVIEW_FIRST    ? INTERVIEW_COLD
+                            : which == INTERVIEW_BY_TCP ? INTERVIEW_LISTEN
+                                                        : INTERVIEW_WARM;
     errand->resend        = which == INTERVIEW_FIRST ? ERRAND_LADDER : 0;
     errand->read          = which == INTERVIEW_BY_TCP ? NULL : on_read;
     errand->done          = on_done;
     errand->owner         = interview;
-    if (which == INTERVIEW_BY_TCP)
-        errand->life = INTERVIEW_LISTEN;
+    errand->life          = msec_min(errand->life, interview->began + INTERVIEW_LIFE - now);
     errand_start(&interview->errands, errand, server, now); /* there is room: see interview_create() */
 }
 
