@@ -402,7 +402,7 @@ static void upstreams_try(void *context, struct control_call *call, json_t *para
 {
     const json_t *upstream = json_object_get(params, "upstream");
     struct name   censored;
-    if (!ONLY_KEYS(call, params, "upstream", "censored") || !take_name(call, params, "censored", false, &censored))
+    if (!ONLY_KEYS(call, params, "upstream", "censored") || !take_zone(call, params, "censored", false, &censored))
         return;
     if (upstream)
         try_upstream(context, call, upstream, censored.len > 0 ? &censored : NULL);
