@@ -292,6 +292,33 @@ static void who_is_outdone_is_known(void **state)
     server_destroy(server);
 }
 
+/* Three replies in a row that lost it, and it is not mixed for a while, or until one keeps it. */
+static void letter_case_is_given_up_for_a_while(void **state)
+{
+    struct server_options options = {.mix_case = true};
+    (void) state;
+    assert_true(address_parse("192.0.2.1", 53, &options.address));
+    struct server *server = server_create(&options);
+    assert_true(server_mixes_case(server, 1000));
+    server_on_case(server, false, 1000);
+    server_on_case(server, false, 1000);
+    server_on_case(server, true, 1000); /* begins the row anew */
+    server_on_case(server, false, 2000);
+    server_on_case(server, false, 2000);
+    assert_true(server_mixes_case(server, 2000));
+    server_on_case(server, false, 3000);
+    assert_false(server_mixes_case(server, 3000));
+    assert_false(server_mixes_case(server, 3000 + SERVER_CASE_RETRY - 1));
+    assert_true(server_mixes_case(server, 3000 + SERVER_CASE_RETRY));
+    server_on_case(server, true, 4000);
+    assert_true(server_mixes_case(server, 4000));
+    server_destroy(server);
+
+    server = udp_server();
+    assert_false(server_mixes_case(server, 1000));
+    server_destroy(server);
+}
+
 static void copies_stand_in_for_probes(void **state)
 {
     (void) state;
@@ -365,6 +392,7 @@ int main(void)
         cmocka_unit_test(probes_of_a_dead_server_become_rarer),
         cmocka_unit_test(tcp_is_doubted_for_a_while),
         cmocka_unit_test(who_is_outdone_is_known),
+        cmocka_unit_test(letter_case_is_given_up_for_a_while),
         cmocka_unit_test(copies_stand_in_for_probes),
         cmocka_unit_test(copies_are_few),
         cmocka_unit_test(each_fact_is_counted_once),
