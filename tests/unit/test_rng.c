@@ -65,6 +65,24 @@ static void test_the_counter_carries(void **state)
     assert_memory_not_equal(first, next, sizeof(next));
 }
 
+/* A number is what rng_fill() would have given, byte for byte. */
+static void test_numbers_are_of_the_keystream(void **state)
+{
+    struct rng rng;
+    uint64_t   eight;
+    uint32_t   four;
+    uint16_t   two;
+
+    (void) state;
+    rng_init(&rng, zero);
+    eight = rng_u64(&rng);
+    four  = rng_u32(&rng);
+    two   = rng_u16(&rng);
+    assert_memory_equal(&eight, zero_key_stream, sizeof(eight));
+    assert_memory_equal(&four, zero_key_stream + 8, sizeof(four));
+    assert_memory_equal(&two, zero_key_stream + 12, sizeof(two));
+}
+
 static void test_below_is_even_and_below(void **state)
 {
     static const uint32_t bounds[] = {1, 2, 3, 10, 1000};
@@ -109,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_published_keystream_in_any_portions),
         cmocka_unit_test(test_the_seed_is_the_key),
         cmocka_unit_test(test_the_counter_carries),
+        cmocka_unit_test(test_numbers_are_of_the_keystream),
         cmocka_unit_test(test_below_is_even_and_below),
         cmocka_unit_test(test_same_seed_same_values),
     };
