@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -95,6 +96,11 @@ static void a_zone_on_blocked_servers_is_believed(void **state)
     assert_ptr_equal(two->set, one->set);
     assert_int_equal(one->set->member_count, 2);
     assert_true(nameserver_counts(one->set->addresses[0]));
+    unsigned             mapped = 0; /* an A record among them */
+    static const uint8_t ipv4[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    for (unsigned i = 0; i < one->set->address_count; i++)
+        mapped += memcmp(one->set->addresses[i]->address, ipv4, sizeof(ipv4)) == 0;
+    assert_int_equal(mapped, 1);
     assert_in_range(time_to_learn(world, "mail.other.example", "other.example"), TRIAL_PATIENT, TOO_LONG - 1);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
     world_end(world);
@@ -108,6 +114,8 @@ static void its_second_lookup_does_not_wait(void **state)
     world_resolve(world, "a.two.example", TYPE_A);
     world_run(world, SURVEY + 20);
     assert_int_equal(world_state(world, "two.example"), ZONE_SUSPECT);
+    world_run(world, 500);
+    assert_int_equal(world_verdict(world, "two.example", TYPE_A).strikes, 2); /* the belief is one, however long */
     const struct ask *ask = world_ask(world, "b.two.example", TYPE_A);
     assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
     world_end(world);

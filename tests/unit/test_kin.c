@@ -248,6 +248,26 @@ static void joining_twice_changes_nothing(void **state)
 }
 
 /* What a zone that joins late has suffered long ago is no news of its servers. */
+static void joining_says_whether_the_zone_is_in_a_set(void **state)
+{
+    struct world        *world       = *state;
+    struct nameservers  *nameservers = nameservers_create((struct hash_key){1, 2});
+    struct survey_result a = servers("host.example", 1), b = servers("host.example", 3), nothing = {0};
+    struct zone         *zone = block(world, "one.example", 1000);
+    assert_false(nameservers_join(nameservers, zone, &nothing));
+    for (int again = 0; again < 2; again++) {
+        assert_true(nameservers_join(nameservers, zone, &a));
+        assert_ptr_equal(zone->set, nameservers_find(nameservers, &a));
+        assert_int_equal(zone->set->member_count, 1);
+    }
+    assert_true(nameservers_join(nameservers, zone, &b));
+    assert_null(nameservers_find(nameservers, &a)); /* it was the last member */
+    assert_false(nameservers_join(nameservers, zone, &nothing));
+    assert_null(zone->set);
+    assert_int_equal(nameservers_count(nameservers), 0);
+    nameservers_destroy(nameservers);
+}
+
 static void an_old_failure_does_not_hide_a_new_one(void **state)
 {
     struct world        *world = *state;
@@ -623,6 +643,7 @@ int main(void)
         KIN_TEST(one_zone_that_recovers_opens_no_set),
         KIN_TEST(one_failing_zone_keeps_the_set_shut),
         KIN_TEST(joining_twice_changes_nothing),
+        KIN_TEST(joining_says_whether_the_zone_is_in_a_set),
         KIN_TEST(an_old_failure_does_not_hide_a_new_one),
         KIN_TEST(names_are_compared_sorted_and_once_each),
         KIN_TEST(the_number_of_sets_is_bounded),
