@@ -95,6 +95,31 @@ static void a_zone_whose_apex_answers_is_not_suspected(void **state)
     world_end(world);
 }
 
+/* For ten minutes it is fine, whatever else fails in it. */
+static void a_zone_that_was_heard_is_spared_for_a_while(void **state)
+{
+    (void) state;
+    for (unsigned later = 0; later < 2; later++) {
+        struct world *world = world_create(&(struct world_options){.seed = 8});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "ns.look.example", (struct manner){.way = SERVFAILS});
+        world_resolve(world, "mx.look.example", TYPE_MX);
+        msec_t began = world_now(world);
+        while (!world_zone(world, "mx.look.example", SCOPE_NAME, 0) ||
+               world_zone(world, "mx.look.example", SCOPE_NAME, 0)->condition.state != ZONE_BLOCKED) {
+            world_run(world, 10);
+            assert_true(world_now(world) - began < 30000);
+        }
+        msec_t second = world_now(world) / 1000 * 1000; /* that is as exact as it is remembered */
+        world_run(world, second + 600 * 1000 + (later ? 100 : -300) - world_now(world));
+        world_resolve(world, "ns.look.example", TYPE_MX);
+        world_run(world, 20);
+        assert_int_equal(world_state(world, "look.example"), later ? ZONE_SUSPECT : ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
 /* The third lookup goes straight to the way that works, though each name is another one. */
 static void strikes_of_other_names_count_for_the_zone(void **state)
 {
@@ -156,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
         cmocka_unit_test(held_strikes_move_with_the_suspicion),
         cmocka_unit_test(a_zone_whose_apex_answers_is_not_suspected),
+        cmocka_unit_test(a_zone_that_was_heard_is_spared_for_a_while),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
         cmocka_unit_test(a_doubted_zone_is_better_than_no_control),
         cmocka_unit_test(an_alias_counts_its_own_strikes),

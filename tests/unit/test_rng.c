@@ -49,6 +49,20 @@ static void test_the_seed_is_the_key(void **state)
     assert_memory_equal(out + 64, expected, sizeof(expected));
 }
 
+static void test_every_byte_of_the_seed_counts(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < RNG_SEED_BYTES; i++) {
+        uint8_t    seed[RNG_SEED_BYTES] = {0}, out[16];
+        struct rng rng;
+
+        seed[i] = 1;
+        rng_init(&rng, seed);
+        rng_fill(&rng, out, sizeof(out));
+        assert_memory_not_equal(out, zero_key_stream, sizeof(out));
+    }
+}
+
 static void test_the_counter_carries(void **state)
 {
     struct rng rng;
@@ -126,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_keystream_in_any_portions),
         cmocka_unit_test(test_the_seed_is_the_key),
+        cmocka_unit_test(test_every_byte_of_the_seed_counts),
         cmocka_unit_test(test_the_counter_carries),
         cmocka_unit_test(test_numbers_are_of_the_keystream),
         cmocka_unit_test(test_below_is_even_and_below),
