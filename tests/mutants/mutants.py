@@ -12,6 +12,7 @@ file). --keep DIR has the copy, and that knowledge, for the next run.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -93,14 +94,30 @@ class Test:
         self.seconds, self.functions, self.lines, self.source = 0, {}, {}, ""
 
 
-def prepare(scratch):
-    """Copies the tree to scratch/tree, configures and builds it twice; scratch/pristine is what a mutant is undone with."""
-    tree = scratch / "tree"
+def sources():
+    """What is copied, and a hash of all that it says."""
     listed = must("git", "-C", ROOT, "ls-files", "-co", "--exclude-standard").splitlines()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
+    found = [name for name in sorted(listed) if (ROOT / name).is_file() and not name.startswith("tests/mutants/")]
+    told = hashlib.sha256()
+    for name in found:
+        told.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return found, told.hexdigest()
+
+
+def prepare(scratch):
+    """Copies the tree to scratch/tree, configures and builds it twice; scratch/pristine is what a mutant is undone with.
+    Nothing of that if an earlier run has done it with the same sources."""
+    tree, stamp = scratch / "tree", scratch / "sources"
+    names, told = sources()
+    if stamp.exists() and stamp.read_text() == told:
+        return
+    for old in (stamp, scratch / "tests.json"):
+        old.unlink(missing_ok=True)
+    for old in (tree, scratch / "pristine"):
+        shutil.rmtree(old, ignore_errors=True)
+    for name in names:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
     if shutil.which("ld.lld"):
         os.environ["CC_LD"] = "lld"
     options = ["-Dtests=true", "-Dbuildtype=plain", "-Dwarning_level=0"]
@@ -109,6 +126,7 @@ def prepare(scratch):
     for build in (COUNTING, BUILD):
         must("ninja", "-j2", "-C", build, cwd=tree)
     shutil.copytree(tree, scratch / "pristine", ignore=shutil.ignore_patterns(COUNTING))
+    stamp.write_text(told)
 
 
 def tests_of(tree):
@@ -225,7 +243,7 @@ def main():
     parser.add_argument("--at", metavar="FILE:LINE", action="append", help="all the mutants of this line instead; again for more")
     parser.add_argument("--skip", metavar="SECONDS", type=float, default=0, help="leave out tests that take longer and are not named like the file")
     parser.add_argument("--after", metavar="N", type=int, default=0, help="go on behind the first N of --list (0)")
-    parser.add_argument("--keep", metavar="DIR", help="work in DIR and leave it for the next run; it must be made anew when the tree has changed")
+    parser.add_argument("--keep", metavar="DIR", help="work in DIR and leave it for the next run")
     parser.add_argument("--list", action="store_true", help="print the sites and try none")
     wanted = parser.parse_args()
 
@@ -248,8 +266,7 @@ def main():
     scratch = pathlib.Path(wanted.keep or tempfile.mkdtemp(prefix="byway-mutants-")).resolve()
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        if not (scratch / "pristine").exists():
-            prepare(scratch)
+        prepare(scratch)
         undo(scratch)
         tests = tests_of(scratch / "tree")
         learn(scratch, tests)
