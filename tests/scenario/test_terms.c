@@ -199,6 +199,7 @@ static void a_new_fence_ends_what_it_forbids(void **state)
         world_wait(world, ask);
         world_run(world, 10000);
         assert_int_equal(world_count(world, DOMESTIC, "inner.example", BY_CLIENTS), before);
+        assert_int_equal(world_resolve(world, "b.inner.example", TYPE_A)->group, SETUP_EXTERNAL);
         world_end(world);
     }
 }
