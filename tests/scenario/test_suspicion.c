@@ -95,6 +95,25 @@ static void a_zone_whose_apex_answers_is_not_suspected(void **state)
     world_end(world);
 }
 
+/* What domestic fails everywhere is its own trouble: the suspicion ends with the trial. */
+static void trouble_ends_a_suspicion(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    struct world            *world      = world_create(&(struct world_options){.seed = 7});
+    world_warm_up(world);
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "look.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.look.example", TYPE_MX);
+    world_run(world, 1);
+    assert_int_equal(world_state(world, "look.example"), ZONE_SUSPECT);
+    world_run(world, 10000);
+    assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+}
+
 /* For ten minutes it is fine, whatever else fails in it. */
 static void a_zone_that_was_heard_is_spared_for_a_while(void **state)
 {
@@ -181,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
         cmocka_unit_test(held_strikes_move_with_the_suspicion),
         cmocka_unit_test(a_zone_whose_apex_answers_is_not_suspected),
+        cmocka_unit_test(trouble_ends_a_suspicion),
         cmocka_unit_test(a_zone_that_was_heard_is_spared_for_a_while),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
         cmocka_unit_test(a_doubted_zone_is_better_than_no_control),

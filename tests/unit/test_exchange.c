@@ -351,6 +351,25 @@ static void a_doubtful_reply_is_not_waited_upon_for_long(void **state)
     assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
 }
 
+/* What comes over TCP and is about something else is not the upstream's word, as long as the true reply may come. */
+static void another_reply_over_tcp_is_ignored_for_a_while(void **state)
+{
+    struct world *world = *state;
+    for (msec_t after = 0; after <= 500; after += 250) {
+        begin(world, UDP);
+        make_spoiled(world, &(struct spoiled){OTHER_TYPE});
+        assert_int_equal(take(world, UDP, 1040), EXCHANGE_AGAIN);
+        send_it(world, 1040);
+        make_spoiled(world, &(struct spoiled){LABEL_OF_QUESTION});
+        assert_int_equal(take(world, TCP, 1040 + after - (after > 250)), EXCHANGE_IGNORE);
+        if (after == 500) {
+            world->exchange.tcp_over = false;
+            assert_int_equal(take(world, TCP, 1040 + after), EXCHANGE_REPLY);
+            assert_int_equal(world->exchange.outcome, OUTCOME_MALFORMED);
+        }
+    }
+}
+
 static void what_has_no_header_is_ignored(void **state)
 {
     struct world *world = *state;
@@ -794,6 +813,7 @@ int main(void)
         EXCHANGE_TEST(what_is_doubtful_is_asked_over_tcp_too),
         EXCHANGE_TEST(what_comes_over_tcp_is_final),
         EXCHANGE_TEST(a_doubtful_reply_is_not_waited_upon_for_long),
+        EXCHANGE_TEST(another_reply_over_tcp_is_ignored_for_a_while),
         EXCHANGE_TEST(what_has_no_header_is_ignored),
         EXCHANGE_TEST(a_guess_is_asked_over_tcp_too),
         EXCHANGE_TEST(a_guess_is_ignored_where_tcp_fails),

@@ -501,6 +501,27 @@ static bool is_watched(struct world *world, unsigned number, msec_t now)
     return zone->condition.next <= now + BATCH_MAX;
 }
 
+/* Their numbers go round; 0 is none's, and no two that follow each other have the same. */
+static void batches_are_told_apart_by_number(void **state)
+{
+    static const uint16_t given[] = {0, 1, UINT16_MAX - 1, UINT16_MAX};
+    struct world         *world   = *state;
+    struct zone          *zone    = block(world, "one.example", 1000);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        struct batches batches    = {.newest = given[i]};
+        uint16_t       numbers[2] = {0};
+        for (unsigned k = 0; k < 2; k++)
+            for (unsigned n = 0; n < BATCH_BURST; n++) {
+                const struct batch *batch = batches_on_blocked(&batches, zone, (k + 1) * 10 * BATCH_WINDOW);
+                numbers[k]                = batch ? batch->number : 0;
+            }
+        assert_int_not_equal(numbers[0], 0);
+        assert_int_not_equal(numbers[1], 0);
+        assert_int_not_equal(numbers[0], numbers[1]);
+    }
+    zone->batch = 0;
+}
+
 static void of_many_batches_the_oldest_is_forgotten(void **state)
 {
     struct world *world = *state;
@@ -657,6 +678,7 @@ int main(void)
         KIN_TEST(a_sentinel_that_shut_again_does_not_count),
         KIN_TEST(a_sentinel_that_recovered_altogether_still_counts),
         KIN_TEST(the_sentinel_that_waits_longest_comes_first),
+        KIN_TEST(batches_are_told_apart_by_number),
         KIN_TEST(of_many_batches_the_oldest_is_forgotten),
         KIN_TEST(a_batch_outlives_its_zones),
         KIN_TEST(a_forgotten_batchs_zones_are_on_their_own),
