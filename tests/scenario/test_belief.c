@@ -4,6 +4,7 @@
  */
 #include "lib/world.h"
 
+#include "probe/prober_internal.h"
 #include "probe/study.h"
 
 #include <setjmp.h>
@@ -478,6 +479,7 @@ static void surveys_of_rechecks_end(void **state)
     world_learn(world, "mx.shut.example", TYPE_MX);
     assert_true(world_count(world, EXTERNAL, "shut.example", BY_PROBER) > before + 1);
     assert_non_null(world_zone(world, "shut.example", SCOPE_ZONE, 0)->set);
+    assert_true(list_empty(&world_prober(world)->surveys.finished)); /* and their memory is given back */
     world_end(world);
 }
 

@@ -64,6 +64,21 @@ static void a_blocked_zone_is_confirmed(void **state)
 }
 
 /* Behind the first lookup that meets it: silence must last, and what fails must fail for some seconds. */
+/* However many there are. */
+static void three_upstreams_are_witnesses_enough(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 3, .domestic = 6});
+    unsigned      asked = 0;
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mx.shut.example", TYPE_MX);
+    for (unsigned i = 0; i < 6; i++)
+        asked += world_count(world, DOMESTIC_1 << i, "shut.example", BY_PROBER) > 0;
+    assert_int_equal(asked, TRIAL_WITNESSES);
+    world_end(world);
+}
+
 static void how_soon_a_block_is_confirmed(void **state)
 {
     (void) state;
@@ -588,6 +603,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blocked_zone_is_confirmed),
+        cmocka_unit_test(three_upstreams_are_witnesses_enough),
         cmocka_unit_test(how_soon_a_block_is_confirmed),
         cmocka_unit_test(learning_can_be_off),
         cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),

@@ -114,6 +114,21 @@ static void trouble_ends_a_suspicion(void **state)
     world_end(world);
 }
 
+/* There is nothing to ask a control question about, so nothing is learned; the suspicion does not outlive its trial. */
+static void a_suspicion_ends_with_its_trial(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 7});
+    world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.look.example", TYPE_MX);
+    world_run(world, 3000);
+    assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+    assert_int_equal(world_verdict(world, "mx.look.example", TYPE_MX).state, ZONE_SUSPECT);
+    world_run(world, 12000);
+    assert_int_equal(world_verdict(world, "mx.look.example", TYPE_MX).state, ZONE_CLEAR);
+    world_end(world);
+}
+
 /* For ten minutes it is fine, whatever else fails in it. */
 static void a_zone_that_was_heard_is_spared_for_a_while(void **state)
 {
@@ -201,6 +216,7 @@ int main(void)
         cmocka_unit_test(held_strikes_move_with_the_suspicion),
         cmocka_unit_test(a_zone_whose_apex_answers_is_not_suspected),
         cmocka_unit_test(trouble_ends_a_suspicion),
+        cmocka_unit_test(a_suspicion_ends_with_its_trial),
         cmocka_unit_test(a_zone_that_was_heard_is_spared_for_a_while),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
         cmocka_unit_test(a_doubted_zone_is_better_than_no_control),

@@ -515,6 +515,7 @@ static void batches_are_told_apart_by_number(void **state)
                 const struct batch *batch = batches_on_blocked(&batches, zone, (k + 1) * 10 * BATCH_WINDOW);
                 numbers[k]                = batch ? batch->number : 0;
             }
+        assert_int_equal(batches_interval(&batches, zone, 20 * BATCH_WINDOW + 4000 * 1000), 200 * 1000);
         assert_int_not_equal(numbers[0], 0);
         assert_int_not_equal(numbers[1], 0);
         assert_int_not_equal(numbers[0], numbers[1]);

@@ -57,17 +57,17 @@ static void test_rows(void **state)
     }
 }
 
-/* RFC 3629 by another road: what encode() makes of a point is one character, but for those that print as nothing. */
-static size_t encode(uint32_t point, char to[5])
+static size_t length_of(uint32_t point) { return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4; }
+
+static void encode(uint32_t point, size_t len, char to[5])
 {
-    size_t len = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
     memset(to, 0, 5);
     for (size_t i = len - 1; i > 0; i--, point >>= 6)
         to[i] = (char) (0x80 | (point & 0x3f));
     to[0] = (char) (len == 1 ? point : (0xf00u >> len & 0xff) | point);
-    return len;
 }
 
+/* RFC 3629 by another road: the shortest form of a point is one character, but for those that print as nothing. */
 static void test_every_point(void **state)
 {
     static const uint32_t hidden[][2] = {
@@ -78,7 +78,8 @@ static void test_every_point(void **state)
     (void) state;
     for (uint32_t point = 1; point < 0x110000; point++) {
         char   to[5];
-        size_t len = encode(point, to);
+        size_t len = length_of(point);
+        encode(point, len, to);
         if (next < ARRAY_LEN(hidden) && point > hidden[next][1])
             next++;
         if (next < ARRAY_LEN(hidden) && point >= hidden[next][0])
@@ -86,6 +87,20 @@ static void test_every_point(void **state)
         if (printable_length(to) != len)
             fail_msg("U+%04X: %zu bytes, not %zu", point, printable_length(to), len);
     }
+}
+
+/* Longer forms than need be, and what lies beyond Unicode. */
+static void test_no_points(void **state)
+{
+    static const uint32_t room[] = {0, 0x80, 0x800, 0x10000, 0x200000}; /* by length: what fits */
+    char                  to[5];
+    (void) state;
+    for (size_t len = 2; len <= 4; len++)
+        for (uint32_t point = 0; point < room[len]; point++) {
+            encode(point, len, to);
+            if ((length_of(point) < len || point > 0x10ffff) && printable_length(to) != 0)
+                fail_msg("0x%x in %zu bytes", point, len);
+        }
 }
 
 /* Whatever the room is: nothing beyond it, and no character in pieces. */
@@ -112,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_every_point),
+        cmocka_unit_test(test_no_points),
         cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
