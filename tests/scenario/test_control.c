@@ -4,7 +4,8 @@
  */
 #include "lib/world.h"
 
-#include "probe/monitor.h"
+#include "probe/monitor_internal.h"
+#include "probe/prober_internal.h"
 #include "query/query.h"
 
 #include <setjmp.h>
@@ -248,6 +249,34 @@ static void one_silent_zone_draws_no_probe(void **state)
     }
 }
 
+/* 5, 10 and then 20 s, as long as they fail; one that is answered ends it. */
+static void pauses_become_longer(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    static const msec_t      expected[] = {5000, 10000, 20000};
+    struct world            *world      = world_create(&(struct world_options){.seed = 5, .domestic = 1});
+    unsigned                 next       = 0;
+    world_warm_up(world);
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+    const struct monitor *monitor = monitor_of(&world_prober(world)->monitors, world_server(world, DOMESTIC_1));
+    msec_t                pause   = 0;
+    for (unsigned i = 0; i < 240 * SECOND / STEP; i++) {
+        if (i % (2 * SECOND / STEP) == 0)
+            ask_below(world, SHUT, i);
+        world_run(world, STEP);
+        if (monitor->pause == pause)
+            continue;
+        pause = monitor->pause;
+        assert_true(next < ARRAY_LEN(expected));
+        assert_int_equal(pause, expected[next++]);
+    }
+    assert_int_equal(next, ARRAY_LEN(expected));
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_blocked_name_ends_no_service),
         cmocka_unit_test(a_verdict_costs_few),
         cmocka_unit_test(one_silent_zone_draws_no_probe),
+        cmocka_unit_test(pauses_become_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

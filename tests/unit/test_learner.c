@@ -3,6 +3,7 @@
  * does; in virtual time.
  */
 #include "learn/learner.h"
+#include "learn/pick.h"
 
 #include "base/limits.h"
 #include "dns/text.h"
@@ -423,6 +424,19 @@ static void zones_learned_together_are_not_rechecked_together(void **state)
 
 /* ---- caps ---- */
 
+static void of_no_zones_none_is_picked(void **state)
+{
+    struct rng           rng;
+    struct timers        none;
+    static const uint8_t seed[RNG_SEED_BYTES] = {1};
+    (void) state;
+    rng_init(&rng, seed);
+    timers_init(&none);
+    assert_null(pick_victim(&none, &rng));
+    assert_null(pick_due(&none, &rng, 1000));
+    timers_fini(&none);
+}
+
 static void strike_all(struct world *world, unsigned count, msec_t now)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -751,6 +765,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEARNER_TEST(a_zone_is_learned_and_recovers),
+        LEARNER_TEST(of_no_zones_none_is_picked),
         LEARNER_TEST(only_failures_list_a_zone),
         LEARNER_TEST(what_changes_nothing_tells_nobody),
         LEARNER_TEST(readers_see_each_change_at_once),
