@@ -240,7 +240,8 @@ def main():
     parser.add_argument("count", nargs="?", type=int, default=20, help="mutants that compile (20)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice (1)")
     parser.add_argument("--only", metavar="TEXT", help="mutants of files whose name contains it")
-    parser.add_argument("--at", metavar="FILE:LINE", action="append", help="all the mutants of this line instead; again for more")
+    parser.add_argument("--at", metavar="FILE:LINE[:COLUMN]", action="append",
+                        help="all the mutants of this place instead; again for more")
     parser.add_argument("--skip", metavar="SECONDS", type=float, default=0, help="leave out tests that take longer and are not named like the file")
     parser.add_argument("--after", metavar="N", type=int, default=0, help="go on behind the first N of --list (0)")
     parser.add_argument("--keep", metavar="DIR", help="work in DIR and leave it for the next run")
@@ -255,12 +256,13 @@ def main():
     if wanted.only:
         drawn = [site for site in drawn if wanted.only in site.name]
     if wanted.at:
-        drawn = [site for site in drawn if f"{site.name}:{site.line}" in wanted.at]
+        drawn = [site for site in drawn
+                 if {f"{site.name}:{site.line}", f"{site.name}:{site.line}:{site.column}"} & set(wanted.at)]
         wanted.count = len(drawn)
     drawn = drawn[wanted.after:]
     if wanted.list:
         for site in drawn[:wanted.count]:
-            print(f"{site.name}:{site.line}: {site.what}")
+            print(f"{site.name}:{site.line}:{site.column}: {site.what}")
         return 0
 
     scratch = pathlib.Path(wanted.keep or tempfile.mkdtemp(prefix="byway-mutants-")).resolve()
@@ -278,7 +280,7 @@ def main():
             if result is None:
                 continue
             tried, killed = tried + 1, killed + bool(result)
-            print(f"{site.name}:{site.line}: {site.what}: " + (f"killed by {result}" if result else f"survived: {site.source}"), flush=True)
+            print(f"{site.name}:{site.line}:{site.column}: {site.what}: " + (f"killed by {result}" if result else f"survived: {site.source}"), flush=True)
         print(f"{tried} mutants, {killed} killed, {tried - killed} survived: {100 * killed / max(tried, 1):.1f} % killed")
     finally:
         if not wanted.keep:

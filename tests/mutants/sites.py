@@ -24,7 +24,7 @@ class Site:
     def __init__(self, name, text, start, end, new, what=None):
         self.name, self.start, self.end, self.new = name, start, end, new
         self.line = text.count("\n", 0, start) + 1
-        self.last_line = text.count("\n", 0, end) + 1
+        self.column = start - text.rfind("\n", 0, start)
         old = " ".join(text[start:end].split())
         self.what = what.format(old) if what else f"{old} → {new}"
         self.source = text.splitlines()[self.line - 1].strip()
