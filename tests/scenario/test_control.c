@@ -277,6 +277,39 @@ static void pauses_become_longer(void **state)
     world_end(world);
 }
 
+/* What fails in a pause was answered a minute ago, or three: only the former says that the trouble goes on. */
+static void what_was_well_lately_says_that_trouble_goes_on(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    for (unsigned late = 0; late < 2; late++) {
+        struct world *world = world_create(&(struct world_options){.seed = 5, .domestic = 1});
+        world_warm_up(world);
+        world_resolve(world, "mx.known.example", TYPE_MX);
+        world_run(world, (late ? 180 : 60) * SECOND);
+        for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+            world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "known.example", (struct manner){.way = SERVFAILS});
+        struct monitor *monitor = monitor_of(&world_prober(world)->monitors, world_server(world, DOMESTIC_1));
+        ask_below(world, SHUT, 0);
+        for (unsigned i = 0; !monitors_in_trouble(&world_prober(world)->monitors, world_now(world)); i++) {
+            world_run(world, STEP);
+            assert_true(i < 10 * SECOND / STEP);
+        }
+        unsigned failed[2] = {0};
+        for (unsigned after = 0; after < 2; after++) {
+            for (unsigned i = 0; i < TROUBLE_STEPS; i++)
+                failed[after] += monitor->trouble.steps[i].failed;
+            if (!after)
+                world_resolve(world, "other.known.example", TYPE_MX);
+            world_run(world, 5);
+        }
+        assert_int_equal(failed[1] - failed[0], !late);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_verdict_costs_few),
         cmocka_unit_test(one_silent_zone_draws_no_probe),
         cmocka_unit_test(pauses_become_longer),
+        cmocka_unit_test(what_was_well_lately_says_that_trouble_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
