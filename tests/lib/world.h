@@ -123,6 +123,7 @@ struct world_options { /* zero means the default */
     unsigned            recover_after;              /* 2 */
     unsigned            max_zones;                  /* 1000 */
     uint32_t            external_qps;               /* 1000 */
+    uint32_t            client_qps;                 /* 0: no limit; who has an address in 127.1.0.0/16 is exempt */
     uint32_t            recheck_share;              /* 100: one percent */
     bool                echo;                       /* upstreams are asked whether they forward to byway */
 };

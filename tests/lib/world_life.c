@@ -100,6 +100,7 @@ static void destroy_setup(struct setup *setup)
 {
     policy_destroy(setup->policy);
     free(setup->clients.blocks);
+    free(setup->exempt.blocks);
     free(setup->groups);
     free(setup);
 }
@@ -124,7 +125,10 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
     setup->policy         = policy_create(rules, count);
     setup->clients.blocks = malloc(sizeof(struct cidr));
     setup->clients.count  = 1;
-    return setup->policy && setup->clients.blocks && cidr_parse("127.0.0.0/8", setup->clients.blocks);
+    setup->exempt.blocks  = malloc(sizeof(struct cidr));
+    setup->exempt.count   = 1;
+    return setup->policy && setup->clients.blocks && setup->exempt.blocks &&
+           cidr_parse("127.0.0.0/8", setup->clients.blocks) && cidr_parse("127.1.0.0/16", setup->exempt.blocks);
 }
 
 static void fill_groups(const struct world *world, struct setup *setup)
@@ -156,6 +160,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->max_ttl          = 86400;
     setup->negative_max_ttl = 3600;
     setup->pass_list_errors = options->pass_list_errors;
+    setup->client_qps       = options->client_qps;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (options->echo)
@@ -260,17 +265,18 @@ static bool make_shared(struct world *world)
     const struct learner_hooks  hooks    = {.changed = on_changed, .domain = registrable, .context = world};
     uint8_t                     seed[RNG_SEED_BYTES];
     rng_fill(&world->rng, seed, sizeof(seed));
-    world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
-                                    .table  = table_create(1024, key),
-                                    .good   = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
-                                    .suffix = suffix_open(),
-                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL,
-                                    .quota  = &world->quota};
+    world->shared = (struct shared){.cache       = cache_create(&limits, key, 4),
+                                    .table       = table_create(1024, key),
+                                    .good        = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
+                                    .suffix      = suffix_open(),
+                                    .claims      = world->options.workers > 1 ? claims_create(key) : NULL,
+                                    .client_rate = world->options.client_qps ? client_rate_create(key) : NULL,
+                                    .quota       = &world->quota};
     external_rate_init(&world->quota, external_qps(&world->options));
     if (world->shared.table)
         epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
-           world->shared.good && world->shared.suffix &&
+           world->shared.good && world->shared.suffix && (world->shared.client_rate || !world->options.client_qps) &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
 }
 
@@ -316,6 +322,7 @@ static void destroy(struct world *world)
     recent_destroy(world->shared.good);
     suffix_close(world->shared.suffix);
     claims_destroy(world->shared.claims);
+    client_rate_destroy(world->shared.client_rate);
     setup_drop(world->setup);
     for (unsigned i = 0; i < WORLD_SERVERS; i++)
         server_destroy(world->servers[i]);

@@ -346,6 +346,25 @@ static void a_doubtful_reply_is_not_waited_upon_for_long(void **state)
     assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
 }
 
+/* What comes over TCP and is about something else is not the upstream's word, as long as the true reply may come. */
+static void another_reply_over_tcp_is_ignored_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+    for (msec_t after = 0; after <= 500; after += 250) {
+        begin(fixture, UDP);
+        make_spoiled(fixture, &(struct spoiled){OTHER_TYPE});
+        assert_int_equal(take(fixture, UDP, 1040), EXCHANGE_AGAIN);
+        send_it(fixture, 1040);
+        make_spoiled(fixture, &(struct spoiled){LABEL_OF_QUESTION});
+        assert_int_equal(take(fixture, TCP, 1040 + after - (after > 250)), EXCHANGE_IGNORE);
+        if (after == 500) {
+            fixture->exchange.tcp_over = false;
+            assert_int_equal(take(fixture, TCP, 1040 + after), EXCHANGE_REPLY);
+            assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
+        }
+    }
+}
+
 static void what_has_no_header_is_ignored(void **state)
 {
     struct fixture *fixture = *state;
@@ -788,6 +807,7 @@ int main(void)
         FIXTURE_TEST(what_is_doubtful_is_asked_over_tcp_too),
         FIXTURE_TEST(what_comes_over_tcp_is_final),
         FIXTURE_TEST(a_doubtful_reply_is_not_waited_upon_for_long),
+        FIXTURE_TEST(another_reply_over_tcp_is_ignored_for_a_while),
         FIXTURE_TEST(what_has_no_header_is_ignored),
         FIXTURE_TEST(a_guess_is_asked_over_tcp_too),
         FIXTURE_TEST(a_guess_is_ignored_where_tcp_fails),

@@ -436,6 +436,28 @@ static void test_groups(void **state)
                           "\"domestic2\": [\"10.0.0.1\"]}, \"zones\": [{\"zone\": \"a\", \"via\": \"domestic2\"}]}"));
 }
 
+/* As the manual says: sixteen, with the two that must be. */
+static void test_sixteen_groups(void **state)
+{
+    (void) state;
+    for (unsigned count = 16; count <= 17; count++) {
+        char         text[4096] = "{\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]";
+        struct told  told;
+        const size_t room = sizeof(text);
+        for (unsigned i = 2; i < count; i++)
+            snprintf(text + strlen(text), room - strlen(text), ", \"site%u\": [\"10.0.0.%u\"]", i, i);
+        snprintf(text + strlen(text), room - strlen(text), "}, \"zones\": [");
+        for (unsigned i = 2; i < count; i++)
+            snprintf(text + strlen(text), room - strlen(text), "%s{\"zone\": \"z%u\", \"via\": \"site%u\"}",
+                     i > 2 ? ", " : "", i, i);
+        snprintf(text + strlen(text), room - strlen(text), "]}");
+        struct settings *settings = read_text(text, &told);
+        assert_int_equal(settings != NULL, count == 16);
+        assert_int_equal(strstr(told.text, "upstreams.site16: too many groups (at most 16)") != NULL, count == 17);
+        settings_destroy(settings);
+    }
+}
+
 static void test_zones(void **state)
 {
     (void) state;
@@ -1057,6 +1079,7 @@ int main(void)
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_sixteen_groups),
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_sources),
