@@ -83,6 +83,7 @@ struct side { /* one group's part in it */
     uint8_t  group;
     bool     begun;
     bool     over;       /* nothing more may come of it, whoever is left */
+    bool     forbidden;  /* a fence that came meanwhile has ended it: the other side is asked as if it had failed */
     bool     stopped;    /* nothing more is asked, but an answer may come */
     bool     hurry;      /* one failed: the next is asked without waiting for those that are open */
     unsigned tried;      /* bit mask */

@@ -174,6 +174,8 @@ static void a_new_fence_ends_what_it_forbids(void **state)
         world_reload(world, &fenced);
         size_t before = world_count(world, DOMESTIC, "inner.example", BY_ALL);
         world_wait(world, ask);
+        assert_int_equal(ask->rcode, RCODE_NOERROR); /* by the group that it is fenced to now */
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
         world_run(world, 10000);
         assert_int_equal(world_count(world, DOMESTIC, "inner.example", BY_CLIENTS), before);
         assert_int_equal(world_resolve(world, "b.inner.example", TYPE_A)->group, SETUP_EXTERNAL);
