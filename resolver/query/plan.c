@@ -72,6 +72,10 @@ static bool falls_on(const struct setup *setup, enum outcome outcome)
         return setup->fall_on_servfail;
     case OUTCOME_REFUSED:
         return setup->fall_on_refused;
+    case OUTCOME_FORGED:
+        return setup->fall_on_forged;
+    case OUTCOME_NXDOMAIN:
+        return setup->fall_on_nxdomain;
     default:
         return setup->fall_on_timeout;
     }

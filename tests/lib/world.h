@@ -116,7 +116,9 @@ struct world_options { /* zero means the default */
     unsigned            loss;                       /* packets lost of a thousand, each way */
     struct world_fence  fences[WORLD_FENCES];
     enum setup_learning learning;
-    bool                not_on_timeout, not_on_servfail, not_on_refused;
+    bool                not_on_timeout, not_on_servfail, not_on_refused, not_on_forged;
+    bool                on_nxdomain;
+    uint32_t            censor; /* an address that only a censor gives; 0: none is known */
     bool                pass_list_errors;
     msec_t              patience, deadline;         /* auto, 4500 */
     msec_t              recheck_first, recheck_max; /* 10 m, 1 d */

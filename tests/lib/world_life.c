@@ -5,6 +5,8 @@
 #include "dns/text.h"
 #include "lib/check.h"
 #include "lib/world_internal.h"
+
+#include "base/bytes.h"
 #include "policy/attribution.h"
 #include "policy/local.h"
 #include "query/query.h"
@@ -101,6 +103,7 @@ static void destroy_setup(struct setup *setup)
     policy_destroy(setup->policy);
     free(setup->clients.blocks);
     free(setup->exempt.blocks);
+    free(setup->forgery.blocks);
     free(setup->groups);
     free(setup);
 }
@@ -143,6 +146,20 @@ static void fill_groups(const struct world *world, struct setup *setup)
     setup->group_count = setup->groups[GROUP_OFFICE].count ? WORLD_GROUPS : WORLD_GROUPS - 1;
 }
 
+static bool fill_forgery(struct setup *setup, uint32_t censor)
+{
+    if (censor == 0)
+        return true;
+    struct cidr *block = setup->forgery.blocks = calloc(1, sizeof(*block));
+    if (!block)
+        return false;
+    setup->forgery.block_count = 1;
+    block->bits                = 128;
+    block->bytes[10] = block->bytes[11] = 0xff;
+    put_u32(block->bytes + 12, censor);
+    return true;
+}
+
 static struct setup *make_setup(const struct world *world, const struct world_options *options)
 {
     struct setup *setup = calloc(1, sizeof(*setup));
@@ -154,6 +171,8 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->fall_on_timeout  = !options->not_on_timeout;
     setup->fall_on_servfail = !options->not_on_servfail;
     setup->fall_on_refused  = !options->not_on_refused;
+    setup->fall_on_forged   = !options->not_on_forged;
+    setup->fall_on_nxdomain = options->on_nxdomain;
     setup->patience         = options->patience;
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
@@ -165,7 +184,7 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (options->echo)
         setup->echo = world->echo;
-    if (setup->groups && fill_policy(setup, options)) {
+    if (setup->groups && fill_policy(setup, options) && fill_forgery(setup, options->censor)) {
         fill_groups(world, setup);
         return setup;
     }

@@ -17,13 +17,14 @@
 #define TCP TRANSPORT_TCP
 
 struct fixture {
-    struct server   *server;
-    struct inquiry   inquiry;
-    struct exchange  exchange;
-    struct rng       rng;
-    struct packet    packet;
-    struct message   message;
-    struct judgement judgement;
+    struct server        *server;
+    struct inquiry        inquiry;
+    struct exchange       exchange;
+    struct rng            rng;
+    struct packet         packet;
+    struct message        message;
+    struct judgement      judgement;
+    const struct forgery *known;
 };
 
 static int open_fixture(void **state)
@@ -87,8 +88,8 @@ static void add_address(struct fixture *fixture)
 
 static enum exchange_step take(struct fixture *fixture, enum transport transport, msec_t now)
 {
-    return exchange_on_packet(&fixture->exchange, transport, packet_view(&fixture->packet), &fixture->rng, now,
-                              &fixture->message, &fixture->judgement);
+    const struct arrival arrival = {transport, packet_view(&fixture->packet), fixture->known, now};
+    return exchange_on_packet(&fixture->exchange, &arrival, &fixture->rng, &fixture->message, &fixture->judgement);
 }
 
 /* ---- what is sent ---- */
@@ -715,7 +716,8 @@ static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
     begin(fixture, TCP);
     make_reply(fixture, 0);
     struct view cut = {fixture->packet.data, fixture->packet.len - 1};
-    assert_int_equal(exchange_on_packet(&fixture->exchange, TCP, cut, &fixture->rng, 1040, &reply, &judgement),
+    assert_int_equal(exchange_on_packet(&fixture->exchange, &(struct arrival){TCP, cut, NULL, 1040}, &fixture->rng,
+                                        &reply, &judgement),
                      EXCHANGE_REPLY);
     assert_int_equal(judgement.outcome, OUTCOME_MALFORMED);
     assert_int_equal(judge_bogus(&judgement), BOGUS_NOT);
