@@ -263,7 +263,7 @@ static const char *state_of(json_t *upstream, json_t *transport)
 static void add_upstream(struct table *table, json_t *upstream, json_t *transport, const char *word, wall_t now)
 {
     static const char *const counts[] = {"answer",  "nxdomain",    "nodata",    "servfail", "refused",
-                                         "timeout", "unreachable", "malformed", NULL};
+                                         "timeout", "unreachable", "malformed", "forged",   NULL};
     static const char *const times[]  = {"srtt_ms", "rttvar_ms", "sent", NULL};
     add(table, json_object_get(upstream, "group"));
     add(table, json_object_get(upstream, "address"));
@@ -299,7 +299,7 @@ void print_upstreams(FILE *to, json_t *result, wall_t now)
     size_t       i;
     json_t      *upstream;
     table_init(&table, "GROUP UPSTREAM OVER STATE >SRTT >VAR >SENT >ANSWER >NXDOMAIN >NODATA >SERVFAIL >REFUSED "
-                       ">TIMEOUT >UNREACH >MALFORMED ANSWERED FAILED");
+                       ">TIMEOUT >UNREACH >MALFORMED >FORGED ANSWERED FAILED");
     json_array_foreach(result, i, upstream)
     {
         const char *word = text_of(upstream, "transport");

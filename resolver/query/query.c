@@ -41,9 +41,9 @@ static bool after_domestic_failed(const struct query *query)
 
 static uint32_t max_ttl(const struct query *query, const struct side *side, const struct judgement *judgement)
 {
-    bool found = judgement->outcome == OUTCOME_ANSWER;
-    bool denied =
-        side->group == SETUP_EXTERNAL && judgement->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
+    bool found  = judgement->outcome == OUTCOME_ANSWER;
+    bool denied = side->group == SETUP_EXTERNAL && judgement->outcome == OUTCOME_NXDOMAIN && !query->denied &&
+                  after_domestic_failed(query);
     uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
     return denied && most > DENIED_TTL ? DENIED_TTL : most;
 }
@@ -162,10 +162,23 @@ static bool may_be_internal(struct query *query, struct env *env, const struct e
                             const struct judgement *judgement, msec_t now)
 {
     if (asking_side(query, exchange)->group != SETUP_EXTERNAL || judgement->outcome != OUTCOME_NXDOMAIN ||
-        !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
+        query->denied || !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
         return false;
     query->unsure |= recent_age(env->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
     return query->unsure;
+}
+
+/* Some borders deny what they block. What would bounce by that is believed of domestic only where external says so too:
+ * the operator wants it (fallback.on). */
+static bool is_to_be_checked(const struct query *query, const struct exchange *exchange,
+                             const struct judgement *judgement)
+{
+    uint16_t type = query->inquiry.type;
+    return query->setup->fall_on_nxdomain && judgement->outcome == OUTCOME_NXDOMAIN &&
+           asking_is_domestic(query, exchange) && query->inquiry.class == CLASS_IN &&
+           (query->route.first == SETUP_EXTERNAL || query->route.second == SETUP_EXTERNAL) &&
+           (type == TYPE_A || type == TYPE_AAAA || type == TYPE_MX || type == TYPE_TXT) &&
+           !is_borne(name_view(&query->inquiry.name));
 }
 
 static bool acceptable(const struct query *query, const struct exchange *exchange, const struct message *reply)
@@ -199,6 +212,12 @@ static void on_reply(struct query *query, struct env *env, struct exchange *exch
         return;
     }
     note_bogus(query, exchange, judgement);
+    if (is_to_be_checked(query, exchange, judgement)) {
+        query->denied                         = true;
+        asking_side(query, exchange)->stopped = true;
+        asking_failed(query, env, exchange);
+        return;
+    }
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
                   !may_be_internal(query, env, exchange, judgement, now) &&
                   (!list_error || query->setup->pass_list_errors);
@@ -419,9 +438,10 @@ void query_join(struct query *query, struct env *env, struct waiter *waiter, mse
 void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                      struct view packet, msec_t now)
 {
-    struct message   reply;
-    struct judgement judgement;
-    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &judgement)) {
+    struct message       reply;
+    struct judgement     judgement;
+    const struct arrival arrival = {transport, packet, query->route.blocklist ? NULL : &query->setup->forgery, now};
+    switch (exchange_on_packet(exchange, &arrival, &env->rng, &reply, &judgement)) {
     case EXCHANGE_IGNORE:
         COUNT(env->counters.upstream_ignored);
         break;

@@ -139,6 +139,8 @@ static void destroy_setup(struct setup *setup)
     free(setup->groups);
     free(setup->clients.blocks);
     free(setup->exempt.blocks);
+    free(setup->forgery.blocks);
+    free(setup->forgery.names);
     policy_destroy(setup->policy);
     free(owned);
 }
@@ -206,11 +208,26 @@ static bool copy_clients(struct clients *to, const struct clients *from)
     return true;
 }
 
+static bool copy_forgery(struct forgery *to, const struct forgery *from)
+{
+    to->blocks = calloc(from->block_count + 1, sizeof(*to->blocks));
+    to->names  = calloc(from->name_count + 1, sizeof(*to->names));
+    if (!to->blocks || !to->names)
+        return false;
+    to->block_count = from->block_count;
+    to->name_count  = from->name_count;
+    if (from->block_count > 0)
+        memcpy(to->blocks, from->blocks, from->block_count * sizeof(*to->blocks));
+    if (from->name_count > 0)
+        memcpy(to->names, from->names, from->name_count * sizeof(*to->names));
+    return true;
+}
+
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
     setup->policy = make_policy(settings, &setup->echo);
-    return setup->policy && copy_clients(&setup->clients, &settings->allow) &&
-           copy_clients(&setup->exempt, &settings->client_exempt);
+    return setup->policy && copy_forgery(&setup->forgery, &settings->forged) &&
+           copy_clients(&setup->clients, &settings->allow) && copy_clients(&setup->exempt, &settings->client_exempt);
 }
 
 struct setup *registry_setup(struct registry *registry, const struct settings *settings)
@@ -227,6 +244,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->fall_on_timeout  = settings->fall_on_timeout;
     setup->fall_on_servfail = settings->fall_on_servfail;
     setup->fall_on_refused  = settings->fall_on_refused;
+    setup->fall_on_forged   = settings->fall_on_forged;
+    setup->fall_on_nxdomain = settings->fall_on_nxdomain;
     setup->patience         = settings->patience;
     setup->deadline         = settings->deadline;
     setup->learning         = settings->learning == LEARNING_ON        ? SETUP_LEARN

@@ -75,6 +75,11 @@ void server_on_reply(struct server *server, enum transport transport, enum outco
         SET(server->health, HEALTH_UP);
 }
 
+void server_on_forged(struct server *server, enum transport transport)
+{
+    INCREMENT(server->outcomes[transport][OUTCOME_FORGED]);
+}
+
 void server_suspect(struct server *server)
 {
     int up = HEALTH_UP;

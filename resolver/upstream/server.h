@@ -116,6 +116,8 @@ void server_on_sent(struct server *server, enum transport transport);
 /* A reply that matches its question arrived. `rtt` < 0: not measurable (sent twice). `weak`: to a probe by the root. */
 void server_on_reply(struct server *server, enum transport transport, enum outcome outcome, msec_t rtt, bool weak,
                      msec_t now);
+/* The reply that counted was forged: it is counted, and says nothing of the server's health or speed. */
+void server_on_forged(struct server *server, enum transport transport);
 /* A question sent at `sent_at` has been silent for as long as one waits. */
 void server_on_silence(struct server *server, enum transport transport, msec_t sent_at, msec_t now);
 /* A lookup was lost by its silence alone: one question, sent then, and it has answered none since. */

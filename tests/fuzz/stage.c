@@ -249,7 +249,8 @@ static void make_setup(struct stage *stage)
 
         text[8] = (char) ('1' + i);
         CHECK(address_parse(text, 53, &options.address));
-        options.remote    = remote_create(&(struct way){.address = options.address});
+        options.remote = remote_create(&(struct way){.address = options.address});
+        CHECK(options.remote != NULL);
         stage->servers[i] = server_create(&options);
         CHECK(stage->servers[i] != NULL);
         group->servers[group->count++] = stage->servers[i];

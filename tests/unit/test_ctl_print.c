@@ -82,7 +82,7 @@ static void test_no_rows(void **state)
     assert_printed(print_zones, "[]", "no zones\n");
     assert_printed(print_upstreams, "[]",
                    "GROUP  UPSTREAM  OVER  STATE  SRTT  VAR  SENT  ANSWER  NXDOMAIN  NODATA  SERVFAIL  REFUSED  TIMEOUT"
-                   "  UNREACH  MALFORMED  ANSWERED  FAILED\n");
+                   "  UNREACH  MALFORMED  FORGED  ANSWERED  FAILED\n");
     assert_printed(print_cache, "[]", "");
 }
 

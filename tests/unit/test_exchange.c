@@ -17,13 +17,14 @@
 #define TCP TRANSPORT_TCP
 
 struct fixture {
-    struct server   *server;
-    struct inquiry   inquiry;
-    struct exchange  exchange;
-    struct rng       rng;
-    struct packet    packet;
-    struct message   message;
-    struct judgement judgement;
+    struct server        *server;
+    struct inquiry        inquiry;
+    struct exchange       exchange;
+    struct rng            rng;
+    struct packet         packet;
+    struct message        message;
+    struct judgement      judgement;
+    const struct forgery *known;
 };
 
 static int open_fixture(void **state)
@@ -87,8 +88,8 @@ static void add_address(struct fixture *fixture)
 
 static enum exchange_step take(struct fixture *fixture, enum transport transport, msec_t now)
 {
-    return exchange_on_packet(&fixture->exchange, transport, packet_view(&fixture->packet), &fixture->rng, now,
-                              &fixture->message, &fixture->judgement);
+    const struct arrival arrival = {transport, packet_view(&fixture->packet), fixture->known, now};
+    return exchange_on_packet(&fixture->exchange, &arrival, &fixture->rng, &fixture->message, &fixture->judgement);
 }
 
 /* ---- what is sent ---- */
@@ -344,6 +345,25 @@ static void a_doubtful_reply_is_not_waited_upon_for_long(void **state)
     fixture->exchange = open;
     exchange_on_timeout(&fixture->exchange);
     assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
+}
+
+/* What comes over TCP and is about something else is not the upstream's word, as long as the true reply may come. */
+static void another_reply_over_tcp_is_ignored_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+    for (msec_t after = 0; after <= 500; after += 250) {
+        begin(fixture, UDP);
+        make_spoiled(fixture, &(struct spoiled){OTHER_TYPE});
+        assert_int_equal(take(fixture, UDP, 1040), EXCHANGE_AGAIN);
+        send_it(fixture, 1040);
+        make_spoiled(fixture, &(struct spoiled){LABEL_OF_QUESTION});
+        assert_int_equal(take(fixture, TCP, 1040 + after - (after > 250)), EXCHANGE_IGNORE);
+        if (after == 500) {
+            fixture->exchange.tcp_over = false;
+            assert_int_equal(take(fixture, TCP, 1040 + after), EXCHANGE_REPLY);
+            assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
+        }
+    }
 }
 
 static void what_has_no_header_is_ignored(void **state)
@@ -696,7 +716,8 @@ static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
     begin(fixture, TCP);
     make_reply(fixture, 0);
     struct view cut = {fixture->packet.data, fixture->packet.len - 1};
-    assert_int_equal(exchange_on_packet(&fixture->exchange, TCP, cut, &fixture->rng, 1040, &reply, &judgement),
+    assert_int_equal(exchange_on_packet(&fixture->exchange, &(struct arrival){TCP, cut, NULL, 1040}, &fixture->rng,
+                                        &reply, &judgement),
                      EXCHANGE_REPLY);
     assert_int_equal(judgement.outcome, OUTCOME_MALFORMED);
     assert_int_equal(judge_bogus(&judgement), BOGUS_NOT);
@@ -788,6 +809,7 @@ int main(void)
         FIXTURE_TEST(what_is_doubtful_is_asked_over_tcp_too),
         FIXTURE_TEST(what_comes_over_tcp_is_final),
         FIXTURE_TEST(a_doubtful_reply_is_not_waited_upon_for_long),
+        FIXTURE_TEST(another_reply_over_tcp_is_ignored_for_a_while),
         FIXTURE_TEST(what_has_no_header_is_ignored),
         FIXTURE_TEST(a_guess_is_asked_over_tcp_too),
         FIXTURE_TEST(a_guess_is_ignored_where_tcp_fails),
