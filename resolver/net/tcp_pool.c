@@ -29,11 +29,15 @@ static unsigned few_of(const struct tcp_pool *pool)
     return pool->few && uv_now(pool->loop) - pool->few_since < pool->few_life ? pool->few : 0;
 }
 
+static bool was_few(const struct tcp_pool *pool)
+{
+    return pool->few && uv_now(pool->loop) - pool->few_since < 2 * pool->few_life;
+}
+
 bool tcp_pool_is_remembered(const struct tcp_pool *pool)
 {
-    uint64_t now = uv_now(pool->loop);
-    return (pool->few && now - pool->few_since < 2 * pool->few_life) || now < pool->rest_until + TCP_ASK_REST_CUT ||
-           pool->ticket.session;
+    return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT ||
+           (pool->ticket.session && pool->hooks->wall() < pool->ticket.ends);
 }
 
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4] */
@@ -44,7 +48,7 @@ void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4
         return;
     if (!before) {
         uint64_t longer = 4 * pool->few_life < TCP_ASK_FEW_MAX ? 4 * pool->few_life : TCP_ASK_FEW_MAX;
-        pool->few_life  = tcp_pool_is_remembered(pool) ? longer : TCP_ASK_FEW_LIFE;
+        pool->few_life  = was_few(pool) ? longer : TCP_ASK_FEW_LIFE;
         pool->few_since = now;
     }
     pool->few = before && before < link->answers ? before : (unsigned) link->answers;

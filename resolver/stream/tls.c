@@ -152,7 +152,7 @@ void tls_destroy(struct tls *tls)
 {
     if (!tls)
         return;
-    if (tls->ssl && tls->state == TLS_OPEN)
+    if (tls->ssl && (tls->state == TLS_OPEN || tls->state == TLS_CLOSED))
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
     SSL_free(tls->ssl);
     credentials_drop(tls->credentials);

@@ -21,7 +21,7 @@ lab_packages="nsd unbound nftables iproute2 bind9-dnsutils"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base"
 test_packages="$lab_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
-    knot-dnsutils ldnsutils bind9 knot dnsdist mandoc systemd libseccomp2 git xz-utils
+    knot-dnsutils ldnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils
     shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
@@ -57,7 +57,7 @@ install_guarded() (
     apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
     command -v systemctl >/dev/null || exit 0
     for pair in nsd:nsd unbound:unbound unbound:unbound-resolvconf knot:knot dnsdist:dnsdist bind9:named \
-        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns; do
+        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from certificates import Certificates
 from daemon import Daemon
+from secure import HANDSHAKE, Secure
 from upstream import Stage, World
 
 DOMESTIC = "192.0.2.1"  # marks: an answer's address tells whose it is
@@ -69,6 +71,40 @@ def external(stage, world):
 @pytest.fixture
 def office(stage, world):
     yield from play(stage, world, "127.0.0.24", OFFICE)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("certificates")
+    directory.chmod(0o755)
+    return Certificates(directory, "127.0.0.1", *(f"127.0.0.{n}" for n in range(40, 60)))
+
+
+def play_secure(stage, world, certificates, address, form):
+    """No connection to it may begin in plain text, nor anything come by UDP."""
+    upstream = stage.upstream(world, address, EXTERNAL, kind=Secure, certificates=certificates, form=form)
+    yield upstream
+    upstream.stop()
+    assert set(upstream.firsts) <= {HANDSHAKE} and upstream.count(transport="udp") == 0
+
+
+@pytest.fixture
+def tls(stage, world, certificates):
+    yield from play_secure(stage, world, certificates, "127.0.0.51", "tls")
+
+
+@pytest.fixture
+def https(stage, world, certificates):
+    yield from play_secure(stage, world, certificates, "127.0.0.52", "https")
+
+
+@pytest.fixture
+def abroad(forwarder):
+    """abroad(upstreams, config): a bywayd with these as its external group, which is asked for all of test."""
+    def start(upstreams, config=None):
+        return forwarder({"workers": 1, "zones": [{"zone": "test", "via": "external"}], **(config or {}),
+                          "upstreams.external": upstreams})
+    return start
 
 
 @pytest.fixture

@@ -33,17 +33,18 @@ def zone_text():
 
 
 class Peer:
-    """`argv` and `config` may name {directory}, {program}, {config}, {host} and {port}."""
+    """`argv` and `config` may name {directory}, {program}, {config}, {host}, {port}, and the words of `more`."""
 
-    def __init__(self, program, host, argv, config):
+    def __init__(self, program, host, argv, config, **more):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"byway-{program}-"))
         self.port = free_port(host)
         self.where = endpoint(host, self.port)
+        self.ways = {}  # of those that speak TLS: (form, kind of certificate) -> "tls://…"
         self.log = self.directory / "log"
         (self.directory / "zone").write_text(zone_text())
         # A copy: the AppArmor profile of the packaged program keeps it out of this directory.
         names = {"directory": self.directory, "config": self.directory / "config", "host": host, "port": self.port,
-                 "program": shutil.copy(shutil.which(program), self.directory / program)}
+                 "program": shutil.copy(shutil.which(program), self.directory / program), **more}
         names["config"].write_text(re.sub(r"{(\w+)}", lambda match: str(names[match[1]]), config))
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([str(word).format(**names) for word in argv], stdin=subprocess.DEVNULL,
@@ -117,7 +118,7 @@ zone:
 """).wait()
 
 
-def named(host, authority):
+def named(host, authority, blocks=(), options=()):
     """Asks `authority` for everything; what that refuses is SERVFAIL. `host` is an interface's own address, for it listens
     on no other."""
     address, port = parse_endpoint(str(authority))
@@ -132,9 +133,12 @@ options {
     empty-zones-enable no;
     forward only;
     forwarders { ADDRESS port PORT; };
+    OPTIONS
 };
 controls { };
-""".replace("ADDRESS", address).replace("PORT", str(port))).wait()
+BLOCKS
+""".replace("ADDRESS", address).replace("PORT", str(port)).replace("OPTIONS", "\n    ".join(options))
+                .replace("BLOCKS", "\n".join(blocks)))
 
 
 def unbound(host, forward_to, *more):
@@ -163,13 +167,15 @@ forward-zone:
 """)
 
 
-def dnsdist(host, behind):
-    """It asks for the zone once a second, and is content with NXDOMAIN."""
+def dnsdist(host, behind, *more):
+    """It asks for the zone once a second, and is content with NXDOMAIN. `more`: lines of its configuration."""
+    lines = "\n".join(more)
     return Peer("dnsdist", host, ["{program}", "--supervised", "--disable-syslog", "-C", "{config}"], f"""
 setLocal("{{host}}:{{port}}")
 setACL("127.0.0.0/8")
 newServer({{address="{behind}", checkName="{ZONE}."}})
 setSecurityPollSuffix("")
+{lines}
 """)
 
 
@@ -202,3 +208,69 @@ def take_reply(wire, names, replies):
     qname = names[struct.unpack("!H", wire[:2])[0]]
     assert qname not in replies, f"{qname} is answered twice"
     replies[qname] = read_reply(wire, time.monotonic()).addresses
+
+
+# ---- that speak TLS and HTTPS ----
+
+
+def doors(peer_host, kinds):
+    """{(form, kind): port}, all free and different."""
+    ports = {}
+    for form in ("tls", "https"):
+        for kind in kinds:
+            while (port := free_port(peer_host)) in ports.values():
+                pass
+            ports[form, kind] = port
+    return ports
+
+
+def with_ways(peer, host, ports):
+    paths = {"tls": "", "https": "/dns-query"}
+    peer.ways = {(form, kind): f"{form}://{endpoint(host, port)}{paths[form]}" for (form, kind), port in ports.items()}
+    return peer.wait()
+
+
+def secure_unbound(host, authority, certificates, kind="good"):
+    ports = doors(host, [kind])
+    identity = certificates[kind]
+    return with_ways(unbound(host, authority, f"interface: {host}@{ports['tls', kind]}",
+                             f"interface: {host}@{ports['https', kind]}", f"tls-port: {ports['tls', kind]}",
+                             f"https-port: {ports['https', kind]}", f'tls-service-key: "{identity.key_file}"',
+                             f'tls-service-pem: "{identity.chain}"'), host, ports)
+
+
+def secure_dnsdist(host, authority, certificates, kinds=("good",)):
+    ports = doors(host, kinds)
+    lines = []
+    for (form, kind), port in ports.items():
+        verb, path = ("addTLSLocal", "") if form == "tls" else ("addDOHLocal", ', "/dns-query"')
+        identity = certificates[kind]
+        lines.append(f'{verb}("{host}:{port}", "{identity.chain}", "{identity.key_file}"{path})')
+    return with_ways(dnsdist(host, authority, *lines), host, ports)
+
+
+def secure_named(host, authority, certificates, kinds=("good",)):
+    ports = doors(host, kinds)
+    blocks = [f'tls {kind} {{ cert-file "{certificates[kind].chain}"; key-file "{certificates[kind].key_file}"; }};'
+              for kind in kinds]
+    listens = [f"listen-on port {port} tls {kind} {'http default ' if form == 'https' else ''}{{ {host}; }};"
+               for (form, kind), port in ports.items()]
+    return with_ways(named(host, authority, blocks, listens), host, ports)
+
+
+def kresd(host, authority, certificates, kind="good"):
+    ports = doors(host, [kind])
+    identity = certificates[kind]
+    address, port = parse_endpoint(str(authority))
+    peer = Peer("kresd", host, ["{program}", "-n", "-q", "-c", "{config}", "{directory}"], f"""
+net.listen("{{host}}", {{port}}, {{ kind = "dns" }})
+net.listen("{{host}}", {ports["tls", kind]}, {{ kind = "tls" }})
+net.listen("{{host}}", {ports["https", kind]}, {{ kind = "doh2" }})
+net.tls("{identity.chain}", "{identity.key_file}")
+modules = {{ "policy" }}
+trust_anchors.remove(".")
+policy.add(policy.all(policy.FLAGS({{ "NO_EDNS", "NO_MINIMIZE" }})))
+policy.add(policy.all(policy.FORWARD("{address}@{port}")))
+cache.size = 10 * MB
+""")
+    return with_ways(peer, host, ports)

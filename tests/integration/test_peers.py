@@ -28,7 +28,7 @@ def nsd():
 
 @pytest.fixture(scope="session")
 def named(knotd):
-    peer = peers.named("127.0.0.1", knotd)
+    peer = peers.named("127.0.0.1", knotd).wait()
     yield peer
     peer.close()
 

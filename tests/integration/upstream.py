@@ -626,8 +626,8 @@ class Stage:
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
 
-    def upstream(self, world, address="127.0.0.1", mark="192.0.2.1", port=None):
-        upstream = Upstream(self, world, address, port or free_port(address), mark)
+    def upstream(self, world, address="127.0.0.1", mark="192.0.2.1", port=None, kind=Upstream, **more):
+        upstream = kind(self, world, address, port or free_port(address), mark, **more)
         self._upstreams.append(upstream)
         return upstream
 

@@ -498,6 +498,7 @@ static void a_session_is_resumed_for_as_long_as_its_certificate_is_good(void **s
         channel_describe(fixture->channel, &peer);
         assert_int_equal(peer.resumed, rows[i].resumes);
         assert_int_equal(is, i < 3 ? CHANNEL_OPEN : CHANNEL_FAILED); /* it is verified anew, and has expired */
+        channel_end(fixture->channel, false);                        /* by the server, as most are */
     }
     identity_drop(&brief);
 }
@@ -522,8 +523,73 @@ static void a_failed_handshake_leaves_no_ticket(void **state)
     identity_drop(&alone);
 }
 
+/* ---- memory ---- */
+
+static size_t blocks; /* of the library, that nobody has freed */
+
+static void *count_malloc(size_t len, const char *file, int line)
+{
+    void *block = malloc(len);
+    (void) file;
+    (void) line;
+    blocks += block != NULL;
+    return block;
+}
+
+static void *count_realloc(void *block, size_t len, const char *file, int line)
+{
+    void *next = realloc(block, len);
+    (void) file;
+    (void) line;
+    blocks += !block && next;
+    return next;
+}
+
+static void count_free(void *block, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+    blocks -= block != NULL;
+    free(block);
+}
+
+/* One that is not believed, one that speaks no TLS, one that is cut. */
+static void fail_three_times(struct fixture *fixture)
+{
+    static const char text[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    for (unsigned i = 0; i < 3; i++) {
+        accept_one(fixture);
+        dial(fixture);
+        ask(fixture, ID);
+        assert_int_equal(channel_start(fixture->channel), CHANNEL_OPENING);
+        enum channel_state state = i == 0 ? run(fixture, WIRE)
+                                   : i == 1
+                                       ? channel_feed(fixture->channel, (struct view){(const uint8_t *) text, sizeof(text)})
+                                       : channel_end(fixture->channel, true);
+        assert_int_equal(state, CHANNEL_FAILED);
+        fixture->out.len = fixture->in.len = 0;
+    }
+}
+
+static void ten_thousand_failing_handshakes_leave_nothing(void **state)
+{
+    enum { WARM = 10, TIMES = 3333 };
+    struct fixture *fixture = *state;
+    struct identity alone   = make("dns.example.net", "DNS:dns.example.net", NULL, false);
+    size_t          before  = 0;
+    serve_with(fixture, &alone, NULL);
+    for (unsigned i = 0; i < TIMES + WARM; i++) {
+        fail_three_times(fixture);
+        if (i == WARM)
+            before = blocks;
+    }
+    assert_int_equal(blocks, before);
+    identity_drop(&alone);
+}
+
 int main(void)
 {
+    assert_int_equal(CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free), 1);
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_right_certificate_is_believed),
         FIXTURE_TEST(wrong_certificates_are_told_apart),
@@ -539,6 +605,7 @@ int main(void)
         FIXTURE_TEST(a_session_is_resumed_for_as_long_as_its_certificate_is_good),
         FIXTURE_TEST(other_credentials_resume_nothing),
         FIXTURE_TEST(a_failed_handshake_leaves_no_ticket),
+        FIXTURE_TEST(ten_thousand_failing_handshakes_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
