@@ -195,6 +195,35 @@ def test_learned_zones_survive(country, verb):
     assert reply.seconds < 0.020 + NOISE
 
 
+# --- external by TLS ---
+
+
+def test_external_by_tls_answers_alike(country):
+    country.lab("external-by", "tls")
+    country.start()
+    for zone in SILENT:
+        first = country.ask_fresh(zone)
+        assert (first.rcode, first.external) == ("NOERROR", True), first
+        country.learn(zone)
+    reply = country.ask("spf.silent.test", "TXT")
+    assert (reply.rcode, reply.texts, reply.external) == ("NOERROR", [SPF], True)
+    later = [country.ask_fresh("silent.test") for _ in range(20)]
+    assert statistics.median(reply.seconds for reply in later) < 0.020, later
+    country.lab("kill", "external")
+    country.lab("revive", "external")
+    country.until("external again", lambda: country.ask_fresh("silent.test").external, 10)
+    assert country.asked_below("external", "fine.test") == []
+
+
+def test_external_by_tls_of_another_authority_is_not_believed(country):
+    country.lab("external-by", "tls")
+    (country.dir / "ca.pem").write_text((country.dir / "external.pem").read_text())
+    country.start()
+    assert country.ask_fresh("geo.test").rcode == "SERVFAIL"
+    assert country.asked_below("external", "geo.test") == []
+    assert country.ask_fresh("fine.test").rcode == "NOERROR"
+
+
 # --- broken zones ---
 
 
