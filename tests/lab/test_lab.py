@@ -40,7 +40,7 @@ def test_country_is_as_its_table_says(bare):
 def test_down_leaves_nothing_behind():
     country = Country()
     pids = [int(path.read_text()) for path in country.dir.glob("*.pid")]
-    assert len(pids) == 4
+    assert len(pids) == 5
     country.lab("down")
     assert not country.dir.exists()
     assert country.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
