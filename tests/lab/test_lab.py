@@ -215,6 +215,20 @@ def test_external_by_tls_answers_alike(country):
     assert country.asked_below("external", "fine.test") == []
 
 
+def test_first_answer_of_a_cold_connection_waits_for_nobodys_acknowledgement(country):
+    """Unbound sends tickets behind the handshake, and its answer once they are acknowledged, which a kernel left alone
+    does after 40 ms."""
+    country.lab("external-by", "tls")
+    cold = []
+    for _ in range(3):
+        country.start()
+        country.ctl("zones", "pin", "bulk.example", "external")
+        cold.append(country.ask_fresh("bulk.example"))
+        country.lab("byway-stop")
+    assert {(reply.rcode, reply.external) for reply in cold} == {("NOERROR", True)}
+    assert min(reply.seconds for reply in cold) < 0.035, cold
+
+
 def test_external_by_tls_of_another_authority_is_not_believed(country):
     country.lab("external-by", "tls")
     (country.dir / "ca.pem").write_text((country.dir / "external.pem").read_text())
