@@ -309,6 +309,10 @@ static bool go_on(struct tcp_link *link, enum channel_state state)
     return (state == CHANNEL_OPENING || state == CHANNEL_OPEN) && !link->choked;
 }
 
+/* What came was no answer, as tickets behind a handshake are none. The server may not send more until it hears that they
+ * arrived (Nagle's algorithm), and the kernel would say so with our next question, or after 40 ms. */
+static void acknowledge(struct tcp_link *link) { (void) socket_set(link->fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
+
 /* False: the connection is broken, or over. True: it is fine, or closed already. */
 static bool read_some(struct tcp_link *link)
 {
@@ -320,7 +324,11 @@ static bool read_some(struct tcp_link *link)
         channel_end(link->channel, len < 0);
         return false;
     }
-    return go_on(link, channel_feed(link->channel, (struct view){hooks->buffer, (size_t) len}));
+    uint64_t answers = link->answers;
+    bool     fine    = go_on(link, channel_feed(link->channel, (struct view){hooks->buffer, (size_t) len}));
+    if (fine && link->state != TCP_LINK_CLOSED && link->waiting > 0 && link->answers == answers)
+        acknowledge(link);
+    return fine;
 }
 
 static const char *problem_of(const struct tcp_link *link, int error)
