@@ -562,10 +562,10 @@ static void fail_three_times(struct fixture *fixture)
         dial(fixture);
         ask(fixture, ID);
         assert_int_equal(channel_start(fixture->channel), CHANNEL_OPENING);
-        enum channel_state state = i == 0 ? run(fixture, WIRE)
-                                   : i == 1
-                                       ? channel_feed(fixture->channel, (struct view){(const uint8_t *) text, sizeof(text)})
-                                       : channel_end(fixture->channel, true);
+        enum channel_state state =
+            i == 0   ? run(fixture, WIRE)
+            : i == 1 ? channel_feed(fixture->channel, (struct view){(const uint8_t *) text, sizeof(text)})
+                     : channel_end(fixture->channel, true);
         assert_int_equal(state, CHANNEL_FAILED);
         fixture->out.len = fixture->in.len = 0;
     }
@@ -573,7 +573,10 @@ static void fail_three_times(struct fixture *fixture)
 
 static void ten_thousand_failing_handshakes_leave_nothing(void **state)
 {
-    enum { WARM = 10, TIMES = 3333 };
+    enum {
+        WARM  = 10,
+        TIMES = 3333
+    };
     struct fixture *fixture = *state;
     struct identity alone   = make("dns.example.net", "DNS:dns.example.net", NULL, false);
     size_t          before  = 0;
