@@ -91,6 +91,7 @@ static json_t *present_records(struct view wire)
 static json_t *present_answer(const struct interview *found, const struct claim *claim, unsigned i)
 {
     static const char *const doubts[] = {[DOUBT_TYPE]    = "records of another type than asked",
+                                         [DOUBT_KNOWN]   = "an address or name known for a censor's",
                                          [DOUBT_SEVERAL] = "several answers to one datagram",
                                          [DOUBT_NO_OPT]  = "no OPT, which its other answers have"};
     const struct hearing    *heard    = &claim->heard[i];
@@ -121,6 +122,7 @@ static json_t *present_verdict(const struct interview *found)
 {
     switch (interview_worst(found)) {
     case DOUBT_TYPE:
+    case DOUBT_KNOWN:
     case DOUBT_SEVERAL:
         return json_string("yes");
     case DOUBT_NO_OPT:

@@ -116,8 +116,11 @@ static void hear(struct interview *interview, struct claim *claim, enum transpor
         return;
     if (parsed)
         judge_reply(&reply, &judgement);
-    const struct hearing heard = {
-        .ms = now - claim->exchange.started, .outcome = judgement.outcome, .edns = parsed && reply.edns.present};
+    bool                 known = parsed && forgery_shown(&interview->env->setup->forgery, &reply);
+    const struct hearing heard = {.ms      = now - claim->exchange.started,
+                                  .outcome = known ? OUTCOME_FORGED : judgement.outcome,
+                                  .known   = known,
+                                  .edns    = parsed && reply.edns.present};
     if (claim->count < INTERVIEW_HEARD && !is_repeated(claim, packet))
         keep(claim, packet, &heard);
     if (transport == TRANSPORT_TCP)
@@ -251,6 +254,7 @@ struct interview *interview_create(const struct interview_options *options)
         return NULL;
     }
     interview->env->effects = options->effects;
+    interview->env->setup   = setup_take(options->setup);
     rng_init(&interview->env->rng, options->seed);
     interview->server = options->server;
     interview->by_tcp = options->by_tcp;
@@ -277,6 +281,8 @@ void interview_destroy(struct interview *interview)
             free((void *) claim->heard[j].wire.data);
     }
     timers_fini(&interview->errands.timers);
+    if (interview->env)
+        setup_drop(interview->env->setup);
     free(interview->env);
     free(interview);
 }
@@ -305,7 +311,7 @@ static bool is_of_wrong_type(const struct hearing *heard)
 {
     struct message reply;
     bool           unsound = heard->outcome == OUTCOME_MALFORMED || heard->outcome == OUTCOME_FORGED;
-    return unsound && message_parse(heard->wire, &reply) && reply.rcode == RCODE_NOERROR &&
+    return unsound && !heard->known && message_parse(heard->wire, &reply) && reply.rcode == RCODE_NOERROR &&
            reply.count[SECTION_ANSWER] > 0;
 }
 
@@ -314,6 +320,8 @@ enum interview_doubt interview_doubt(const struct interview *interview, const st
     const struct hearing *heard = &claim->heard[answer];
     if (is_of_wrong_type(heard))
         return DOUBT_TYPE;
+    if (heard->known)
+        return DOUBT_KNOWN;
     if (claim->count > 1)
         return DOUBT_SEVERAL;
     bool plain = claim->exchange.form == FORM_PLAIN || heard->outcome == OUTCOME_REFUSED;

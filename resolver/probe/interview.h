@@ -8,8 +8,9 @@
  *
  * Signs of a forger, by rank:
  *   1. records of another type than asked: an injector answers MX with an address;
- *   2. two different answers to one datagram;
- *   3. no OPT, where its other answers have one.
+ *   2. an address or an alias that the configuration knows for a censor's (dns/forgery.h);
+ *   3. two different answers to one datagram;
+ *   4. no OPT, where its other answers have one.
  *
  * Thread: keeper.
  */
@@ -38,6 +39,7 @@ enum interview_errand { /* of the root's SOA */
 enum interview_doubt {
     DOUBT_NONE,
     DOUBT_TYPE,
+    DOUBT_KNOWN,
     DOUBT_SEVERAL,
     DOUBT_NO_OPT,
 };
@@ -46,6 +48,7 @@ struct hearing { /* one answer */
     struct view  wire;
     msec_t       ms;
     enum outcome outcome;
+    bool         known; /* for a censor's */
     bool         edns;
 };
 
@@ -58,6 +61,7 @@ struct claim { /* one question, and all that came for it */
 
 struct interview_options {
     struct effects     effects;  /* answer and observe are not used */
+    struct setup      *setup;    /* takes a reference of its own */
     struct server     *server;   /* both borrowed, and nobody else's */
     struct server     *by_tcp;   /* the same, asked over TCP; NULL: it is no UDP upstream */
     const struct name *censored; /* a name that is forged here; NULL: the operator knows of none */

@@ -136,6 +136,7 @@ static bool open_interview(struct room *room, const struct name *censored)
 {
     struct interview_options options = {
         .effects  = {.network = &room->dispatch, .send = dispatch_send, .release = dispatch_release},
+        .setup    = room->daemon->setup,
         .server   = room->server,
         .by_tcp   = room->by_tcp,
         .censored = censored};

@@ -83,8 +83,8 @@ bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upst
     struct remote    *remote    = remote_create(&upstream->way);
     struct server    *server    = server_create(&(struct server_options){
               .address = upstream->way.address, .tcp_only = upstream->way.form != WAY_UDP, .remote = remote});
-    struct interview *interview = interview_create(
-        &(struct interview_options){.effects = {.send = send_nothing}, .server = server, .censored = censored});
+    struct interview *interview = interview_create(&(struct interview_options){
+        .effects = {.send = send_nothing}, .setup = daemon->setup, .server = server, .censored = censored});
     (void) why;
     CHECK(remote && server && interview);
     interview_begin(interview, daemon->now);

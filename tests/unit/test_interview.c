@@ -27,6 +27,7 @@ struct sent {
 
 struct fixture {
     struct interview *interview;
+    struct setup      setup;
     struct server    *server, *by_tcp;
     struct name       censored;
     struct sent       sent[SENDS];
@@ -65,6 +66,7 @@ static void on_release(void *context, struct exchange *exchange, enum transport 
 static bool make(struct fixture *fixture)
 {
     const struct interview_options options = {.effects  = {.network = fixture, .send = on_send, .release = on_release},
+                                              .setup    = &fixture->setup,
                                               .server   = fixture->server,
                                               .by_tcp   = fixture->by_tcp,
                                               .censored = &fixture->censored,
@@ -82,11 +84,15 @@ static struct server *make_server(bool tcp_only)
 
 static int open_fixture(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    fixture->server         = make_server(false);
-    fixture->by_tcp         = make_server(true);
-    fixture->censored       = named("censored.example");
-    *state                  = fixture;
+    struct fixture    *fixture = calloc(1, sizeof(*fixture));
+    static struct cidr blocks[1];
+    assert_true(cidr_parse("198.51.100.66/32", &blocks[0]));
+    fixture->setup.references = 1;
+    fixture->setup.forgery    = (struct forgery){.blocks = blocks, .block_count = 1};
+    fixture->server           = make_server(false);
+    fixture->by_tcp           = make_server(true);
+    fixture->censored         = named("censored.example");
+    *state                    = fixture;
     return make(fixture) ? 0 : -1;
 }
 
@@ -94,7 +100,7 @@ static int close_fixture(void **state)
 {
     struct fixture *fixture = *state;
     interview_destroy(fixture->interview);
-    bool clean = fixture->open == 0;
+    bool clean = fixture->open == 0 && fixture->setup.references == 1;
     server_destroy(fixture->server);
     server_destroy(fixture->by_tcp);
     free(fixture);
@@ -119,6 +125,7 @@ enum manner {
     FORGED,  /* one A, whatever was asked; no OPT */
     SIGNED,  /* RIGHT, with AD and RRSIG */
     NO_OPT,  /* RIGHT without it */
+    KNOWN,   /* RIGHT, with an address that is known for a censor's */
     REFUSES, /* REFUSED */
 };
 
@@ -135,7 +142,7 @@ static void write_reply(const struct sent *sent, enum manner manner, struct pack
     else if (sent->type == TYPE_SOA)
         packet_soa(reply, 0, name, 60, 60);
     else if (sent->type == TYPE_A)
-        packet_record_here(reply, 0, TYPE_A, 60, "\1\1\1\1", 4);
+        packet_record_here(reply, 0, TYPE_A, 60, manner == KNOWN ? "\306\63\144\102" : "\1\1\1\1", 4);
     else if (sent->about_root)
         packet_soa(reply, 1, name, 60, 60);
     else
@@ -216,6 +223,8 @@ static void signs_of_a_forger(void **state)
         {{FORGED}, {RIGHT}, 1, 1, DOUBT_TYPE},
         {{FORGED, RIGHT}, {RIGHT}, 2, 1, DOUBT_TYPE},
         {{RIGHT}, {FORGED, RIGHT}, 1, 2, DOUBT_SEVERAL},
+        {{RIGHT}, {KNOWN}, 1, 1, DOUBT_KNOWN},
+        {{RIGHT}, {KNOWN, RIGHT}, 1, 2, DOUBT_KNOWN},
         {{RIGHT}, {FORGED}, 1, 1, DOUBT_NO_OPT},
         {{NO_OPT}, {RIGHT}, 1, 1, DOUBT_NO_OPT},
         {{REFUSES}, {REFUSES}, 1, 1, DOUBT_NONE},
