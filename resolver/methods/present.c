@@ -286,6 +286,7 @@ static json_t *present_server(const struct group *group, const struct server *se
     json_object_set_new(object, "last_failure", present_when(clocks, atomic_load(&server->last_failure)));
     json_object_set_new(object, "trusted", json_boolean(server->trusted));
     json_object_set_new(object, "loop", json_boolean(server->loops));
+    json_object_set_new(object, "tainted", json_boolean(server_is_tainted(server, clocks->now)));
     json_object_set_new(object, "outdone", json_boolean(server_is_outdone(server)));
     present_remote(object, server, clocks);
     return object;

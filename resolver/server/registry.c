@@ -80,13 +80,13 @@ static void drop_unused(struct registry *registry)
     }
 }
 
-static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream)
+static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream, bool beyond)
 {
     const struct way *way = &upstream->way;
     LIST_EACH (item, next, &registry->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (way_equal(remote_way(entry->remote), way) && entry->server->trusted == upstream->trusted &&
-            entry->server->mix_case == upstream->mix_case)
+        if (way_equal(remote_way(entry->remote), way) && entry->server->beyond == beyond &&
+            entry->server->trusted == upstream->trusted && entry->server->mix_case == upstream->mix_case)
             return entry;
     }
     struct entry *entry = calloc(1, sizeof(*entry));
@@ -96,6 +96,7 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
     const struct server_options options = {.address   = way->address,
                                            .tcp_only  = way->form != WAY_UDP,
                                            .encrypted = way_is_encrypted(way),
+                                           .beyond    = beyond,
                                            .trusted   = upstream->trusted,
                                            .mix_case  = upstream->mix_case,
                                            .key       = registry->key,
@@ -148,8 +149,9 @@ static void destroy_setup(struct setup *setup)
 static bool fill_group(struct registry *registry, struct owned_setup *owned, const struct group_setting *from,
                        struct group *to, struct trust **trust)
 {
+    bool beyond = strcmp(from->name, "external") == 0;
     for (size_t i = 0; i < from->count; i++) {
-        struct entry *entry = entry_for(registry, &from->upstreams[i]);
+        struct entry *entry = entry_for(registry, &from->upstreams[i], beyond);
         if (!entry || !renew_credentials(entry->remote, trust))
             return false;
         atomic_fetch_add(&entry->uses, 1);

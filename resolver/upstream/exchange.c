@@ -17,18 +17,19 @@ static void draw(struct exchange *exchange, struct rng *rng)
 void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry, struct rng *rng,
                    msec_t now)
 {
-    *exchange = (struct exchange){.state     = EXCHANGE_OPEN,
-                                  .transport = server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP,
-                                  .form      = forms_of(&server->forms, name_view(&inquiry->name), now),
-                                  .mixed     = server_mixes_case(server, now),
-                                  .listens   = !server->tcp_only,
-                                  .server    = server,
-                                  .inquiry   = inquiry,
-                                  .weak      = exchange->weak,
-                                  .part      = exchange->part,
-                                  .owner     = exchange->owner,
-                                  .started   = now,
-                                  .sent      = now};
+    bool by_tcp = server->tcp_only || server_is_tainted(server, now);
+    *exchange   = (struct exchange){.state     = EXCHANGE_OPEN,
+                                    .transport = by_tcp ? TRANSPORT_TCP : TRANSPORT_UDP,
+                                    .form      = forms_of(&server->forms, name_view(&inquiry->name), now),
+                                    .mixed     = server_mixes_case(server, now),
+                                    .listens   = !by_tcp,
+                                    .server    = server,
+                                    .inquiry   = inquiry,
+                                    .weak      = exchange->weak,
+                                    .part      = exchange->part,
+                                    .owner     = exchange->owner,
+                                    .started   = now,
+                                    .sent      = now};
     draw(exchange, rng);
 }
 
@@ -219,6 +220,8 @@ static void note_forms(struct exchange *exchange, enum transport transport, cons
     struct server *server = exchange->server;
     struct view    name   = name_view(&exchange->inquiry->name);
     bool           big    = reply->wire.len > FORMS_SMALL;
+    if (reply->edns.present && exchange->suspicious)
+        server_on_taint(server, now);
     if (reply->edns.present)
         server_on_edns(server, now);
     if (transport == TRANSPORT_UDP && big)
@@ -257,6 +260,13 @@ static enum outcome judge(const struct message *message, const struct arrival *a
     return judgement->outcome;
 }
 
+/* [5] Where TCP was seen to fail, or asks already, there is nothing better to wait for. */
+static bool is_suspicious(const struct exchange *exchange, enum transport transport, const struct message *reply)
+{
+    return transport == TRANSPORT_UDP && exchange->form != FORM_PLAIN && !reply->edns.present && !exchange->tcp_over &&
+           server_on_lacking_opt(exchange->server);
+}
+
 enum exchange_step exchange_on_packet(struct exchange *exchange, const struct arrival *arrival, struct rng *rng,
                                       struct message *ret_message, struct judgement *ret_judgement)
 {
@@ -278,7 +288,11 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, const struct ar
     if (!parsed || !is_in_case(exchange, transport, ret_message, now))
         return on_unsound(exchange, transport, OUTCOME_MALFORMED, rng, now);
     enum outcome outcome = judge(ret_message, arrival, ret_judgement);
-    bool         waits   = transport == TRANSPORT_UDP && exchange->doubted && !exchange->tcp_over;
+    if (is_suspicious(exchange, transport, ret_message)) {
+        exchange->suspicious = true;
+        return doubt(exchange, rng, now);
+    }
+    bool waits = transport == TRANSPORT_UDP && exchange->doubted && !exchange->tcp_over;
     if (waits && !outcome_usable(outcome)) { /* failures too may be forged: TCP tells */
         exchange->forged |= outcome == OUTCOME_FORGED;
         count_ignored(exchange);

@@ -17,6 +17,8 @@
  *      the name (forms.h).
  *   4. An id that was never sent comes to a UDP socket: somebody guesses. As 1; after EXCHANGE_STRAYS of them the
  *      socket is given up. Where TCP was seen to fail they are ignored.
+ *   5. It comes from a plain upstream beyond the border and has no OPT, though that one always sends one: as 1. Shown to
+ *      be forged by another reply, it has the server asked over TCP from then on, for an hour.
  *
  * And silence: after two datagrams the third says that 512 bytes will do, and TCP is asked beside it, at most once a
  * second for each upstream: a firewall may drop what is longer, or UDP.
@@ -61,16 +63,17 @@ struct exchange {
     enum transport        transport; /* that it is sent by next */
     enum outcome          outcome;   /* when DONE */
     enum form             form;
-    bool                  bare;     /* without options */
-    bool                  refused;  /* EDNS, or an option, was, by a reply */
-    bool                  mixed;    /* letter case */
-    bool                  silent;   /* server_on_silence() was told */
-    bool                  hinted;   /* the network said that nobody is there */
-    bool                  listens;  /* a reply over UDP may count */
-    bool                  tcp_over; /* TCP came to its end while the UDP socket listens */
-    bool                  forged;   /* a doubtful reply was */
-    bool                  copy;     /* the owner's: nobody waits for it */
-    bool                  weak;     /* the owner's: that it is answered says little of the upstream (server.h) */
+    bool                  bare;       /* without options */
+    bool                  refused;    /* EDNS, or an option, was, by a reply */
+    bool                  mixed;      /* letter case */
+    bool                  silent;     /* server_on_silence() was told */
+    bool                  hinted;     /* the network said that nobody is there */
+    bool                  listens;    /* a reply over UDP may count */
+    bool                  tcp_over;   /* TCP came to its end while the UDP socket listens */
+    bool                  forged;     /* a doubtful reply was */
+    bool                  suspicious; /* a reply had no OPT, though this server always sends one */
+    bool                  copy;       /* the owner's: nobody waits for it */
+    bool                  weak;       /* the owner's: that it is answered says little of the upstream (server.h) */
     uint8_t               strays;
     uint16_t              id;
     uint64_t              letters;   /* random letter case */
