@@ -88,31 +88,31 @@ static json_t *present_records(struct view wire)
     return list;
 }
 
-static json_t *present_answer(const struct interview *found, const struct claim *claim, unsigned i)
+static json_t *present_answer(const struct interview *found, const struct bait *bait, unsigned i)
 {
     static const char *const doubts[] = {[DOUBT_TYPE]    = "records of another type than asked",
                                          [DOUBT_KNOWN]   = "an address or name known for a censor's",
                                          [DOUBT_SEVERAL] = "several answers to one datagram",
                                          [DOUBT_NO_OPT]  = "no OPT, which its other answers have"};
-    const struct hearing    *heard    = &claim->heard[i];
+    const struct hearing    *heard    = &bait->heard[i];
     return json_pack("{s:o, s:s, s:I, s:b, s:o, s:o}", "question",
-                     present_question(name_view(&claim->inquiry.name), claim->inquiry.type), "outcome",
+                     present_question(name_view(&bait->inquiry.name), bait->inquiry.type), "outcome",
                      outcome_word(heard->outcome), "ms", (json_int_t) heard->ms, "edns", heard->edns, "records",
-                     present_records(heard->wire), "doubt", text_or_null(doubts[interview_doubt(found, claim, i)]));
+                     present_records(heard->wire), "doubt", text_or_null(doubts[interview_doubt(found, bait, i)]));
 }
 
 static json_t *present_answers(const struct interview *found)
 {
     json_t *list = json_array();
-    for (unsigned i = 0; i < found->claims; i++) {
-        const struct claim *claim = &found->claim[i];
-        if (claim->exchange.state == EXCHANGE_DONE && claim->count == 0)
-            json_array_append_new(
-                list, json_pack("{s:o, s:s, s:n, s:n, s:[], s:n}", "question",
-                                present_question(name_view(&claim->inquiry.name), claim->inquiry.type), "outcome",
-                                outcome_word(claim->exchange.outcome), "ms", "edns", "records", "doubt"));
-        for (unsigned j = 0; j < claim->count; j++)
-            json_array_append_new(list, present_answer(found, claim, j));
+    for (unsigned i = 0; i < found->baits; i++) {
+        const struct bait *bait = &found->bait[i];
+        if (bait->exchange.state == EXCHANGE_DONE && bait->count == 0)
+            json_array_append_new(list, json_pack("{s:o, s:s, s:n, s:n, s:[], s:n}", "question",
+                                                  present_question(name_view(&bait->inquiry.name), bait->inquiry.type),
+                                                  "outcome", outcome_word(bait->exchange.outcome), "ms", "edns",
+                                                  "records", "doubt"));
+        for (unsigned j = 0; j < bait->count; j++)
+            json_array_append_new(list, present_answer(found, bait, j));
     }
     return list;
 }

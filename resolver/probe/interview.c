@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    PART_CLAIM = 1 /* exchange.part: a claim's; else an errand's */
+    PART_BAIT = 1 /* exchange.part: a bait's; else an errand's */
 };
 
 static const struct name root = {.wire = {0}, .len = 1};
@@ -62,93 +62,93 @@ static void ask_root(struct interview *interview, enum interview_errand which, m
 
 /* ---- questions whose answers show a forger ---- */
 
-static void end_claim(struct interview *interview, struct claim *claim, enum outcome outcome)
+static void end_bait(struct interview *interview, struct bait *bait, enum outcome outcome)
 {
-    claim->exchange.state   = EXCHANGE_DONE;
-    claim->exchange.outcome = outcome;
-    sending_release(interview->env, &claim->exchange);
+    bait->exchange.state   = EXCHANGE_DONE;
+    bait->exchange.outcome = outcome;
+    sending_release(interview->env, &bait->exchange);
 }
 
-static void make_claim(struct interview *interview, struct claim *claim, msec_t now)
+static void lay_bait(struct interview *interview, struct bait *bait, msec_t now)
 {
-    struct exchange *exchange = &claim->exchange;
-    exchange->owner           = claim;
-    exchange->part            = PART_CLAIM;
-    exchange_open(exchange, interview->server, &claim->inquiry, &interview->env->rng, now);
+    struct exchange *exchange = &bait->exchange;
+    exchange->owner           = bait;
+    exchange->part            = PART_BAIT;
+    exchange_open(exchange, interview->server, &bait->inquiry, &interview->env->rng, now);
     sending_send(interview->env, exchange, now);
     if (exchange->state == EXCHANGE_DONE)
-        end_claim(interview, claim, exchange->outcome);
+        end_bait(interview, bait, exchange->outcome);
 }
 
-static bool is_repeated(const struct claim *claim, struct view packet)
+static bool is_repeated(const struct bait *bait, struct view packet)
 {
-    for (unsigned i = 0; i < claim->count; i++)
-        if (claim->heard[i].wire.len == packet.len && memcmp(claim->heard[i].wire.data, packet.data, packet.len) == 0)
+    for (unsigned i = 0; i < bait->count; i++)
+        if (bait->heard[i].wire.len == packet.len && memcmp(bait->heard[i].wire.data, packet.data, packet.len) == 0)
             return true;
     return false;
 }
 
-static bool keep(struct claim *claim, struct view packet, const struct hearing *heard)
+static bool keep(struct bait *bait, struct view packet, const struct hearing *heard)
 {
     uint8_t *copy = malloc(packet.len);
     if (!copy)
         return false;
     memcpy(copy, packet.data, packet.len);
-    claim->heard[claim->count]        = *heard;
-    claim->heard[claim->count++].wire = (struct view){copy, packet.len};
+    bait->heard[bait->count]        = *heard;
+    bait->heard[bait->count++].wire = (struct view){copy, packet.len};
     return true;
 }
 
-static bool is_for(const struct claim *claim, const struct message *reply)
+static bool is_for(const struct bait *bait, const struct message *reply)
 {
-    return reply->id == claim->exchange.id && reply->flags & FLAG_QR &&
-           (!reply->has_question || (reply->question.type == claim->inquiry.type &&
-                                     name_equal(reply->question.name, name_view(&claim->inquiry.name))));
+    return reply->id == bait->exchange.id && reply->flags & FLAG_QR &&
+           (!reply->has_question || (reply->question.type == bait->inquiry.type &&
+                                     name_equal(reply->question.name, name_view(&bait->inquiry.name))));
 }
 
-static void hear(struct interview *interview, struct claim *claim, enum transport transport, struct view packet,
+static void hear(struct interview *interview, struct bait *bait, enum transport transport, struct view packet,
                  msec_t now)
 {
     struct message   reply;
     struct judgement judgement = {.outcome = OUTCOME_MALFORMED};
     bool             parsed    = message_parse(packet, &reply);
-    if (packet.len < MESSAGE_HEADER || !is_for(claim, &reply))
+    if (packet.len < MESSAGE_HEADER || !is_for(bait, &reply))
         return;
     if (parsed)
         judge_reply(&reply, &judgement);
     bool                 known = parsed && forgery_shown(&interview->env->setup->forgery, &reply);
-    const struct hearing heard = {.ms      = now - claim->exchange.started,
+    const struct hearing heard = {.ms      = now - bait->exchange.started,
                                   .outcome = known ? OUTCOME_FORGED : judgement.outcome,
                                   .known   = known,
                                   .edns    = parsed && reply.edns.present};
-    if (claim->count < INTERVIEW_HEARD && !is_repeated(claim, packet))
-        keep(claim, packet, &heard);
+    if (bait->count < INTERVIEW_HEARD && !is_repeated(bait, packet))
+        keep(bait, packet, &heard);
     if (transport == TRANSPORT_TCP)
-        end_claim(interview, claim, heard.outcome);
+        end_bait(interview, bait, heard.outcome);
 }
 
-static msec_t claim_due(const struct interview *interview, const struct claim *claim)
+static msec_t bait_due(const struct interview *interview, const struct bait *bait)
 {
     bool one = interview->server->tcp_only;
-    return msec_min(claim->exchange.started + (one ? EXCHANGE_LIFE : INTERVIEW_LISTEN),
+    return msec_min(bait->exchange.started + (one ? EXCHANGE_LIFE : INTERVIEW_LISTEN),
                     interview->began + INTERVIEW_LIFE);
 }
 
-static void make_claims(struct interview *interview, msec_t now)
+static void lay_baits(struct interview *interview, msec_t now)
 {
-    interview->claiming = true;
+    interview->baited = true;
     if (interview->by_tcp)
         ask_root(interview, INTERVIEW_BY_TCP, now);
-    for (unsigned i = 0; i < interview->claims; i++)
-        make_claim(interview, &interview->claim[i], now);
+    for (unsigned i = 0; i < interview->baits; i++)
+        lay_bait(interview, &interview->bait[i], now);
 }
 
 /* ---- what comes next ---- */
 
 static bool all_over(const struct interview *interview)
 {
-    for (unsigned i = 0; i < interview->claims; i++)
-        if (interview->claim[i].exchange.state != EXCHANGE_DONE)
+    for (unsigned i = 0; i < interview->baits; i++)
+        if (interview->bait[i].exchange.state != EXCHANGE_DONE)
             return false;
     return !interview->by_tcp || is_over(&interview->errand[INTERVIEW_BY_TCP]);
 }
@@ -169,8 +169,8 @@ static bool step(struct interview *interview, msec_t now)
             return false;
         }
     }
-    if (!interview->claiming) {
-        make_claims(interview, now);
+    if (!interview->baited) {
+        lay_baits(interview, now);
         return true;
     }
     interview->ended = all_over(interview);
@@ -194,7 +194,7 @@ void interview_begin(struct interview *interview, msec_t now)
 void interview_on_packet(struct interview *interview, struct exchange *exchange, enum transport transport,
                          struct view packet, msec_t now)
 {
-    if (exchange->part == PART_CLAIM)
+    if (exchange->part == PART_BAIT)
         hear(interview, exchange->owner, transport, packet, now);
     else
         errand_on_packet(&interview->errands, exchange->owner, transport, packet, now);
@@ -204,10 +204,10 @@ void interview_on_packet(struct interview *interview, struct exchange *exchange,
 void interview_on_unreachable(struct interview *interview, struct exchange *exchange, enum transport transport,
                               msec_t now)
 {
-    if (exchange->part != PART_CLAIM)
+    if (exchange->part != PART_BAIT)
         errand_on_unreachable(&interview->errands, exchange->owner, transport, now);
     else if (transport == TRANSPORT_TCP) /* over UDP it is ICMP, which anybody can forge */
-        end_claim(interview, exchange->owner, OUTCOME_UNREACHABLE);
+        end_bait(interview, exchange->owner, OUTCOME_UNREACHABLE);
     go_on(interview, now);
 }
 
@@ -216,28 +216,28 @@ msec_t interview_next(const struct interview *interview)
     msec_t due = timers_next(&interview->errands.timers);
     if (interview->ended)
         return MSEC_NEVER;
-    for (unsigned i = 0; i < interview->claims; i++)
-        if (interview->claim[i].exchange.state == EXCHANGE_OPEN)
-            due = msec_min(due, claim_due(interview, &interview->claim[i]));
+    for (unsigned i = 0; i < interview->baits; i++)
+        if (interview->bait[i].exchange.state == EXCHANGE_OPEN)
+            due = msec_min(due, bait_due(interview, &interview->bait[i]));
     return due;
 }
 
 void interview_on_time(struct interview *interview, msec_t now)
 {
     errands_on_time(&interview->errands, now);
-    for (unsigned i = 0; i < interview->claims; i++) {
-        struct claim *claim = &interview->claim[i];
-        if (claim->exchange.state == EXCHANGE_OPEN && now >= claim_due(interview, claim))
-            end_claim(interview, claim, claim->count > 0 ? claim->heard[0].outcome : OUTCOME_TIMEOUT);
+    for (unsigned i = 0; i < interview->baits; i++) {
+        struct bait *bait = &interview->bait[i];
+        if (bait->exchange.state == EXCHANGE_OPEN && now >= bait_due(interview, bait))
+            end_bait(interview, bait, bait->count > 0 ? bait->heard[0].outcome : OUTCOME_TIMEOUT);
     }
     go_on(interview, now);
 }
 
 /* ---- life ---- */
 
-static void add_claim(struct interview *interview, const struct name *name, uint16_t type)
+static void add_bait(struct interview *interview, const struct name *name, uint16_t type)
 {
-    interview->claim[interview->claims++].inquiry =
+    interview->bait[interview->baits++].inquiry =
         (struct inquiry){.name = *name, .type = type, .class = CLASS_IN, .dnssec_ok = false};
 }
 
@@ -258,11 +258,11 @@ struct interview *interview_create(const struct interview_options *options)
     rng_init(&interview->env->rng, options->seed);
     interview->server = options->server;
     interview->by_tcp = options->by_tcp;
-    add_claim(interview, &root, TYPE_MX);
+    add_bait(interview, &root, TYPE_MX);
     if (options->censored) {
         interview->knows_censored = true;
-        add_claim(interview, options->censored, TYPE_MX);
-        add_claim(interview, options->censored, TYPE_A);
+        add_bait(interview, options->censored, TYPE_MX);
+        add_bait(interview, options->censored, TYPE_A);
     }
     return interview;
 }
@@ -274,11 +274,11 @@ void interview_destroy(struct interview *interview)
     for (unsigned i = 0; i < INTERVIEW_ERRANDS; i++)
         if (interview->errand[i].running)
             errand_cancel(&interview->errands, &interview->errand[i]);
-    for (unsigned i = 0; i < interview->claims; i++) {
-        struct claim *claim = &interview->claim[i];
-        sending_release(interview->env, &claim->exchange);
-        for (unsigned j = 0; j < claim->count; j++)
-            free((void *) claim->heard[j].wire.data);
+    for (unsigned i = 0; i < interview->baits; i++) {
+        struct bait *bait = &interview->bait[i];
+        sending_release(interview->env, &bait->exchange);
+        for (unsigned j = 0; j < bait->count; j++)
+            free((void *) bait->heard[j].wire.data);
     }
     timers_fini(&interview->errands.timers);
     if (interview->env)
@@ -315,25 +315,25 @@ static bool is_of_wrong_type(const struct hearing *heard)
            reply.count[SECTION_ANSWER] > 0;
 }
 
-enum interview_doubt interview_doubt(const struct interview *interview, const struct claim *claim, unsigned answer)
+enum interview_doubt interview_doubt(const struct interview *interview, const struct bait *bait, unsigned answer)
 {
-    const struct hearing *heard = &claim->heard[answer];
+    const struct hearing *heard = &bait->heard[answer];
     if (is_of_wrong_type(heard))
         return DOUBT_TYPE;
     if (heard->known)
         return DOUBT_KNOWN;
-    if (claim->count > 1)
+    if (bait->count > 1)
         return DOUBT_SEVERAL;
-    bool plain = claim->exchange.form == FORM_PLAIN || heard->outcome == OUTCOME_REFUSED;
+    bool plain = bait->exchange.form == FORM_PLAIN || heard->outcome == OUTCOME_REFUSED;
     return interview_has_edns(interview) && !heard->edns && !plain ? DOUBT_NO_OPT : DOUBT_NONE;
 }
 
 enum interview_doubt interview_worst(const struct interview *interview)
 {
     enum interview_doubt worst = DOUBT_NONE;
-    for (unsigned i = 0; i < interview->claims; i++)
-        for (unsigned j = 0; j < interview->claim[i].count; j++) {
-            enum interview_doubt doubt = interview_doubt(interview, &interview->claim[i], j);
+    for (unsigned i = 0; i < interview->baits; i++)
+        for (unsigned j = 0; j < interview->bait[i].count; j++) {
+            enum interview_doubt doubt = interview_doubt(interview, &interview->bait[i], j);
             if (doubt != DOUBT_NONE && (worst == DOUBT_NONE || doubt < worst))
                 worst = doubt;
         }

@@ -20,12 +20,12 @@
 #include "core/errand.h"
 
 enum {
-    INTERVIEW_LIFE    = 8000, /* ms; all of it */
-    INTERVIEW_COLD    = 5000, /* ms for the first answer, handshakes included */
-    INTERVIEW_WARM    = 1200, /* ms for each of the next */
-    INTERVIEW_LISTEN  = 2500, /* ms that answers come behind another one */
-    INTERVIEW_HEARD   = 4,    /* answers to one datagram that are kept */
-    INTERVIEW_CLAIMED = 3,    /* questions whose answers show a forger */
+    INTERVIEW_LIFE   = 8000, /* ms; all of it */
+    INTERVIEW_COLD   = 5000, /* ms for the first answer, handshakes included */
+    INTERVIEW_WARM   = 1200, /* ms for each of the next */
+    INTERVIEW_LISTEN = 2500, /* ms that answers come behind another one */
+    INTERVIEW_HEARD  = 4,    /* answers to one datagram that are kept */
+    INTERVIEW_BAITS  = 3,    /* questions whose answers show a forger */
 };
 
 enum interview_errand { /* of the root's SOA */
@@ -52,7 +52,7 @@ struct hearing { /* one answer */
     bool         edns;
 };
 
-struct claim { /* one question, and all that came for it */
+struct bait { /* one question, and all that came for it */
     struct exchange exchange;
     struct inquiry  inquiry;
     struct hearing  heard[INTERVIEW_HEARD];
@@ -73,10 +73,10 @@ struct interview {
     struct errands errands;
     struct server *server, *by_tcp;
     struct errand  errand[INTERVIEW_ERRANDS];
-    struct claim   claim[INTERVIEW_CLAIMED];
-    unsigned       claims;
+    struct bait    bait[INTERVIEW_BAITS];
+    unsigned       baits;
     bool           knows_censored;
-    bool           claiming; /* the questions of `claim` are out */
+    bool           baited; /* the questions of `bait` are out */
     bool           ended;
     msec_t         began;
     bool           authentic, is_signed; /* of the root's SOA, if it was usable: AD; RRSIG */
@@ -104,7 +104,7 @@ msec_t interview_cold(const struct interview *interview);
 msec_t interview_warm(const struct interview *interview);
 /* Answers have OPT. */
 bool                 interview_has_edns(const struct interview *interview);
-enum interview_doubt interview_doubt(const struct interview *interview, const struct claim *claim, unsigned answer);
+enum interview_doubt interview_doubt(const struct interview *interview, const struct bait *bait, unsigned answer);
 /* The worst of all; DOUBT_NONE: no sign of a forger was seen. */
 enum interview_doubt interview_worst(const struct interview *interview);
 

@@ -163,7 +163,7 @@ static void answer(struct fixture *fixture, unsigned i, enum manner manner, msec
 
 /* As far as the questions that show a forger: sent[3] is TCP's, sent[4] the root's MX, then the name's MX and A; over
  * TLS each comes one sooner. */
-static void get_to_claims(struct fixture *fixture, enum manner manner)
+static void get_to_baits(struct fixture *fixture, enum manner manner)
 {
     interview_begin(fixture->interview, NOW);
     assert_int_equal(fixture->count, 1);
@@ -180,7 +180,7 @@ static void a_sound_upstream(void **state)
 {
     struct fixture   *fixture   = *state;
     struct interview *interview = fixture->interview;
-    get_to_claims(fixture, SIGNED);
+    get_to_baits(fixture, SIGNED);
     assert_int_equal(fixture->count, 7);
     for (unsigned i = 3; i < 7; i++)
         answer(fixture, i, RIGHT, NOW + 200);
@@ -194,15 +194,15 @@ static void a_sound_upstream(void **state)
     assert_int_equal(interview_cold(interview), 90);
     assert_int_equal(interview_warm(interview), 30);
     assert_int_equal(interview_worst(interview), DOUBT_NONE);
-    assert_int_equal(interview->claim[0].exchange.outcome, OUTCOME_NODATA);
-    assert_int_equal(interview->claim[1].exchange.outcome, OUTCOME_ANSWER);
+    assert_int_equal(interview->bait[0].exchange.outcome, OUTCOME_NODATA);
+    assert_int_equal(interview->bait[1].exchange.outcome, OUTCOME_ANSWER);
 }
 
 static void over_a_connection_one_answer_is_all(void **state)
 {
     struct fixture *fixture = *state;
     over_tls(fixture);
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     assert_int_equal(fixture->count, 6);
     for (unsigned i = 3; i < 6; i++)
         answer(fixture, i, RIGHT, NOW + 200);
@@ -233,7 +233,7 @@ static void signs_of_a_forger(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         struct fixture *fixture;
         assert_int_equal(open_fixture((void **) &fixture), 0);
-        get_to_claims(fixture, RIGHT);
+        get_to_baits(fixture, RIGHT);
         for (unsigned j = 0; j < rows[i].mx_count; j++)
             answer(fixture, 5, rows[i].mx[j], NOW + 170 + j);
         for (unsigned j = 0; j < rows[i].a_count; j++)
@@ -251,7 +251,7 @@ static void signs_of_a_forger(void **state)
 static void who_never_sends_opt_is_no_forger(void **state)
 {
     struct fixture *fixture = *state;
-    get_to_claims(fixture, NO_OPT);
+    get_to_baits(fixture, NO_OPT);
     answer(fixture, 5, NO_OPT, NOW + 170);
     interview_on_time(fixture->interview, NOW + INTERVIEW_LIFE);
     assert_int_equal(interview_worst(fixture->interview), DOUBT_NONE);
@@ -262,7 +262,7 @@ static void what_is_for_another_question_is_not_heard(void **state)
 {
     static struct packet reply;
     struct fixture      *fixture = *state;
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     const struct sent *sent = &fixture->sent[6];
     write_reply(sent, FORGED, &reply);
     reply.data[0] ^= 1; /* a guess */
@@ -271,13 +271,13 @@ static void what_is_for_another_question_is_not_heard(void **state)
     put_u16(reply.data, get_u16(sent->query.data)); /* another type */
     interview_on_packet(fixture->interview, sent->exchange, sent->transport, packet_view(&reply), NOW + 170);
     interview_on_packet(fixture->interview, sent->exchange, sent->transport, (struct view){reply.data, 5}, NOW + 170);
-    assert_int_equal(fixture->interview->claim[2].count, 0);
+    assert_int_equal(fixture->interview->bait[2].count, 0);
     for (unsigned i = 0; i < INTERVIEW_HEARD + 2; i++) {
         write_reply(sent, FORGED, &reply);
         reply.data[reply.len - 1] = (uint8_t) i;
         interview_on_packet(fixture->interview, sent->exchange, sent->transport, packet_view(&reply), NOW + 180);
     }
-    assert_int_equal(fixture->interview->claim[2].count, INTERVIEW_HEARD);
+    assert_int_equal(fixture->interview->bait[2].count, INTERVIEW_HEARD);
 }
 
 static void silence_ends_it(void **state)
@@ -321,27 +321,27 @@ static void a_connection_that_breaks(void **state)
 {
     struct fixture *fixture = *state;
     over_tls(fixture);
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     for (unsigned i = 3; i < 6; i++)
         interview_on_unreachable(fixture->interview, fixture->sent[i].exchange, TRANSPORT_TCP, NOW + 200);
     assert_true(fixture->interview->ended);
-    assert_int_equal(fixture->interview->claim[2].exchange.outcome, OUTCOME_UNREACHABLE);
+    assert_int_equal(fixture->interview->bait[2].exchange.outcome, OUTCOME_UNREACHABLE);
 }
 
 static void icmp_is_a_hint(void **state)
 {
     struct fixture *fixture = *state;
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     interview_on_unreachable(fixture->interview, fixture->sent[6].exchange, TRANSPORT_UDP, NOW + 170);
     answer(fixture, 6, RIGHT, NOW + 180);
-    assert_int_equal(fixture->interview->claim[2].count, 1);
+    assert_int_equal(fixture->interview->bait[2].count, 1);
 }
 
 /* Everything of it is given back in its midst. */
 static void it_is_given_up(void **state)
 {
     struct fixture *fixture = *state;
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     answer(fixture, 5, RIGHT, NOW + 170);
     assert_true(fixture->open > 0);
 }
@@ -358,11 +358,11 @@ static void without_memory(void **state)
             break;
         assert_false(made);
     }
-    get_to_claims(fixture, RIGHT);
+    get_to_baits(fixture, RIGHT);
     heap_fail_at(0);
     answer(fixture, 5, RIGHT, NOW + 170);
     assert_true(heap_restore());
-    assert_int_equal(fixture->interview->claim[1].count, 0);
+    assert_int_equal(fixture->interview->bait[1].count, 0);
 }
 
 int main(void)

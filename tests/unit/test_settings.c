@@ -805,6 +805,22 @@ static void test_way_keys(void **state)
     identity_drop(&ca);
 }
 
+/* An address behind a proxy is one of the proxy's side: it is neither ours nor the same behind another one. */
+static void test_the_far_sides_loopback(void **state)
+{
+    (void) state;
+    settings_destroy(good(EXTERNAL("{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9\"}, "
+                                   "{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.10\"}")));
+    static const struct row rows[] = {
+        {EXTERNAL("{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9\"}, "
+                  "{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9:1080\"}"),
+         "upstreams.external[1]: 127.0.0.1:53 is in this group already"},
+        {EXTERNAL("\"tcp://127.0.0.1\""),
+         "upstreams.external[0]: 127.0.0.1:53 is an address this server listens on: it would ask itself"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
 static void test_bad_ways(void **state)
 {
     (void) state;
@@ -1123,6 +1139,7 @@ int main(void)
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_way_keys),
+        cmocka_unit_test(test_the_far_sides_loopback),
         cmocka_unit_test(test_bad_ways),
         cmocka_unit_test(test_forged),
         cmocka_unit_test(test_shipped_forged_presets),
