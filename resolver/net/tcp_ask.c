@@ -53,6 +53,8 @@ struct tcp_ask {
     struct tcp_ask_stats  stats;
     struct tcp_link_hooks hooks;
     uv_timer_t            sweep, stalls;
+    uv_prepare_t          turn_end; /* runs before the loop waits, while there are links in `unsent` */
+    struct list           unsent;
     uint64_t              stalls_due; /* when `stalls` fires; 0: it does not run */
     unsigned              handles;    /* not yet closed */
     unsigned              tickets;    /* not released */
@@ -74,6 +76,26 @@ static struct view question_of(const struct tcp_ticket *ticket) { return (struct
 
 static void on_sweep(uv_timer_t *timer);
 static void on_stalls(uv_timer_t *timer);
+
+/* What is asked in one turn leaves in one go on each connection. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct tcp_ask *ask = turn_end->data;
+    LIST_EACH (item, next, &ask->unsent) {
+        list_remove(item);
+        tcp_link_flush(CONTAINER_OF(item, struct tcp_link, unsent));
+    }
+    uv_prepare_stop(turn_end);
+}
+
+static void on_unsent(void *context, struct tcp_link *link)
+{
+    struct tcp_ask *ask = context;
+    if (!list_empty(&link->unsent))
+        return;
+    list_append(&ask->unsent, &link->unsent);
+    uv_prepare_start(&ask->turn_end, on_turn_end);
+}
 
 static void look_at_stalls(struct tcp_ask *ask, uint64_t due)
 {
@@ -535,14 +557,17 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
                                            .paused     = on_paused,
                                            .ready      = on_link_ready,
                                            .ended      = on_ended,
+                                           .unsent     = on_unsent,
                                            .opened     = on_opened,
                                            .freed      = drop_handle};
     list_init(&ask->upstreams);
     list_init(&ask->broken);
+    list_init(&ask->unsent);
     uv_timer_init(loop, &ask->sweep);
     uv_timer_init(loop, &ask->stalls);
-    ask->sweep.data = ask->stalls.data = ask;
-    ask->handles                       = 2;
+    uv_prepare_init(loop, &ask->turn_end);
+    ask->sweep.data = ask->stalls.data = ask->turn_end.data = ask;
+    ask->handles                                            = 3;
     return ask;
 }
 
@@ -558,6 +583,7 @@ void tcp_ask_close(struct tcp_ask *ask)
     }
     uv_close((uv_handle_t *) &ask->sweep, on_own_closed);
     uv_close((uv_handle_t *) &ask->stalls, on_own_closed);
+    uv_close((uv_handle_t *) &ask->turn_end, on_own_closed);
 }
 
 const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask) { return &ask->stats; }
