@@ -22,6 +22,26 @@ enum {
 static void on_sweep(uv_timer_t *timer);
 static void on_stalls(uv_timer_t *timer);
 
+/* What is asked in one turn leaves in one go on each connection. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct tcp_ask *ask = turn_end->data;
+    LIST_EACH (item, next, &ask->unsent) {
+        list_remove(item);
+        tcp_link_flush(CONTAINER_OF(item, struct tcp_link, unsent));
+    }
+    uv_prepare_stop(turn_end);
+}
+
+static void on_unsent(void *context, struct tcp_link *link)
+{
+    struct tcp_ask *ask = context;
+    if (!list_empty(&link->unsent))
+        return;
+    list_append(&ask->unsent, &link->unsent);
+    uv_prepare_start(&ask->turn_end, on_turn_end);
+}
+
 /* ---- upstreams ---- */
 
 static struct upstream *get_upstream(struct tcp_ask *ask, struct remote *remote)
@@ -320,15 +340,18 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
                                              .paused     = on_paused,
                                              .ready      = on_link_ready,
                                              .ended      = on_ended,
+                                             .unsent     = on_unsent,
                                              .opened     = on_opened,
                                              .freed      = drop_handle};
     ask->on_stalls = on_stalls;
     list_init(&ask->upstreams);
     list_init(&ask->broken);
+    list_init(&ask->unsent);
     uv_timer_init(loop, &ask->sweep);
     uv_timer_init(loop, &ask->stalls);
-    ask->sweep.data = ask->stalls.data = ask;
-    ask->handles                       = 2;
+    uv_prepare_init(loop, &ask->turn_end);
+    ask->sweep.data = ask->stalls.data = ask->turn_end.data = ask;
+    ask->handles                                            = 3;
     return ask;
 }
 
@@ -344,6 +367,7 @@ void tcp_ask_close(struct tcp_ask *ask)
     }
     uv_close((uv_handle_t *) &ask->sweep, on_own_closed);
     uv_close((uv_handle_t *) &ask->stalls, on_own_closed);
+    uv_close((uv_handle_t *) &ask->turn_end, on_own_closed);
 }
 
 const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask) { return &ask->stats; }

@@ -91,6 +91,7 @@ static void shut(struct tcp_link *link)
 {
     link->state = TCP_LINK_CLOSED;
     list_remove(&link->link);
+    list_remove(&link->unsent);
     uv_close((uv_handle_t *) &link->poll, on_closed);
     close(link->fd);
 }
@@ -206,6 +207,7 @@ int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *tic
     link->proved     = uv_now(loop);
     link->idle_since = uv_now(loop);
     list_init(&link->link);
+    list_init(&link->unsent);
     list_init(&link->order);
     list_init(&link->replied);
     for (unsigned i = 0; i < TCP_LINK_BUCKETS; i++)
@@ -236,9 +238,14 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
         return NULL;
     }
     if (link->state == TCP_LINK_OPEN)
-        (void) tcp_output_flush(&link->out, link->fd);
-    watch(link);
+        link->hooks->unsent(link->hooks->context, link);
     return sent;
+}
+
+void tcp_link_flush(struct tcp_link *link)
+{
+    (void) tcp_output_flush(&link->out, link->fd);
+    watch(link);
 }
 
 bool tcp_link_can_carry(struct tcp_link *link, uint16_t id)

@@ -45,6 +45,8 @@ struct tcp_ask {
     struct tcp_ask_stats  stats;
     struct tcp_link_hooks hooks;
     uv_timer_t            sweep, stalls;
+    uv_prepare_t          turn_end; /* runs before the loop waits, while there are links in `unsent` */
+    struct list           unsent;
     uint64_t              stalls_due; /* when `stalls` fires; 0: it does not run */
     unsigned              handles;    /* not yet closed */
     unsigned              tickets;    /* not released */
