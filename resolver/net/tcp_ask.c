@@ -158,6 +158,8 @@ static void on_stalls(uv_timer_t *timer)
             due                = next_look < due ? next_look : due;
         }
     }
+    LIST_EACH (item, next, &ask->upstreams)
+        tcp_ticket_serve(CONTAINER_OF(item, struct upstream, link));
     if (due != UINT64_MAX)
         tcp_ticket_look_at(ask, due);
 }
@@ -188,15 +190,17 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
 /* The server did not process it, or could not: once more elsewhere in the first case. */
 static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
 {
-    struct tcp_ticket *ticket = sent->owner;
+    struct tcp_ticket *ticket   = sent->owner;
+    struct upstream   *upstream = tcp_upstream_of(link);
     (void) context;
     tcp_ticket_clear(ticket, sent);
-    if (ticket->places[0] || ticket->places[1])
-        return;
+    bool elsewhere  = ticket->places[0] || ticket->places[1];
     bool again      = failure == HTTP_REFUSED && (!ticket->retried || link->answers > 0);
     ticket->retried = true;
-    if (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0)
+    if (!elsewhere && (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0))
         tcp_ticket_tell_broken(ticket);
+    close_if_done(link);
+    tcp_ticket_serve(upstream);
 }
 
 static void on_paused(void *context, struct tcp_link *link, msec_t pause)
@@ -217,7 +221,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
 {
     struct tcp_ask  *ask      = context;
     struct upstream *upstream = tcp_upstream_of(link);
-    bool             answered = link->answers > 0;
+    bool             answered = link->answers > 0, costly = tcp_pool_is_costly(&upstream->pool);
     tcp_pool_note_end(&upstream->pool, link, connected);
     forget_link(upstream, link);
     if (link->waiting > 0) {
@@ -230,7 +234,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
         tcp_ticket_drop(ticket, sent);
         if (ticket->places[0] || ticket->places[1])
             continue;
-        bool again      = connected && (!ticket->retried || answered);
+        bool again      = connected ? !ticket->retried || answered : costly && !ticket->retried;
         ticket->retried = true;
         if (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0)
             tcp_ticket_tell_broken(ticket);

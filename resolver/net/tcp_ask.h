@@ -16,11 +16,12 @@
  *   TCP_ASK_FEW_LIFE  10 s    how long that count is believed at first, four times as long each time it proves true
  *                             again, at most …
  *   TCP_ASK_FEW_MAX   10 min  … so long
- *   TCP_ASK_REST      500 ms  without a new connection behind one that failed in its handshake, twice as long each
+ *   TCP_ASK_REST      500 ms  without a new connection behind two that failed in their handshakes, twice as long each
  *                             time …
  *   TCP_ASK_REST_MAX  5 s     … but so long at most …
  *   TCP_ASK_REST_CUT  30 s    … or so, where it is cut behind the ClientHello: that may be a border, whose blocks last
  *                             for minutes and are renewed by each try
+ *   TCP_ASK_WAIT      2 s     that a question waits for the end of a rest: longer than that somebody else is asked
  *
  * WHAT BREAKS, AND WHAT IS DONE
  *   1. A connection ends (closed, reset) with questions open: they move at once to fresh ones, spread over several, for
@@ -37,8 +38,10 @@
  *      or, where connections are used up by few questions, or have room for few, it waits for one.
  *   6. The server has ended two in a row behind the same number of answers: no connection carries more, and the next
  *      one is opened before this one is used up.
- *   7. A connection through TLS or a proxy did not come open: for a while no new one is tried, and questions that find
- *      none fail at once. So also where HTTP says that there were too many.
+ *   7. A connection through TLS or a proxy did not come open: its questions are asked once more on another. The second
+ *      that does not in a row: for a while no new one is tried, unless one came open in another thread. What finds none
+ *      waits for TCP_ASK_WAIT at most, and fails at once where the rest is longer.
+ *   8. HTTP says that there were too many questions: none is sent for a while, as in 7.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -65,6 +68,7 @@ enum { /* see above; ms */
     TCP_ASK_REST     = 500,
     TCP_ASK_REST_MAX = 5000,
     TCP_ASK_REST_CUT = 30000,
+    TCP_ASK_WAIT     = 2000,
 };
 
 enum tcp_event {

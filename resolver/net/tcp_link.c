@@ -16,6 +16,7 @@
 #include "net/tcp_link.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "net/socket.h"
 
 #include <assert.h>
@@ -258,7 +259,7 @@ bool tcp_link_can_carry(struct tcp_link *link, uint16_t id)
 static void on_bytes(void *context, struct view bytes)
 {
     struct tcp_link *link = context;
-    if (!tcp_output_bytes(&link->out, bytes))
+    if (tcp_output_waiting(&link->out) + bytes.len > LIMIT_TCP_OUTPUT || !tcp_output_bytes(&link->out, bytes))
         link->choked = true;
 }
 
@@ -277,6 +278,9 @@ static void on_message(void *context, struct view message)
     link->silent = 0;
     link->proved = uv_now(link->loop);
     link->asked  = link->questions > 0 ? uv_now(link->loop) : 0;
+    if (link->complained)
+        tell(link, "");
+    link->complained = false;
     if (sent->owner)
         link->hooks->replied(link->hooks->context, link, sent, message);
     free(sent);
@@ -290,8 +294,10 @@ static void on_failed(void *context, uint16_t id, enum http_failure failure)
         return;
     take_off(sent);
     link->asked = link->questions > 0 ? uv_now(link->loop) : 0;
-    if (failure == HTTP_FAILED)
+    if (failure == HTTP_FAILED) {
         tell(link, channel_problem(link->channel));
+        link->complained = true;
+    }
     if (sent->owner)
         link->hooks->refused(link->hooks->context, link, sent, failure);
     free(sent);

@@ -86,8 +86,9 @@ struct tcp_link {
     uint64_t proved; /* when it last answered, or was opened, uv_now() */
     uint64_t dialed; /* uv_now() */
     uint64_t idle_since;
-    int      events; /* watched */
-    bool     choked; /* there was no memory for what is to be sent */
+    int      events;     /* watched */
+    bool     complained; /* that the remote was told of a question that failed; the next answer takes it back */
+    bool     choked;     /* there was no memory for what is to be sent */
     /* tcp_ask's own */
     unsigned    idle_ms;  /* 0: no more questions, and closed when nobody waits */
     uint64_t    silent;   /* when another link answered what this one has not; 0: it did not, or this one has since */
