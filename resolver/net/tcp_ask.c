@@ -172,6 +172,8 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     struct tcp_ticket *ticket = sent->owner;
     struct tcp_sent   *other  = tcp_ticket_other(ticket, sent);
     link->given_up            = false;
+    if (link->answers == 1)
+        tcp_pool_note_answer(link->owner);
     if (other) {
         tcp_ticket_note_silence(other, sent);
         tcp_link_forget(other);
@@ -187,17 +189,18 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     tcp_ticket_serve(upstream);
 }
 
-/* The server did not process it, or could not: once more elsewhere in the first case. */
+/* The server did not process it, or could not: once more elsewhere in the first case. What the end of a connection has
+ * refused is not counted: on the next one others may come first again, and those that answer nothing end by [7]. */
 static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
 {
     struct tcp_ticket *ticket   = sent->owner;
     struct upstream   *upstream = tcp_upstream_of(link);
     (void) context;
     tcp_ticket_clear(ticket, sent);
-    bool elsewhere  = ticket->places[0] || ticket->places[1];
-    bool again      = failure == HTTP_REFUSED && (!ticket->retried || link->answers > 0);
-    ticket->retried = true;
-    if (!elsewhere && (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0))
+    bool elsewhere = ticket->places[0] || ticket->places[1];
+    bool leaving   = channel_is_leaving(link->channel);
+    bool again     = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [9] */
+    if (!elsewhere && (!again || tcp_ticket_place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0))
         tcp_ticket_tell_broken(ticket);
     close_if_done(link);
     tcp_ticket_serve(upstream);
@@ -212,7 +215,6 @@ static void on_paused(void *context, struct tcp_link *link, msec_t pause)
 static void on_link_ready(void *context, struct tcp_link *link)
 {
     (void) context;
-    tcp_pool_note_ready(link->owner);
     tcp_ticket_serve(tcp_upstream_of(link));
 }
 

@@ -12,6 +12,8 @@
  *                             which take that long, must not burn connections
  *   TCP_ASK_QUIET     1 s     a connection without an answer for so long takes no new question, if it may be helped
  *   TCP_ASK_GRACE     50 ms   from another one's answer to what a connection has not answered, until it is given up
+ *   TCP_ASK_REFUSALS  8       times that a question is asked again which a server has not processed
+ *   TCP_ASK_BARREN    3       connections; one question alone, which is asked twice, may be what breaks two
  *   TCP_ASK_FEW       32      answers; a server that ends its connections sooner ends them by count, not for idleness
  *   TCP_ASK_FEW_LIFE  10 s    how long that count is believed at first, four times as long each time it proves true
  *                             again, at most …
@@ -39,9 +41,11 @@
  *   6. The server has ended two in a row behind the same number of answers: no connection carries more, and the next
  *      one is opened before this one is used up.
  *   7. A connection through TLS or a proxy did not come open: its questions are asked once more on another. The second
- *      that does not in a row: for a while no new one is tried, unless one came open in another thread. What finds none
+ *      that does not in a row, or TCP_ASK_BARREN that came open and ended without an answer: for a while no new one is tried, unless one came open in another thread. What finds none
  *      waits for TCP_ASK_WAIT at most, and fails at once where the rest is longer.
  *   8. HTTP says that there were too many questions: none is sent for a while, as in 7.
+ *   9. The server has not processed a question (HTTP/2: GOAWAY, REFUSED_STREAM): it is asked on another connection,
+ *      behind REFUSED_STREAM but TCP_ASK_REFUSALS times.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -62,6 +66,8 @@ enum { /* see above; ms */
     TCP_ASK_EXTRA    = 1000,
     TCP_ASK_QUIET    = 1000,
     TCP_ASK_GRACE    = 50,
+    TCP_ASK_REFUSALS = 8, /* times */
+    TCP_ASK_BARREN   = 3,
     TCP_ASK_FEW      = 32,
     TCP_ASK_FEW_LIFE = 10000,
     TCP_ASK_FEW_MAX  = 600000,

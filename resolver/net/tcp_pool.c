@@ -22,6 +22,8 @@ void tcp_pool_fini(struct tcp_pool *pool)
     remote_drop(pool->remote);
 }
 
+static bool is_paused(const struct tcp_pool *pool) { return uv_now(pool->loop) < pool->pause_until; }
+
 /* ---- ended behind few answers ---- */
 
 static unsigned few_of(const struct tcp_pool *pool)
@@ -36,7 +38,7 @@ static bool was_few(const struct tcp_pool *pool)
 
 bool tcp_pool_is_remembered(const struct tcp_pool *pool)
 {
-    return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT ||
+    return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT || is_paused(pool) ||
            (pool->ticket.session && pool->hooks->wall() < pool->ticket.ends);
 }
 
@@ -74,18 +76,27 @@ static bool rests(const struct tcp_pool *pool)
     return uv_now(pool->loop) < pool->rest_until && remote_opened(pool->remote) < (msec_t) pool->rest_since;
 }
 
-static bool is_paused(const struct tcp_pool *pool) { return uv_now(pool->loop) < pool->pause_until; }
-
 uint64_t tcp_pool_waits_until(const struct tcp_pool *pool)
 {
     uint64_t until = is_paused(pool) ? pool->pause_until : 0;
     return rests(pool) && pool->rest_until > until ? pool->rest_until : until;
 }
 
+static bool has_answered(struct tcp_pool *pool)
+{
+    LIST_EACH (item, next, &pool->links)
+        if (CONTAINER_OF(item, struct tcp_link, link)->answers > 0)
+            return true;
+    return false;
+}
+
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected)
 {
-    if (!connected && tcp_pool_is_costly(pool))
-        rest(pool, channel_was_cut(link->channel));
+    bool barren = connected && link->used > 0 && link->answers == 0 && !has_answered(pool);
+    if (barren)
+        pool->barren++;
+    if (tcp_pool_is_costly(pool) && (!connected || (barren && pool->barren >= TCP_ASK_BARREN)))
+        rest(pool, !connected && channel_was_cut(link->channel));
     if (!connected || link->answers <= TCP_ASK_FEW)
         return;
     if (link->answers == pool->last_count) /* [6] */
@@ -93,9 +104,9 @@ void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool 
     pool->last_count = link->answers;
 }
 
-void tcp_pool_note_ready(struct tcp_pool *pool)
+void tcp_pool_note_answer(struct tcp_pool *pool)
 {
-    pool->failed = 0;
+    pool->failed = pool->barren = 0;
     pool->rest = pool->rest_until = 0;
 }
 
@@ -222,7 +233,7 @@ struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id)
 {
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (tcp_link_can_carry(link, id))
+        if (!is_paused(pool) && tcp_link_can_carry(link, id))
             return link;
     }
     return NULL;

@@ -20,8 +20,9 @@ struct tcp_pool {
     unsigned                     few;   /* questions that a connection may carry; 0: it is not known to be few [4] */
     uint64_t                     few_since, few_life;
     uint64_t                     most; /* answers behind which the server ends each connection; 0: not known [6] */
-    uint64_t                     last_count;             /* answers on the one that it ended last */
-    unsigned                     failed;                 /* connections in a row that did not come open */
+    uint64_t                     last_count; /* answers on the one that it ended last */
+    unsigned                     barren;     /* connections in a row that came open, and ended without an answer */
+    unsigned                     failed;     /* connections in a row that did not come open */
     uint64_t                     rest_since, rest_until; /* uv_now(); 0: it needs none [7] */
     uint64_t                     rest;                   /* ms; the last one */
     uint64_t                     pause_until;            /* uv_now(): the server wants to be left in peace [8] */
@@ -50,7 +51,9 @@ bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link);
 void tcp_pool_drop(struct tcp_pool *pool);
 /* The server has ended it. `connected`: it had come open. */
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected);
-void tcp_pool_note_ready(struct tcp_pool *pool);
+/* One of its connections has answered its first question. */
+void tcp_pool_note_answer(struct tcp_pool *pool);
+/* The server wants no questions for so long, on whatever connection. */
 void tcp_pool_pause(struct tcp_pool *pool, msec_t pause);
 /* Until when it rests, or pauses; 0: it does not. */
 uint64_t tcp_pool_waits_until(const struct tcp_pool *pool);

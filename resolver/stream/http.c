@@ -17,6 +17,7 @@
 enum {
     OK          = 200,
     TOO_MANY    = 429,
+    SERVER      = 500,
     UNAVAILABLE = 503,
     PIECE       = 4 << 10 /* bytes */
 };
@@ -82,7 +83,8 @@ static void take_age(struct asked *asked)
 
 static void pause_for(struct http *http, const struct asked *asked)
 {
-    if (asked->status != TOO_MANY && asked->status != UNAVAILABLE) /* others may be about this question alone */
+    bool busy = asked->status == TOO_MANY || asked->status == UNAVAILABLE;
+    if (!busy && (asked->status < SERVER || asked->retry == 0))
         return;
     msec_t pause = asked->retry > 0 ? (msec_t) asked->retry * 1000 : HTTP_PAUSE;
     http->hooks.paused(http->hooks.context, msec_min(pause, HTTP_PAUSE_MAX));

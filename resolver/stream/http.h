@@ -33,7 +33,9 @@ struct http_hooks {
     /* Each question ends by one of these, unless the connection ends before. None may end it from within. */
     void (*replied)(void *context, uint16_t id, struct view message); /* `message` has that id, too */
     void (*failed)(void *context, uint16_t id, enum http_failure failure);
-    void (*paused)(void *context, msec_t pause); /* 429, or 503: so long no questions, please */
+    /* So long no questions, please: 429, 503, or another 5xx that says how long. One that does not may be for the
+     * question alone: some answer a zone's silence by 502. */
+    void (*paused)(void *context, msec_t pause);
 };
 
 /* Begins: the preface is sent from within. `way` and `hooks` are borrowed, the latter copied. NULL: no memory. */
