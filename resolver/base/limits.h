@@ -33,6 +33,7 @@ enum {
     LIMIT_DOMAIN_ZONES    = 256,   /* blocked zones and names of one registrable domain, so that none fills the table */
     LIMIT_DOSSIERS        = 4096,  /* zones whose evidence is at hand: 6 MB */
     LIMIT_NAMESERVER_SETS = 16384, /* nameserver sets of blocked zones that are kept; a power of two: 15 MB */
+    LIMIT_INTERVIEWS      = 2,     /* upstreams that are tried at once: each has sockets of its own */
     LIMIT_NOTE            = 256,   /* bytes of an operator's note on a pin */
 };
 

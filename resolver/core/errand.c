@@ -95,10 +95,11 @@ void errand_cancel(struct errands *errands, struct errand *errand)
 void errand_on_packet(struct errands *errands, struct errand *errand, enum transport transport, struct view packet,
                       msec_t now)
 {
-    struct env      *env      = errands->env;
-    struct exchange *exchange = &errand->exchange;
-    struct message   reply;
-    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &errand->judgement)) {
+    struct env          *env      = errands->env;
+    struct exchange     *exchange = &errand->exchange;
+    struct message       reply;
+    const struct arrival arrival = {transport, packet, &env->setup->forgery, now};
+    switch (exchange_on_packet(exchange, &arrival, &env->rng, &reply, &errand->judgement)) {
     case EXCHANGE_IGNORE:
         set_timer(errands, errand);
         return;

@@ -8,6 +8,7 @@
 #ifndef CORE_SETUP_H
 #define CORE_SETUP_H
 
+#include "dns/forgery.h"
 #include "policy/clients.h"
 #include "policy/policy.h"
 #include "upstream/group.h"
@@ -39,7 +40,8 @@ struct setup {
     struct group  *groups;
     unsigned       group_count;
 
-    bool                fall_on_timeout, fall_on_servfail, fall_on_refused;
+    bool                fall_on_timeout, fall_on_servfail, fall_on_refused, fall_on_forged, fall_on_nxdomain;
+    struct forgery      forgery;  /* owned */
     msec_t              patience; /* ms; 0: auto */
     msec_t              deadline; /* ms */
     enum setup_learning learning;

@@ -69,6 +69,15 @@ static json_t *name_value(const char *word, char why[ARGUMENTS_WHY_MAX])
     return name_parse(word, &name) ? json_string(word) : NULL;
 }
 
+static json_t *upstream_value(const char *word, char why[ARGUMENTS_WHY_MAX])
+{
+    json_error_t error;
+    json_t      *value = word[0] == '{' ? json_loads(word, JSON_REJECT_DUPLICATES, &error) : json_string(word);
+    if (!value && word[0] == '{')
+        return wrong(why, "not JSON: %s at column %d", error.text, error.column);
+    return value ? value : wrong(why, "UPSTREAM is not UTF-8");
+}
+
 /* Names and types go out in their one plain form, whatever was typed. */
 static json_t *value_read(const struct argument *argument, const char *word, char why[ARGUMENTS_WHY_MAX])
 {
@@ -101,6 +110,8 @@ static json_t *value_read(const struct argument *argument, const char *word, cha
             return wrong(why, "%s is longer than %d bytes", argument->word, LIMIT_NOTE);
         }
         return value;
+    case ARGUMENT_UPSTREAM:
+        return upstream_value(word, why);
     case ARGUMENT_FLAG:
         return json_true();
     }

@@ -1,71 +1,14 @@
 /*
  * print.c: see print.h.
  */
-#include "ctl/print.h"
-#include "ctl/safe.h"
-#include "ctl/table.h"
+#include "ctl/print_internal.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     REFUSALS_SHOWN = 10 /* of an import: --json has more */
 };
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "-";
-}
-
-static json_int_t number_of(json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-/* Formats, then makes the whole safe: what `%s` brings in may be anything. */
-__attribute__((format(printf, 2, 3))) static void say(FILE *to, const char *format, ...)
-{
-    char   *text = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        abort();
-    va_end(arguments);
-    safe_print(to, text);
-    fputc('\n', to);
-    free(text);
-}
-
-static void add(struct table *table, json_t *value)
-{
-    char number[32];
-    if (json_is_integer(value)) {
-        snprintf(number, sizeof(number), "%lld", (long long) json_integer_value(value));
-        table_add(table, number);
-    } else if (json_is_real(value)) {
-        snprintf(number, sizeof(number), "%.1f", json_real_value(value));
-        table_add(table, number);
-    } else if (json_is_boolean(value)) {
-        table_add(table, json_is_true(value) ? "yes" : "no");
-    } else {
-        table_add(table, json_string_value(value));
-    }
-}
-
-static void add_keys(struct table *table, json_t *object, const char *const *keys)
-{
-    for (; *keys; keys++)
-        add(table, json_object_get(object, *keys));
-}
-
-static void add_when(struct table *table, json_t *time, wall_t now)
-{
-    char text[SPAN_TEXT_MAX];
-    table_add(table, when_format(time, now, text));
-}
 
 /* An array of objects, one a row, the columns named by their keys. */
 static void print_rows(FILE *to, json_t *array, const char *header, const char *const *keys)
@@ -320,7 +263,7 @@ static const char *state_of(json_t *upstream, json_t *transport)
 static void add_upstream(struct table *table, json_t *upstream, json_t *transport, const char *word, wall_t now)
 {
     static const char *const counts[] = {"answer",  "nxdomain",    "nodata",    "servfail", "refused",
-                                         "timeout", "unreachable", "malformed", NULL};
+                                         "timeout", "unreachable", "malformed", "forged",   NULL};
     static const char *const times[]  = {"srtt_ms", "rttvar_ms", "sent", NULL};
     add(table, json_object_get(upstream, "group"));
     add(table, json_object_get(upstream, "address"));
@@ -332,24 +275,43 @@ static void add_upstream(struct table *table, json_t *upstream, json_t *transpor
     add_when(table, json_object_get(upstream, "last_failure"), now);
 }
 
+/* What its connections tell: why there is none, and until when its certificate holds. */
+static void print_connections(FILE *to, json_t *upstream, wall_t now)
+{
+    json_t *problem = json_object_get(upstream, "problem"), *certificate = json_object_get(upstream, "certificate");
+    char    when[SPAN_TEXT_MAX];
+    if (json_is_string(problem)) {
+        when_format(json_object_get(upstream, "problem_since"), now, when);
+        say(to, "%s %s: %s (since %s)", text_of(upstream, "group"), text_of(upstream, "upstream"),
+            json_string_value(problem), when);
+    }
+    if (json_is_object(certificate)) {
+        when_format(json_object_get(certificate, "not_after"), now, when);
+        say(to, "%s %s: certificate of %s by %s, until %s (%s)", text_of(upstream, "group"),
+            text_of(upstream, "upstream"), text_of(certificate, "subject"), text_of(certificate, "issuer"),
+            text_of(certificate, "not_after"), when);
+    }
+}
+
 void print_upstreams(FILE *to, json_t *result, wall_t now)
 {
     struct table table;
     size_t       i;
     json_t      *upstream;
     table_init(&table, "GROUP UPSTREAM OVER STATE >SRTT >VAR >SENT >ANSWER >NXDOMAIN >NODATA >SERVFAIL >REFUSED "
-                       ">TIMEOUT >UNREACH >MALFORMED ANSWERED FAILED");
+                       ">TIMEOUT >UNREACH >MALFORMED >FORGED ANSWERED FAILED");
     json_array_foreach(result, i, upstream)
     {
         const char *word = text_of(upstream, "transport");
         json_t     *tcp  = json_object_get(upstream, "tcp");
 
         add_upstream(&table, upstream, upstream, word, now);
-        if (strcmp(word, "tcp") != 0 && number_of(tcp, "sent") > 0)
+        if (strcmp(word, "udp") == 0 && number_of(tcp, "sent") > 0)
             add_upstream(&table, upstream, tcp, "tcp", now);
     }
     table_print(&table, to);
     table_fini(&table);
+    json_array_foreach(result, i, upstream) { print_connections(to, upstream, now); }
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -134,6 +134,21 @@ static bool has_answer(const struct message *reply, const struct name *name, boo
     return false;
 }
 
+/* A record of another type than was asked for, where the answer should stand: some that forge answer every question with
+ * an address. */
+static bool has_wrong_type(const struct message *reply, const struct name *name)
+{
+    struct record record = {0};
+    while (message_next(reply, &record) && record.section == SECTION_ANSWER) {
+        struct name owner;
+        unpack(reply, record.owner, &owner);
+        if ((record.type == TYPE_A || record.type == TYPE_AAAA) && same_class(reply, &record) &&
+            name_equal(name_view(&owner), name_view(name)))
+            return true;
+    }
+    return false;
+}
+
 /* RFC 2181, 8: a TTL with the top bit set is read as 0. */
 static uint32_t ttl_value(uint32_t ttl) { return ttl > INT32_MAX ? 0 : ttl; }
 
@@ -176,6 +191,8 @@ static enum outcome judge_records(const struct message *reply, struct judgement 
         return OUTCOME_ANSWER;
     if (empty && has_ns && !ret->has_soa && (reply->flags & (FLAG_AA | FLAG_RA)) == 0)
         return OUTCOME_REFUSED;
+    if (has_wrong_type(reply, &ret->alias))
+        return OUTCOME_FORGED;
     return ret->has_soa || ret->has_alias || empty ? OUTCOME_NODATA : OUTCOME_MALFORMED;
 }
 

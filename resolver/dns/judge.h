@@ -20,7 +20,7 @@ const char *outcome_word(enum outcome outcome);
 static inline bool outcome_usable(enum outcome outcome) { return outcome <= OUTCOME_NODATA; }
 
 struct judgement {
-    enum outcome outcome;   /* ANSWER, NXDOMAIN, NODATA, SERVFAIL, REFUSED or MALFORMED */
+    enum outcome outcome;   /* ANSWER, NXDOMAIN, NODATA, SERVFAIL, REFUSED, MALFORMED or FORGED */
     bool         truncated; /* TC: never final, ask over TCP */
     bool edns_refused; /* FORMERR, or NOTIMP or BADVERS without OPT or with a version: ask again with less of EDNS */
     bool has_alias;    /* the answer follows a CNAME or DNAME from the question's name */
@@ -46,7 +46,8 @@ enum bogus judge_bogus(const struct judgement *judgement);
  * CNAME and DNAME in the answer section, in any order, 32 steps at most: NXDOMAIN by rcode; ANSWER if a record of the
  * asked type (any for ANY) stands at the end; else NODATA if there is an SOA, or an empty answer, or a chain; a
  * referral (NS without SOA, empty answer, no AA, RA=0) is REFUSED; YXDOMAIN (6) is an answer; records that have nothing
- * to do with the question are MALFORMED, and so is an answer with an address of a wrong length. */
+ * to do with the question are MALFORMED, and so is an answer with an address of a wrong length; an address where
+ * something else was asked for is FORGED. */
 void judge_reply(const struct message *reply, struct judgement *ret);
 
 /* True if the reply brings NSEC or NSEC3 records: a denial that a cache may have made of those (RFC 8198). */

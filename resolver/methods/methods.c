@@ -10,6 +10,7 @@
 #include "methods/import.h"
 #include "methods/listing.h"
 #include "methods/present.h"
+#include "methods/try.h"
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
@@ -397,6 +398,18 @@ static void upstreams_list(void *context, struct control_call *call, json_t *par
         control_reply(call, present_upstreams(context));
 }
 
+static void upstreams_try(void *context, struct control_call *call, json_t *params)
+{
+    const json_t *upstream = json_object_get(params, "upstream");
+    struct name   censored;
+    if (!ONLY_KEYS(call, params, "upstream", "censored") || !take_zone(call, params, "censored", false, &censored))
+        return;
+    if (upstream)
+        try_upstream(context, call, upstream, censored.len > 0 ? &censored : NULL);
+    else
+        control_fail(call, CONTROL_BAD_PARAMS, "upstream: missing");
+}
+
 static void stats(void *context, struct control_call *call, json_t *params)
 {
     if (ONLY_KEYS(call, params, ))
@@ -438,6 +451,7 @@ METHOD(zones_import)
 METHOD(cache_show)
 METHOD(cache_flush)
 METHOD(upstreams_list)
+METHOD(upstreams_try)
 METHOD(stats)
 METHOD(reload)
 
@@ -454,6 +468,7 @@ const struct control_method methods[] = {
     {"cache.show", false, run_cache_show},
     {"cache.flush", true, run_cache_flush},
     {"upstreams.list", false, run_upstreams_list},
+    {"upstreams.try", true, run_upstreams_try},
     {"stats", false, run_stats},
     {"reload", true, run_reload},
     {NULL, false, NULL},

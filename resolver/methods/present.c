@@ -63,7 +63,7 @@ static json_t *present_type(uint16_t type)
     return json_string(type_format(type, text));
 }
 
-static json_t *present_question(struct view name, uint16_t type)
+json_t *present_question(struct view name, uint16_t type)
 {
     char name_text[NAME_TEXT_MAX], type_text[TYPE_TEXT_MAX];
     return json_sprintf("%s %s", name_format(name, name_text), type_format(type, type_text));
@@ -203,7 +203,7 @@ json_t *present_cache_line(const struct cache_line *line, const struct setup *se
                      line->key.dnssec_ok, "checking_disabled", line->key.checking_disabled, "group",
                      good && line->origin < setup->group_count ? json_string(setup->groups[line->origin].name)
                                                                : json_null(),
-                     "judgement", outcome_word(judgement.outcome), "rcode",
+                     "kind", outcome_word(judgement.outcome), "rcode",
                      good ? json_string(message.rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NOERROR") : json_null(),
                      "ttl_s", (json_int_t) line->ttl_left, "bytes", (json_int_t) line->message.len, "records", records);
 }
@@ -246,8 +246,7 @@ static json_t *present_when(const struct clocks *clocks, msec_t when)
     return when ? time_text(clocks, when) : json_null();
 }
 
-/* Who a TLS connection met last, whether believed or not. */
-static json_t *present_peer(const struct tls_peer *peer)
+json_t *present_peer(const struct tls_peer *peer)
 {
     char pin[PIN_TEXT_MAX], before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
     if (peer->subject[0] == '\0' && peer->issuer[0] == '\0')
@@ -287,6 +286,7 @@ static json_t *present_server(const struct group *group, const struct server *se
     json_object_set_new(object, "last_failure", present_when(clocks, atomic_load(&server->last_failure)));
     json_object_set_new(object, "trusted", json_boolean(server->trusted));
     json_object_set_new(object, "loop", json_boolean(server->loops));
+    json_object_set_new(object, "tainted", json_boolean(server_is_tainted(server, clocks->now)));
     json_object_set_new(object, "outdone", json_boolean(server_is_outdone(server)));
     present_remote(object, server, clocks);
     return object;

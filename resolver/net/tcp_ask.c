@@ -1,13 +1,12 @@
 /*
- * tcp_ask.c: see tcp_ask.h; numbers in brackets are its points. Which question goes on which connection; what a
- * connection is, tcp_link.h says.
+ * tcp_ask.c: see tcp_ask.h; numbers in brackets are its points. What comes of
+ * questions and connections, and their life; where each question is, tcp_ticket.h says.
  *
  * Must not know: DNS beyond the id and the two length bytes.
  */
 #include "net/tcp_ask.h"
 
-#include "base/bytes.h"
-#include "net/tcp_pool.h"
+#include "net/tcp_ticket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,74 +14,32 @@
 #include <string.h>
 
 enum {
-    IDLE_MAX_MS    = 30000,    /* however patient the server is: what stands between may forget the connection */
-    IDLE_MARGIN_MS = 2000,     /* before the server's time is over: SWEEP_MS, and a question on its way */
-    SWEEP_MS       = 1000,     /* at most this late */
-    AGAIN_MS       = 100,      /* until a question that stalls, and found no connection, is looked at once more */
-    QUEUE          = 1000,     /* questions that wait for a connection to one server */
-    READ           = 64 << 10, /* bytes read in a wakeup */
-    PLACES         = 2,        /* connections that one question is on at once */
+    IDLE_MAX_MS    = 30000, /* however patient the server is: what stands between may forget the connection */
+    IDLE_MARGIN_MS = 2000,  /* before the server's time is over: SWEEP_MS, and a question on its way */
+    SWEEP_MS       = 1000,  /* at most this late */
 };
-
-struct tcp_ticket {
-    struct list      link;         /* in its upstream's queue, or among the broken */
-    struct list      replied_link; /* in its link's list of those that it has answered */
-    struct upstream *upstream;     /* NULL: it is broken or answered, and only to be released */
-    struct tcp_sent *places[PLACES];
-    struct tcp_link *replied_on; /* NULL: there was none, or it is gone */
-    void            *owner;
-    bool             retried;
-    unsigned         refusals;
-    unsigned         stall; /* ms */
-    unsigned         again; /* how often it may still be asked elsewhere because it stalls */
-    size_t           len;
-    uint8_t          question[];
-};
-struct upstream { /* one remote */
-    struct list     link;
-    struct tcp_ask *ask;
-    struct tcp_pool pool;  /* its links' owner */
-    struct list     queue; /* tickets that wait for a connection [5] */
-    unsigned        queue_count;
-};
-
-struct tcp_ask {
-    uv_loop_t *loop;
-    tcp_ask_fn handle;
-    void (*begin)(void *context);
-    void                 *context;
-    struct tcp_ask_stats  stats;
-    struct tcp_link_hooks hooks;
-    uv_timer_t            sweep, stalls;
-    uint64_t              stalls_due; /* when `stalls` fires; 0: it does not run */
-    unsigned              handles;    /* not yet closed */
-    unsigned              tickets;    /* not released */
-    struct list           upstreams;
-    struct list           broken; /* tickets whose end is told in the next turn of `stalls` */
-    uint8_t               input[READ];
-};
-
-static uint16_t id_of(const struct tcp_ticket *ticket) { return get_u16(ticket->question); }
-
-static struct upstream *upstream_of(const struct tcp_link *link)
-{
-    return CONTAINER_OF((struct tcp_pool *) link->owner, struct upstream, pool);
-}
-
-static struct view question_of(const struct tcp_ticket *ticket) { return (struct view){ticket->question, ticket->len}; }
-
-/* ---- timers ---- */
 
 static void on_sweep(uv_timer_t *timer);
 static void on_stalls(uv_timer_t *timer);
 
-static void look_at_stalls(struct tcp_ask *ask, uint64_t due)
+/* What is asked in one turn leaves in one go on each connection. */
+static void on_turn_end(uv_prepare_t *turn_end)
 {
-    if (ask->stalls_due != 0 && ask->stalls_due <= due)
+    struct tcp_ask *ask = turn_end->data;
+    LIST_EACH (item, next, &ask->unsent) {
+        list_remove(item);
+        tcp_link_flush(CONTAINER_OF(item, struct tcp_link, unsent));
+    }
+    uv_prepare_stop(turn_end);
+}
+
+static void on_unsent(void *context, struct tcp_link *link)
+{
+    struct tcp_ask *ask = context;
+    if (!list_empty(&link->unsent))
         return;
-    uint64_t now    = uv_now(ask->loop);
-    ask->stalls_due = due;
-    uv_timer_start(&ask->stalls, on_stalls, due > now ? due - now : 0, 0);
+    list_append(&ask->unsent, &link->unsent);
+    uv_prepare_start(&ask->turn_end, on_turn_end);
 }
 
 /* ---- upstreams ---- */
@@ -113,90 +70,6 @@ static void drop_upstream(struct upstream *upstream)
     free(upstream);
 }
 
-/* The other of the two; NULL: there is none. */
-static struct tcp_sent *other_place(const struct tcp_ticket *ticket, const struct tcp_sent *sent)
-{
-    return ticket->places[ticket->places[0] == sent];
-}
-
-static void clear_place(struct tcp_ticket *ticket, const struct tcp_sent *sent)
-{
-    ticket->places[ticket->places[0] != sent] = NULL;
-}
-
-static void drop_place(struct tcp_ticket *ticket, struct tcp_sent *sent)
-{
-    clear_place(ticket, sent);
-    tcp_link_forget(sent);
-}
-
-static int put(struct tcp_link *link, struct tcp_ticket *ticket)
-{
-    struct tcp_ask  *ask  = ticket->upstream->ask;
-    struct tcp_sent *sent = tcp_link_send(link, question_of(ticket), ticket);
-    if (!sent)
-        return -ENOMEM;
-    ticket->places[ticket->places[0] != NULL] = sent;
-    ask->stats.sent++;
-    look_at_stalls(ask, uv_now(ask->loop) + ticket->stall);
-    return 0;
-}
-
-static int enqueue(struct upstream *upstream, struct tcp_ticket *ticket) /* [5] */
-{
-    if (!tcp_pool_is_short(&upstream->pool) || upstream->queue_count >= QUEUE)
-        return -EBUSY;
-    list_append(&upstream->queue, &ticket->link);
-    upstream->queue_count++;
-    return 0;
-}
-
-static int place(struct tcp_ticket *ticket, enum tcp_want want)
-{
-    struct upstream *upstream = ticket->upstream;
-    struct tcp_link *link;
-    int              error = tcp_pool_get(&upstream->pool, id_of(ticket), want, 0, &link);
-    if (error == -EBUSY && enqueue(upstream, ticket) == 0)
-        return 0;
-    if (error < 0 && !(link = tcp_pool_find_any(&upstream->pool, id_of(ticket))))
-        return error;
-    return put(link, ticket);
-}
-
-static void leave_queue(struct tcp_ticket *ticket)
-{
-    if (list_empty(&ticket->link))
-        return;
-    list_remove(&ticket->link);
-    if (ticket->upstream)
-        ticket->upstream->queue_count--;
-}
-
-static void tell_broken(struct tcp_ticket *ticket)
-{
-    struct tcp_ask *ask = ticket->upstream->ask;
-    ticket->upstream    = NULL;
-    ask->handle(ask->context, ticket->owner, TCP_BROKEN, (struct view){0});
-}
-
-/* It may be called while the owner of another ticket releases that one, and tells nobody of anything. */
-static void serve_queue(struct upstream *upstream)
-{
-    while (!list_empty(&upstream->queue)) {
-        struct tcp_ticket *ticket = CONTAINER_OF(upstream->queue.next, struct tcp_ticket, link);
-        struct tcp_link   *link;
-        int                error = tcp_pool_get(&upstream->pool, id_of(ticket), TCP_WANT_ANY, 0, &link);
-        if (error == -EBUSY && upstream->pool.link_count > 0)
-            return;
-        leave_queue(ticket);
-        if (error < 0 || put(link, ticket) < 0) {
-            ticket->upstream = NULL;
-            list_append(&upstream->ask->broken, &ticket->link);
-            look_at_stalls(upstream->ask, uv_now(upstream->ask->loop));
-        }
-    }
-}
-
 /* ---- closing ---- */
 
 static void forget_link(struct upstream *upstream, struct tcp_link *link)
@@ -212,16 +85,16 @@ static void forget_link(struct upstream *upstream, struct tcp_link *link)
 
 static void close_link(struct tcp_link *link)
 {
-    struct upstream *upstream = upstream_of(link);
+    struct upstream *upstream = tcp_upstream_of(link);
     forget_link(upstream, link);
     tcp_link_close(link);
-    serve_queue(upstream);
+    tcp_ticket_serve(upstream);
 }
 
 /* Nobody waits on it, or is about to say how long it is kept, and nothing more is to be asked through it. */
 static void close_if_done(struct tcp_link *link)
 {
-    struct upstream *upstream = upstream_of(link);
+    struct upstream *upstream = tcp_upstream_of(link);
     if (link->waiting == 0 && list_empty(&link->replied) && link->state != TCP_LINK_CLOSED &&
         tcp_pool_is_done(&upstream->pool, link))
         close_link(link);
@@ -255,7 +128,7 @@ static void on_sweep(uv_timer_t *timer)
             else
                 close_if_done(link);
         }
-        serve_queue(upstream);
+        tcp_ticket_serve(upstream);
         if (upstream->pool.link_count == 0 && upstream->queue_count == 0 && !tcp_pool_is_remembered(&upstream->pool)) {
             drop_upstream(upstream);
         }
@@ -265,62 +138,6 @@ static void on_sweep(uv_timer_t *timer)
 }
 
 /* ---- questions that stall, connections that are silent ---- */
-
-/* Asks it through another connection, too, that lives (`since`: see tcp_pool_get()); `worst`: the place that is given
- * up for it, if there are two. False: there is no such connection now. */
-static bool ask_elsewhere(struct tcp_ticket *ticket, struct tcp_sent *worst, enum tcp_want want,
-                          uint64_t since) /* [2] */
-{
-    struct tcp_link *link;
-    if (tcp_pool_get(&ticket->upstream->pool, id_of(ticket), want, since, &link) < 0)
-        return false;
-    if (ticket->places[0] && ticket->places[1])
-        drop_place(ticket, worst);
-    ticket->upstream->ask->stats.stalled++;
-    return put(link, ticket) == 0;
-}
-
-static void give_up(struct tcp_link *link) /* [3] */
-{
-    link->given_up = true;
-    LIST_EACH (item, next, &link->order) {
-        struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
-        struct tcp_ticket *ticket = sent->owner;
-        if (!ask_elsewhere(ticket, sent, TCP_WANT_LIVE, link->silent) && !other_place(ticket, sent) &&
-            enqueue(upstream_of(link), ticket) == 0)
-            drop_place(ticket, sent);
-    }
-}
-
-/* A handshake takes several round trips, and what it costs is not to be spent twice. */
-static uint64_t stalls_at(const struct tcp_link *link, const struct tcp_sent *sent, const struct tcp_ticket *ticket)
-{
-    return link->state < TCP_LINK_OPEN ? link->dialed + 2 * ticket->stall : sent->at + ticket->stall;
-}
-
-/* Deals with what stalls on the link; returns when to look again, UINT64_MAX: when something was asked. */
-static uint64_t look_at(struct tcp_link *link, uint64_t now)
-{
-    if (link->silent && !link->given_up) {
-        if (now - link->silent < TCP_ASK_GRACE)
-            return link->silent + TCP_ASK_GRACE;
-        give_up(link);
-    }
-    LIST_EACH (item, next, &link->order) {
-        struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
-        struct tcp_ticket *ticket = sent->owner;
-        struct tcp_sent   *other  = other_place(ticket, sent);
-        if ((other && other->at >= sent->at) || ticket->again == 0) /* that one's turn, or nobody's */
-            continue;
-        uint64_t due = stalls_at(link, sent, ticket);
-        if (now < due)
-            return due;
-        if (!ask_elsewhere(ticket, other, link->silent ? TCP_WANT_LIVE : TCP_WANT_SECOND, sent->at))
-            return now + AGAIN_MS;
-        ticket->again--;
-    }
-    return UINT64_MAX;
-}
 
 static void on_stalls(uv_timer_t *timer)
 {
@@ -337,42 +154,31 @@ static void on_stalls(uv_timer_t *timer)
     LIST_EACH (item, next, &ask->upstreams) {
         struct upstream *upstream = CONTAINER_OF(item, struct upstream, link);
         LIST_EACH (item2, next2, &upstream->pool.links) {
-            uint64_t next_look = look_at(CONTAINER_OF(item2, struct tcp_link, link), uv_now(ask->loop));
+            uint64_t next_look = tcp_ticket_stalls(CONTAINER_OF(item2, struct tcp_link, link), uv_now(ask->loop));
             due                = next_look < due ? next_look : due;
         }
     }
+    LIST_EACH (item, next, &ask->upstreams)
+        tcp_ticket_serve(CONTAINER_OF(item, struct upstream, link));
     if (due != UINT64_MAX)
-        look_at_stalls(ask, due);
+        tcp_ticket_look_at(ask, due);
 }
 
 /* ---- what comes back ---- */
-
-/* Another connection has answered what this one has not, which was asked before, nor anything else of late. */
-static void note_silence(struct tcp_sent *other, const struct tcp_sent *sent)
-{
-    struct tcp_link *link  = other->on;
-    uint64_t         now   = uv_now(link->loop);
-    uint64_t         since = link->asked > other->at ? link->asked : other->at;
-    if (other->at > sent->at || link->silent || link->asked == 0 || now - since < TCP_ASK_STALL / 2)
-        return;
-    link->silent = now;
-    tcp_pool_note_few(link->owner, link);
-    look_at_stalls(upstream_of(link)->ask, now + TCP_ASK_GRACE);
-}
 
 static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *sent, struct view message)
 {
     struct tcp_ask    *ask    = context;
     struct tcp_ticket *ticket = sent->owner;
-    struct tcp_sent   *other  = other_place(ticket, sent);
+    struct tcp_sent   *other  = tcp_ticket_other(ticket, sent);
     link->given_up            = false;
     if (link->answers == 1)
         tcp_pool_note_answer(link->owner);
     if (other) {
-        note_silence(other, sent);
+        tcp_ticket_note_silence(other, sent);
         tcp_link_forget(other);
     }
-    struct upstream *upstream = upstream_of(link);
+    struct upstream *upstream = tcp_upstream_of(link);
     memset(ticket->places, 0, sizeof(ticket->places));
     ticket->upstream   = NULL;
     ticket->replied_on = link;
@@ -380,22 +186,24 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     ask->stats.received++;
     ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
     close_if_done(link);
-    serve_queue(upstream);
+    tcp_ticket_serve(upstream);
 }
 
 /* The server did not process it, or could not: once more elsewhere in the first case. What the end of a connection has
  * refused is not counted: on the next one others may come first again, and those that answer nothing end by [7]. */
 static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
 {
-    struct tcp_ticket *ticket = sent->owner;
+    struct tcp_ticket *ticket   = sent->owner;
+    struct upstream   *upstream = tcp_upstream_of(link);
     (void) context;
-    clear_place(ticket, sent);
-    if (ticket->places[0] || ticket->places[1])
-        return;
-    bool leaving = channel_is_leaving(link->channel);
-    bool again   = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [8] */
-    if (!again || place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0)
-        tell_broken(ticket);
+    tcp_ticket_clear(ticket, sent);
+    bool elsewhere = ticket->places[0] || ticket->places[1];
+    bool leaving   = channel_is_leaving(link->channel);
+    bool again     = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [9] */
+    if (!elsewhere && (!again || tcp_ticket_place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0))
+        tcp_ticket_tell_broken(ticket);
+    close_if_done(link);
+    tcp_ticket_serve(upstream);
 }
 
 static void on_paused(void *context, struct tcp_link *link, msec_t pause)
@@ -407,15 +215,15 @@ static void on_paused(void *context, struct tcp_link *link, msec_t pause)
 static void on_link_ready(void *context, struct tcp_link *link)
 {
     (void) context;
-    serve_queue(upstream_of(link));
+    tcp_ticket_serve(tcp_upstream_of(link));
 }
 
 /* `connected`: it was open, so that its server is there and only this connection has come to its end. */
 static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1] */
 {
     struct tcp_ask  *ask      = context;
-    struct upstream *upstream = upstream_of(link);
-    bool             answered = link->answers > 0;
+    struct upstream *upstream = tcp_upstream_of(link);
+    bool             answered = link->answers > 0, costly = tcp_pool_is_costly(&upstream->pool);
     tcp_pool_note_end(&upstream->pool, link, connected);
     forget_link(upstream, link);
     if (link->waiting > 0) {
@@ -425,15 +233,15 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
     while (!list_empty(&link->order)) {
         struct tcp_sent   *sent   = CONTAINER_OF(link->order.next, struct tcp_sent, order);
         struct tcp_ticket *ticket = sent->owner;
-        drop_place(ticket, sent);
+        tcp_ticket_drop(ticket, sent);
         if (ticket->places[0] || ticket->places[1])
             continue;
-        bool again      = connected && (!ticket->retried || answered);
+        bool again      = connected ? !ticket->retried || answered : costly && !ticket->retried;
         ticket->retried = true;
-        if (!again || place(ticket, TCP_WANT_FRESH) < 0)
-            tell_broken(ticket);
+        if (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0)
+            tcp_ticket_tell_broken(ticket);
     }
-    serve_queue(upstream);
+    tcp_ticket_serve(upstream);
 }
 
 static void begin_turn(void *context)
@@ -479,7 +287,7 @@ int tcp_ask_open(struct tcp_ask *ask, struct remote *server, struct view questio
     list_init(&ticket->link);
     list_init(&ticket->replied_link);
     memcpy(ticket->question, question.data, question.len);
-    int error = place(ticket, TCP_WANT_ANY);
+    int error = tcp_ticket_place(ticket, TCP_WANT_ANY);
     if (error < 0) {
         free(ticket);
         return error;
@@ -502,10 +310,10 @@ void tcp_ask_keep(struct tcp_ticket *ticket, int ms)
 
 void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
 {
-    struct tcp_link *links[PLACES + 1] = {ticket->replied_on};
+    struct tcp_link *links[TCP_ASK_PLACES + 1] = {ticket->replied_on};
     ask->tickets--;
-    leave_queue(ticket);
-    for (unsigned i = 0; i < PLACES; i++) {
+    tcp_ticket_leave_queue(ticket);
+    for (unsigned i = 0; i < TCP_ASK_PLACES; i++) {
         if (!ticket->places[i])
             continue;
         links[i + 1] = ticket->places[i]->on;
@@ -513,7 +321,7 @@ void tcp_ask_release(struct tcp_ask *ask, struct tcp_ticket *ticket)
     }
     list_remove(&ticket->replied_link);
     free(ticket);
-    for (unsigned i = 0; i < PLACES + 1; i++)
+    for (unsigned i = 0; i < TCP_ASK_PLACES + 1; i++)
         if (links[i])
             close_if_done(links[i]);
 }
@@ -524,28 +332,32 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
     struct tcp_ask *ask = calloc(1, sizeof(*ask));
     if (!ask)
         return NULL;
-    ask->loop    = loop;
-    ask->handle  = handle;
-    ask->begin   = begin;
-    ask->context = context;
-    ask->hooks   = (struct tcp_link_hooks){.context    = ask,
-                                           .buffer     = ask->input,
-                                           .buffer_len = READ,
-                                           .begin      = begin_turn,
-                                           .wall       = wall,
-                                           .replied    = on_replied,
-                                           .refused    = on_refused,
-                                           .paused     = on_paused,
-                                           .ready      = on_link_ready,
-                                           .ended      = on_ended,
-                                           .opened     = on_opened,
-                                           .freed      = drop_handle};
+    ask->loop      = loop;
+    ask->handle    = handle;
+    ask->begin     = begin;
+    ask->context   = context;
+    ask->hooks     = (struct tcp_link_hooks){.context    = ask,
+                                             .buffer     = ask->input,
+                                             .buffer_len = TCP_ASK_READ,
+                                             .begin      = begin_turn,
+                                             .wall       = wall,
+                                             .replied    = on_replied,
+                                             .refused    = on_refused,
+                                             .paused     = on_paused,
+                                             .ready      = on_link_ready,
+                                             .ended      = on_ended,
+                                             .unsent     = on_unsent,
+                                             .opened     = on_opened,
+                                             .freed      = drop_handle};
+    ask->on_stalls = on_stalls;
     list_init(&ask->upstreams);
     list_init(&ask->broken);
+    list_init(&ask->unsent);
     uv_timer_init(loop, &ask->sweep);
     uv_timer_init(loop, &ask->stalls);
-    ask->sweep.data = ask->stalls.data = ask;
-    ask->handles                       = 2;
+    uv_prepare_init(loop, &ask->turn_end);
+    ask->sweep.data = ask->stalls.data = ask->turn_end.data = ask;
+    ask->handles                                            = 3;
     return ask;
 }
 
@@ -561,6 +373,7 @@ void tcp_ask_close(struct tcp_ask *ask)
     }
     uv_close((uv_handle_t *) &ask->sweep, on_own_closed);
     uv_close((uv_handle_t *) &ask->stalls, on_own_closed);
+    uv_close((uv_handle_t *) &ask->turn_end, on_own_closed);
 }
 
 const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask) { return &ask->stats; }

@@ -107,9 +107,11 @@ enum zone_reason study_reason(const struct study *study)
         const struct exchange *exchange = &study->errand[i].exchange;
         if (exchange->state != EXCHANGE_DONE || study_asks_external(&study->errand[i]))
             continue;
+        if (exchange->outcome == OUTCOME_FORGED)
+            return REASON_FORGED;
         if (exchange->outcome == OUTCOME_SERVFAIL)
-            return REASON_SERVFAIL;
-        if (exchange->outcome == OUTCOME_REFUSED)
+            reason = REASON_SERVFAIL;
+        if (exchange->outcome == OUTCOME_REFUSED && reason == REASON_TIMEOUT)
             reason = REASON_REFUSED;
     }
     return reason;

@@ -39,7 +39,7 @@ static bool is_pinned_away(const struct query *query, const struct env *env, con
 
 static void end_side(struct query *query, struct env *env, struct side *side)
 {
-    side->over = true;
+    side->over = side->forbidden = true;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         struct exchange *exchange = &query->exchanges[i];
         if (exchange->state != EXCHANGE_OPEN || !asking_in_side(query, exchange, side))

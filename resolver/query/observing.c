@@ -72,7 +72,7 @@ void observing_list_error(struct query *query, struct env *env, const struct exc
  * serve us, whoever else fails beside it. */
 bool observing_wanted(const struct query *query)
 {
-    return query->route.learn && !query->list_error && !query->inquiry.checking_disabled &&
+    return query->route.learn && !query->list_error && !query->denied && !query->inquiry.checking_disabled &&
            query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
 }
 
@@ -83,9 +83,11 @@ enum zone_reason observing_reason(const struct query *query)
         const struct exchange *exchange = &query->exchanges[i];
         if (exchange->state != EXCHANGE_DONE || !asking_is_domestic(query, exchange))
             continue;
+        if (exchange->outcome == OUTCOME_FORGED)
+            return REASON_FORGED;
         if (exchange->outcome == OUTCOME_SERVFAIL)
-            return REASON_SERVFAIL;
-        if (exchange->outcome == OUTCOME_REFUSED)
+            reason = REASON_SERVFAIL;
+        if (exchange->outcome == OUTCOME_REFUSED && reason == REASON_TIMEOUT)
             reason = REASON_REFUSED;
     }
     return reason;

@@ -72,6 +72,10 @@ static bool falls_on(const struct setup *setup, enum outcome outcome)
         return setup->fall_on_servfail;
     case OUTCOME_REFUSED:
         return setup->fall_on_refused;
+    case OUTCOME_FORGED:
+        return setup->fall_on_forged;
+    case OUTCOME_NXDOMAIN:
+        return setup->fall_on_nxdomain;
     default:
         return setup->fall_on_timeout;
     }
@@ -201,7 +205,9 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
     if (query->route.second == SETUP_NO_GROUP || query->sides[1].begun || query->bogus_final)
         return MSEC_NEVER;
     if (first->step == PLAN_SPENT)
-        return failure_allows(query) || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
+        return failure_allows(query) || side->forbidden || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
+    if (query->denied)
+        return now;
     msec_t due = plan_patience(query);
     if (side->failed > 0 && first->step != PLAN_ASK && failure_allows(query))
         due = msec_min(due, wait_for_last(query));

@@ -4,11 +4,11 @@
 #include "query/query.h"
 
 #include "core/sending.h"
-#include "policy/blocklist.h"
 #include "query/answering.h"
 #include "query/asking.h"
 #include "query/observing.h"
 #include "query/plan.h"
+#include "query/replying.h"
 
 static void finish(struct query *query, struct env *env)
 {
@@ -23,189 +23,6 @@ static void fail(struct query *query, struct env *env, msec_t now)
         answering_give_failure(query, env, CONTAINER_OF(item, struct waiter, link), now);
     answering_tell_failure(query, env, now);
     finish(query, env);
-}
-
-/* ---- the answer ---- */
-
-static bool after_domestic_failed(const struct query *query)
-{
-    switch (query->route.reason) {
-    case ROUTE_FENCE:
-    case ROUTE_PIN:
-    case ROUTE_BLOCKED:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static uint32_t max_ttl(const struct query *query, const struct side *side, const struct judgement *judgement)
-{
-    bool found = judgement->outcome == OUTCOME_ANSWER;
-    bool denied =
-        side->group == SETUP_EXTERNAL && judgement->outcome == OUTCOME_NXDOMAIN && after_domestic_failed(query);
-    uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
-    return denied && most > DENIED_TTL ? DENIED_TTL : most;
-}
-
-static void note_domestic(struct query *query, struct env *env, const struct exchange *exchange, msec_t now)
-{
-    group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
-    if (query->route.reason != ROUTE_FENCE)
-        observing_domestic_fine(query, env, false, now);
-}
-
-static void note_external(struct query *query, struct env *env, const struct judgement *judgement, msec_t now)
-{
-    bool second = query->answered_by == &query->sides[1];
-    if (second && observing_wanted(query) && observing_domestic_reached(query) &&
-        judgement->outcome != OUTCOME_NXDOMAIN)
-        observing_tell(query, env, OBSERVED_STRIKE, observing_reason(query), judgement);
-    else if (!second)
-        observing_external_first(query, env, judgement, now);
-    if (!second && query->route.recheck)
-        observing_tell(query, env, OBSERVED_USED, REASON_NONE, NULL);
-}
-
-/* Those of its group that have let it answer first. */
-static void note_outdone(struct query *query)
-{
-    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
-        struct exchange *exchange = &query->exchanges[i];
-        bool             failed   = exchange->state == EXCHANGE_DONE && !outcome_usable(exchange->outcome);
-        bool             silent   = exchange->state == EXCHANGE_OPEN && exchange->silent;
-        if (failed || silent)
-            asking_outdone(query, exchange);
-    }
-}
-
-/* [5] False: it could not be packed, which a parsed message always can. */
-static bool accept_answer(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                          const struct judgement *judgement, msec_t now)
-{
-    struct side             *side  = asking_side(query, exchange);
-    const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
-                                      .max_ttl   = max_ttl(query, side, judgement),
-                                      .authentic = exchange->server->trusted};
-    size_t                   message_len;
-    uint32_t                 ttl;
-    size_t                   len = answer_pack(reply, &rules, env->packed, sizeof(env->packed), &message_len, &ttl);
-    if (len == 0)
-        return false;
-    query->state               = QUERY_ANSWERED;
-    query->answered_by         = side;
-    const struct stored stored = {.message = {env->packed, message_len},
-                                  .ttls    = {env->packed + message_len, len - message_len}};
-    answering_store(query, env, judgement, &stored, side->group, ttl, now);
-    answering_count(env, side->group);
-
-    int ede = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
-    LIST_EACH (item, next, &query->waiters) {
-        struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
-        size_t         length = answer_write(&waiter->query, &stored, 0, false, ede, env->out, sizeof(env->out));
-        COUNT(env->counters.answered);
-        answering_give(query, env, waiter, (struct view){env->out, length});
-    }
-    note_outdone(query);
-    observing_sample(query, env, judgement, now);
-    if (side->group == SETUP_DOMESTIC)
-        note_domestic(query, env, exchange, now);
-    else if (side->group == SETUP_EXTERNAL)
-        note_external(query, env, judgement, now);
-    return true;
-}
-
-/* ---- replies ---- */
-
-/* Bogus by whose fault? RFC 8914 codes; asked with CD=1 nothing is validated. Where a verdict or a pin has sent the
- * question to external first, domestic's opinion ends its own side alone. */
-static void note_bogus(struct query *query, const struct exchange *exchange, const struct judgement *judgement)
-{
-    enum bogus bogus = judge_bogus(judgement);
-    if (bogus == BOGUS_NOT || !asking_is_domestic(query, exchange) || query->inquiry.checking_disabled)
-        return;
-    if (asking_external_first(query)) {
-        asking_side(query, exchange)->over = true;
-        return;
-    }
-    query->bogus_final |= bogus == BOGUS_OWN_FAULT;
-    query->needs_authentic |= bogus == BOGUS_DOUBTFUL;
-}
-
-/* True if the list that the name is in gave an error for an answer. */
-static bool is_list_error(struct query *query, struct env *env, const struct exchange *exchange,
-                          const struct message *reply, msec_t now)
-{
-    const struct blocklist *list = query->route.blocklist;
-    struct view             address;
-    if (!list || !outcome_usable(exchange->outcome) ||
-        !blocklist_error(list, name_view(&query->inquiry.name), reply, &address))
-        return false;
-    observing_list_error(query, env, exchange, address, now);
-    return true;
-}
-
-/* What hangs on a label with an underscore (RFC 8552), or on an address, does not bounce because it is not there; and
- * mail in an outage hangs on many denials of that kind: no DMARC record, no PTR. */
-static bool is_borne(struct view name)
-{
-    static const uint8_t arpa4[] = "\7in-addr\4arpa", arpa6[] = "\3ip6\4arpa";
-    for (size_t at = 0; name.data[at] != 0; at += 1u + name.data[at])
-        if (name.data[at + 1] == '_')
-            return true;
-    return name_is_at_or_below(name, (struct view){arpa4, sizeof(arpa4)}) ||
-           name_is_at_or_below(name, (struct view){arpa6, sizeof(arpa6)});
-}
-
-/* A name that only domestic knows is denied by everybody else. */
-static bool may_be_internal(struct query *query, struct env *env, const struct exchange *exchange,
-                            const struct judgement *judgement, msec_t now)
-{
-    if (asking_side(query, exchange)->group != SETUP_EXTERNAL || judgement->outcome != OUTCOME_NXDOMAIN ||
-        !after_domestic_failed(query) || is_borne(name_view(&query->inquiry.name)))
-        return false;
-    query->unsure |= recent_age(env->shared.good, name_view(&query->inquiry.name), now) != MSEC_NEVER;
-    return query->unsure;
-}
-
-static bool acceptable(const struct query *query, const struct exchange *exchange, const struct message *reply)
-{
-    if (!query->needs_authentic || asking_is_domestic(query, exchange))
-        return true;
-    return exchange->server->trusted && (reply->flags & FLAG_AD);
-}
-
-static void on_late_reply(struct query *query, struct env *env, struct exchange *exchange,
-                          const struct judgement *judgement, msec_t now)
-{
-    bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange);
-    sending_release(env, exchange);
-    if (!outcome_usable(exchange->outcome))
-        asking_outdone(query, exchange);
-    if (late && outcome_usable(exchange->outcome)) {
-        COUNT(env->counters.late);
-        observing_domestic_fine(query, env, true, now);
-    } else if (late && judge_bogus(judgement) != BOGUS_NOT) {
-        observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL); /* no block: the suspicion was wrong */
-    }
-}
-
-static void on_reply(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                     const struct judgement *judgement, msec_t now)
-{
-    bool list_error = is_list_error(query, env, exchange, reply, now);
-    if (query->state == QUERY_ANSWERED) {
-        on_late_reply(query, env, exchange, judgement, now);
-        return;
-    }
-    note_bogus(query, exchange, judgement);
-    bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
-                  !may_be_internal(query, env, exchange, judgement, now) &&
-                  (!list_error || query->setup->pass_list_errors);
-    if (usable && accept_answer(query, env, exchange, reply, judgement, now))
-        sending_release(env, exchange);
-    else
-        asking_failed(query, env, exchange);
 }
 
 /* ---- what is due ---- */
@@ -419,9 +236,10 @@ void query_join(struct query *query, struct env *env, struct waiter *waiter, mse
 void query_on_packet(struct query *query, struct env *env, struct exchange *exchange, enum transport transport,
                      struct view packet, msec_t now)
 {
-    struct message   reply;
-    struct judgement judgement;
-    switch (exchange_on_packet(exchange, transport, packet, &env->rng, now, &reply, &judgement)) {
+    struct message       reply;
+    struct judgement     judgement;
+    const struct arrival arrival = {transport, packet, query->route.blocklist ? NULL : &query->setup->forgery, now};
+    switch (exchange_on_packet(exchange, &arrival, &env->rng, &reply, &judgement)) {
     case EXCHANGE_IGNORE:
         COUNT(env->counters.upstream_ignored);
         break;
@@ -432,7 +250,7 @@ void query_on_packet(struct query *query, struct env *env, struct exchange *exch
         env->effects.release(env->effects.network, exchange, TRANSPORT_UDP);
         break;
     case EXCHANGE_REPLY:
-        on_reply(query, env, exchange, &reply, &judgement, now);
+        replying_on_reply(query, env, exchange, &reply, &judgement, now);
         break;
     }
     run(query, env, now);

@@ -83,6 +83,7 @@ struct side { /* one group's part in it */
     uint8_t  group;
     bool     begun;
     bool     over;       /* nothing more may come of it, whoever is left */
+    bool     forbidden;  /* a fence that came meanwhile has ended it: the other side is asked as if it had failed */
     bool     stopped;    /* nothing more is asked, but an answer may come */
     bool     hurry;      /* one failed: the next is asked without waiting for those that are open */
     unsigned tried;      /* bit mask */
@@ -121,11 +122,12 @@ struct query {
     bool               anew;        /* it begins beside one that has spent its datagrams */
     bool               bogus_final; /* the zone's own fault: nobody has another answer */
     bool               needs_authentic;
-    bool               list_error;   /* a blocklist answered with an error: no answer, and no evidence of any kind */
-    bool               displaced;    /* it gave way to a newer one: that it has no answer is our limit */
-    bool               cancelled;    /* we have given it up: nobody has failed */
-    bool               no_stale;     /* there is no stale answer */
-    bool               unsure;       /* external's denial may be of a name that only domestic knows */
+    bool               list_error; /* a blocklist answered with an error: no answer, and no evidence of any kind */
+    bool               displaced;  /* it gave way to a newer one: that it has no answer is our limit */
+    bool               cancelled;  /* we have given it up: nobody has failed */
+    bool               no_stale;   /* there is no stale answer */
+    bool               denied; /* domestic's NXDOMAIN is being checked at external: it is no failure of the zone's */
+    bool               unsure; /* external's denial may be of a name that only domestic knows */
     bool               over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool               failure_told; /* the failure was cached and observed */
     struct side       *answered_by;  /* NULL: nobody has yet */

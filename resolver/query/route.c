@@ -38,6 +38,8 @@ static bool falls_on(const struct setup *setup, enum zone_reason reason)
         return setup->fall_on_servfail;
     case REASON_REFUSED:
         return setup->fall_on_refused;
+    case REASON_FORGED:
+        return setup->fall_on_forged;
     case REASON_TIMEOUT:
         return setup->fall_on_timeout;
     default:

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
+#include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/privileges.h"
@@ -173,6 +174,7 @@ static void stop(struct daemon *daemon)
     if (daemon->control)
         control_close(daemon->control);
     daemon->control = NULL;
+    interviews_end(daemon); /* the control socket is closed: it is told nobody */
     keeper_close(daemon);
     close_loop(daemon);
     setup_drop(daemon->setup);
@@ -184,6 +186,7 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
 {
     char error[ERROR_TEXT_MAX];
     list_init(&daemon->kept);
+    list_init(&daemon->interviews);
     daemon->config_path = config_path;
     daemon->sources     = *sources;
     daemon->started     = clock_now();

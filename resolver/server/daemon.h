@@ -53,7 +53,9 @@ struct daemon {
     bool                    missing_told; /* that something else keeps it from being listened on */
     bool                    control_lost; /* that nobody finds it has been said */
     struct list             kept;         /* replies that wait for the disk, see durable.h */
-    struct descriptors      share;        /* of the workers that are started next; the keeper has what it began with */
+    struct list             interviews;   /* under way, see interviews.h */
+    unsigned                interview_count;
+    struct descriptors      share; /* of the workers that are started next; the keeper has what it began with */
     struct worker          *workers[LIMIT_WORKERS];
     unsigned                worker_count;
     struct worker          *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */

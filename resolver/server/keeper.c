@@ -184,6 +184,23 @@ static void on_wake(uv_async_t *wake)
     keeper_reap_workers(daemon, false);
 }
 
+/* Once for each time that it becomes so. */
+static void tell_taints(struct daemon *daemon)
+{
+    const struct group *external = &daemon->setup->groups[GROUP_EXTERNAL];
+    for (unsigned i = 0; i < external->count; i++) {
+        struct server *server  = external->servers[i];
+        bool           tainted = server_is_tainted(server, daemon->now);
+        char           text[WAY_TEXT_MAX];
+        if (tainted && !server->taint_told)
+            log_warning(
+                "upstream %s: its answers over UDP are forged on the way; it is asked over TCP, which a border reads "
+                "too: use tls:// or https://",
+                way_format(remote_way(server->remote), text));
+        server->taint_told = tainted;
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
@@ -192,6 +209,7 @@ static void on_timer(uv_timer_t *timer)
     daemon->timer_due = MSEC_NEVER;
     if (!stalled)
         prober_on_time(daemon->prober, daemon->now);
+    tell_taints(daemon);
 }
 
 static void on_before_sleep(uv_prepare_t *prepare)

@@ -80,13 +80,13 @@ static void drop_unused(struct registry *registry)
     }
 }
 
-static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream)
+static struct entry *entry_for(struct registry *registry, const struct upstream_setting *upstream, bool beyond)
 {
     const struct way *way = &upstream->way;
     LIST_EACH (item, next, &registry->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (way_equal(remote_way(entry->remote), way) && entry->server->trusted == upstream->trusted &&
-            entry->server->mix_case == upstream->mix_case)
+        if (way_equal(remote_way(entry->remote), way) && entry->server->beyond == beyond &&
+            entry->server->trusted == upstream->trusted && entry->server->mix_case == upstream->mix_case)
             return entry;
     }
     struct entry *entry = calloc(1, sizeof(*entry));
@@ -96,6 +96,7 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
     const struct server_options options = {.address   = way->address,
                                            .tcp_only  = way->form != WAY_UDP,
                                            .encrypted = way_is_encrypted(way),
+                                           .beyond    = beyond,
                                            .trusted   = upstream->trusted,
                                            .mix_case  = upstream->mix_case,
                                            .key       = registry->key,
@@ -139,6 +140,8 @@ static void destroy_setup(struct setup *setup)
     free(setup->groups);
     free(setup->clients.blocks);
     free(setup->exempt.blocks);
+    free(setup->forgery.blocks);
+    free(setup->forgery.names);
     policy_destroy(setup->policy);
     free(owned);
 }
@@ -146,8 +149,9 @@ static void destroy_setup(struct setup *setup)
 static bool fill_group(struct registry *registry, struct owned_setup *owned, const struct group_setting *from,
                        struct group *to, struct trust **trust)
 {
+    bool beyond = strcmp(from->name, "external") == 0;
     for (size_t i = 0; i < from->count; i++) {
-        struct entry *entry = entry_for(registry, &from->upstreams[i]);
+        struct entry *entry = entry_for(registry, &from->upstreams[i], beyond);
         if (!entry || !renew_credentials(entry->remote, trust))
             return false;
         atomic_fetch_add(&entry->uses, 1);
@@ -206,11 +210,26 @@ static bool copy_clients(struct clients *to, const struct clients *from)
     return true;
 }
 
+static bool copy_forgery(struct forgery *to, const struct forgery *from)
+{
+    to->blocks = calloc(from->block_count + 1, sizeof(*to->blocks));
+    to->names  = calloc(from->name_count + 1, sizeof(*to->names));
+    if (!to->blocks || !to->names)
+        return false;
+    to->block_count = from->block_count;
+    to->name_count  = from->name_count;
+    if (from->block_count > 0)
+        memcpy(to->blocks, from->blocks, from->block_count * sizeof(*to->blocks));
+    if (from->name_count > 0)
+        memcpy(to->names, from->names, from->name_count * sizeof(*to->names));
+    return true;
+}
+
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
     setup->policy = make_policy(settings, &setup->echo);
-    return setup->policy && copy_clients(&setup->clients, &settings->allow) &&
-           copy_clients(&setup->exempt, &settings->client_exempt);
+    return setup->policy && copy_forgery(&setup->forgery, &settings->forged) &&
+           copy_clients(&setup->clients, &settings->allow) && copy_clients(&setup->exempt, &settings->client_exempt);
 }
 
 struct setup *registry_setup(struct registry *registry, const struct settings *settings)
@@ -227,6 +246,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->fall_on_timeout  = settings->fall_on_timeout;
     setup->fall_on_servfail = settings->fall_on_servfail;
     setup->fall_on_refused  = settings->fall_on_refused;
+    setup->fall_on_forged   = settings->fall_on_forged;
+    setup->fall_on_nxdomain = settings->fall_on_nxdomain;
     setup->patience         = settings->patience;
     setup->deadline         = settings->deadline;
     setup->learning         = settings->learning == LEARNING_ON        ? SETUP_LEARN

@@ -94,9 +94,10 @@ void read_blocklists_errors(struct reader *reader, const struct place *place, co
 
 void read_fallback_on(struct reader *reader, const struct place *place, const json_t *value)
 {
-    static const char *const words[]  = {"timeout", "servfail", "refused", NULL};
+    static const char *const words[]  = {"timeout", "servfail", "refused", "forged", "nxdomain", NULL};
     struct settings         *settings = reader->settings;
-    bool *const flags[] = {&settings->fall_on_timeout, &settings->fall_on_servfail, &settings->fall_on_refused};
+    bool *const flags[] = {&settings->fall_on_timeout, &settings->fall_on_servfail, &settings->fall_on_refused,
+                           &settings->fall_on_forged, &settings->fall_on_nxdomain};
     if (!value_list(reader, place, value, "a list of outcomes"))
         return;
     for (size_t i = 0; i < json_array_size(value); i++) {

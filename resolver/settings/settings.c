@@ -229,6 +229,8 @@ void settings_destroy(struct settings *settings)
         free(settings->groups[i].upstreams);
     }
     free(settings->groups);
+    free(settings->forged.blocks);
+    free(settings->forged.names);
     free(settings->rules);
     free(settings->listen);
     free(settings->allow.blocks);

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "dns/forgery.h"
 #include "policy/clients.h"
 #include "policy/policy.h"
 #include "stream/way.h"
@@ -54,9 +55,10 @@ struct settings {
     size_t                rule_count;
     bool                  pass_list_errors; /* else they become SERVFAIL */
 
-    bool   fall_on_timeout, fall_on_servfail, fall_on_refused;
-    msec_t patience; /* 0: auto; "0ms" is 1, which a timer cannot tell from none */
-    msec_t deadline;
+    bool           fall_on_timeout, fall_on_servfail, fall_on_refused, fall_on_forged, fall_on_nxdomain;
+    struct forgery forged;
+    msec_t         patience; /* 0: auto; "0ms" is 1, which a timer cannot tell from none */
+    msec_t         deadline;
 
     enum learning_mode learning;
     msec_t             recheck_first, recheck_max;
@@ -86,7 +88,7 @@ typedef void (*settings_report_fn)(void *context, const char *text);
 /* Where settings looks outside its file; tests put their own. */
 struct settings_sources {
     const char *resolv_conf; /* "/etc/resolv.conf" */
-    const char *presets;     /* directory with NAME.zones files */
+    const char *presets;     /* directory with NAME.zones and NAME.forged files */
 };
 
 /* Reads and checks. NULL after at least one report; warnings, whose text starts with "warning: ", do not make it NULL.

@@ -71,6 +71,18 @@ static bool is_own(const struct settings *settings, const struct address *addres
     return false;
 }
 
+/* Behind a proxy an address is one of the proxy's side, and be it loopback. */
+static bool same_place(const struct way *a, const struct way *b)
+{
+    bool same_proxy = a->proxy.len == b->proxy.len && (a->proxy.len == 0 || address_equal(&a->proxy, &b->proxy));
+    return same_proxy && address_equal(&a->address, &b->address);
+}
+
+static bool asks_itself(const struct settings *settings, const struct way *way)
+{
+    return way->proxy.len == 0 && is_own(settings, &way->address);
+}
+
 const char *upstreams_meant(const char *name)
 {
     static const char *const words[] = {"domestic", "external"};
@@ -141,6 +153,11 @@ static bool upstream_read(struct reader *reader, const struct place *place, cons
            good;
 }
 
+static void tell_own(struct reader *reader, const struct place *place, const char *address)
+{
+    reader_error(reader, place, "%s is an address this server listens on: it would ask itself", address);
+}
+
 /* Tells where `upstream` clashes with us, with its own group, or with the other side of the border. */
 static bool upstream_fits(struct reader *reader, const struct place *place, size_t group,
                           const struct upstream_setting *upstream)
@@ -148,14 +165,14 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
     const struct settings *settings = reader->settings;
     char                   text[ADDRESS_TEXT_MAX];
     address_format(&upstream->way.address, text);
-    if (is_own(settings, &upstream->way.address)) {
-        reader_error(reader, place, "%s is an address this server listens on: it would ask itself", text);
+    if (asks_itself(settings, &upstream->way)) {
+        tell_own(reader, place, text);
         return false;
     }
     const struct group_setting *own = &settings->groups[group];
     for (size_t i = 0; i < own->count; i++) {
         const struct way *other = &own->upstreams[i].way;
-        if (other->form == upstream->way.form && address_equal(&other->address, &upstream->way.address)) {
+        if (other->form == upstream->way.form && same_place(other, &upstream->way)) {
             reader_error(reader, place, "%s is in this group already", text);
             return false;
         }
@@ -164,7 +181,7 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
         return true;
     const struct group_setting *domestic = &settings->groups[GROUP_DOMESTIC];
     for (size_t i = 0; i < domestic->count; i++) {
-        if (!address_equal(&domestic->upstreams[i].way.address, &upstream->way.address))
+        if (!same_place(&domestic->upstreams[i].way, &upstream->way))
             continue;
         if (reader->resolv_conf)
             reader_error(reader, place, "%s is a domestic upstream too, by %s: set upstreams.domestic", text,
@@ -175,6 +192,21 @@ static bool upstream_fits(struct reader *reader, const struct place *place, size
         return false;
     }
     return true;
+}
+
+bool upstreams_read_one(const struct settings *settings, const char *key, const json_t *value,
+                        settings_report_fn report, void *context, struct upstream_setting *ret)
+{
+    struct reader      reader = {.settings = (struct settings *) settings, .report = report, .context = context};
+    const struct place place  = {.key = key};
+    char               text[ADDRESS_TEXT_MAX];
+    *ret      = (struct upstream_setting){.trusted = false};
+    bool good = upstream_read(&reader, &place, value, ret) && !reader.failed;
+    if (good && asks_itself(settings, &ret->way)) {
+        tell_own(&reader, &place, address_format(&ret->way.address, text));
+        good = false;
+    }
+    return good;
 }
 
 static bool group_reserve(struct reader *reader, size_t group)

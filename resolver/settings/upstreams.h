@@ -12,6 +12,11 @@
  * name even when its list is bad, so that `zones` does not complain of it a second time. */
 void upstreams_read(struct reader *reader, const struct place *place, const json_t *value);
 
+/* One upstream that is in no configuration, text or object, told under `key`; `settings`: those in force. False: told.
+ * *ret is to be freed by way_fini(), whatever is returned. */
+bool upstreams_read_one(const struct settings *settings, const char *key, const json_t *value,
+                        settings_report_fn report, void *context, struct upstream_setting *ret);
+
 /* Of what crosses the border in plain text. */
 void upstreams_warn(struct reader *reader);
 

@@ -6,21 +6,17 @@
 #include "base/spelling.h"
 #include "dns/slip.h"
 #include "dns/text.h"
+#include "settings/presets.h"
 #include "settings/source.h"
 #include "settings/upstreams.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    QUOTE_MAX       = 80,
-    PRESET_NAME_MAX = 32, /* bytes */
-    PRESETS_TEXT    = 400 /* bytes of a list of them in an error */
+    QUOTE_MAX = 80
 };
 
 static bool rules_reserve(struct reader *reader, size_t more)
@@ -140,41 +136,6 @@ void zones_read(struct reader *reader, const struct place *place, const json_t *
     json_decref(seen);
 }
 
-static const char preset_suffix[] = ".zones";
-
-static bool is_preset_name(const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char) name[i]) && name[i] != '-' && name[i] != '_')
-            return false;
-    return len > 0 && len <= PRESET_NAME_MAX;
-}
-
-static int is_preset_file(const struct dirent *entry)
-{
-    size_t len = strlen(entry->d_name), suffix_len = strlen(preset_suffix);
-    return entry->d_name[0] != '.' && len > suffix_len && strcmp(entry->d_name + len - suffix_len, preset_suffix) == 0;
-}
-
-/* The names of the presets that there are, "none" without one. */
-static const char *presets_known(const char *directory, char text[PRESETS_TEXT])
-{
-    struct dirent **entries = NULL;
-    size_t          len     = 0;
-    int             count   = scandir(directory, &entries, is_preset_file, alphasort);
-    snprintf(text, PRESETS_TEXT, "none");
-    for (int i = 0; i < count; i++) {
-        int name_len = (int) (strlen(entries[i]->d_name) - strlen(preset_suffix));
-        if (len < PRESETS_TEXT)
-            len += (size_t) snprintf(text + len, PRESETS_TEXT - len, "%s\"%.*s\"", i > 0 ? ", " : "", name_len,
-                                     entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    return text;
-}
-
 static const char blanks[] = " \t\r";
 
 /* The addresses behind the zone. NULL, or what is wrong with them. */
@@ -227,49 +188,7 @@ static void preset_lines(struct reader *reader, const struct place *place, const
         reader_error(reader, place, "%s: names no zone", path);
 }
 
-static void preset_read(struct reader *reader, const struct place *place, const char *name)
-{
-    const char *directory = reader->sources->presets;
-    char        problem[SOURCE_PROBLEM_MAX];
-    char        path[PATH_MAX], known[PRESETS_TEXT];
-    size_t      len;
-    int         path_len = snprintf(path, sizeof(path), "%s/%s%s", directory, name, preset_suffix);
-    if (path_len < 0 || (size_t) path_len >= sizeof(path)) {
-        reader_error(reader, place, "%s: path too long", directory);
-        return;
-    }
-    errno      = 0;
-    char *text = source_read(path, &len, problem);
-    if (text && strlen(text) != len)
-        reader_error(reader, place, "%s: not a text file (it holds a NUL byte)", path);
-    else if (text)
-        preset_lines(reader, place, path, text);
-    else if (errno == ENOENT)
-        reader_error(reader, place, "no such preset: \"%s\" (%s has: %s)", name, directory,
-                     presets_known(directory, known));
-    else
-        reader_error(reader, place, "%s: %s", path, problem);
-    free(text);
-}
-
 void zones_read_presets(struct reader *reader, const struct place *place, const json_t *value)
 {
-    static const char expected[] = "a preset's name";
-    if (!value_list(reader, place, value, "a list of presets' names"))
-        return;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const struct place here     = {.up = place, .index = i};
-        const char        *name     = value_text(reader, &here, json_array_get(value, i), expected);
-        bool               repeated = false;
-        if (!name)
-            continue;
-        for (size_t j = 0; j < i; j++)
-            repeated = repeated || json_equal(json_array_get(value, i), json_array_get(value, j));
-        if (repeated)
-            reader_error(reader, &here, "\"%.*s\" is listed already", QUOTE_MAX, name);
-        else if (!is_preset_name(name))
-            reader_error(reader, &here, "not a preset's name: \"%.*s\"", QUOTE_MAX, name);
-        else
-            preset_read(reader, &here, name);
-    }
+    presets_read(reader, place, value, ".zones", preset_lines);
 }

@@ -49,7 +49,9 @@ bool http_send(struct http *http, struct view question);
 /* How many questions the server takes at once, those that are open included; 0: none any more. */
 unsigned http_room(const struct http *http);
 /* It takes no more questions on this connection. */
-bool        http_is_leaving(const struct http *http);
+bool http_is_leaving(const struct http *http);
+/* http_feed() has returned false because of what came. */
+bool        http_is_broken(const struct http *http);
 const char *http_problem(const struct http *http); /* the last; empty: none */
 
 #endif

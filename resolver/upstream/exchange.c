@@ -17,18 +17,19 @@ static void draw(struct exchange *exchange, struct rng *rng)
 void exchange_open(struct exchange *exchange, struct server *server, const struct inquiry *inquiry, struct rng *rng,
                    msec_t now)
 {
-    *exchange = (struct exchange){.state     = EXCHANGE_OPEN,
-                                  .transport = server->tcp_only ? TRANSPORT_TCP : TRANSPORT_UDP,
-                                  .form      = forms_of(&server->forms, name_view(&inquiry->name), now),
-                                  .mixed     = server_mixes_case(server, now),
-                                  .listens   = !server->tcp_only,
-                                  .server    = server,
-                                  .inquiry   = inquiry,
-                                  .weak      = exchange->weak,
-                                  .part      = exchange->part,
-                                  .owner     = exchange->owner,
-                                  .started   = now,
-                                  .sent      = now};
+    bool by_tcp = server->tcp_only || server_is_tainted(server, now);
+    *exchange   = (struct exchange){.state     = EXCHANGE_OPEN,
+                                    .transport = by_tcp ? TRANSPORT_TCP : TRANSPORT_UDP,
+                                    .form      = forms_of(&server->forms, name_view(&inquiry->name), now),
+                                    .mixed     = server_mixes_case(server, now),
+                                    .listens   = !by_tcp,
+                                    .server    = server,
+                                    .inquiry   = inquiry,
+                                    .weak      = exchange->weak,
+                                    .part      = exchange->part,
+                                    .owner     = exchange->owner,
+                                    .started   = now,
+                                    .sent      = now};
     draw(exchange, rng);
 }
 
@@ -123,12 +124,18 @@ static enum exchange_step doubt(struct exchange *exchange, struct rng *rng, msec
     return exchange->tcp_over ? EXCHANGE_IGNORE : on_to_tcp(exchange, rng);
 }
 
-static enum exchange_step on_unsound(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now)
+/* `outcome`: MALFORMED or FORGED. What somebody else said teaches nothing of the upstream. */
+static enum exchange_step on_unsound(struct exchange *exchange, enum transport transport, enum outcome outcome,
+                                     struct rng *rng, msec_t now)
 {
+    exchange->forged |= outcome == OUTCOME_FORGED;
     if (transport == TRANSPORT_UDP)
         return doubt(exchange, rng, now);
-    server_on_reply(exchange->server, transport, OUTCOME_MALFORMED, -1, exchange->weak, now);
-    return finish(exchange, OUTCOME_MALFORMED);
+    if (outcome == OUTCOME_FORGED)
+        server_on_forged(exchange->server, transport);
+    else
+        server_on_reply(exchange->server, transport, outcome, -1, exchange->weak, now);
+    return finish(exchange, outcome);
 }
 
 /* It has the id and is no reply to this question. Over TCP, of another question, it is not the upstream's opinion of
@@ -139,7 +146,7 @@ static enum exchange_step on_other(struct exchange *exchange, enum transport tra
     bool late  = exchange->doubted && now >= exchange->doubted + EXCHANGE_DOUBTFUL;
     bool other = message->has_question || !(message->flags & FLAG_QR);
     if (transport == TRANSPORT_UDP || !exchange->listens || late || !other)
-        return on_unsound(exchange, transport, rng, now);
+        return on_unsound(exchange, transport, OUTCOME_MALFORMED, rng, now);
     count_ignored(exchange);
     exchange->tcp_over = true;
     return EXCHANGE_IGNORE;
@@ -213,6 +220,8 @@ static void note_forms(struct exchange *exchange, enum transport transport, cons
     struct server *server = exchange->server;
     struct view    name   = name_view(&exchange->inquiry->name);
     bool           big    = reply->wire.len > FORMS_SMALL;
+    if (reply->edns.present && exchange->suspicious)
+        server_on_taint(server, now);
     if (reply->edns.present)
         server_on_edns(server, now);
     if (transport == TRANSPORT_UDP && big)
@@ -242,14 +251,31 @@ static enum exchange_step on_reply(struct exchange *exchange, enum transport tra
     return finish(exchange, judgement->outcome);
 }
 
-enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
-                                      struct rng *rng, msec_t now, struct message *ret_message,
-                                      struct judgement *ret_kind)
+/* Its answer, or what is wrong with it. */
+static enum outcome judge(const struct message *message, const struct arrival *arrival, struct judgement *judgement)
 {
+    judge_reply(message, judgement);
+    if (outcome_usable(judgement->outcome) && forgery_shown(arrival->known, message))
+        judgement->outcome = OUTCOME_FORGED;
+    return judgement->outcome;
+}
+
+/* [5] Where TCP was seen to fail, or asks already, there is nothing better to wait for. */
+static bool is_suspicious(const struct exchange *exchange, enum transport transport, const struct message *reply)
+{
+    return transport == TRANSPORT_UDP && exchange->form != FORM_PLAIN && !reply->edns.present && !exchange->tcp_over &&
+           server_on_lacking_opt(exchange->server);
+}
+
+enum exchange_step exchange_on_packet(struct exchange *exchange, const struct arrival *arrival, struct rng *rng,
+                                      struct message *ret_message, struct judgement *ret_judgement)
+{
+    enum transport transport = arrival->transport;
+    msec_t         now       = arrival->now;
     assert(exchange->state == EXCHANGE_OPEN);
-    bool parsed = message_parse(packet, ret_message);
-    *ret_kind   = (struct judgement){.outcome = OUTCOME_MALFORMED, .ede = EDE_NONE};
-    if (packet.len < MESSAGE_HEADER) {
+    bool parsed    = message_parse(arrival->packet, ret_message);
+    *ret_judgement = (struct judgement){.outcome = OUTCOME_MALFORMED, .ede = EDE_NONE};
+    if (arrival->packet.len < MESSAGE_HEADER) {
         count_ignored(exchange);
         return EXCHANGE_IGNORE;
     }
@@ -260,16 +286,21 @@ enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport 
     if (!parsed && ret_message->flags & FLAG_TC && transport == TRANSPORT_UDP) /* in the middle of a record */
         return on_cut(exchange, rng);
     if (!parsed || !is_in_case(exchange, transport, ret_message, now))
-        return on_unsound(exchange, transport, rng, now);
-    judge_reply(ret_message, ret_kind);
+        return on_unsound(exchange, transport, OUTCOME_MALFORMED, rng, now);
+    enum outcome outcome = judge(ret_message, arrival, ret_judgement);
+    if (is_suspicious(exchange, transport, ret_message)) {
+        exchange->suspicious = true;
+        return doubt(exchange, rng, now);
+    }
     bool waits = transport == TRANSPORT_UDP && exchange->doubted && !exchange->tcp_over;
-    if (waits && !outcome_usable(ret_kind->outcome)) { /* failures too may be forged: TCP tells */
+    if (waits && !outcome_usable(outcome)) { /* failures too may be forged: TCP tells */
+        exchange->forged |= outcome == OUTCOME_FORGED;
         count_ignored(exchange);
         return EXCHANGE_IGNORE;
     }
-    if (ret_kind->outcome == OUTCOME_MALFORMED)
-        return on_unsound(exchange, transport, rng, now);
-    return on_reply(exchange, transport, rng, now, ret_message, ret_kind);
+    if (outcome == OUTCOME_MALFORMED || outcome == OUTCOME_FORGED)
+        return on_unsound(exchange, transport, outcome, rng, now);
+    return on_reply(exchange, transport, rng, now, ret_message, ret_judgement);
 }
 
 /* ---- silence, and what the network says ---- */
@@ -323,9 +354,10 @@ msec_t exchange_due(const struct exchange *exchange)
 void exchange_on_timeout(struct exchange *exchange)
 {
     exchange->state   = EXCHANGE_DONE;
-    exchange->outcome = exchange->doubted  ? OUTCOME_MALFORMED
-                        : exchange->hinted ? OUTCOME_UNREACHABLE
-                                           : OUTCOME_TIMEOUT;
+    exchange->outcome = exchange->forged    ? OUTCOME_FORGED
+                        : exchange->doubted ? OUTCOME_MALFORMED
+                        : exchange->hinted  ? OUTCOME_UNREACHABLE
+                                            : OUTCOME_TIMEOUT;
     server_on_timeout(exchange->server, exchange->listens ? TRANSPORT_UDP : TRANSPORT_TCP, exchange->outcome);
 }
 

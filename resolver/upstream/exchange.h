@@ -7,8 +7,9 @@
  *
  * A reply that matches (socket, id, question) is never silence. It is the reply, or a reason to ask again at once:
  *
- *   1. It cannot be parsed, has records that have nothing to do with the question, leaves the question out though its
- *      rcode is none of those for which servers do that, or has lost the letter case: it is *doubted*. TCP is asked as
+ *   1. It cannot be parsed, has records that have nothing to do with the question, is forged (judge.h, forgery.h), leaves
+ *      the question out though its rcode is none of those for which servers do that, or has lost the letter case: it is
+ *      *doubted*. TCP is asked as
  *      well, where nobody but the upstream can answer; the UDP socket goes on listening, since the true reply may stand
  *      behind a forged one. The first sound answer wins; what comes over TCP is final.
  *   2. It is cut (TC): TCP, and the socket is given up.
@@ -16,6 +17,8 @@
  *      the name (forms.h).
  *   4. An id that was never sent comes to a UDP socket: somebody guesses. As 1; after EXCHANGE_STRAYS of them the
  *      socket is given up. Where TCP was seen to fail they are ignored.
+ *   5. It comes from a plain upstream beyond the border and has no OPT, though that one always sends one: as 1. Shown to
+ *      be forged by another reply, it has the server asked over TCP from then on, for an hour.
  *
  * And silence: after two datagrams the third says that 512 bytes will do, and TCP is asked beside it, at most once a
  * second for each upstream: a firewall may drop what is longer, or UDP.
@@ -30,6 +33,7 @@
 
 #include "base/rng.h"
 #include "dns/compose.h"
+#include "dns/forgery.h"
 #include "dns/judge.h"
 #include "upstream/server.h"
 
@@ -59,15 +63,17 @@ struct exchange {
     enum transport        transport; /* that it is sent by next */
     enum outcome          outcome;   /* when DONE */
     enum form             form;
-    bool                  bare;     /* without options */
-    bool                  refused;  /* EDNS, or an option, was, by a reply */
-    bool                  mixed;    /* letter case */
-    bool                  silent;   /* server_on_silence() was told */
-    bool                  hinted;   /* the network said that nobody is there */
-    bool                  listens;  /* a reply over UDP may count */
-    bool                  tcp_over; /* TCP came to its end while the UDP socket listens */
-    bool                  copy;     /* the owner's: nobody waits for it */
-    bool                  weak;     /* the owner's: that it is answered says little of the upstream (server.h) */
+    bool                  bare;       /* without options */
+    bool                  refused;    /* EDNS, or an option, was, by a reply */
+    bool                  mixed;      /* letter case */
+    bool                  silent;     /* server_on_silence() was told */
+    bool                  hinted;     /* the network said that nobody is there */
+    bool                  listens;    /* a reply over UDP may count */
+    bool                  tcp_over;   /* TCP came to its end while the UDP socket listens */
+    bool                  forged;     /* a doubtful reply was */
+    bool                  suspicious; /* a reply had no OPT, though this server always sends one */
+    bool                  copy;       /* the owner's: nobody waits for it */
+    bool                  weak;       /* the owner's: that it is answered says little of the upstream (server.h) */
     uint8_t               strays;
     uint16_t              id;
     uint64_t              letters;   /* random letter case */
@@ -96,12 +102,17 @@ enum exchange_step {
     EXCHANGE_IGNORE, /* not the reply: keep waiting */
     EXCHANGE_AGAIN,  /* give up the sockets that exchange_listens() does not name, and send it by exchange->transport */
     EXCHANGE_LEAVE,  /* give up the UDP socket; what it would ask for is asked over TCP already */
-    EXCHANGE_REPLY,  /* the reply: *ret_message and *ret_kind are set, outcome is set, state is DONE */
+    EXCHANGE_REPLY,  /* the reply: *ret_message and *ret_judgement are set, outcome is set, state is DONE */
 };
-/* A packet came by `transport`. Tells the server's health. `rng`: for a new id. */
-enum exchange_step exchange_on_packet(struct exchange *exchange, enum transport transport, struct view packet,
-                                      struct rng *rng, msec_t now, struct message *ret_message,
-                                      struct judgement *ret_kind);
+struct arrival {
+    enum transport        transport; /* by which the packet came */
+    struct view           packet;
+    const struct forgery *known; /* what only a censor gives out; NULL: nothing */
+    msec_t                now;
+};
+/* A packet came. Tells the server's health. `rng`: for a new id. */
+enum exchange_step exchange_on_packet(struct exchange *exchange, const struct arrival *arrival, struct rng *rng,
+                                      struct message *ret_message, struct judgement *ret_judgement);
 /* True if a reply by `transport` may still count: its socket is kept. */
 bool exchange_listens(const struct exchange *exchange, enum transport transport);
 
@@ -116,8 +127,8 @@ void exchange_try_tcp(struct exchange *exchange);
 bool exchange_on_unreachable(struct exchange *exchange, enum transport transport, bool sent, msec_t now);
 /* When it is to be given up. */
 msec_t exchange_due(const struct exchange *exchange);
-/* It is given up: TIMEOUT, UNREACHABLE where the network had said so, MALFORMED where a doubtful reply is all that
- * came. */
+/* It is given up: TIMEOUT, UNREACHABLE where the network had said so, MALFORMED or FORGED where a doubtful reply is all
+ * that came. */
 void exchange_on_timeout(struct exchange *exchange);
 /* Once it has been silent for EXCHANGE_SILENT: tells the server's health, once. */
 void exchange_tell_silence(struct exchange *exchange, msec_t now);

@@ -17,6 +17,7 @@ struct server *server_create(const struct server_options *options)
     server->address   = options->address;
     server->tcp_only  = options->tcp_only;
     server->encrypted = options->encrypted;
+    server->beyond    = options->beyond;
     server->trusted   = options->trusted;
     server->mix_case  = options->mix_case;
     server->remote    = options->remote;
@@ -75,6 +76,11 @@ void server_on_reply(struct server *server, enum transport transport, enum outco
         SET(server->health, HEALTH_UP);
 }
 
+void server_on_forged(struct server *server, enum transport transport)
+{
+    INCREMENT(server->outcomes[transport][OUTCOME_FORGED]);
+}
+
 void server_suspect(struct server *server)
 {
     int up = HEALTH_UP;
@@ -125,6 +131,31 @@ void server_on_edns(struct server *server, msec_t now)
 {
     SET(server->edns_seen, now);
     forms_on_whole(&server->forms, FORM_PLAIN);
+    if (!server->beyond)
+        return;
+    if (GET(server->opt_seen) < SERVER_OPT_ALWAYS)
+        INCREMENT(server->opt_seen);
+    if (GET(server->opt_lacked) != 0)
+        SET(server->opt_lacked, 0);
+}
+
+bool server_on_lacking_opt(struct server *server)
+{
+    if (!server->beyond || server->encrypted || GET(server->opt_seen) < SERVER_OPT_ALWAYS)
+        return false;
+    if (INCREMENT(server->opt_lacked) + 1 < SERVER_OPT_LACKED)
+        return true;
+    SET(server->opt_seen, 0); /* it is its way now */
+    SET(server->opt_lacked, 0);
+    return false;
+}
+
+void server_on_taint(struct server *server, msec_t now) { SET(server->tainted, now); }
+
+bool server_is_tainted(const struct server *server, msec_t now)
+{
+    msec_t at = GET(server->tainted);
+    return at != 0 && now - at < SERVER_TAINT_LIFE && !server_tcp_doubtful(server, now);
 }
 
 bool server_mixes_case(const struct server *server, msec_t now)

@@ -34,22 +34,25 @@ enum health {
 };
 
 enum {
-    SERVER_PROBE_TIMEOUT  = 500,    /* ms; a live resolver answers a cached question in far less */
-    SERVER_PROBES_TO_DOWN = 3,      /* failed in a row; two lost datagrams are no outage */
-    SERVER_PROBE_FIRST    = 1000,   /* ms between probes of a server that is down, doubling … */
-    SERVER_PROBE_MAX      = 4000,   /* … to this: back within 5 s of its return */
-    SERVER_PROBE_REST     = 2000,   /* from a probe that was answered to the next, doubling … */
-    SERVER_PROBE_REST_MAX = 8000,   /* … to this for one that drops some and is not dead */
-    SERVER_PROBE_STEADY   = 30000,  /* ms without a probe, behind which the rest is the first again */
-    SERVER_PROBE_COPIED   = 12000,  /* the same while copies of clients' questions find that out */
-    SERVER_SILENCES       = 2,      /* questions without an answer since: one may be a zone's, or a slow recursion */
-    SERVER_OUTDONE        = 3,      /* questions in a row; one or two may be odd names */
-    SERVER_COPY_EVERY     = 2000,   /* ms between copies to a server that is down or outdone */
-    SERVER_LADDER_EVERY   = 1000,   /* ms between silent questions that are asked in every form */
-    SERVER_HINT_EVERY     = 5000,   /* ms between probes because of ICMP */
-    SERVER_TCP_RETRY      = 10000,  /* ms after a TCP failure during which another upstream is asked as well */
-    SERVER_CASE_LOST      = 3,      /* replies in another letter case, in a row, until case is no longer mixed … */
-    SERVER_CASE_RETRY     = 600000, /* … for so many ms */
+    SERVER_PROBE_TIMEOUT  = 500,     /* ms; a live resolver answers a cached question in far less */
+    SERVER_PROBES_TO_DOWN = 3,       /* failed in a row; two lost datagrams are no outage */
+    SERVER_PROBE_FIRST    = 1000,    /* ms between probes of a server that is down, doubling … */
+    SERVER_PROBE_MAX      = 4000,    /* … to this: back within 5 s of its return */
+    SERVER_PROBE_REST     = 2000,    /* from a probe that was answered to the next, doubling … */
+    SERVER_PROBE_REST_MAX = 8000,    /* … to this for one that drops some and is not dead */
+    SERVER_PROBE_STEADY   = 30000,   /* ms without a probe, behind which the rest is the first again */
+    SERVER_PROBE_COPIED   = 12000,   /* the same while copies of clients' questions find that out */
+    SERVER_SILENCES       = 2,       /* questions without an answer since: one may be a zone's, or a slow recursion */
+    SERVER_OUTDONE        = 3,       /* questions in a row; one or two may be odd names */
+    SERVER_COPY_EVERY     = 2000,    /* ms between copies to a server that is down or outdone */
+    SERVER_LADDER_EVERY   = 1000,    /* ms between silent questions that are asked in every form */
+    SERVER_HINT_EVERY     = 5000,    /* ms between probes because of ICMP */
+    SERVER_TCP_RETRY      = 10000,   /* ms after a TCP failure during which another upstream is asked as well */
+    SERVER_CASE_LOST      = 3,       /* replies in another letter case, in a row, until case is no longer mixed … */
+    SERVER_CASE_RETRY     = 600000,  /* … for so many ms */
+    SERVER_OPT_ALWAYS     = 8,       /* replies with OPT and none without: it always sends one … */
+    SERVER_OPT_LACKED     = 8,       /* … until so many in a row have none */
+    SERVER_TAINT_LIFE     = 3600000, /* ms that a server is asked over TCP behind a forged reply */
 };
 
 enum probe { /* what was asked to see whether a server is there */
@@ -63,6 +66,7 @@ struct server {
     struct address address;
     bool           tcp_only;  /* or what is carried by it */
     bool           encrypted; /* nobody on the way reads or forges anything */
+    bool           beyond;    /* it stands behind a border, whose forgers send no OPT */
     bool           trusted;
     bool           mix_case;
     struct remote *remote; /* for the connections, which know what it is; NULL where there are none */
@@ -76,8 +80,10 @@ struct server {
     _Atomic int64_t  tcp_failed;                /* msec_t; 0: never */
     _Atomic int64_t  edns_seen;                 /* msec_t of the last reply with OPT; 0: never */
     _Atomic int64_t  copied, laddered, hinted;  /* msec_t of the last copy, silent one in every form, probe for ICMP */
-    _Atomic unsigned case_lost;                 /* replies in another case in a row */
-    _Atomic int64_t  case_off;                  /* msec_t since when case is not mixed; 0: it is */
+    _Atomic unsigned opt_seen, opt_lacked;      /* replies with OPT, without one since the last of these */
+    _Atomic int64_t  tainted;   /* msec_t when a reply without OPT was last shown to be forged; 0: never */
+    _Atomic unsigned case_lost; /* replies in another case in a row */
+    _Atomic int64_t  case_off;  /* msec_t since when case is not mixed; 0: it is */
 
     _Atomic uint64_t sent, tcp_sent, ignored, hints; /* hints: of ICMP */
     _Atomic uint64_t beaten; /* questions that it failed, or was silent to, and another of its group answered */
@@ -85,7 +91,8 @@ struct server {
 
     _Atomic unsigned names_failed; /* PROBE_NAME, in a row; written by the thread that probes */
     /* of that thread alone */
-    bool     loops;    /* it was seen to forward to this daemon, since the last reload */
+    bool     loops; /* it was seen to forward to this daemon, since the last reload */
+    bool     taint_told;
     bool     declared; /* down, and not yet up again */
     unsigned probes_failed;
     msec_t   probe_rest, probe_good;                   /* after the last one that was answered, and when that was */
@@ -94,7 +101,7 @@ struct server {
 
 struct server_options {
     struct address  address;
-    bool            tcp_only, encrypted, trusted;
+    bool            tcp_only, encrypted, beyond, trusted;
     bool            mix_case; /* draft-vixie-dnsext-dns0x20: the letter case of questions is random, and checked */
     struct hash_key key;      /* secret */
     struct remote  *remote;   /* borrowed */
@@ -116,6 +123,8 @@ void server_on_sent(struct server *server, enum transport transport);
 /* A reply that matches its question arrived. `rtt` < 0: not measurable (sent twice). `weak`: to a probe by the root. */
 void server_on_reply(struct server *server, enum transport transport, enum outcome outcome, msec_t rtt, bool weak,
                      msec_t now);
+/* The reply that counted was forged: it is counted, and says nothing of the server's health or speed. */
+void server_on_forged(struct server *server, enum transport transport);
 /* A question sent at `sent_at` has been silent for as long as one waits. */
 void server_on_silence(struct server *server, enum transport transport, msec_t sent_at, msec_t now);
 /* A lookup was lost by its silence alone: one question, sent then, and it has answered none since. */
@@ -130,6 +139,13 @@ void server_on_hint(struct server *server, msec_t now);
 void server_on_outdone(struct server *server);
 /* A reply had OPT. */
 void server_on_edns(struct server *server, msec_t now);
+/* A reply over UDP to a question with EDNS has none. True: it is suspicious, for this server always sends one, and who
+ * forges at a border does not. */
+bool server_on_lacking_opt(struct server *server);
+/* Such a reply was forged: another one has come, which has OPT. */
+void server_on_taint(struct server *server, msec_t now);
+/* What it says over UDP is forged on the way: it is asked over TCP, where that works. */
+bool server_is_tainted(const struct server *server, msec_t now);
 /* A reply to a question of mixed case has its letters, or not. */
 void server_on_case(struct server *server, bool kept, msec_t now);
 

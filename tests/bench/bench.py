@@ -159,6 +159,40 @@ def misses(bench):
     bench.row("misses at full load, CPU to dnsdist's", "<= 1.0", f"{value:.2f}", value <= 1.0)
 
 
+def tls(bench):
+    """Misses by UDP, TLS and HTTPS to one Unbound that knows all answers, beside other forwarders by TLS."""
+    certificates = servers.certify(bench.directory)
+    forms = {f"byway_{form or 'udp'}": servers.byway_by(bench.program, certificates, form) for form in ("", "tls", "https")}
+    peers = {"dnsdist_tls": servers.dnsdist_by_tls(certificates), "unbound_tls": servers.unbound_by_tls(certificates)}
+    upstream = Server("secure", servers.PLAIN_PORT, servers.secure(certificates), bench.directory, load.CORE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(upstream.stop)
+        upstream.wait(servers.SECURE)
+        running, before = stack.enter_context(bench.servers(**forms, **peers)), counts_of(servers.EXTERNAL)
+        answered = 0
+        for what, count, seconds, options in (("at full load", 200000, 1.5, {"outstanding": 200}),
+                                              ("at 1,000 a second", 5000, 2, {"rate": 1000})):
+            def run(server, count=count, seconds=bench.seconds(seconds), options=options):
+                nonlocal answered
+                done = load.run(server.port, bench.unique(count), seconds, **options)
+                answered += done.answered
+                return done
+
+            for server in running.values():
+                run(server)  # until it has its connections
+            print(f"  {what}", flush=True)
+            costs = compare(bench, running, run, bench.rounds(7))
+            for form, goal in (("tls", 1.3), ("https", 2.0)):
+                value = ratio(costs, f"byway_{form}", "byway_udp")
+                bench.row(f"misses by {form} {what}, CPU to UDP's", f"<= {goal}", f"{value:.2f}", value <= goal)
+            for peer in peers:
+                value = ratio(costs, "byway_tls", peer)
+                bench.row(f"misses by tls {what}, CPU to {peer.removesuffix('_tls')}'s", "< 1", f"{value:.2f}", value < 1)
+        astray = asked_since(servers.EXTERNAL, before)["fine"] / answered
+        if astray > 0.001:  # fewer may have had to wait for a processor
+            raise RuntimeError(f"of all questions {astray:.4f} went to the other upstream, which speaks no TLS")
+
+
 def misses_slow(bench):
     """Names that nobody asked, 1,000 a second. Twice the floor is what the kernel takes for two datagrams in and two out."""
     seconds = bench.seconds(2)
@@ -444,7 +478,7 @@ def micro(bench):
 
 
 MEASURES = {measure.__name__: measure for measure in
-            (hits, tcp, misses, misses_slow, blocked, latency, million, pauses, memory, threads, micro)}
+            (hits, tcp, misses, misses_slow, tls, blocked, latency, million, pauses, memory, threads, micro)}
 
 
 def main():

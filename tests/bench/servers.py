@@ -10,6 +10,8 @@ import time
 
 HOST = "127.0.0.1"
 DOMESTIC, EXTERNAL = ("127.0.0.1", 5399), ("127.0.0.2", 5399)
+SECURE, SECURE_NAME = "127.0.0.3", "secure.bench.example"  # the upstream of `tls`
+PLAIN_PORT, TLS_PORT, HTTPS_PORT = 5399, 5398, 5397
 UPSTREAM = f"{DOMESTIC[0]}:{DOMESTIC[1]}"
 CORE = "0"  # of the servers; the load and the upstreams have the other one
 
@@ -92,6 +94,55 @@ def origin(build, where, role):
     return lambda directory, port: [f"{build}/tests/bench/bench-origin", where[0], str(where[1]), role]
 
 
+def certify(directory):
+    """The certificate that SECURE shows, SECURE.pem and .key, by an authority of its own, ca.pem."""
+    key = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    for name, options in (("ca", ["-subj", "/CN=the bench's authority"]),
+                          ("secure", ["-CA", "ca.pem", "-CAkey", "ca.key", "-subj", f"/CN={SECURE_NAME}",
+                                      "-addext", f"subjectAltName=DNS:{SECURE_NAME}",
+                                      "-addext", "basicConstraints=critical,CA:FALSE"])):
+        subprocess.run([*key, *options, "-keyout", f"{name}.key", "-out", f"{name}.pem"], cwd=directory, check=True,
+                       capture_output=True)
+    return pathlib.Path(directory)
+
+
+def secure(certificates):
+    """An Unbound that answers all of test. itself, in the clear, by TLS and by HTTPS."""
+    return lambda directory, port: ["unbound", "-d", "-p", "-c", write(directory / "unbound.conf", f"""
+        server:
+            interface: {SECURE}@{PLAIN_PORT}
+            interface: {SECURE}@{TLS_PORT}
+            interface: {SECURE}@{HTTPS_PORT}
+            tls-port: {TLS_PORT}
+            https-port: {HTTPS_PORT}
+            tls-service-key: "{certificates}/secure.key"
+            tls-service-pem: "{certificates}/secure.pem"
+            http-endpoint: "/dns-query"
+            num-threads: 1
+            username: ""
+            chroot: ""
+            directory: "{directory}"
+            use-syslog: no
+            module-config: "iterator"
+            incoming-num-tcp: 200
+            so-rcvbuf: 4m
+            local-zone: "." static
+            local-data: ". 300 IN NS ns.test."
+            local-zone: "test." redirect
+            local-data: "test. 300 IN A 192.0.2.1"
+        remote-control:
+            control-enable: no
+    """)]
+
+
+def byway_by(program, certificates, form):
+    """Its domestic upstream is SECURE: in the clear, or by `form`, tls or https."""
+    ports = {"tls": TLS_PORT, "https": HTTPS_PORT}
+    upstream = {"address": f"{form}://{SECURE}:{ports[form]}#{SECURE_NAME}", "ca": f"{certificates}/ca.pem"} if form else \
+        f"{SECURE}:{PLAIN_PORT}"
+    return byway(program, upstreams={"domestic": [upstream], "external": ["%s:%d" % EXTERNAL]})
+
+
 def byway(program, **settings):
     """One worker, since one core is measured."""
     def argv(directory, port):
@@ -103,14 +154,20 @@ def byway(program, **settings):
     return argv
 
 
-def dnsdist(directory, port):
+def dnsdist(directory, port, server=f'address="{UPSTREAM}"'):
     config = write(directory / "dnsdist.conf", f"""
         setLocal("{HOST}:{port}")
-        newServer({{address="{UPSTREAM}"}})
+        newServer({{{server}}})
         setSecurityPollSuffix("")
         getPool(""):setCache(newPacketCache(1000000))
     """)
     return ["dnsdist", "--supervised", "--disable-syslog", "-C", config]
+
+
+def dnsdist_by_tls(certificates):
+    return lambda directory, port: dnsdist(directory, port, f"""
+            address="{SECURE}:{TLS_PORT}", tls="openssl", subjectName="{SECURE_NAME}", caStore="{certificates}/ca.pem",
+            validateCertificates=true, checkInterval=60""")
 
 
 def kresd(directory, port):
@@ -124,7 +181,7 @@ def kresd(directory, port):
     return ["kresd", "-n", "-c", config, str(directory)]
 
 
-def unbound(directory, port):
+def unbound(directory, port, forward=f"forward-addr: {DOMESTIC[0]}@{DOMESTIC[1]}", cert_bundle=""):
     return ["unbound", "-d", "-p", "-c", write(directory / "unbound.conf", f"""
         server:
             interface: {HOST}
@@ -141,13 +198,20 @@ def unbound(directory, port):
             outgoing-range: 8192
             num-queries-per-thread: 4096
             incoming-num-tcp: 100
+            outgoing-num-tcp: 100
+            tls-cert-bundle: "{cert_bundle}"
             local-zone: "test." nodefault
         remote-control:
             control-enable: no
         forward-zone:
             name: "."
-            forward-addr: {DOMESTIC[0]}@{DOMESTIC[1]}
+            {forward}
     """)]
+
+
+def unbound_by_tls(certificates):
+    return lambda directory, port: unbound(directory, port, f"""forward-tls-upstream: yes
+            forward-addr: {SECURE}@{TLS_PORT}#{SECURE_NAME}""", f"{certificates}/ca.pem")
 
 
 def named(directory, port):

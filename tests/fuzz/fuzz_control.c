@@ -7,6 +7,7 @@
 #include "methods/methods.h"
 #include "server/clock.h"
 #include "server/durable.h"
+#include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/reload.h"
 #include "stage.h"
@@ -65,6 +66,34 @@ bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_erro
     else
         snprintf(ret_error, ERROR_TEXT_MAX, "listen[0]: in use");
     return good;
+}
+
+static bool send_nothing(void *network, struct exchange *exchange, struct view query)
+{
+    (void) network;
+    (void) exchange;
+    (void) query;
+    return false;
+}
+
+/* The network is down: it is over at once. */
+bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upstream, const struct name *censored,
+                      interviews_done_fn done, void *cookie, char why[INTERVIEWS_WHY_MAX])
+{
+    struct remote    *remote    = remote_create(&upstream->way);
+    struct server    *server    = server_create(&(struct server_options){
+              .address = upstream->way.address, .tcp_only = upstream->way.form != WAY_UDP, .remote = remote});
+    struct interview *interview = interview_create(&(struct interview_options){
+        .effects = {.send = send_nothing}, .setup = daemon->setup, .server = server, .censored = censored});
+    (void) why;
+    CHECK(remote && server && interview);
+    interview_begin(interview, daemon->now);
+    CHECK(interview->ended);
+    done(cookie, interview, remote);
+    interview_destroy(interview);
+    server_destroy(server);
+    remote_drop(remote);
+    return true;
 }
 
 /* ---- life ---- */

@@ -13,7 +13,8 @@ static void check_kind(const struct message *reply)
     struct judgement judgement;
 
     judge_reply(reply, &judgement);
-    CHECK(judgement.outcome <= OUTCOME_REFUSED || judgement.outcome == OUTCOME_MALFORMED);
+    CHECK(judgement.outcome <= OUTCOME_REFUSED || judgement.outcome == OUTCOME_MALFORMED ||
+          judgement.outcome == OUTCOME_FORGED);
     CHECK(judgement.has_soa || judgement.negative_ttl == 0);
     if (judgement.has_alias)
         CHECK(name_check(name_view(&judgement.alias)) == judgement.alias.len);

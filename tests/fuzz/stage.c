@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "policy/attribution.h"
 #include "policy/local.h"
+#include "stream/remote.h"
 
 #include <string.h>
 
@@ -248,6 +249,8 @@ static void make_setup(struct stage *stage)
 
         text[8] = (char) ('1' + i);
         CHECK(address_parse(text, 53, &options.address));
+        options.remote = remote_create(&(struct way){.address = options.address});
+        CHECK(options.remote != NULL);
         stage->servers[i] = server_create(&options);
         CHECK(stage->servers[i] != NULL);
         group->servers[group->count++] = stage->servers[i];
@@ -336,6 +339,8 @@ void stage_end(struct stage *stage)
     recent_destroy(stage->shared.good);
     cache_destroy(stage->shared.cache);
     policy_destroy(stage->setup.policy);
-    for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++)
+    for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++) {
+        remote_drop(stage->servers[i]->remote);
         server_destroy(stage->servers[i]);
+    }
 }

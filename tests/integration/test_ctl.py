@@ -25,6 +25,9 @@ usage: bywayctl zones import FILE
 """
 PIN = "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT]\n"
 
+FORMS = ('"192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53", "tcp://192.0.2.1", "tls://192.0.2.1#dns.example.net" or '
+         '"https://192.0.2.1/dns-query#dns.example.net"')
+
 # arguments, exit code, what is said behind "bywayctl: "; @SOCKET is the daemon's, @DIR a directory, @FILE a file
 MESSAGES = [
     ("", 2, "no command given (see bywayctl --help)"),
@@ -65,6 +68,8 @@ MESSAGES = [
     ("-s @SOCKET zones import @DIR", 1, "zones import: @DIR: a directory, where a file is expected"),
     ("-s @SOCKET zones import /dev/null", 1, "zones import: /dev/null: empty, where an export is expected"),
     ("-s @SOCKET zones import @FILE", 1, "zones import: @FILE:1:1: '[' or '{' expected near 'x'"),
+    ("try", 2, "try: no UPSTREAM given\nusage: bywayctl try UPSTREAM [--censored NAME]"),
+    ("-s @SOCKET try tsl://192.0.2.1", 2, 'try: upstream: unknown form "tsl://" in "tsl://192.0.2.1" (expected @FORMS)'),
     ("-s @SOCKET reload now", 2, 'reload: unexpected "now"\nusage: bywayctl reload'),
 ]
 
@@ -77,6 +82,7 @@ def test_messages(byway, tmp_path):
     (tmp_path / "file").write_text("x\n")
     places = {"@SOCKET": byway.socket, "@DIR": str(tmp_path), "@FILE": str(tmp_path / "file")}
     for line, code, message in MESSAGES:
+        message = message.replace("@FORMS", FORMS)
         for word, place in places.items():
             line, message = line.replace(word, place), message.replace(word, place)
         done = ctl(*shlex.split(line))
@@ -132,7 +138,7 @@ def test_options_stand_anywhere(byway):
 def test_help_for_each_command():
     overview = ctl("--help").stdout
     for words in ("status", "zones show", "zones pin", "zones unpin", "zones forget", "zones probe", "zones export", "zones import",
-                  "cache show", "cache flush", "upstreams", "stats", "reload"):
+                  "cache show", "cache flush", "upstreams", "try", "stats", "reload"):
         assert f"\n  {words}" in overview
         for line in ([*words.split(), "--help"], ["--help", *words.split()], [*words.split(), "-h"]):
             done = ctl(*line)

@@ -40,7 +40,7 @@ def test_country_is_as_its_table_says(bare):
 def test_down_leaves_nothing_behind():
     country = Country()
     pids = [int(path.read_text()) for path in country.dir.glob("*.pid")]
-    assert len(pids) == 4
+    assert len(pids) == 5
     country.lab("down")
     assert not country.dir.exists()
     assert country.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
@@ -193,6 +193,49 @@ def test_learned_zones_survive(country, verb):
     reply = country.ask_fresh("silent.test")
     assert (reply.rcode, reply.external) == ("NOERROR", True)
     assert reply.seconds < 0.020 + NOISE
+
+
+# --- external by TLS ---
+
+
+def test_external_by_tls_answers_alike(country):
+    country.lab("external-by", "tls")
+    country.start()
+    for zone in SILENT:
+        first = country.ask_fresh(zone)
+        assert (first.rcode, first.external) == ("NOERROR", True), first
+        country.learn(zone)
+    reply = country.ask("spf.silent.test", "TXT")
+    assert (reply.rcode, reply.texts, reply.external) == ("NOERROR", [SPF], True)
+    later = [country.ask_fresh("silent.test") for _ in range(20)]
+    assert statistics.median(reply.seconds for reply in later) < 0.020, later
+    country.lab("kill", "external")
+    country.lab("revive", "external")
+    country.until("external again", lambda: country.ask_fresh("silent.test").external, 10)
+    assert country.asked_below("external", "fine.test") == []
+
+
+def test_first_answer_of_a_cold_connection_waits_for_nobodys_acknowledgement(country):
+    """Unbound sends tickets behind the handshake, and its answer once they are acknowledged, which a kernel left alone
+    does after 40 ms."""
+    country.lab("external-by", "tls")
+    cold = []
+    for _ in range(3):
+        country.start()
+        country.ctl("zones", "pin", "bulk.example", "external")
+        cold.append(country.ask_fresh("bulk.example"))
+        country.lab("byway-stop")
+    assert {(reply.rcode, reply.external) for reply in cold} == {("NOERROR", True)}
+    assert min(reply.seconds for reply in cold) < 0.035, cold
+
+
+def test_external_by_tls_of_another_authority_is_not_believed(country):
+    country.lab("external-by", "tls")
+    (country.dir / "ca.pem").write_text((country.dir / "external.pem").read_text())
+    country.start()
+    assert country.ask_fresh("geo.test").rcode == "SERVFAIL"
+    assert country.asked_below("external", "geo.test") == []
+    assert country.ask_fresh("fine.test").rcode == "NOERROR"
 
 
 # --- broken zones ---

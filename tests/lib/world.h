@@ -116,13 +116,16 @@ struct world_options { /* zero means the default */
     unsigned            loss;                       /* packets lost of a thousand, each way */
     struct world_fence  fences[WORLD_FENCES];
     enum setup_learning learning;
-    bool                not_on_timeout, not_on_servfail, not_on_refused;
+    bool                not_on_timeout, not_on_servfail, not_on_refused, not_on_forged;
+    bool                on_nxdomain;
+    uint32_t            censor; /* an address that only a censor gives; 0: none is known */
     bool                pass_list_errors;
     msec_t              patience, deadline;         /* auto, 4500 */
     msec_t              recheck_first, recheck_max; /* 10 m, 1 d */
     unsigned            recover_after;              /* 2 */
     unsigned            max_zones;                  /* 1000 */
     uint32_t            external_qps;               /* 1000 */
+    uint32_t            client_qps;                 /* 0: no limit; who has an address in 127.1.0.0/16 is exempt */
     uint32_t            recheck_share;              /* 100: one percent */
     bool                echo;                       /* upstreams are asked whether they forward to byway */
 };

@@ -5,6 +5,8 @@
 #include "dns/text.h"
 #include "lib/check.h"
 #include "lib/world_internal.h"
+
+#include "base/bytes.h"
 #include "policy/attribution.h"
 #include "policy/local.h"
 #include "query/query.h"
@@ -100,6 +102,8 @@ static void destroy_setup(struct setup *setup)
 {
     policy_destroy(setup->policy);
     free(setup->clients.blocks);
+    free(setup->exempt.blocks);
+    free(setup->forgery.blocks);
     free(setup->groups);
     free(setup);
 }
@@ -124,7 +128,10 @@ static bool fill_policy(struct setup *setup, const struct world_options *options
     setup->policy         = policy_create(rules, count);
     setup->clients.blocks = malloc(sizeof(struct cidr));
     setup->clients.count  = 1;
-    return setup->policy && setup->clients.blocks && cidr_parse("127.0.0.0/8", setup->clients.blocks);
+    setup->exempt.blocks  = malloc(sizeof(struct cidr));
+    setup->exempt.count   = 1;
+    return setup->policy && setup->clients.blocks && setup->exempt.blocks &&
+           cidr_parse("127.0.0.0/8", setup->clients.blocks) && cidr_parse("127.1.0.0/16", setup->exempt.blocks);
 }
 
 static void fill_groups(const struct world *world, struct setup *setup)
@@ -139,6 +146,20 @@ static void fill_groups(const struct world *world, struct setup *setup)
     setup->group_count = setup->groups[GROUP_OFFICE].count ? WORLD_GROUPS : WORLD_GROUPS - 1;
 }
 
+static bool fill_forgery(struct setup *setup, uint32_t censor)
+{
+    if (censor == 0)
+        return true;
+    struct cidr *block = setup->forgery.blocks = calloc(1, sizeof(*block));
+    if (!block)
+        return false;
+    setup->forgery.block_count = 1;
+    block->bits                = 128;
+    block->bytes[10] = block->bytes[11] = 0xff;
+    put_u32(block->bytes + 12, censor);
+    return true;
+}
+
 static struct setup *make_setup(const struct world *world, const struct world_options *options)
 {
     struct setup *setup = calloc(1, sizeof(*setup));
@@ -150,17 +171,20 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->fall_on_timeout  = !options->not_on_timeout;
     setup->fall_on_servfail = !options->not_on_servfail;
     setup->fall_on_refused  = !options->not_on_refused;
+    setup->fall_on_forged   = !options->not_on_forged;
+    setup->fall_on_nxdomain = options->on_nxdomain;
     setup->patience         = options->patience;
     setup->deadline         = options->deadline ? options->deadline : 4500;
     setup->learning         = options->learning;
     setup->max_ttl          = 86400;
     setup->negative_max_ttl = 3600;
     setup->pass_list_errors = options->pass_list_errors;
+    setup->client_qps       = options->client_qps;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
     if (options->echo)
         setup->echo = world->echo;
-    if (setup->groups && fill_policy(setup, options)) {
+    if (setup->groups && fill_policy(setup, options) && fill_forgery(setup, options->censor)) {
         fill_groups(world, setup);
         return setup;
     }
@@ -260,17 +284,18 @@ static bool make_shared(struct world *world)
     const struct learner_hooks  hooks    = {.changed = on_changed, .domain = registrable, .context = world};
     uint8_t                     seed[RNG_SEED_BYTES];
     rng_fill(&world->rng, seed, sizeof(seed));
-    world->shared = (struct shared){.cache  = cache_create(&limits, key, 4),
-                                    .table  = table_create(1024, key),
-                                    .good   = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
-                                    .suffix = suffix_open(),
-                                    .claims = world->options.workers > 1 ? claims_create(key) : NULL,
-                                    .quota  = &world->quota};
+    world->shared = (struct shared){.cache       = cache_create(&limits, key, 4),
+                                    .table       = table_create(1024, key),
+                                    .good        = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
+                                    .suffix      = suffix_open(),
+                                    .claims      = world->options.workers > 1 ? claims_create(key) : NULL,
+                                    .client_rate = world->options.client_qps ? client_rate_create(key) : NULL,
+                                    .quota       = &world->quota};
     external_rate_init(&world->quota, external_qps(&world->options));
     if (world->shared.table)
         epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
-           world->shared.good && world->shared.suffix &&
+           world->shared.good && world->shared.suffix && (world->shared.client_rate || !world->options.client_qps) &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
 }
 
@@ -316,6 +341,7 @@ static void destroy(struct world *world)
     recent_destroy(world->shared.good);
     suffix_close(world->shared.suffix);
     claims_destroy(world->shared.claims);
+    client_rate_destroy(world->shared.client_rate);
     setup_drop(world->setup);
     for (unsigned i = 0; i < WORLD_SERVERS; i++)
         server_destroy(world->servers[i]);

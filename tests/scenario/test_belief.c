@@ -5,9 +5,12 @@
 #include "lib/world.h"
 
 #include "lib/check.h"
+#include "probe/prober_internal.h"
 #include "probe/study.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     LOOKUP   = 3 * EXTERNAL_DELAY, /* SOA, NS, addresses, asked one after the other */
@@ -90,6 +93,11 @@ static void a_zone_on_blocked_servers_is_believed(void **state)
     assert_ptr_equal(two->set, one->set);
     assert_int_equal(one->set->member_count, 2);
     assert_true(nameserver_counts(one->set->addresses[0]));
+    unsigned             mapped = 0; /* an A record among them */
+    static const uint8_t ipv4[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    for (unsigned i = 0; i < one->set->address_count; i++)
+        mapped += memcmp(one->set->addresses[i]->address, ipv4, sizeof(ipv4)) == 0;
+    assert_int_equal(mapped, 1);
     assert_in_range(time_to_learn(world, "mail.other.example", "other.example"), TRIAL_PATIENT, TOO_LONG - 1);
     assert_int_equal(prober_read_stats(world_prober(world))->believed, 1);
     world_end(world);
@@ -103,6 +111,8 @@ static void its_second_lookup_does_not_wait(void **state)
     world_resolve(world, "a.two.example", TYPE_A);
     world_run(world, LOOKUP + 20);
     assert_int_equal(world_state(world, "two.example"), ZONE_SUSPECT);
+    world_run(world, 500);
+    assert_int_equal(world_verdict(world, "two.example", TYPE_A).strikes, 2); /* the belief is one, however long */
     const struct ask *ask = world_ask(world, "b.two.example", TYPE_A);
     assert_in_range(world_wait(world, ask), 0, EXTERNAL_DELAY + 20);
     world_end(world);
@@ -467,6 +477,7 @@ static void delegation_lookups_of_rechecks_end(void **state)
     world_learn(world, "mx.shut.example", TYPE_MX);
     assert_true(world_count(world, EXTERNAL, "shut.example", BY_PROBER) > before + 1);
     assert_non_null(world_zone(world, "shut.example", SCOPE_ZONE, 0)->set);
+    assert_true(list_empty(&world_prober(world)->delegations.finished)); /* and their memory is given back */
     world_end(world);
 }
 

@@ -6,6 +6,8 @@
 
 #include "lib/check.h"
 #include "probe/monitor.h"
+#include "probe/monitor_internal.h"
+#include "probe/prober_internal.h"
 #include "query/query.h"
 
 #include <stdio.h>
@@ -243,6 +245,67 @@ static void one_silent_zone_draws_no_probe(void **state)
     }
 }
 
+/* 5, 10 and then 20 s, as long as they fail; one that is answered ends it. */
+static void pauses_become_longer(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    static const msec_t      expected[] = {5000, 10000, 20000};
+    struct world            *world      = world_create(&(struct world_options){.seed = 5, .domestic = 1});
+    unsigned                 next       = 0;
+    world_warm_up(world);
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+    const struct monitor *monitor = monitor_of(&world_prober(world)->monitors, world_server(world, DOMESTIC_1));
+    msec_t                pause   = 0;
+    for (unsigned i = 0; i < 240 * SECOND / STEP; i++) {
+        if (i % (2 * SECOND / STEP) == 0)
+            ask_below(world, SHUT, i);
+        world_run(world, STEP);
+        if (monitor->pause == pause)
+            continue;
+        pause = monitor->pause;
+        assert_true(next < ARRAY_LEN(expected));
+        assert_int_equal(pause, expected[next++]);
+    }
+    assert_int_equal(next, ARRAY_LEN(expected));
+    world_end(world);
+}
+
+/* What fails in a pause was answered a minute ago, or three: only the former says that the trouble goes on. */
+static void what_was_well_lately_says_that_trouble_goes_on(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    for (unsigned late = 0; late < 2; late++) {
+        struct world *world = world_create(&(struct world_options){.seed = 5, .domestic = 1});
+        world_warm_up(world);
+        world_resolve(world, "mx.known.example", TYPE_MX);
+        world_run(world, (late ? 180 : 60) * SECOND);
+        for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+            world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, SHUT, (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "known.example", (struct manner){.way = SERVFAILS});
+        struct monitor *monitor = monitor_of(&world_prober(world)->monitors, world_server(world, DOMESTIC_1));
+        ask_below(world, SHUT, 0);
+        for (unsigned i = 0; !monitors_in_trouble(&world_prober(world)->monitors, world_now(world)); i++) {
+            world_run(world, STEP);
+            assert_true(i < 10 * SECOND / STEP);
+        }
+        unsigned failed[2] = {0};
+        for (unsigned after = 0; after < 2; after++) {
+            for (unsigned i = 0; i < TROUBLE_STEPS; i++)
+                failed[after] += monitor->trouble.steps[i].failed;
+            if (!after)
+                world_resolve(world, "other.known.example", TYPE_MX);
+            world_run(world, 5);
+        }
+        assert_int_equal(failed[1] - failed[0], !late);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +318,8 @@ int main(void)
         cmocka_unit_test(a_blocked_name_ends_no_service),
         cmocka_unit_test(a_verdict_costs_few),
         cmocka_unit_test(one_silent_zone_draws_no_probe),
+        cmocka_unit_test(pauses_become_longer),
+        cmocka_unit_test(what_was_well_lately_says_that_trouble_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ static void the_deadline_is_kept(void **state)
         assert_int_equal(world_wait(world, ask), deadlines[i] ? deadlines[i] : 4500);
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         assert_int_equal(ask->ede, EDE_NETWORK_ERROR);
+        assert_int_equal(engine_counters(world_engine(world, 0))->deadlines, 1);
         world_end(world);
     }
 }
@@ -32,6 +33,7 @@ static void when_all_fail_the_client_hears_it_at_once(void **state)
         assert_true(world_wait(world, ask) <= 4 * (DOMESTIC_DELAY + EXTERNAL_DELAY));
         assert_int_equal(ask->rcode, RCODE_SERVFAIL);
         assert_int_equal(ask->ede, EDE_NO_REACHABLE_AUTHORITY);
+        assert_int_equal(engine_counters(world_engine(world, 0))->deadlines, 0);
         world_end(world);
     }
 }

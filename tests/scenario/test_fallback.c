@@ -391,6 +391,31 @@ static void resends_go_to_the_upstream_that_is_there(void **state)
     world_end(world);
 }
 
+/* A name that only domestic knows, external denies: in a domain that domestic has answered for, that is believed of what
+ * hangs on an underscore alone, whichever label has it. */
+static void a_denial_by_external_may_be_of_an_internal_name(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *name;
+        bool        believed;
+    } rows[] = {
+        {"host.good.example", false},  {"a.host.good.example", false},        {"a_b.good.example", false},
+        {"_dmarc.good.example", true}, {"key._domainkey.good.example", true}, {"_25._tcp.mail.good.example", true},
+        {"a.b._c.good.example", true}, {"host.elsewhere.example", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *world = world_create(&(struct world_options){.seed = i});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, ".", (struct manner){.way = SILENT});
+        world_say(world, EXTERNAL, ".", (struct manner){.way = NXDOMAINS});
+        const struct ask *ask = world_resolve(world, rows[i].name, TYPE_TXT);
+        if (ask->rcode != (rows[i].believed ? RCODE_NXDOMAIN : RCODE_SERVFAIL))
+            fail_msg("%s: rcode %u", rows[i].name, ask->rcode);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +436,7 @@ int main(void)
         cmocka_unit_test(bogus_by_the_border_needs_proof),
         cmocka_unit_test(fallback_on_is_obeyed),
         cmocka_unit_test(external_down_for_a_blocked_zone),
+        cmocka_unit_test(a_denial_by_external_may_be_of_an_internal_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,26 @@ static void a_failing_one_of_two_sends_nobody_abroad(void **state)
         }
 }
 
+/* All that was ever asked is one zone, and that is blocked: the root is answered, so nobody is down. */
+static void the_only_zone_asked_is_blocked(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .domestic = 1});
+    world_resolve(world, "mx.only.example", TYPE_MX);
+    world_run(world, SAMPLE_EVERY);
+    world_say(world, DOMESTIC, "only.example", (struct manner){.way = SILENT});
+    for (unsigned n = 0; n < 300; n++) {
+        char name[40];
+        snprintf(name, sizeof(name), "n%u.only.example", n);
+        if (n % 20 == 0)
+            world_ask(world, name, TYPE_MX);
+        world_run(world, 100);
+        assert_int_not_equal(server_health(world_server(world, DOMESTIC_1)), HEALTH_DOWN);
+    }
+    assert_true(world_count(world, DOMESTIC, "only.example", BY_PROBER) > 0);
+    world_end(world);
+}
+
 /* A firewall drops the root's NS, and at a quiet time the only name asked is one that is blocked. */
 static void the_root_may_be_dropped(void **state)
 {
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_silent_one_of_two_costs_the_first_few),
         cmocka_unit_test(one_that_comes_back_is_noticed),
         cmocka_unit_test(a_failing_one_of_two_sends_nobody_abroad),
+        cmocka_unit_test(the_only_zone_asked_is_blocked),
         cmocka_unit_test(the_root_may_be_dropped),
         cmocka_unit_test(nothing_is_down_for_good),
         cmocka_unit_test(the_roots_answer_alone_is_no_life),

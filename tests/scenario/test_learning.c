@@ -57,6 +57,21 @@ static void a_blocked_zone_is_confirmed(void **state)
 }
 
 /* Behind the first lookup that meets it: silence must last, and what fails must fail for some seconds. */
+/* However many there are. */
+static void three_upstreams_are_witnesses_enough(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 3, .domestic = 6});
+    unsigned      asked = 0;
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_learn(world, "mx.shut.example", TYPE_MX);
+    for (unsigned i = 0; i < 6; i++)
+        asked += world_count(world, DOMESTIC_1 << i, "shut.example", BY_PROBER) > 0;
+    assert_int_equal(asked, TRIAL_WITNESSES);
+    world_end(world);
+}
+
 static void how_soon_a_block_is_confirmed(void **state)
 {
     (void) state;
@@ -415,6 +430,27 @@ static void a_late_answer_clears_the_suspicion(void **state)
 }
 
 /* Domestic validates slowly: external has answered before it says that the zone itself is at fault. */
+/* Of another zone it says nothing. */
+static void a_late_answer_clears_no_other_suspicion(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 9});
+    world_warm_up(world);
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SILENT});
+    world_say(world, DOMESTIC, "slow.example", (struct manner){.way = ANSWERS, .after = 3000});
+    world_ask(world, "mail.shut.example", TYPE_MX);
+    world_ask(world, "mail.slow.example", TYPE_MX);
+    world_run(world, 2500);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_SUSPECT);
+    assert_int_equal(world_state(world, "slow.example"), ZONE_SUSPECT);
+    world_run(world, 600);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_SUSPECT);
+    assert_int_equal(world_state(world, "slow.example"), ZONE_CLEAR);
+    world_run(world, 10000);
+    assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
+    world_end(world);
+}
+
 static void a_late_bogus_is_no_block(void **state)
 {
     (void) state;
@@ -450,6 +486,24 @@ static void icmp_is_no_evidence(void **state)
         assert_int_equal(ask->group, SETUP_EXTERNAL);
         world_run(world, 12000);
         assert_int_equal(world_state(world, "far.example"), all ? ZONE_CLEAR : ZONE_BLOCKED);
+        world_end(world);
+    }
+}
+
+/* A connection that comes to nothing is another matter than ICMP: nobody can forge it. */
+static void who_is_not_there_says_nothing_of_a_zone(void **state)
+{
+    (void) state;
+    for (int one = 0; one < 2; one++) {
+        struct world *world = world_create(&(struct world_options){.seed = 4, .tcp_only = DOMESTIC});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "far.example", (struct manner){.way = UNREACHABLE});
+        if (one)
+            world_say(world, DOMESTIC_1, "far.example", (struct manner){.way = SERVFAILS});
+        const struct ask *ask = world_resolve(world, "far.example", TYPE_MX);
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        world_run(world, 20);
+        assert_int_equal(prober_read_stats(world_prober(world))->strikes, one);
         world_end(world);
     }
 }
@@ -540,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blocked_zone_is_confirmed),
+        cmocka_unit_test(three_upstreams_are_witnesses_enough),
         cmocka_unit_test(how_soon_a_block_is_confirmed),
         cmocka_unit_test(learning_can_be_off),
         cmocka_unit_test(the_scope_is_as_narrow_as_the_failure),
@@ -556,8 +611,10 @@ int main(void)
         cmocka_unit_test(a_blocked_zone_serves_no_control),
         cmocka_unit_test(a_blocked_zone_is_not_known_good),
         cmocka_unit_test(a_late_answer_clears_the_suspicion),
+        cmocka_unit_test(a_late_answer_clears_no_other_suspicion),
         cmocka_unit_test(a_late_bogus_is_no_block),
         cmocka_unit_test(icmp_is_no_evidence),
+        cmocka_unit_test(who_is_not_there_says_nothing_of_a_zone),
         cmocka_unit_test(what_is_asked_apart_is_no_evidence),
         cmocka_unit_test(a_zone_recovers),
         cmocka_unit_test(loss_is_no_censorship),

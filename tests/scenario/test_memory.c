@@ -4,7 +4,7 @@
  */
 #include "lib/check.h"
 #include "lib/heap.h"
-#include "lib/world.h"
+#include "lib/world_internal.h"
 #include "query/query.h"
 
 /* `nth` < 0: nothing fails. Returns the allocations that it took. */
@@ -67,6 +67,29 @@ static void no_memory_at_all(void **state)
     world_end(world);
 }
 
+/* A reload finds no memory to watch the upstreams with: nothing is learned, and all is answered. */
+static void nobody_is_watched(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&options);
+    world_warm_up(world);
+    heap_fail_all();
+    prober_set_setup(world_prober(world), world->setup, world_now(world));
+    assert_true(heap_restore());
+    world_say(world, DOMESTIC, "shut.example", (struct manner){.way = SERVFAILS});
+    world_say(world, EVERYBODY, "dead.example", (struct manner){.way = SERVFAILS});
+    assert_int_equal(world_resolve(world, "mx.dead.example", TYPE_MX)->rcode, RCODE_SERVFAIL);
+    for (unsigned i = 0; i < 20; i++) {
+        char name[] = "a.shut.example";
+        name[0]     = (char) ('a' + i);
+        assert_int_equal(world_resolve(world, name, TYPE_MX)->group, SETUP_EXTERNAL);
+        world_run(world, 1000);
+    }
+    assert_int_equal(world_blocked(world), 0);
+    assert_int_not_equal(world_state(world, "dead.example"), ZONE_BROKEN);
+    world_end(world);
+}
+
 static void a_world_that_cannot_begin(void **state)
 {
     (void) state;
@@ -86,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(no_memory_at_all),
+        cmocka_unit_test(nobody_is_watched),
         cmocka_unit_test(a_world_that_cannot_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

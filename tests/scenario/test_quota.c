@@ -5,6 +5,7 @@
 #include "lib/world.h"
 
 #include "lib/check.h"
+#include "probe/prober_internal.h"
 #include "query/query.h"
 
 #include <stdio.h>
@@ -285,6 +286,24 @@ static void all_workers_tell_the_same(void **state)
     world_end(world);
 }
 
+/* No question is left to find out where the cuts are: every confirmation ends all the same. */
+static void no_trial_waits_for_the_quota(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 1, .external_qps = 1});
+    world_warm_up(world);
+    for (unsigned i = 0; i < 30; i++) {
+        char name[40];
+        snprintf(name, sizeof(name), "mx.shut%u.example", i);
+        world_say(world, DOMESTIC, name, (struct manner){.way = SERVFAILS});
+        world_ask(world, name, TYPE_MX);
+    }
+    world_run(world, 60 * 1000);
+    assert_true(prober_read_stats(world_prober(world))->confirmations > 0);
+    assert_int_equal(world_prober(world)->study_counts[STUDY_CONFIRM], 0);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +316,7 @@ int main(void)
         cmocka_unit_test(it_counts_questions_not_packets),
         cmocka_unit_test(an_outage_leaves_the_lower_half),
         cmocka_unit_test(all_workers_tell_the_same),
+        cmocka_unit_test(no_trial_waits_for_the_quota),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,65 @@ static void a_zone_whose_apex_answers_is_not_suspected(void **state)
     world_end(world);
 }
 
+/* What domestic fails everywhere is its own trouble: the suspicion ends with the trial. */
+static void trouble_ends_a_suspicion(void **state)
+{
+    (void) state;
+    static const char *const controls[] = {"good.example", "fine.example", "well.example"};
+    struct world            *world      = world_create(&(struct world_options){.seed = 7});
+    world_warm_up(world);
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        world_say(world, DOMESTIC, controls[i], (struct manner){.way = SERVFAILS});
+    world_say(world, DOMESTIC, "look.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.look.example", TYPE_MX);
+    world_run(world, 1);
+    assert_int_equal(world_state(world, "look.example"), ZONE_SUSPECT);
+    world_run(world, 10000);
+    assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+    assert_int_equal(world_blocked(world), 0);
+    world_end(world);
+}
+
+/* There is nothing to ask a control question about, so nothing is learned; the suspicion does not outlive its trial. */
+static void a_suspicion_ends_with_its_trial(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&(struct world_options){.seed = 7});
+    world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+    world_resolve(world, "mx.look.example", TYPE_MX);
+    world_run(world, 3000);
+    assert_int_equal(world_state(world, "look.example"), ZONE_CLEAR);
+    assert_int_equal(world_verdict(world, "mx.look.example", TYPE_MX).state, ZONE_SUSPECT);
+    world_run(world, 12000);
+    assert_int_equal(world_verdict(world, "mx.look.example", TYPE_MX).state, ZONE_CLEAR);
+    world_end(world);
+}
+
+/* For ten minutes it is fine, whatever else fails in it. */
+static void a_zone_that_was_heard_is_spared_for_a_while(void **state)
+{
+    (void) state;
+    for (unsigned later = 0; later < 2; later++) {
+        struct world *world = world_create(&(struct world_options){.seed = 8});
+        world_warm_up(world);
+        world_say(world, DOMESTIC, "mx.look.example", (struct manner){.way = SERVFAILS});
+        world_say(world, DOMESTIC, "ns.look.example", (struct manner){.way = SERVFAILS});
+        world_resolve(world, "mx.look.example", TYPE_MX);
+        msec_t began = world_now(world);
+        while (!world_zone(world, "mx.look.example", SCOPE_NAME, 0) ||
+               world_zone(world, "mx.look.example", SCOPE_NAME, 0)->condition.state != ZONE_BLOCKED) {
+            world_run(world, 10);
+            assert_true(world_now(world) - began < 30000);
+        }
+        msec_t second = world_now(world) / 1000 * 1000; /* that is as exact as it is remembered */
+        world_run(world, second + 600 * 1000 + (later ? 100 : -300) - world_now(world));
+        world_resolve(world, "ns.look.example", TYPE_MX);
+        world_run(world, 20);
+        assert_int_equal(world_state(world, "look.example"), later ? ZONE_SUSPECT : ZONE_CLEAR);
+        world_end(world);
+    }
+}
+
 /* The third lookup goes straight to the way that works, though each name is another one. */
 static void strikes_of_other_names_count_for_the_zone(void **state)
 {
@@ -149,6 +208,9 @@ int main(void)
         cmocka_unit_test(a_suspicion_moves_to_the_zone),
         cmocka_unit_test(held_strikes_move_with_the_suspicion),
         cmocka_unit_test(a_zone_whose_apex_answers_is_not_suspected),
+        cmocka_unit_test(trouble_ends_a_suspicion),
+        cmocka_unit_test(a_suspicion_ends_with_its_trial),
+        cmocka_unit_test(a_zone_that_was_heard_is_spared_for_a_while),
         cmocka_unit_test(a_guess_is_one_strike_however_many_fail),
         cmocka_unit_test(a_doubted_zone_is_better_than_no_control),
         cmocka_unit_test(an_alias_counts_its_own_strikes),

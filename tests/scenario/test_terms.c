@@ -157,6 +157,32 @@ static void a_new_fence_binds_a_query_under_way(void **state)
     world_end(world);
 }
 
+/* It is in the midst of asking those whom the reload forbids: they are asked no more. */
+static void a_new_fence_ends_what_it_forbids(void **state)
+{
+    (void) state;
+    const struct world_options open   = {.seed = 6};
+    const struct world_options fenced = {.seed = 6, .fences = {{"inner.example", VIA_GROUP, SETUP_EXTERNAL}}};
+    for (unsigned failing = 0; failing < 2; failing++) {
+        struct world *world = world_create(&open);
+        world_say(world, DOMESTIC_1, "inner.example", (struct manner){.way = SILENT});
+        world_say(world, DOMESTIC_2, "inner.example",
+                  (struct manner){.way = failing ? SERVFAILS : SILENT, .after = 200});
+        world_say(world, EXTERNAL, "inner.example", (struct manner){.way = ANSWERS, .after = 900});
+        const struct ask *ask = world_ask(world, "a.inner.example", TYPE_A);
+        world_run(world, 100);
+        world_reload(world, &fenced);
+        size_t before = world_count(world, DOMESTIC, "inner.example", BY_ALL);
+        world_wait(world, ask);
+        assert_int_equal(ask->rcode, RCODE_NOERROR); /* by the group that it is fenced to now */
+        assert_int_equal(ask->group, SETUP_EXTERNAL);
+        world_run(world, 10000);
+        assert_int_equal(world_count(world, DOMESTIC, "inner.example", BY_CLIENTS), before);
+        assert_int_equal(world_resolve(world, "b.inner.example", TYPE_A)->group, SETUP_EXTERNAL);
+        world_end(world);
+    }
+}
+
 /* More rechecks are due than may run at once, and each waits for a silent upstream. */
 static void a_pin_ends_in_time_whatever_else_is_due(void **state)
 {
@@ -199,6 +225,7 @@ int main(void)
         cmocka_unit_test(evidence_from_before_a_forget_is_dropped),
         cmocka_unit_test(a_pin_ends_in_time_whatever_else_is_due),
         cmocka_unit_test(a_new_fence_binds_a_query_under_way),
+        cmocka_unit_test(a_new_fence_ends_what_it_forbids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,6 +350,23 @@ static void what_the_network_failed_is_forgiven(void **state)
     cache_destroy(cache);
 }
 
+/* An answer that does not fit is none, whatever the cache has. */
+static void no_room_is_a_miss(void **state)
+{
+    (void) state;
+    struct cache           *cache = new_cache();
+    struct name             name  = name_of(1);
+    struct cache_key        key   = key_of(&name, TYPE_A);
+    struct client_query     asked = asked_for(&key);
+    const struct cache_read read  = {.now = 1 * S};
+    struct cache_hit        hit;
+    uint8_t                 out[512];
+    assert_true(put(cache, &key, 60, 1, 0));
+    assert_int_equal(cache_get(cache, &asked, &read, out, sizeof(out), &hit), CACHE_FRESH);
+    assert_int_equal(cache_get(cache, &asked, &read, out, MESSAGE_HEADER, &hit), CACHE_MISS);
+    cache_destroy(cache);
+}
+
 static void success_makes_the_next_failure_a_first_one(void **state)
 {
     (void) state;
@@ -718,6 +735,7 @@ int main(void)
         cmocka_unit_test(failures_double_to_five_minutes),
         cmocka_unit_test(what_was_over_the_quota_holds_a_second),
         cmocka_unit_test(what_the_network_failed_is_forgiven),
+        cmocka_unit_test(no_room_is_a_miss),
         cmocka_unit_test(success_makes_the_next_failure_a_first_one),
         cmocka_unit_test(what_is_in_use_outlives_a_scan),
         cmocka_unit_test(an_answer_in_use_stays_so_when_it_is_renewed),

@@ -82,7 +82,7 @@ static void test_no_rows(void **state)
     assert_printed(print_zones, "[]", "no zones\n");
     assert_printed(print_upstreams, "[]",
                    "GROUP  UPSTREAM  OVER  STATE  SRTT  VAR  SENT  ANSWER  NXDOMAIN  NODATA  SERVFAIL  REFUSED  TIMEOUT"
-                   "  UNREACH  MALFORMED  ANSWERED  FAILED\n");
+                   "  UNREACH  MALFORMED  FORGED  ANSWERED  FAILED\n");
     assert_printed(print_cache, "[]", "");
 }
 
@@ -285,12 +285,69 @@ static void test_upstreams(void **state)
     free(text);
 }
 
+#define CERTIFICATE                                                                                                    \
+    "\"certificate\":{\"subject\":\"dns.example\",\"issuer\":\"Root\",\"not_before\":\"2026-01-01T00:00:00Z\","        \
+    "\"not_after\":\"2026-02-10T12:00:00Z\",\"pin\":\"sha256/AAAA=\"}"
+
+/* Its form stands under OVER, its `tcp` says nothing new; what its connections tell stands below. */
+static void test_encrypted_upstreams(void **state)
+{
+    char *text =
+        printed(print_upstreams, "[{\"group\":\"external\",\"address\":\"192.0.2.1:853\",\"transport\":\"tls\","
+                                 "\"upstream\":\"tls://192.0.2.1:853#dns.example\",\"state\":\"down\","
+                                 "\"problem\":\"its certificate expired\",\"problem_since\":\"2026-01-31T11:00:00Z\","
+                                 "\"tls\":\"TLSv1.3\"," CERTIFICATE ",\"tcp\":{\"state\":\"down\",\"sent\":3}}]");
+    (void) state;
+    assert_non_null(strstr(text, "external  192.0.2.1:853  tls   down  "));
+    assert_null(strstr(text, " tcp "));
+    assert_non_null(strstr(text, "external tls://192.0.2.1:853#dns.example: its certificate expired (since 60m ago)\n"
+                                 "external tls://192.0.2.1:853#dns.example: certificate of dns.example by Root, until "
+                                 "2026-02-10T12:00:00Z (in 10d)\n"));
+    free(text);
+}
+
+static void test_tried(void **state)
+{
+    (void) state;
+    assert_printed(print_tried,
+                   "{\"upstream\":\"tls://192.0.2.1:853#dns.example\",\"reachable\":true,\"problem\":null,"
+                   "\"outcome\":\"answer\",\"cold_ms\":131,\"warm_ms\":43,\"tls\":\"TLSv1.3\"," CERTIFICATE
+                   ",\"edns\":true,\"signed\":true,\"authenticated\":true,\"tcp\":null,\"forged\":\"no\","
+                   "\"answers\":[{\"question\":\"a.example. MX\",\"outcome\":\"answer\",\"ms\":44,\"edns\":true,"
+                   "\"records\":[\"a.example. 300 IN MX 10 mail.example.\",\"more\"],\"doubt\":null}],"
+                   "\"warnings\":[\"one pin alone\"]}",
+                   "tls://192.0.2.1:853#dns.example\n"
+                   "reachable     yes: answer, first after 131 ms, then 43 ms\n"
+                   "encrypted     TLSv1.3\n"
+                   "certificate   dns.example, issued by Root, until 2026-02-10T12:00:00Z (in 10d)\n"
+                   "pin           sha256/AAAA=\n"
+                   "EDNS          yes\n"
+                   "DNSSEC        signatures, AD: it validates\n"
+                   "forged        no\n"
+                   "warning       one pin alone\n"
+                   "\n"
+                   "QUESTION       OUTCOME  MS  OPT  DOUBT  RECORD\n"
+                   "a.example. MX  answer   44  yes  -      a.example. 300 IN MX 10 mail.example.\n");
+    assert_printed(print_tried,
+                   "{\"upstream\":\"192.0.2.1:53\",\"reachable\":true,\"outcome\":\"refused\",\"cold_ms\":30,"
+                   "\"warm_ms\":null,\"edns\":false,\"signed\":null,\"authenticated\":null,\"forged\":null,"
+                   "\"tcp\":{\"outcome\":\"unreachable\",\"ms\":null,\"problem\":\"connection refused\"}}",
+                   "192.0.2.1:53\n"
+                   "reachable     yes: refused, after 30 ms, and then silent\n"
+                   "over TCP      unreachable: connection refused\n"
+                   "EDNS          no\n"
+                   "DNSSEC        -, -\n"
+                   "forged        not seen; --censored NAME asks for a name that is forged here\n");
+    assert_printed(print_tried, "{\"upstream\":\"192.0.2.1:53\",\"reachable\":false,\"problem\":\"silent\"}",
+                   "192.0.2.1:53\nreachable     no: silent\nforged        -\n");
+}
+
 /* A daemon of another version, or a broken one: whatever it says, nothing ends or shows what it should not. */
 static void test_strange_results(void **state)
 {
-    static const print_fn    prints[]  = {print_status,    print_zones, print_zone,     print_pinned, print_unpinned,
-                                          print_forgotten, print_probe, print_imported, print_cache,  print_flushed,
-                                          print_upstreams, print_stats, print_reloaded, print_json};
+    static const print_fn    prints[]  = {print_status,    print_zones, print_zone,     print_pinned,   print_unpinned,
+                                          print_forgotten, print_probe, print_imported, print_cache,    print_flushed,
+                                          print_upstreams, print_tried, print_stats,    print_reloaded, print_json};
     static const char *const results[] = {
         "null",
         "7",
@@ -350,11 +407,18 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),           cmocka_unit_test(test_order),
-        cmocka_unit_test(test_no_rows),         cmocka_unit_test(test_json_is_unchanged_and_harmless),
-        cmocka_unit_test(test_times),           cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_zones),           cmocka_unit_test(test_one_zone),
-        cmocka_unit_test(test_the_rest),        cmocka_unit_test(test_upstreams),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_no_rows),
+        cmocka_unit_test(test_json_is_unchanged_and_harmless),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_one_zone),
+        cmocka_unit_test(test_the_rest),
+        cmocka_unit_test(test_upstreams),
+        cmocka_unit_test(test_encrypted_upstreams),
+        cmocka_unit_test(test_tried),
         cmocka_unit_test(test_strange_results),
     };
     return cmocka_run_group_tests(tests, set_now, NULL);

@@ -69,6 +69,7 @@ static int open_fixture(void **state)
     fixture->server               = server_create(&options);
     fixture->errands.env          = calloc(1, sizeof(*fixture->errands.env));
     fixture->errands.env->effects = (struct effects){.network = fixture, .send = on_send, .release = on_release};
+    fixture->errands.env->setup   = calloc(1, sizeof(*fixture->errands.env->setup));
     rng_init(&fixture->errands.env->rng, seed);
     timers_init(&fixture->errands.timers);
     fixture->errand = (struct errand){.life    = LIFE,
@@ -88,6 +89,7 @@ static int close_fixture(void **state)
                  !fixture->errand.exchange.tickets[TRANSPORT_TCP] && !fixture->errands.timers.count;
     timers_fini(&fixture->errands.timers);
     server_destroy(fixture->server);
+    free(fixture->errands.env->setup);
     free(fixture->errands.env);
     free(fixture);
     return clean ? 0 : -1;

@@ -17,13 +17,14 @@
 #define TCP TRANSPORT_TCP
 
 struct fixture {
-    struct server   *server;
-    struct inquiry   inquiry;
-    struct exchange  exchange;
-    struct rng       rng;
-    struct packet    packet;
-    struct message   message;
-    struct judgement judgement;
+    struct server        *server;
+    struct inquiry        inquiry;
+    struct exchange       exchange;
+    struct rng            rng;
+    struct packet         packet;
+    struct message        message;
+    struct judgement      judgement;
+    const struct forgery *known;
 };
 
 static int open_fixture(void **state)
@@ -87,8 +88,8 @@ static void add_address(struct fixture *fixture)
 
 static enum exchange_step take(struct fixture *fixture, enum transport transport, msec_t now)
 {
-    return exchange_on_packet(&fixture->exchange, transport, packet_view(&fixture->packet), &fixture->rng, now,
-                              &fixture->message, &fixture->judgement);
+    const struct arrival arrival = {transport, packet_view(&fixture->packet), fixture->known, now};
+    return exchange_on_packet(&fixture->exchange, &arrival, &fixture->rng, &fixture->message, &fixture->judgement);
 }
 
 /* ---- what is sent ---- */
@@ -344,6 +345,25 @@ static void a_doubtful_reply_is_not_waited_upon_for_long(void **state)
     fixture->exchange = open;
     exchange_on_timeout(&fixture->exchange);
     assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
+}
+
+/* What comes over TCP and is about something else is not the upstream's word, as long as the true reply may come. */
+static void another_reply_over_tcp_is_ignored_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+    for (msec_t after = 0; after <= 500; after += 250) {
+        begin(fixture, UDP);
+        make_spoiled(fixture, &(struct spoiled){OTHER_TYPE});
+        assert_int_equal(take(fixture, UDP, 1040), EXCHANGE_AGAIN);
+        send_it(fixture, 1040);
+        make_spoiled(fixture, &(struct spoiled){LABEL_OF_QUESTION});
+        assert_int_equal(take(fixture, TCP, 1040 + after - (after > 250)), EXCHANGE_IGNORE);
+        if (after == 500) {
+            fixture->exchange.tcp_over = false;
+            assert_int_equal(take(fixture, TCP, 1040 + after), EXCHANGE_REPLY);
+            assert_int_equal(fixture->exchange.outcome, OUTCOME_MALFORMED);
+        }
+    }
 }
 
 static void what_has_no_header_is_ignored(void **state)
@@ -686,6 +706,57 @@ static void tcp_is_asked_anew_behind_a_barer_question(void **state)
     assert_int_equal(fixture->exchange.transport, TCP);
 }
 
+/* ---- OPT ---- */
+
+static void reply_over_udp(struct fixture *fixture, bool has_opt, msec_t now, enum exchange_step expected)
+{
+    begin(fixture, UDP);
+    make_reply(fixture, 0);
+    add_address(fixture);
+    if (has_opt)
+        packet_opt(&fixture->packet, 1232, 0, "", 0);
+    assert_int_equal(take(fixture, UDP, now), expected);
+}
+
+/* Who forges at a border sends no OPT. Of an upstream beyond it that always sends one such a reply is not believed: TCP
+ * is asked, and what comes with one first wins. */
+static void a_reply_that_lacks_its_opt_is_suspicious(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned beyond = 0; beyond < 2; beyond++) {
+        fixture->server->beyond = beyond;
+        for (unsigned i = 0; i < SERVER_OPT_ALWAYS; i++)
+            reply_over_udp(fixture, true, 1040, EXCHANGE_REPLY);
+        reply_over_udp(fixture, false, 2000, beyond ? EXCHANGE_AGAIN : EXCHANGE_REPLY);
+    }
+    assert_int_equal(fixture->exchange.transport, TCP);
+    assert_true(exchange_listens(&fixture->exchange, UDP));
+    assert_false(server_is_tainted(fixture->server, 2000));
+    make_reply(fixture, 0);
+    add_address(fixture);
+    packet_opt(&fixture->packet, 1232, 0, "", 0);
+    assert_int_equal(take(fixture, UDP, 2100), EXCHANGE_REPLY); /* the true one, behind it */
+    assert_int_equal(fixture->exchange.outcome, OUTCOME_ANSWER);
+    assert_true(server_is_tainted(fixture->server, 2100));
+    fixture->server->tcp_only = false;
+    exchange_open(&fixture->exchange, fixture->server, &fixture->inquiry, &fixture->rng, 3000);
+    assert_int_equal(fixture->exchange.transport, TCP);
+    assert_false(server_is_tainted(fixture->server, 2100 + SERVER_TAINT_LIFE));
+}
+
+/* An upstream may give OPT up. */
+static void one_that_sends_no_opt_any_more_is_believed_in_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->server->beyond = true;
+    for (unsigned i = 0; i < SERVER_OPT_ALWAYS; i++)
+        reply_over_udp(fixture, true, 1040, EXCHANGE_REPLY);
+    for (unsigned i = 1; i < SERVER_OPT_LACKED; i++)
+        reply_over_udp(fixture, false, 2000, EXCHANGE_AGAIN);
+    for (unsigned i = 0; i < 20; i++)
+        reply_over_udp(fixture, false, 2000, EXCHANGE_REPLY);
+}
+
 /* What was judged before says nothing of it. */
 static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
 {
@@ -696,7 +767,8 @@ static void a_reply_that_cannot_be_read_has_a_kind_too(void **state)
     begin(fixture, TCP);
     make_reply(fixture, 0);
     struct view cut = {fixture->packet.data, fixture->packet.len - 1};
-    assert_int_equal(exchange_on_packet(&fixture->exchange, TCP, cut, &fixture->rng, 1040, &reply, &judgement),
+    assert_int_equal(exchange_on_packet(&fixture->exchange, &(struct arrival){TCP, cut, NULL, 1040}, &fixture->rng,
+                                        &reply, &judgement),
                      EXCHANGE_REPLY);
     assert_int_equal(judgement.outcome, OUTCOME_MALFORMED);
     assert_int_equal(judge_bogus(&judgement), BOGUS_NOT);
@@ -788,6 +860,7 @@ int main(void)
         FIXTURE_TEST(what_is_doubtful_is_asked_over_tcp_too),
         FIXTURE_TEST(what_comes_over_tcp_is_final),
         FIXTURE_TEST(a_doubtful_reply_is_not_waited_upon_for_long),
+        FIXTURE_TEST(another_reply_over_tcp_is_ignored_for_a_while),
         FIXTURE_TEST(what_has_no_header_is_ignored),
         FIXTURE_TEST(a_guess_is_asked_over_tcp_too),
         FIXTURE_TEST(a_guess_is_ignored_where_tcp_fails),
@@ -805,6 +878,8 @@ int main(void)
         FIXTURE_TEST(a_resend_that_the_system_refuses_ends_nothing),
         FIXTURE_TEST(tcp_is_asked_anew_behind_a_barer_question),
         FIXTURE_TEST(a_reply_that_cannot_be_read_has_a_kind_too),
+        FIXTURE_TEST(a_reply_that_lacks_its_opt_is_suspicious),
+        FIXTURE_TEST(one_that_sends_no_opt_any_more_is_believed_in_the_end),
         FIXTURE_TEST(letters_are_mixed_where_it_is_asked_for),
         FIXTURE_TEST(letter_case_is_given_up_and_tried_again),
         FIXTURE_TEST(a_name_without_letters_teaches_nothing),

@@ -165,6 +165,20 @@ static void very_slow_answers_share_the_last_bucket(void **state)
     assert_int_equal(group_slow_p95(&group, 900), GROUP_SLOW + GROUP_SLOW_COUNT * GROUP_SLOW_STEP);
 }
 
+/* What is halved once in a while is still the sum. */
+static void the_total_is_of_the_buckets(void **state)
+{
+    (void) state;
+    struct group group = {0};
+    for (int i = 0; i < 20000; i++) {
+        uint32_t sum = 0;
+        group_on_answer(&group, GROUP_SLOW + 1 + i % 700);
+        for (size_t k = 0; k < GROUP_SLOW_COUNT; k++)
+            sum += group.slow[k];
+        assert_int_equal(group.slow_total, sum);
+    }
+}
+
 /* Old answers count for less and less. */
 static void p95_follows_the_times(void **state)
 {
@@ -188,6 +202,7 @@ int main(void)
         cmocka_unit_test(who_was_slow_is_tried_again),
         cmocka_unit_test(p95_is_of_slow_answers_only),
         cmocka_unit_test(very_slow_answers_share_the_last_bucket),
+        cmocka_unit_test(the_total_is_of_the_buckets),
         cmocka_unit_test(p95_follows_the_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,19 @@ static void test_crc32c_values(void **state)
     assert_int_equal(crc32c(0, NULL, 0), 0);
 }
 
+/* Every byte value, bit by bit with the polynomial. */
+static void test_crc32c_of_each_byte(void **state)
+{
+    (void) state;
+    for (unsigned value = 0; value < 256; value++) {
+        uint8_t  byte = (uint8_t) value;
+        uint32_t rest = 0xffffffff ^ value;
+        for (int bit = 0; bit < 8; bit++)
+            rest = rest & 1 ? rest >> 1 ^ 0x82f63b78 : rest >> 1;
+        assert_int_equal(crc32c(0, &byte, 1), ~rest);
+    }
+}
+
 static void test_crc32c_continues(void **state)
 {
     static const char digits[] = "123456789";
@@ -72,9 +85,8 @@ static void test_crc32c_continues(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_siphash_values),
-        cmocka_unit_test(test_siphash_at_any_alignment),
-        cmocka_unit_test(test_crc32c_values),
+        cmocka_unit_test(test_siphash_values),   cmocka_unit_test(test_siphash_at_any_alignment),
+        cmocka_unit_test(test_crc32c_values),    cmocka_unit_test(test_crc32c_of_each_byte),
         cmocka_unit_test(test_crc32c_continues),
     };
 

@@ -173,7 +173,13 @@ static void chains_are_followed(void **state)
     } rows[] = {
         {TYPE_A, {{"www.example.com", TYPE_A, NULL}}, OUTCOME_ANSWER, NULL},
         {TYPE_A, {{"WWW.Example.Com", TYPE_A, NULL}}, OUTCOME_ANSWER, NULL},
-        {TYPE_MX, {{"www.example.com", TYPE_A, NULL}}, OUTCOME_MALFORMED, NULL},
+        {TYPE_MX, {{"www.example.com", TYPE_A, NULL}}, OUTCOME_FORGED, NULL},
+        {TYPE_TXT, {{"WWW.example.com", TYPE_A, NULL}, {"www.example.com", TYPE_A, NULL}}, OUTCOME_FORGED, NULL},
+        {TYPE_MX,
+         {{"www.example.com", TYPE_CNAME, "b.example"}, {"b.example", TYPE_A, NULL}},
+         OUTCOME_FORGED,
+         "b.example"},
+        {TYPE_MX, {{"www.example.com", TYPE_TXT, NULL}}, OUTCOME_MALFORMED, NULL},
         {TYPE_A, {{"www.example.net", TYPE_A, NULL}}, OUTCOME_MALFORMED, NULL},
         {TYPE_ANY, {{"www.example.com", TYPE_A, NULL}}, OUTCOME_ANSWER, NULL},
         {TYPE_ANY, {{"www.example.com", TYPE_CNAME, "b.example"}}, OUTCOME_ANSWER, NULL},
@@ -281,6 +287,17 @@ static void other_classes_do_not_answer(void **state)
     assert_int_equal(judged().outcome, OUTCOME_ANSWER);
 }
 
+/* The root's record, whose bytes are those of an offset without the marks of a pointer. */
+static void the_root_is_no_pointer_to_the_question(void **state)
+{
+    (void) state;
+    packet_begin(&packet, PACKET_REPLY, "example.com", MESSAGE_HEADER << 8);
+    packet_record(&packet, 0, "", MESSAGE_HEADER << 8, 60, "x", 1);
+    assert_int_not_equal(judged().outcome, OUTCOME_ANSWER);
+    packet_record(&packet, 0, "example.com", MESSAGE_HEADER << 8, 60, "x", 1);
+    assert_int_equal(judged().outcome, OUTCOME_ANSWER);
+}
+
 /* A chain ends after 32 steps, in the worst order too, and a reply full of aliases costs little. */
 static void long_chains_end(void **state)
 {
@@ -333,11 +350,17 @@ static void a_substitute_may_be_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rcodes_are_outcomes),           cmocka_unit_test(words_are_the_tables),
-        cmocka_unit_test(flags_and_codes_are_passed_on), cmocka_unit_test(negative_answers_name_their_zone),
-        cmocka_unit_test(a_referral_is_refused),         cmocka_unit_test(chains_are_followed),
-        cmocka_unit_test(the_zone_may_be_the_aliases),   cmocka_unit_test(an_soa_question_is_answered_by_its_zone),
-        cmocka_unit_test(other_classes_do_not_answer),   cmocka_unit_test(long_chains_end),
+        cmocka_unit_test(rcodes_are_outcomes),
+        cmocka_unit_test(words_are_the_tables),
+        cmocka_unit_test(flags_and_codes_are_passed_on),
+        cmocka_unit_test(negative_answers_name_their_zone),
+        cmocka_unit_test(a_referral_is_refused),
+        cmocka_unit_test(chains_are_followed),
+        cmocka_unit_test(the_zone_may_be_the_aliases),
+        cmocka_unit_test(an_soa_question_is_answered_by_its_zone),
+        cmocka_unit_test(other_classes_do_not_answer),
+        cmocka_unit_test(the_root_is_no_pointer_to_the_question),
+        cmocka_unit_test(long_chains_end),
         cmocka_unit_test(a_substitute_may_be_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

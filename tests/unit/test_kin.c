@@ -234,6 +234,25 @@ static void joining_twice_changes_nothing(void **state)
 }
 
 /* What a zone that joins late has suffered long ago is no news of its servers. */
+static void joining_says_whether_the_zone_is_in_a_set(void **state)
+{
+    struct fixture     *fixture     = *state;
+    struct nameservers *nameservers = nameservers_create((struct hash_key){1, 2});
+    struct delegation   a = servers("host.example", 1), b = servers("host.example", 3), nothing = {0};
+    struct zone        *zone = block(fixture, "one.example", 1000);
+    assert_false(nameservers_join(nameservers, zone, &nothing));
+    for (int again = 0; again < 2; again++) {
+        assert_true(nameservers_join(nameservers, zone, &a));
+        assert_ptr_equal(zone->set, nameservers_find(nameservers, &a));
+        assert_int_equal(zone->set->member_count, 1);
+    }
+    assert_true(nameservers_join(nameservers, zone, &b));
+    assert_null(nameservers_find(nameservers, &a)); /* it was the last member */
+    assert_false(nameservers_join(nameservers, zone, &nothing));
+    assert_null(zone->set);
+    nameservers_destroy(nameservers);
+}
+
 static void an_old_failure_does_not_hide_a_new_one(void **state)
 {
     struct fixture   *fixture = *state;
@@ -467,6 +486,28 @@ static bool is_watched(struct fixture *fixture, unsigned number, msec_t now)
     return zone->condition.next <= now + BATCH_MAX;
 }
 
+/* Their numbers go round; 0 is none's, and no two that follow each other have the same. */
+static void batches_are_told_apart_by_number(void **state)
+{
+    static const uint16_t given[] = {0, 1, UINT16_MAX - 1, UINT16_MAX};
+    struct fixture       *fixture = *state;
+    struct zone          *zone    = block(fixture, "one.example", 1000);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        struct batches batches    = {.newest = given[i]};
+        uint16_t       numbers[2] = {0};
+        for (unsigned k = 0; k < 2; k++)
+            for (unsigned n = 0; n < BATCH_BURST; n++) {
+                const struct batch *batch = batches_on_blocked(&batches, zone, (k + 1) * 10 * BATCH_WINDOW);
+                numbers[k]                = batch ? batch->number : 0;
+            }
+        assert_int_equal(batches_interval(&batches, zone, 20 * BATCH_WINDOW + 4000 * 1000), 200 * 1000);
+        assert_int_not_equal(numbers[0], 0);
+        assert_int_not_equal(numbers[1], 0);
+        assert_int_not_equal(numbers[0], numbers[1]);
+    }
+    zone->batch = 0;
+}
+
 static void of_many_batches_the_oldest_is_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -609,6 +650,7 @@ int main(void)
         FIXTURE_TEST(one_zone_that_recovers_opens_no_set),
         FIXTURE_TEST(one_failing_zone_keeps_the_set_shut),
         FIXTURE_TEST(joining_twice_changes_nothing),
+        FIXTURE_TEST(joining_says_whether_the_zone_is_in_a_set),
         FIXTURE_TEST(an_old_failure_does_not_hide_a_new_one),
         FIXTURE_TEST(names_are_compared_sorted_and_once_each),
         FIXTURE_TEST(the_number_of_sets_is_bounded),
@@ -622,6 +664,7 @@ int main(void)
         FIXTURE_TEST(a_sentinel_that_shut_again_does_not_count),
         FIXTURE_TEST(a_sentinel_that_recovered_altogether_still_counts),
         FIXTURE_TEST(the_sentinel_that_waits_longest_comes_first),
+        FIXTURE_TEST(batches_are_told_apart_by_number),
         FIXTURE_TEST(of_many_batches_the_oldest_is_forgotten),
         FIXTURE_TEST(a_batch_outlives_its_zones),
         FIXTURE_TEST(a_forgotten_batchs_zones_are_on_their_own),

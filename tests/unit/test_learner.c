@@ -3,6 +3,7 @@
  * does; in virtual time.
  */
 #include "learn/learner.h"
+#include "learn/pick.h"
 
 #include "base/limits.h"
 #include "lib/check.h"
@@ -410,6 +411,44 @@ static void zones_learned_together_are_not_rechecked_together(void **state)
 
 /* ---- caps ---- */
 
+static void of_no_zones_none_is_picked(void **state)
+{
+    struct rng           rng;
+    struct timers        none;
+    static const uint8_t seed[RNG_SEED_BYTES] = {1};
+    (void) state;
+    rng_init(&rng, seed);
+    timers_init(&none);
+    assert_null(pick_victim(&none, &rng));
+    assert_null(pick_due(&none, &rng, 1000));
+    timers_fini(&none);
+}
+
+/* A victim is the worst of sixteen, wherever one begins to look: of one more the worst is sometimes overlooked. */
+static void a_victim_is_one_of_sixteen(void **state)
+{
+    static struct zone   zones[17];
+    static const uint8_t seed[RNG_SEED_BYTES] = {1};
+    struct timers        rechecks;
+    struct rng           rng;
+    unsigned             worst = 0;
+    (void) state;
+    rng_init(&rng, seed);
+    timers_init(&rechecks);
+    assert_true(timers_reserve(&rechecks, ARRAY_LEN(zones)));
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+        zones[i].last_used = 1000 + (msec_t) i;
+        timers_set(&rechecks, &zones[i].recheck, 5000);
+    }
+    for (unsigned i = 0; i < 1700; i++) {
+        const struct zone *victim = pick_victim(&rechecks, &rng);
+        assert_true(victim == &zones[0] || victim == &zones[1]);
+        worst += victim == &zones[0];
+    }
+    assert_in_range(worst, 1500, 1699);
+    timers_fini(&rechecks);
+}
+
 static void strike_all(struct fixture *fixture, unsigned count, msec_t now)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -743,6 +782,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_zone_is_learned_and_recovers),
+        FIXTURE_TEST(of_no_zones_none_is_picked),
+        FIXTURE_TEST(a_victim_is_one_of_sixteen),
         FIXTURE_TEST(only_failures_list_a_zone),
         FIXTURE_TEST(what_changes_nothing_tells_nobody),
         FIXTURE_TEST(readers_see_each_change_at_once),

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,6 +312,44 @@ static void test_lost_lines_come_first(void **state)
     close(ends[1]);
 }
 
+/* The reader goes away while the pipe is full, and another comes: what it missed is said. */
+static void test_another_reads(void **state)
+{
+    static char text[1 << 16];
+    char        path[64];
+    int         ends[2], again;
+    ssize_t     got;
+    size_t      len  = 0;
+    unsigned    lost = 0;
+
+    (void) state;
+    signal(SIGPIPE, SIG_IGN); /* as bywayd does */
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 8192), 8192);
+    dup2(ends[1], STDERR_FILENO);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    while (log_line(LOG_LEVEL_INFO, "%0400u", 0), poll(&(struct pollfd){.fd = ends[1], .events = POLLOUT}, 1, 0) == 1)
+        ;
+    close(ends[0]);
+    log_line(LOG_LEVEL_INFO, "lost");
+    log_line(LOG_LEVEL_INFO, "lost");
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+    again = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(again >= 0);
+    while ((got = read(again, text, sizeof(text))) > 0)
+        ;
+    log_line(LOG_LEVEL_INFO, "found");
+    while ((got = read(again, text + len, sizeof(text) - 1 - len)) > 0)
+        len += (size_t) got;
+    text[len] = '\0';
+    assert_int_equal(sscanf(text, "warning %u lines lost", &lost), 1);
+    assert_int_equal(lost, 2);
+    assert_non_null(strstr(text, "\ninfo found\n"));
+    close(again);
+    close(ends[1]);
+    signal(SIGPIPE, SIG_DFL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +361,7 @@ int main(void)
         FIXTURE_TEST(test_the_journal_gets_priorities),
         FIXTURE_TEST(test_nobody_reads),
         FIXTURE_TEST(test_lost_lines_come_first),
+        FIXTURE_TEST(test_another_reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,29 @@ static void test_a_burst_leaves_one_block(void **state)
     pool_fini(&pool);
 }
 
+/* Nobody else's byte is in it, and it begins where anything may. */
+static void test_every_size(void **state)
+{
+    (void) state;
+    for (size_t size = sizeof(void *); size < 80; size++) {
+        struct pool pool;
+        uint8_t    *some[3];
+        pool_init(&pool, size);
+        for (unsigned i = 0; i < 3; i++) {
+            some[i] = pool_take(&pool);
+            assert_non_null(some[i]);
+            assert_int_equal((uintptr_t) some[i] % alignof(max_align_t), 0);
+            memset(some[i], (int) i, size);
+        }
+        for (unsigned i = 0; i < 3; i++)
+            for (size_t at = 0; at < size; at++)
+                assert_int_equal(some[i][at], i);
+        for (unsigned i = 0; i < 3; i++)
+            pool_give(&pool, some[i]);
+        pool_fini(&pool);
+    }
+}
+
 static void test_up_and_down_by_a_piece_costs_nothing(void **state)
 {
     struct pool pool;
@@ -138,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_are_apart),
         cmocka_unit_test(test_a_burst_leaves_one_block),
+        cmocka_unit_test(test_every_size),
         cmocka_unit_test(test_up_and_down_by_a_piece_costs_nothing),
         cmocka_unit_test(test_the_oldest_block_is_filled_first),
         cmocka_unit_test(test_no_memory),

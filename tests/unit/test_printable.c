@@ -54,6 +54,52 @@ static void test_rows(void **state)
     }
 }
 
+static size_t length_of(uint32_t point) { return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4; }
+
+static void encode(uint32_t point, size_t len, char to[5])
+{
+    memset(to, 0, 5);
+    for (size_t i = len - 1; i > 0; i--, point >>= 6)
+        to[i] = (char) (0x80 | (point & 0x3f));
+    to[0] = (char) (len == 1 ? point : (0xf00u >> len & 0xff) | point);
+}
+
+/* RFC 3629 by another road: the shortest form of a point is one character, but for those that print as nothing. */
+static void test_every_point(void **state)
+{
+    static const uint32_t hidden[][2] = {
+        {1, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0xd800, 0xdfff}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+    };
+    size_t next = 0;
+    (void) state;
+    for (uint32_t point = 1; point < 0x110000; point++) {
+        char   to[5];
+        size_t len = length_of(point);
+        encode(point, len, to);
+        if (next < ARRAY_LEN(hidden) && point > hidden[next][1])
+            next++;
+        if (next < ARRAY_LEN(hidden) && point >= hidden[next][0])
+            len = 0;
+        if (printable_length(to) != len)
+            fail_msg("U+%04X: %zu bytes, not %zu", point, printable_length(to), len);
+    }
+}
+
+/* Longer forms than need be, and what lies beyond Unicode. */
+static void test_no_points(void **state)
+{
+    static const uint32_t room[] = {0, 0x80, 0x800, 0x10000, 0x200000}; /* by length: what fits */
+    char                  to[5];
+    (void) state;
+    for (size_t len = 2; len <= 4; len++)
+        for (uint32_t point = 0; point < room[len]; point++) {
+            encode(point, len, to);
+            if ((length_of(point) < len || point > 0x10ffff) && printable_length(to) != 0)
+                fail_msg("0x%x in %zu bytes", point, len);
+        }
+}
+
 /* Whatever the room is: nothing beyond it, and no character in pieces. */
 static void test_cut(void **state)
 {
@@ -77,6 +123,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_every_point),
+        cmocka_unit_test(test_no_points),
         cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

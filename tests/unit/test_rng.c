@@ -43,6 +43,20 @@ static void test_the_seed_is_the_key(void **state)
     assert_memory_equal(out + 64, expected, sizeof(expected));
 }
 
+static void test_every_byte_of_the_seed_counts(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < RNG_SEED_BYTES; i++) {
+        uint8_t    seed[RNG_SEED_BYTES] = {0}, out[16];
+        struct rng rng;
+
+        seed[i] = 1;
+        rng_init(&rng, seed);
+        rng_fill(&rng, out, sizeof(out));
+        assert_memory_not_equal(out, zero_key_stream, sizeof(out));
+    }
+}
+
 static void test_the_counter_carries(void **state)
 {
     struct rng rng;
@@ -57,6 +71,24 @@ static void test_the_counter_carries(void **state)
     assert_int_equal(rng.state[13], 1);
     rng_fill(&rng, next, sizeof(next));
     assert_memory_not_equal(first, next, sizeof(next));
+}
+
+/* A number is what rng_fill() would have given, byte for byte. */
+static void test_numbers_are_of_the_keystream(void **state)
+{
+    struct rng rng;
+    uint64_t   eight;
+    uint32_t   four;
+    uint16_t   two;
+
+    (void) state;
+    rng_init(&rng, zero);
+    eight = rng_u64(&rng);
+    four  = rng_u32(&rng);
+    two   = rng_u16(&rng);
+    assert_memory_equal(&eight, zero_key_stream, sizeof(eight));
+    assert_memory_equal(&four, zero_key_stream + 8, sizeof(four));
+    assert_memory_equal(&two, zero_key_stream + 12, sizeof(two));
 }
 
 static void test_below_is_even_and_below(void **state)
@@ -102,7 +134,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_keystream_in_any_portions),
         cmocka_unit_test(test_the_seed_is_the_key),
+        cmocka_unit_test(test_every_byte_of_the_seed_counts),
         cmocka_unit_test(test_the_counter_carries),
+        cmocka_unit_test(test_numbers_are_of_the_keystream),
         cmocka_unit_test(test_below_is_even_and_below),
         cmocka_unit_test(test_same_seed_same_values),
     };

@@ -247,6 +247,26 @@ static void probes_of_a_dead_server_become_rarer(void **state)
     server_destroy(server);
 }
 
+/* One that drops some is asked less and less often, until it was steady for half a minute. */
+static void the_rest_is_long_for_who_drops_some(void **state)
+{
+    (void) state;
+    for (msec_t well = 29999; well <= 30000; well++) {
+        struct server *server = udp_server();
+        msec_t         now    = 10000;
+        server_on_probe(server, PROBE_NAME, false, true, now);
+        server_on_probe(server, PROBE_NAME, false, true, now += 2000);
+        server_on_probe(server, PROBE_NAME, false, true, now += well);
+        server_on_reply(server, TRANSPORT_UDP, OUTCOME_ANSWER, 10, false, now);
+        assert_false(server_note_life(server)); /* that is no news */
+        server_suspect(server);
+        now += well < 30000 ? 8000 : 2000;
+        assert_false(server_wants_probe(server, now - 1));
+        assert_true(server_wants_probe(server, now));
+        server_destroy(server);
+    }
+}
+
 static void tcp_is_doubted_for_a_while(void **state)
 {
     (void) state;
@@ -283,6 +303,33 @@ static void who_is_outdone_is_known(void **state)
         server_on_reply(server, TRANSPORT_UDP, OUTCOME_NXDOMAIN, 10, false, 1000);
     }
     assert_false(server_is_outdone(server));
+    server_destroy(server);
+}
+
+/* Three replies in a row that lost it, and it is not mixed for a while, or until one keeps it. */
+static void letter_case_is_given_up_for_a_while(void **state)
+{
+    struct server_options options = {.mix_case = true};
+    (void) state;
+    assert_true(address_parse("192.0.2.1", 53, &options.address));
+    struct server *server = server_create(&options);
+    assert_true(server_mixes_case(server, 1000));
+    server_on_case(server, false, 1000);
+    server_on_case(server, false, 1000);
+    server_on_case(server, true, 1000); /* begins the row anew */
+    server_on_case(server, false, 2000);
+    server_on_case(server, false, 2000);
+    assert_true(server_mixes_case(server, 2000));
+    server_on_case(server, false, 3000);
+    assert_false(server_mixes_case(server, 3000));
+    assert_false(server_mixes_case(server, 3000 + 600 * 1000 - 1)); /* ten minutes */
+    assert_true(server_mixes_case(server, 3000 + 600 * 1000));
+    server_on_case(server, true, 4000);
+    assert_true(server_mixes_case(server, 4000));
+    server_destroy(server);
+
+    server = udp_server();
+    assert_false(server_mixes_case(server, 1000));
     server_destroy(server);
 }
 
@@ -357,8 +404,10 @@ int main(void)
         cmocka_unit_test(health_follows_the_facts),
         cmocka_unit_test(a_healthy_server_is_not_probed),
         cmocka_unit_test(probes_of_a_dead_server_become_rarer),
+        cmocka_unit_test(the_rest_is_long_for_who_drops_some),
         cmocka_unit_test(tcp_is_doubted_for_a_while),
         cmocka_unit_test(who_is_outdone_is_known),
+        cmocka_unit_test(letter_case_is_given_up_for_a_while),
         cmocka_unit_test(copies_stand_in_for_probes),
         cmocka_unit_test(copies_are_few),
         cmocka_unit_test(each_fact_is_counted_once),

@@ -10,6 +10,7 @@
 #include "lib/check.h"
 #include "lib/heap.h"
 #include "lib/identity.h"
+#include "lib/names.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -279,10 +280,12 @@ static void test_scalars(void **state)
          "fallback.patience: not a duration: \"Auto\" (expected " DURATION ")"},
         {WITH("\"fallback\": {\"patience\": true}"),
          "fallback.patience: expected \"auto\" or a duration like \"250ms\", not true"},
-        {WITH("\"fallback\": {\"on\": [\"timeout\", \"nxdomain\", \"timeout\", 1]}"),
-         "fallback.on[1]: unknown word: \"nxdomain\" (expected one of \"timeout\", \"servfail\", \"refused\")\n"
+        {WITH("\"fallback\": {\"on\": [\"timeout\", \"nodata\", \"timeout\", 1]}"),
+         "fallback.on[1]: unknown word: \"nodata\" (expected one of \"timeout\", \"servfail\", \"refused\", "
+         "\"forged\", \"nxdomain\")\n"
          "fallback.on[2]: \"timeout\" is listed already\n"
-         "fallback.on[3]: expected one of \"timeout\", \"servfail\", \"refused\", not a number"},
+         "fallback.on[3]: expected one of \"timeout\", \"servfail\", \"refused\", \"forged\", \"nxdomain\", not a "
+         "number"},
         {WITH("\"fallback\": {\"on\": \"timeout\"}"), "fallback.on: expected a list of outcomes, not a string"},
         {WITH("\"blocklists\": {\"errors\": \"nxdomain\"}"),
          "blocklists.errors: unknown word: \"nxdomain\" (expected one of \"servfail\", \"pass\")"},
@@ -434,6 +437,28 @@ static void test_groups(void **state)
     /* one that a zone goes via is meant, however it is called */
     settings_destroy(good("{\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"], "
                           "\"domestic2\": [\"10.0.0.1\"]}, \"zones\": [{\"zone\": \"a\", \"via\": \"domestic2\"}]}"));
+}
+
+/* As the manual says: sixteen, with the two that must be. */
+static void test_sixteen_groups(void **state)
+{
+    (void) state;
+    for (unsigned count = 16; count <= 17; count++) {
+        char         text[4096] = "{\"upstreams\": {\"domestic\": [\"192.0.2.1\"], \"external\": [\"198.51.100.1\"]";
+        struct told  told;
+        const size_t room = sizeof(text);
+        for (unsigned i = 2; i < count; i++)
+            snprintf(text + strlen(text), room - strlen(text), ", \"site%u\": [\"10.0.0.%u\"]", i, i);
+        snprintf(text + strlen(text), room - strlen(text), "}, \"zones\": [");
+        for (unsigned i = 2; i < count; i++)
+            snprintf(text + strlen(text), room - strlen(text), "%s{\"zone\": \"z%u\", \"via\": \"site%u\"}",
+                     i > 2 ? ", " : "", i, i);
+        snprintf(text + strlen(text), room - strlen(text), "]}");
+        struct settings *settings = read_text(text, &told);
+        assert_int_equal(settings != NULL, count == 16);
+        assert_int_equal(strstr(told.text, "upstreams.site16: too many groups (at most 16)") != NULL, count == 17);
+        settings_destroy(settings);
+    }
 }
 
 static void test_zones(void **state)
@@ -615,7 +640,9 @@ static void test_defaults(void **state)
     assert_memory_equal(s->rules[1].refusals.addresses, "\177\0\0\377\177\0\0\1", 8);
 
     assert_false(s->pass_list_errors);
-    assert_true(s->fall_on_timeout && s->fall_on_servfail && s->fall_on_refused);
+    assert_true(s->fall_on_timeout && s->fall_on_servfail && s->fall_on_refused && s->fall_on_forged);
+    assert_false(s->fall_on_nxdomain);
+    assert_int_equal(s->forged.block_count + s->forged.name_count, 0);
     assert_int_equal(s->patience, 0);
     assert_int_equal(s->deadline, 4500);
     assert_int_equal(s->learning, LEARNING_ON);
@@ -778,6 +805,22 @@ static void test_way_keys(void **state)
     identity_drop(&ca);
 }
 
+/* An address behind a proxy is one of the proxy's side: it is neither ours nor the same behind another one. */
+static void test_the_far_sides_loopback(void **state)
+{
+    (void) state;
+    settings_destroy(good(EXTERNAL("{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9\"}, "
+                                   "{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.10\"}")));
+    static const struct row rows[] = {
+        {EXTERNAL("{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9\"}, "
+                  "{\"address\": \"tcp://127.0.0.1\", \"proxy\": \"socks5://192.0.2.9:1080\"}"),
+         "upstreams.external[1]: 127.0.0.1:53 is in this group already"},
+        {EXTERNAL("\"tcp://127.0.0.1\""),
+         "upstreams.external[0]: 127.0.0.1:53 is an address this server listens on: it would ask itself"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
 static void test_bad_ways(void **state)
 {
     (void) state;
@@ -819,10 +862,60 @@ static void test_bad_ways(void **state)
          "upstreams.external[0].bind: \"2001:db8::1\" and what is asked are not both IPv6"},
         {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"192.0.2.1:5\"}"),
          "upstreams.external[0].bind: a source address has no port: \"192.0.2.1:5\""},
-        {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"nosuch0\"}"),
-         "upstreams.external[0].bind: neither an address nor an interface of this machine: \"nosuch0\""},
+        {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"no such\"}"),
+         "upstreams.external[0].bind: neither an address nor an interface's name: \"no such\""},
     };
     check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_forged(void **state)
+{
+    (void) state;
+    put_text("presets/xx.forged", "# who says so\n10.10.34.34 # an address\nd0::11\n\nBlocked.example\n");
+    put_text("presets/bad.forged", "10.10.34.34\n300.1.1.1\nx..example\n");
+    put_text("presets/none.forged", "# nothing\n");
+    struct settings *s = good(WITH("\"forged\": {\"addresses\": [\"192.0.2.0/24\", \"2001:db8::/32\", \"127.0.0.1\"], "
+                                   "\"names\": [\"page.example\"], \"presets\": [\"xx\"]}"));
+    assert_int_equal(s->forged.block_count, 5);
+    assert_int_equal(s->forged.blocks[0].bits, 96 + 24);
+    assert_int_equal(s->forged.blocks[3].bits, 128);
+    assert_int_equal(s->forged.name_count, 2);
+    const struct name blocked = named("blocked.example");
+    assert_true(name_equal(name_view(&s->forged.names[1]), name_view(&blocked)));
+    settings_destroy(s);
+    static const struct row rows[] = {
+        {WITH("\"forged\": {\"addresses\": [\"0.0.0.0/0\", \"1.2.3\", 4], \"names\": [\".\", \"a..b\"]}"),
+         "forged.addresses[0]: too much for a censor's own: \"0.0.0.0/0\" (expected a /8 or longer)\n"
+         "forged.addresses[1]: not an address or a block: \"1.2.3\"\n"
+         "forged.addresses[2]: expected an address or a block, not a number\n"
+         "forged.names[0]: the root is no censor's own\n"
+         "forged.names[1]: not a domain name: \"a..b\""},
+        {WITH("\"forged\": {\"presets\": [\"bad\", \"none\"]}"),
+         "forged.presets[0]: presets/bad.forged:2: not an address or a block: \"300.1.1.1\"\n"
+         "forged.presets[0]: presets/bad.forged:3: not a domain name: \"x..example\"\n"
+         "forged.presets[1]: presets/none.forged: names nothing"},
+        {WITH("\"forged\": {\"presets\": [\"dnsbl\"]}"),
+         "forged.presets[0]: no such preset: \"dnsbl\" (presets has: \"bad\", \"none\", \"xx\")"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+    assert_int_equal(unlink("presets/xx.forged") | unlink("presets/bad.forged") | unlink("presets/none.forged"), 0);
+}
+
+/* Those that ship are read without a word. */
+static void test_shipped_forged_presets(void **state)
+{
+    (void) state;
+    char presets[PATH_MAX];
+    assert_in_range(snprintf(presets, sizeof(presets), "%s/config/presets", source_root), 1, sizeof(presets) - 1);
+    const struct settings_sources shipped_sources = {.resolv_conf = "resolv.conf", .presets = presets};
+    struct told                   told            = {.plain = false};
+    put_text("byway.json", WITH("\"forged\": {\"presets\": [\"id\", \"ir\", \"mm\", \"pk\", \"tr\"]}"));
+    struct settings *s = settings_read("byway.json", &shipped_sources, hear, &told);
+    if (!s || told.text[0] != '\0')
+        fail_msg("%s", told.text);
+    assert_int_equal(s->forged.block_count, 4 + 1 + 4 + 2 + 1);
+    assert_int_equal(s->forged.name_count, 3);
+    settings_destroy(s);
 }
 
 static void test_plain_external_is_warned_of(void **state)
@@ -1046,7 +1139,10 @@ int main(void)
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_way_keys),
+        cmocka_unit_test(test_the_far_sides_loopback),
         cmocka_unit_test(test_bad_ways),
+        cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_shipped_forged_presets),
         cmocka_unit_test(test_plain_external_is_warned_of),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_syntax),
@@ -1057,6 +1153,7 @@ int main(void)
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_sixteen_groups),
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_sources),
