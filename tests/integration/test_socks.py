@@ -111,8 +111,8 @@ def test_each_refusal_is_told(abroad, proxy, tls, code, problem):
     assert not tls.lines
 
 
-@pytest.mark.parametrize("ends, problem", [("greeting", "the proxy closed"), ("word", "the proxy closed"),
-                                           ("connect", "the proxy closed"), ("open", "in the handshake")])
+@pytest.mark.parametrize("ends, problem", [("greeting", "the connection"), ("word", "the connection"),
+                                           ("connect", "the connection"), ("open", "in the handshake")])
 def test_a_proxy_that_closes(abroad, proxy, tls, second, ends, problem):
     proxy.ends, proxy.bytes = ends, 100
     refused(abroad([tls.upstream(proxy=str(proxy)), str(second)], {"log.level": "info"}), str(tls), problem)
