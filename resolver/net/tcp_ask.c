@@ -184,7 +184,7 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     ticket->replied_on = link;
     list_append(&link->replied, &ticket->replied_link);
     ask->stats.received++;
-    ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
+    ask->handle(ask->context, ticket->owner, ticket->waited ? TCP_LATE : TCP_REPLY, message);
     close_if_done(link);
     tcp_ticket_serve(upstream);
 }

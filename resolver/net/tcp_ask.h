@@ -79,6 +79,7 @@ enum { /* see above; ms */
 
 enum tcp_event {
     TCP_REPLY,  /* a message with this ticket's id: the last event of the ticket */
+    TCP_LATE,   /* the same, but the question had waited for a connection: how long it took says nothing */
     TCP_BROKEN, /* refused, or reset or closed a second time; `message` is empty */
 };
 typedef void (*tcp_ask_fn)(void *context, void *owner, enum tcp_event event, struct view message);
