@@ -184,9 +184,17 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     ticket->replied_on = link;
     list_append(&link->replied, &ticket->replied_link);
     ask->stats.received++;
-    ask->handle(ask->context, ticket->owner, TCP_REPLY, message);
+    ask->handle(ask->context, ticket->owner, ticket->waited ? TCP_LATE : TCP_REPLY, message);
     close_if_done(link);
     tcp_ticket_serve(upstream);
+}
+
+/* Once. */
+static void note_end(struct tcp_link *link, bool connected)
+{
+    if (!link->ended)
+        tcp_pool_note_end(link->owner, link, connected);
+    link->ended = true;
 }
 
 /* The server did not process it, or could not: once more elsewhere in the first case. What the end of a connection has
@@ -199,7 +207,9 @@ static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *se
     tcp_ticket_clear(ticket, sent);
     bool elsewhere = ticket->places[0] || ticket->places[1];
     bool leaving   = channel_is_leaving(link->channel);
-    bool again     = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [9] */
+    if (leaving)
+        note_end(link, true); /* before another one is opened for what it has refused */
+    bool again = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [9] */
     if (!elsewhere && (!again || tcp_ticket_place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0))
         tcp_ticket_tell_broken(ticket);
     close_if_done(link);
@@ -224,7 +234,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
     struct tcp_ask  *ask      = context;
     struct upstream *upstream = tcp_upstream_of(link);
     bool             answered = link->answers > 0, costly = tcp_pool_is_costly(&upstream->pool);
-    tcp_pool_note_end(&upstream->pool, link, connected);
+    note_end(link, connected);
     forget_link(upstream, link);
     if (link->waiting > 0) {
         ask->stats.broken++;

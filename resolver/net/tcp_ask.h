@@ -41,7 +41,7 @@
  *   6. The server has ended two in a row behind the same number of answers: no connection carries more, and the next
  *      one is opened before this one is used up.
  *   7. A connection through TLS or a proxy did not come open: its questions are asked once more on another. The second
- *      that does not in a row, or TCP_ASK_BARREN that came open and ended without an answer: for a while no new one is tried, unless one came open in another thread. What finds none
+ *      that does not in a row, or TCP_ASK_BARREN that came open and ended without an answer: for a while no new one is tried, unless one answers in another thread. What finds none
  *      waits for TCP_ASK_WAIT at most, and fails at once where the rest is longer.
  *   8. HTTP says that there were too many questions: none is sent for a while, as in 7.
  *   9. The server has not processed a question (HTTP/2: GOAWAY, REFUSED_STREAM): it is asked on another connection,
@@ -79,6 +79,7 @@ enum { /* see above; ms */
 
 enum tcp_event {
     TCP_REPLY,  /* a message with this ticket's id: the last event of the ticket */
+    TCP_LATE,   /* the same, but the question had waited for a connection: how long it took says nothing */
     TCP_BROKEN, /* refused, or reset or closed a second time; `message` is empty */
 };
 typedef void (*tcp_ask_fn)(void *context, void *owner, enum tcp_event event, struct view message);

@@ -87,6 +87,7 @@ struct tcp_link {
     uint64_t dialed; /* uv_now() */
     uint64_t idle_since;
     int      events;     /* watched */
+    bool     ended;      /* the server wants no more of it, which its pool has noted */
     bool     complained; /* that the remote was told of a question that failed; the next answer takes it back */
     bool     choked;     /* there was no memory for what is to be sent */
     /* tcp_ask's own */

@@ -70,10 +70,10 @@ static void rest(struct tcp_pool *pool, bool cut) /* [7] */
     pool->rest_until = now + pool->rest;
 }
 
-/* What came open in another thread has ended it. */
+/* An answer in another thread has ended it. */
 static bool rests(const struct tcp_pool *pool)
 {
-    return uv_now(pool->loop) < pool->rest_until && remote_opened(pool->remote) < (msec_t) pool->rest_since;
+    return uv_now(pool->loop) < pool->rest_until && remote_answered(pool->remote) < (msec_t) pool->rest_since;
 }
 
 uint64_t tcp_pool_waits_until(const struct tcp_pool *pool)
@@ -106,6 +106,7 @@ void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool 
 
 void tcp_pool_note_answer(struct tcp_pool *pool)
 {
+    remote_note_answer(pool->remote, (msec_t) uv_now(pool->loop));
     pool->failed = pool->barren = 0;
     pool->rest = pool->rest_until = 0;
 }

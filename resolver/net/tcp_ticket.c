@@ -61,6 +61,7 @@ static int enqueue(struct upstream *upstream, struct tcp_ticket *ticket) /* [5] 
     if (upstream->queue_count >= QUEUE)
         return -EBUSY;
     list_append(&upstream->queue, &ticket->link);
+    ticket->waited = true;
     upstream->queue_count++;
     return 0;
 }

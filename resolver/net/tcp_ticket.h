@@ -23,6 +23,7 @@ struct tcp_ticket {
     struct tcp_link *replied_on; /* NULL: there was none, or it is gone */
     void            *owner;
     bool             retried;
+    bool             waited; /* for a connection */
     unsigned         refusals;
     unsigned         stall; /* ms */
     unsigned         again; /* how often it may still be asked elsewhere because it stalls */

@@ -20,6 +20,8 @@ static void on_udp(void *context, void *owner, enum udp_event event, struct view
 static void on_tcp(void *context, void *owner, enum tcp_event event, struct view message)
 {
     struct dispatch *dispatch = context;
+    struct exchange *exchange = owner;
+    exchange->waited |= event == TCP_LATE;
     if (event == TCP_BROKEN)
         dispatch->on_unreachable(dispatch->context, owner, TRANSPORT_TCP);
     else

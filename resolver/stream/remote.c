@@ -12,8 +12,8 @@
 struct remote {
     _Atomic unsigned     references;
     struct way           way;
-    _Atomic int64_t      opened; /* msec_t */
-    pthread_mutex_t      lock;   /* of what follows */
+    _Atomic int64_t      answered; /* msec_t */
+    pthread_mutex_t      lock;     /* of what follows */
     struct credentials  *credentials;
     struct remote_report report;
 };
@@ -68,8 +68,6 @@ struct credentials *remote_credentials(struct remote *remote)
 
 void remote_note(struct remote *remote, const char *problem, const struct tls_peer *peer, msec_t now)
 {
-    if (problem[0] == '\0')
-        atomic_store_explicit(&remote->opened, now, memory_order_relaxed);
     pthread_mutex_lock(&remote->lock);
     if (problem[0] != '\0' && remote->report.problem[0] == '\0')
         remote->report.since = now;
@@ -79,9 +77,14 @@ void remote_note(struct remote *remote, const char *problem, const struct tls_pe
     pthread_mutex_unlock(&remote->lock);
 }
 
-msec_t remote_opened(const struct remote *remote)
+void remote_note_answer(struct remote *remote, msec_t now)
 {
-    return atomic_load_explicit(&remote->opened, memory_order_relaxed);
+    atomic_store_explicit(&remote->answered, now, memory_order_relaxed);
+}
+
+msec_t remote_answered(const struct remote *remote)
+{
+    return atomic_load_explicit(&remote->answered, memory_order_relaxed);
 }
 
 void remote_read(struct remote *remote, struct remote_report *ret)

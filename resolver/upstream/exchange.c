@@ -236,7 +236,7 @@ static void note_forms(struct exchange *exchange, enum transport transport, cons
 static enum exchange_step on_reply(struct exchange *exchange, enum transport transport, struct rng *rng, msec_t now,
                                    const struct message *reply, struct judgement *judgement)
 {
-    bool once = exchange->sends[transport] == 1 && exchange->transport == transport;
+    bool once = exchange->sends[transport] == 1 && exchange->transport == transport && !exchange->waited;
     if (transport == TRANSPORT_TCP)
         exchange->keepalive = reply->edns.keepalive;
     if (judgement->truncated && transport == TRANSPORT_TCP)

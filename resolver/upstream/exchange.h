@@ -69,6 +69,7 @@ struct exchange {
     bool                  silent;     /* server_on_silence() was told */
     bool                  hinted;     /* the network said that nobody is there */
     bool                  listens;    /* a reply over UDP may count */
+    bool                  waited;     /* the driver\'s: it had to wait for a connection, so its time says nothing */
     bool                  tcp_over;   /* TCP came to its end while the UDP socket listens */
     bool                  forged;     /* a doubtful reply was */
     bool                  suspicious; /* a reply had no OPT, though this server always sends one */

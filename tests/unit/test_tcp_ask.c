@@ -39,7 +39,7 @@ static void handle(void *context, void *pointer, enum tcp_event event, struct vi
     struct owner *owner = pointer;
     assert_ptr_equal(context, &loop);
     assert_non_null(owner->ticket); /* a released ticket hears nothing */
-    owner->replies += event == TCP_REPLY;
+    owner->replies += event == TCP_REPLY || event == TCP_LATE;
     owner->broken += event == TCP_BROKEN;
     owner->len = message.len;
     if (message.len > 0)
