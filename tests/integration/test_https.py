@@ -110,9 +110,9 @@ class Patience(Doh):
 def test_answers_in_time(abroad, https, conduct):
     https.conduct = conduct
     daemon = abroad([https.upstream()], {"log.level": "info"})
-    replies = at_rate(daemon, "good0.test", 40, 30)
+    replies = at_rate(daemon, "good0.test", 30, 40)
     time.sleep(0.4)
-    replies += at_rate(daemon, "good0.test", 40, 30, "r")
+    replies += at_rate(daemon, "good0.test", 30, 40, "r")
     assert {tuple(reply.addresses) for reply in replies} == {(EXTERNAL,)}
     assert max(reply.elapsed for reply in replies) < IN_TIME
     entry = entry_of(daemon, https)
@@ -212,7 +212,7 @@ def test_goaway_that_is_cut_off(abroad, https, second):
     assert len(lines_of(daemon)) <= FEW_LINES, daemon.log()
 
 
-def other_answers(abroad, https, second, problem, lines, seconds=2.0, also=()):
+def other_answers(abroad, https, second, problem, lines, seconds=1.5, also=()):
     """Each question is answered by the other external upstream, few connections are made, the operator is told."""
     daemon = abroad([https.upstream(), str(second)], {"log.level": "info"})
     replies = at_rate(daemon, "good0.test", int(seconds * 20), 20)

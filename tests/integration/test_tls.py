@@ -354,8 +354,8 @@ def test_probes_share_the_connection(abroad, tls, second):
     while time.monotonic() - began < 3.5:
         assert daemon.ask(f"m{time.monotonic_ns()}.good0.test").rcode == "NOERROR"
         time.sleep(0.2)
-    assert tls.count(qtype="NS") + tls.count(".") > 0
-    assert len(tls.lines) <= 6
+    assert tls.count(".", qtype="NS") > 0
+    assert len(tls.lines) <= 10  # one more a second at most for what stalls, in each of two threads
 
 
 class Keeping(Resolve):
