@@ -78,7 +78,7 @@ BAD = [  # configuration, what the message must have
     (merged(upstreams={"domestic": [{"address": "192.0.2.1", "trust": True}], "external": ["198.51.100.1"]}),
      ["upstreams.domestic[0].trust", "trusted"]),
     (merged(upstreams={"domestic": ["192.0.2.1"], "external": ["tls://198.51.100.1:853#dns..example.net"]}),
-     ["upstreams.external[0]", "tls"]),
+     ["upstreams.external[0]", "dns..example.net"]),
     (merged(zones=[{"zone": "a.test", "via": "office"}]), ["zones[0].via", "office"]),
     (merged(zones=[{"zone": "a.test", "via": "domestic"}, {"zone": "A.TEST.", "via": "external"}]), ["zones[1]"]),
     (merged(zones=[{"zone": "a..test", "via": "auto"}]), ["zones[0].zone"]),

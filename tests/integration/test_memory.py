@@ -131,7 +131,7 @@ def outline(result):
     return sorted({*result} - {"stored"}), outline(result.get("zones", [])) if isinstance(result.get("zones"), list) else None
 
 
-def requests(zone, exported):
+def requests(zone, exported, upstream):
     """(method, parameters, what is asked before each of its turns)"""
     pin = ("zones.pin", {"zone": "pinned.test", "via": "external", "note": "by hand", "for": "1h"})
     unpin = ("zones.unpin", {"zone": "pinned.test"})
@@ -139,6 +139,7 @@ def requests(zone, exported):
     forget = ("zones.forget", {"zone": "brought.test"})
     for method in ("status", "stats", "upstreams.list", "zones.list", "zones.export"):
         yield method, {}, None
+    yield "upstreams.try", {"upstream": f"tcp://{upstream}", "censored": zone}, None
     yield "zones.show", {"zone": zone}, None
     yield "zones.probe", {"zone": zone}, None
     yield "cache.show", {"name": f"learn0.{zone}"}, None
@@ -149,7 +150,7 @@ def requests(zone, exported):
     yield *forget, bring
 
 
-def test_every_request(starving, fresh, domestic):
+def test_every_request(starving, fresh, domestic, external):
     """The reply is whole, or an error, or the connection closes; what it says was done is done."""
     daemon = starving()
     zone = fresh("blocked")
@@ -173,7 +174,7 @@ def test_every_request(starving, fresh, domestic):
         assert method != "zones.forget" or "brought.test." not in zones
         assert method != "zones.import" or bool(reply["result"]["imported"]) == ("brought.test." in zones)
 
-    for method, parameters, before in requests(zone, exported):
+    for method, parameters, before in requests(zone, exported, external):
         if before:
             daemon.call(*before)
         whole = outline(daemon.call(method, parameters)["result"])
