@@ -167,18 +167,19 @@ static void find_at(const struct table *table, struct view name, uint16_t type, 
  * closest suspicion. */
 static struct verdict choose(const struct found *found)
 {
-    const struct slot *slot    = found->pin.zone ? &found->pin : found->block.zone ? &found->block : &found->doubt;
+    const struct slot *slot    = found->block.zone ? &found->block : &found->doubt;
     struct verdict     verdict = {.zone = found->proved, .state = ZONE_CLEAR, .reason = REASON_NONE, .pin = PIN_NONE};
-    verdict.proved             = found->proved && !found->pin.zone;
-    if (!slot->zone)
-        return verdict;
-    verdict.zone = slot->zone;
-    verdict.pin  = pin_of(slot->word);
-    if (verdict.pin != PIN_NONE)
-        return verdict;
-    verdict.state   = state_of(slot->word);
-    verdict.reason  = (enum zone_reason)(slot->word >> VERDICT_REASON & 0xf);
-    verdict.strikes = slot->word >> VERDICT_STRIKES & 0xff;
+    verdict.proved             = found->proved != NULL;
+    if (slot->zone) {
+        verdict.zone    = slot->zone;
+        verdict.state   = state_of(slot->word);
+        verdict.reason  = (enum zone_reason)(slot->word >> VERDICT_REASON & 0xf);
+        verdict.strikes = slot->word >> VERDICT_STRIKES & 0xff;
+    }
+    if (found->pin.zone) {
+        verdict.zone = found->pin.zone;
+        verdict.pin  = pin_of(found->pin.word);
+    }
     return verdict;
 }
 

@@ -83,7 +83,7 @@ void table_reader_pause(void);
 void table_reader_resume(void);
 
 struct verdict {
-    enum zone_state  state; /* CLEAR where a pin speaks */
+    enum zone_state  state; /* of what speaks but for the pin, which is closer or not */
     enum zone_reason reason;
     unsigned         strikes;
     enum pin         pin;    /* the closest pin at or above the name, or PIN_NONE */

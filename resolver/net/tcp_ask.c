@@ -22,6 +22,26 @@ enum {
 static void on_sweep(uv_timer_t *timer);
 static void on_stalls(uv_timer_t *timer);
 
+/* What is asked in one turn leaves in one go on each connection. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct tcp_ask *ask = turn_end->data;
+    LIST_EACH (item, next, &ask->unsent) {
+        list_remove(item);
+        tcp_link_flush(CONTAINER_OF(item, struct tcp_link, unsent));
+    }
+    uv_prepare_stop(turn_end);
+}
+
+static void on_unsent(void *context, struct tcp_link *link)
+{
+    struct tcp_ask *ask = context;
+    if (!list_empty(&link->unsent))
+        return;
+    list_append(&ask->unsent, &link->unsent);
+    uv_prepare_start(&ask->turn_end, on_turn_end);
+}
+
 /* ---- upstreams ---- */
 
 static struct upstream *get_upstream(struct tcp_ask *ask, struct remote *remote)
@@ -138,6 +158,8 @@ static void on_stalls(uv_timer_t *timer)
             due                = next_look < due ? next_look : due;
         }
     }
+    LIST_EACH (item, next, &ask->upstreams)
+        tcp_ticket_serve(CONTAINER_OF(item, struct upstream, link));
     if (due != UINT64_MAX)
         tcp_ticket_look_at(ask, due);
 }
@@ -150,6 +172,8 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     struct tcp_ticket *ticket = sent->owner;
     struct tcp_sent   *other  = tcp_ticket_other(ticket, sent);
     link->given_up            = false;
+    if (link->answers == 1)
+        tcp_pool_note_answer(link->owner);
     if (other) {
         tcp_ticket_note_silence(other, sent);
         tcp_link_forget(other);
@@ -165,18 +189,21 @@ static void on_replied(void *context, struct tcp_link *link, struct tcp_sent *se
     tcp_ticket_serve(upstream);
 }
 
-/* The server did not process it, or could not: once more elsewhere in the first case. */
+/* The server did not process it, or could not: once more elsewhere in the first case. What the end of a connection has
+ * refused is not counted: on the next one others may come first again, and those that answer nothing end by [7]. */
 static void on_refused(void *context, struct tcp_link *link, struct tcp_sent *sent, enum http_failure failure)
 {
-    struct tcp_ticket *ticket = sent->owner;
+    struct tcp_ticket *ticket   = sent->owner;
+    struct upstream   *upstream = tcp_upstream_of(link);
     (void) context;
     tcp_ticket_clear(ticket, sent);
-    if (ticket->places[0] || ticket->places[1])
-        return;
-    bool again      = failure == HTTP_REFUSED && (!ticket->retried || link->answers > 0);
-    ticket->retried = true;
-    if (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0)
+    bool elsewhere = ticket->places[0] || ticket->places[1];
+    bool leaving   = channel_is_leaving(link->channel);
+    bool again     = failure == HTTP_REFUSED && (leaving || ticket->refusals++ < TCP_ASK_REFUSALS); /* [9] */
+    if (!elsewhere && (!again || tcp_ticket_place(ticket, leaving ? TCP_WANT_ANY : TCP_WANT_FRESH) < 0))
         tcp_ticket_tell_broken(ticket);
+    close_if_done(link);
+    tcp_ticket_serve(upstream);
 }
 
 static void on_paused(void *context, struct tcp_link *link, msec_t pause)
@@ -188,7 +215,6 @@ static void on_paused(void *context, struct tcp_link *link, msec_t pause)
 static void on_link_ready(void *context, struct tcp_link *link)
 {
     (void) context;
-    tcp_pool_note_ready(link->owner);
     tcp_ticket_serve(tcp_upstream_of(link));
 }
 
@@ -197,7 +223,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
 {
     struct tcp_ask  *ask      = context;
     struct upstream *upstream = tcp_upstream_of(link);
-    bool             answered = link->answers > 0;
+    bool             answered = link->answers > 0, costly = tcp_pool_is_costly(&upstream->pool);
     tcp_pool_note_end(&upstream->pool, link, connected);
     forget_link(upstream, link);
     if (link->waiting > 0) {
@@ -210,7 +236,7 @@ static void on_ended(void *context, struct tcp_link *link, bool connected) /* [1
         tcp_ticket_drop(ticket, sent);
         if (ticket->places[0] || ticket->places[1])
             continue;
-        bool again      = connected && (!ticket->retried || answered);
+        bool again      = connected ? !ticket->retried || answered : costly && !ticket->retried;
         ticket->retried = true;
         if (!again || tcp_ticket_place(ticket, TCP_WANT_FRESH) < 0)
             tcp_ticket_tell_broken(ticket);
@@ -320,15 +346,18 @@ struct tcp_ask *tcp_ask_create(uv_loop_t *loop, tcp_ask_fn handle, void (*begin)
                                              .paused     = on_paused,
                                              .ready      = on_link_ready,
                                              .ended      = on_ended,
+                                             .unsent     = on_unsent,
                                              .opened     = on_opened,
                                              .freed      = drop_handle};
     ask->on_stalls = on_stalls;
     list_init(&ask->upstreams);
     list_init(&ask->broken);
+    list_init(&ask->unsent);
     uv_timer_init(loop, &ask->sweep);
     uv_timer_init(loop, &ask->stalls);
-    ask->sweep.data = ask->stalls.data = ask;
-    ask->handles                       = 2;
+    uv_prepare_init(loop, &ask->turn_end);
+    ask->sweep.data = ask->stalls.data = ask->turn_end.data = ask;
+    ask->handles                                            = 3;
     return ask;
 }
 
@@ -344,6 +373,7 @@ void tcp_ask_close(struct tcp_ask *ask)
     }
     uv_close((uv_handle_t *) &ask->sweep, on_own_closed);
     uv_close((uv_handle_t *) &ask->stalls, on_own_closed);
+    uv_close((uv_handle_t *) &ask->turn_end, on_own_closed);
 }
 
 const struct tcp_ask_stats *tcp_ask_read_stats(const struct tcp_ask *ask) { return &ask->stats; }

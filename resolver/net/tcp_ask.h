@@ -12,15 +12,18 @@
  *                             which take that long, must not burn connections
  *   TCP_ASK_QUIET     1 s     a connection without an answer for so long takes no new question, if it may be helped
  *   TCP_ASK_GRACE     50 ms   from another one's answer to what a connection has not answered, until it is given up
+ *   TCP_ASK_REFUSALS  8       times that a question is asked again which a server has not processed
+ *   TCP_ASK_BARREN    3       connections; one question alone, which is asked twice, may be what breaks two
  *   TCP_ASK_FEW       32      answers; a server that ends its connections sooner ends them by count, not for idleness
  *   TCP_ASK_FEW_LIFE  10 s    how long that count is believed at first, four times as long each time it proves true
  *                             again, at most …
  *   TCP_ASK_FEW_MAX   10 min  … so long
- *   TCP_ASK_REST      500 ms  without a new connection behind one that failed in its handshake, twice as long each
+ *   TCP_ASK_REST      500 ms  without a new connection behind two that failed in their handshakes, twice as long each
  *                             time …
  *   TCP_ASK_REST_MAX  5 s     … but so long at most …
  *   TCP_ASK_REST_CUT  30 s    … or so, where it is cut behind the ClientHello: that may be a border, whose blocks last
  *                             for minutes and are renewed by each try
+ *   TCP_ASK_WAIT      2 s     that a question waits for the end of a rest: longer than that somebody else is asked
  *
  * WHAT BREAKS, AND WHAT IS DONE
  *   1. A connection ends (closed, reset) with questions open: they move at once to fresh ones, spread over several, for
@@ -37,8 +40,12 @@
  *      or, where connections are used up by few questions, or have room for few, it waits for one.
  *   6. The server has ended two in a row behind the same number of answers: no connection carries more, and the next
  *      one is opened before this one is used up.
- *   7. A connection through TLS or a proxy did not come open: for a while no new one is tried, and questions that find
- *      none fail at once. So also where HTTP says that there were too many.
+ *   7. A connection through TLS or a proxy did not come open: its questions are asked once more on another. The second
+ *      that does not in a row, or TCP_ASK_BARREN that came open and ended without an answer: for a while no new one is tried, unless one came open in another thread. What finds none
+ *      waits for TCP_ASK_WAIT at most, and fails at once where the rest is longer.
+ *   8. HTTP says that there were too many questions: none is sent for a while, as in 7.
+ *   9. The server has not processed a question (HTTP/2: GOAWAY, REFUSED_STREAM): it is asked on another connection,
+ *      behind REFUSED_STREAM but TCP_ASK_REFUSALS times.
  *
  * Thread: owner, whose loop it is on.
  */
@@ -59,12 +66,15 @@ enum { /* see above; ms */
     TCP_ASK_EXTRA    = 1000,
     TCP_ASK_QUIET    = 1000,
     TCP_ASK_GRACE    = 50,
+    TCP_ASK_REFUSALS = 8, /* times */
+    TCP_ASK_BARREN   = 3,
     TCP_ASK_FEW      = 32,
     TCP_ASK_FEW_LIFE = 10000,
     TCP_ASK_FEW_MAX  = 600000,
     TCP_ASK_REST     = 500,
     TCP_ASK_REST_MAX = 5000,
     TCP_ASK_REST_CUT = 30000,
+    TCP_ASK_WAIT     = 2000,
 };
 
 enum tcp_event {

@@ -16,6 +16,7 @@
 #include "net/tcp_link.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "net/socket.h"
 
 #include <assert.h>
@@ -91,6 +92,7 @@ static void shut(struct tcp_link *link)
 {
     link->state = TCP_LINK_CLOSED;
     list_remove(&link->link);
+    list_remove(&link->unsent);
     uv_close((uv_handle_t *) &link->poll, on_closed);
     close(link->fd);
 }
@@ -206,6 +208,7 @@ int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *tic
     link->proved     = uv_now(loop);
     link->idle_since = uv_now(loop);
     list_init(&link->link);
+    list_init(&link->unsent);
     list_init(&link->order);
     list_init(&link->replied);
     for (unsigned i = 0; i < TCP_LINK_BUCKETS; i++)
@@ -236,9 +239,14 @@ struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void
         return NULL;
     }
     if (link->state == TCP_LINK_OPEN)
-        (void) tcp_output_flush(&link->out, link->fd);
-    watch(link);
+        link->hooks->unsent(link->hooks->context, link);
     return sent;
+}
+
+void tcp_link_flush(struct tcp_link *link)
+{
+    (void) tcp_output_flush(&link->out, link->fd);
+    watch(link);
 }
 
 bool tcp_link_can_carry(struct tcp_link *link, uint16_t id)
@@ -251,7 +259,7 @@ bool tcp_link_can_carry(struct tcp_link *link, uint16_t id)
 static void on_bytes(void *context, struct view bytes)
 {
     struct tcp_link *link = context;
-    if (!tcp_output_bytes(&link->out, bytes))
+    if (tcp_output_waiting(&link->out) + bytes.len > LIMIT_TCP_OUTPUT || !tcp_output_bytes(&link->out, bytes))
         link->choked = true;
 }
 
@@ -270,6 +278,9 @@ static void on_message(void *context, struct view message)
     link->silent = 0;
     link->proved = uv_now(link->loop);
     link->asked  = link->questions > 0 ? uv_now(link->loop) : 0;
+    if (link->complained)
+        tell(link, "");
+    link->complained = false;
     if (sent->owner)
         link->hooks->replied(link->hooks->context, link, sent, message);
     free(sent);
@@ -283,8 +294,10 @@ static void on_failed(void *context, uint16_t id, enum http_failure failure)
         return;
     take_off(sent);
     link->asked = link->questions > 0 ? uv_now(link->loop) : 0;
-    if (failure == HTTP_FAILED)
+    if (failure == HTTP_FAILED) {
         tell(link, channel_problem(link->channel));
+        link->complained = true;
+    }
     if (sent->owner)
         link->hooks->refused(link->hooks->context, link, sent, failure);
     free(sent);

@@ -50,6 +50,8 @@ struct tcp_link_hooks {
     /* The connection has come to its end, for whatever reason. `connected`: it was open. What somebody waits for is
      * still in link->order, and to be forgotten (tcp_link_forget()); the link is freed after the call. */
     void (*ended)(void *context, struct tcp_link *link, bool connected);
+    /* Something is to be sent: tcp_link_flush() before the loop waits. It may be told more than once. */
+    void (*unsent)(void *context, struct tcp_link *link);
     void (*opened)(void *context); /* there is one more, which will be freed */
     void (*freed)(void *context);
 };
@@ -72,6 +74,7 @@ struct tcp_link {
     struct remote               *remote; /* counted */
     struct channel              *channel;
     struct tcp_output            out;
+    struct list                  unsent; /* tcp_ask's, for those that are to be flushed */
     struct list                  buckets[TCP_LINK_BUCKETS];
     struct list                  order;
     unsigned                     questions; /* in the buckets */
@@ -83,8 +86,9 @@ struct tcp_link {
     uint64_t proved; /* when it last answered, or was opened, uv_now() */
     uint64_t dialed; /* uv_now() */
     uint64_t idle_since;
-    int      events; /* watched */
-    bool     choked; /* there was no memory for what is to be sent */
+    int      events;     /* watched */
+    bool     complained; /* that the remote was told of a question that failed; the next answer takes it back */
+    bool     choked;     /* there was no memory for what is to be sent */
     /* tcp_ask's own */
     unsigned    idle_ms;  /* 0: no more questions, and closed when nobody waits */
     uint64_t    silent;   /* when another link answered what this one has not; 0: it did not, or this one has since */
@@ -98,6 +102,8 @@ int tcp_link_open(uv_loop_t *loop, struct remote *remote, struct tls_ticket *tic
 /* Puts the question on it; its first two bytes are the id, which must be free (tcp_link_can_carry()). What goes wrong with
  * sending is told later. NULL: no memory. */
 struct tcp_sent *tcp_link_send(struct tcp_link *link, struct view question, void *owner);
+/* Sends what questions have left to be sent: all those of a turn in one go. */
+void tcp_link_flush(struct tcp_link *link);
 /* One more question of that id finds room on it. */
 bool tcp_link_can_carry(struct tcp_link *link, uint16_t id);
 /* It has not come open within TCP_LINK_OPENING: ends it, as if it had broken. */

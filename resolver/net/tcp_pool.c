@@ -22,6 +22,8 @@ void tcp_pool_fini(struct tcp_pool *pool)
     remote_drop(pool->remote);
 }
 
+static bool is_paused(const struct tcp_pool *pool) { return uv_now(pool->loop) < pool->pause_until; }
+
 /* ---- ended behind few answers ---- */
 
 static unsigned few_of(const struct tcp_pool *pool)
@@ -36,7 +38,7 @@ static bool was_few(const struct tcp_pool *pool)
 
 bool tcp_pool_is_remembered(const struct tcp_pool *pool)
 {
-    return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT ||
+    return was_few(pool) || uv_now(pool->loop) < pool->rest_until + TCP_ASK_REST_CUT || is_paused(pool) ||
            (pool->ticket.session && pool->hooks->wall() < pool->ticket.ends);
 }
 
@@ -56,25 +58,45 @@ void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link) /* [4
 
 /* ---- what an end means ---- */
 
-/* What comes before the first question costs the server something, and a border may have a reason of its own. */
-static bool is_costly(const struct tcp_pool *pool)
-{
-    const struct way *way = remote_way(pool->remote);
-    return way_is_encrypted(way) || way->proxy.len > 0;
-}
-
+/* One that fails may be an accident; and what fails while it rests already tells nothing new. */
 static void rest(struct tcp_pool *pool, bool cut) /* [7] */
 {
-    uint64_t most    = cut ? TCP_ASK_REST_CUT : TCP_ASK_REST_MAX;
+    uint64_t now = uv_now(pool->loop), most = cut ? TCP_ASK_REST_CUT : TCP_ASK_REST_MAX;
+    if (now < pool->rest_until || ++pool->failed < 2)
+        return;
     uint64_t longer  = pool->rest > 0 ? 2 * pool->rest : TCP_ASK_REST;
     pool->rest       = longer < most ? longer : most;
-    pool->rest_until = uv_now(pool->loop) + pool->rest;
+    pool->rest_since = now;
+    pool->rest_until = now + pool->rest;
+}
+
+/* What came open in another thread has ended it. */
+static bool rests(const struct tcp_pool *pool)
+{
+    return uv_now(pool->loop) < pool->rest_until && remote_opened(pool->remote) < (msec_t) pool->rest_since;
+}
+
+uint64_t tcp_pool_waits_until(const struct tcp_pool *pool)
+{
+    uint64_t until = is_paused(pool) ? pool->pause_until : 0;
+    return rests(pool) && pool->rest_until > until ? pool->rest_until : until;
+}
+
+static bool has_answered(struct tcp_pool *pool)
+{
+    LIST_EACH (item, next, &pool->links)
+        if (CONTAINER_OF(item, struct tcp_link, link)->answers > 0)
+            return true;
+    return false;
 }
 
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected)
 {
-    if (!connected && is_costly(pool))
-        rest(pool, channel_was_cut(link->channel));
+    bool barren = connected && link->used > 0 && link->answers == 0 && !has_answered(pool);
+    if (barren)
+        pool->barren++;
+    if (tcp_pool_is_costly(pool) && (!connected || (barren && pool->barren >= TCP_ASK_BARREN)))
+        rest(pool, !connected && channel_was_cut(link->channel));
     if (!connected || link->answers <= TCP_ASK_FEW)
         return;
     if (link->answers == pool->last_count) /* [6] */
@@ -82,12 +104,16 @@ void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool 
     pool->last_count = link->answers;
 }
 
-void tcp_pool_note_ready(struct tcp_pool *pool) { pool->rest = pool->rest_until = 0; }
+void tcp_pool_note_answer(struct tcp_pool *pool)
+{
+    pool->failed = pool->barren = 0;
+    pool->rest = pool->rest_until = 0;
+}
 
 void tcp_pool_pause(struct tcp_pool *pool, msec_t pause)
 {
-    uint64_t until   = uv_now(pool->loop) + (uint64_t) pause;
-    pool->rest_until = until > pool->rest_until ? until : pool->rest_until;
+    uint64_t until    = uv_now(pool->loop) + (uint64_t) pause;
+    pool->pause_until = until > pool->pause_until ? until : pool->pause_until;
 }
 
 /* ---- which connection ---- */
@@ -150,10 +176,10 @@ static bool has_room(const struct tcp_pool *pool)
 
 static int open_link(struct tcp_pool *pool, struct tcp_link **ret)
 {
-    if (uv_now(pool->loop) < pool->rest_until)
-        return -EHOSTDOWN;
     if (!has_room(pool))
         return -EBUSY;
+    if (rests(pool))
+        return -EHOSTDOWN;
     int error = tcp_link_open(pool->loop, pool->remote, &pool->ticket, pool->hooks, pool, ret);
     if (error < 0)
         return error;
@@ -189,9 +215,11 @@ static void open_ahead(struct tcp_pool *pool, const struct tcp_link *link) /* [6
 
 int tcp_pool_get(struct tcp_pool *pool, uint16_t id, enum tcp_want want, uint64_t since, struct tcp_link **ret)
 {
-    *ret = want == TCP_WANT_FRESH && has_room(pool) && uv_now(pool->loop) >= pool->rest_until
-               ? NULL
-               : find(pool, id, want, since);
+    *ret = NULL;
+    if (is_paused(pool))
+        return -EHOSTDOWN;
+    if (want != TCP_WANT_FRESH || !has_room(pool) || rests(pool))
+        *ret = find(pool, id, want, since);
     if (*ret) {
         open_ahead(pool, *ret);
         return 0;
@@ -205,7 +233,7 @@ struct tcp_link *tcp_pool_find_any(struct tcp_pool *pool, uint16_t id)
 {
     LIST_EACH (item, next, &pool->links) {
         struct tcp_link *link = CONTAINER_OF(item, struct tcp_link, link);
-        if (tcp_link_can_carry(link, id))
+        if (!is_paused(pool) && tcp_link_can_carry(link, id))
             return link;
     }
     return NULL;
@@ -218,7 +246,10 @@ bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link)
     return is_used_up(pool, link) || link->silent || is_quiet(link);
 }
 
-bool tcp_pool_is_short(const struct tcp_pool *pool)
+bool tcp_pool_is_short(const struct tcp_pool *pool) { return few_of(pool) > 0; }
+
+bool tcp_pool_is_costly(const struct tcp_pool *pool)
 {
-    return few_of(pool) > 0 || remote_way(pool->remote)->form == WAY_HTTPS;
+    const struct way *way = remote_way(pool->remote);
+    return way_is_encrypted(way) || way->proxy.len > 0;
 }

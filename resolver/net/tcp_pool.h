@@ -21,8 +21,11 @@ struct tcp_pool {
     uint64_t                     few_since, few_life;
     uint64_t                     most; /* answers behind which the server ends each connection; 0: not known [6] */
     uint64_t                     last_count; /* answers on the one that it ended last */
-    uint64_t                     rest_until; /* uv_now(); 0: it needs none [7] */
-    uint64_t                     rest;       /* ms; the last one that a failure made */
+    unsigned                     barren;     /* connections in a row that came open, and ended without an answer */
+    unsigned                     failed;     /* connections in a row that did not come open */
+    uint64_t                     rest_since, rest_until; /* uv_now(); 0: it needs none [7] */
+    uint64_t                     rest;                   /* ms; the last one */
+    uint64_t                     pause_until;            /* uv_now(): the server wants to be left in peace [8] */
 };
 
 enum tcp_want {
@@ -48,12 +51,17 @@ bool tcp_pool_is_done(const struct tcp_pool *pool, const struct tcp_link *link);
 void tcp_pool_drop(struct tcp_pool *pool);
 /* The server has ended it. `connected`: it had come open. */
 void tcp_pool_note_end(struct tcp_pool *pool, const struct tcp_link *link, bool connected);
-void tcp_pool_note_ready(struct tcp_pool *pool);
+/* One of its connections has answered its first question. */
+void tcp_pool_note_answer(struct tcp_pool *pool);
+/* The server wants no questions for so long, on whatever connection. */
 void tcp_pool_pause(struct tcp_pool *pool, msec_t pause);
+/* Until when it rests, or pauses; 0: it does not. */
+uint64_t tcp_pool_waits_until(const struct tcp_pool *pool);
 /* It has ended, or fallen silent, with questions open, as any may once; remembered if it answered few [4]. */
 void tcp_pool_note_few(struct tcp_pool *pool, const struct tcp_link *link);
-/* Its connections carry few questions, for the time being or at any time: what finds none waits for one. */
-bool tcp_pool_is_short(const struct tcp_pool *pool);
+bool tcp_pool_is_short(const struct tcp_pool *pool); /* its connections carry few questions, for the time being */
+/* What comes before the first question costs the server something, and a border may have a reason of its own. */
+bool tcp_pool_is_costly(const struct tcp_pool *pool);
 bool tcp_pool_is_remembered(const struct tcp_pool *pool); /* there is something in it that would be missed */
 
 #endif

@@ -56,13 +56,23 @@ static int put(struct tcp_link *link, struct tcp_ticket *ticket)
     return 0;
 }
 
-static int enqueue(struct upstream *upstream, struct tcp_ticket *ticket) /* [5] */
+static int enqueue(struct upstream *upstream, struct tcp_ticket *ticket) /* [5] [7] */
 {
-    if (!tcp_pool_is_short(&upstream->pool) || upstream->queue_count >= QUEUE)
+    if (upstream->queue_count >= QUEUE)
         return -EBUSY;
     list_append(&upstream->queue, &ticket->link);
     upstream->queue_count++;
     return 0;
+}
+
+/* It rests, or pauses, for no longer than a question may wait. */
+static bool waits_briefly(const struct upstream *upstream)
+{
+    uint64_t until = tcp_pool_waits_until(&upstream->pool), now = uv_now(upstream->ask->loop);
+    if (until <= now || until - now > TCP_ASK_WAIT)
+        return false;
+    tcp_ticket_look_at(upstream->ask, until);
+    return true;
 }
 
 int tcp_ticket_place(struct tcp_ticket *ticket, enum tcp_want want)
@@ -70,11 +80,15 @@ int tcp_ticket_place(struct tcp_ticket *ticket, enum tcp_want want)
     struct upstream *upstream = ticket->upstream;
     struct tcp_link *link;
     int              error = tcp_pool_get(&upstream->pool, id_of(ticket), want, 0, &link);
-    if (error == -EBUSY && enqueue(upstream, ticket) == 0)
+    if (error == 0)
+        return put(link, ticket);
+    if (error == -EBUSY && tcp_pool_is_short(&upstream->pool) && enqueue(upstream, ticket) == 0)
         return 0;
-    if (error < 0 && !(link = tcp_pool_find_any(&upstream->pool, id_of(ticket))))
-        return error;
-    return put(link, ticket);
+    if (error != -EHOSTDOWN && (link = tcp_pool_find_any(&upstream->pool, id_of(ticket))))
+        return put(link, ticket);
+    bool few   = remote_way(upstream->pool.remote)->form == WAY_HTTPS; /* its connections have room for few at once */
+    bool waits = error == -EHOSTDOWN ? waits_briefly(upstream) : error == -EBUSY && few;
+    return waits && enqueue(upstream, ticket) == 0 ? 0 : error;
 }
 
 void tcp_ticket_leave_queue(struct tcp_ticket *ticket)
@@ -100,10 +114,13 @@ void tcp_ticket_serve(struct upstream *upstream)
         struct tcp_ticket *ticket = CONTAINER_OF(upstream->queue.next, struct tcp_ticket, link);
         struct tcp_link   *link;
         int                error = tcp_pool_get(&upstream->pool, id_of(ticket), TCP_WANT_ANY, 0, &link);
-        if (error == -EBUSY && upstream->pool.link_count > 0)
+        if (error == 0)
+            error = put(link, ticket) < 0 ? -EBUSY : 0;
+        bool waits = error == -EHOSTDOWN ? waits_briefly(upstream) : error == -EBUSY && upstream->pool.link_count > 0;
+        if (waits)
             return;
         tcp_ticket_leave_queue(ticket);
-        if (error < 0 || put(link, ticket) < 0) {
+        if (error < 0) {
             ticket->upstream = NULL;
             list_append(&upstream->ask->broken, &ticket->link);
             tcp_ticket_look_at(upstream->ask, uv_now(upstream->ask->loop));
@@ -134,7 +151,7 @@ static void give_up(struct tcp_link *link) /* [3] */
         struct tcp_sent   *sent   = CONTAINER_OF(item, struct tcp_sent, order);
         struct tcp_ticket *ticket = sent->owner;
         if (!ask_elsewhere(ticket, sent, TCP_WANT_LIVE, link->silent) && !tcp_ticket_other(ticket, sent) &&
-            enqueue(tcp_upstream_of(link), ticket) == 0)
+            tcp_pool_is_short(link->owner) && enqueue(tcp_upstream_of(link), ticket) == 0)
             tcp_ticket_drop(ticket, sent);
     }
 }

@@ -23,6 +23,7 @@ struct tcp_ticket {
     struct tcp_link *replied_on; /* NULL: there was none, or it is gone */
     void            *owner;
     bool             retried;
+    unsigned         refusals;
     unsigned         stall; /* ms */
     unsigned         again; /* how often it may still be asked elsewhere because it stalls */
     size_t           len;
@@ -45,6 +46,8 @@ struct tcp_ask {
     struct tcp_ask_stats  stats;
     struct tcp_link_hooks hooks;
     uv_timer_t            sweep, stalls;
+    uv_prepare_t          turn_end; /* runs before the loop waits, while there are links in `unsent` */
+    struct list           unsent;
     uint64_t              stalls_due; /* when `stalls` fires; 0: it does not run */
     unsigned              handles;    /* not yet closed */
     unsigned              tickets;    /* not released */

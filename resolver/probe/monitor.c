@@ -24,7 +24,14 @@ static void note_life(struct monitor *monitor, msec_t now)
 
 static bool is_answered(const struct errand *errand)
 {
-    return errand->exchange.outcome != OUTCOME_TIMEOUT && errand->exchange.outcome != OUTCOME_UNREACHABLE;
+    enum outcome outcome = errand->exchange.outcome; /* what was forged, somebody else has said */
+    return outcome != OUTCOME_TIMEOUT && outcome != OUTCOME_UNREACHABLE && outcome != OUTCOME_FORGED;
+}
+
+/* A handshake comes before the answer. */
+static msec_t life_of(const struct server *server)
+{
+    return server->encrypted ? 3 * SERVER_PROBE_TIMEOUT : SERVER_PROBE_TIMEOUT;
 }
 
 /* What has befallen one of a group may have befallen the others, whom hardly anybody asks. They are probed at once. */
@@ -73,7 +80,7 @@ static void probe_plain(struct monitor *monitor, msec_t now)
 {
     monitor->plain_due = now + PLAIN_EVERY;
     monitor->plain     = (struct errand){
-            .life    = SERVER_PROBE_TIMEOUT,
+            .life    = life_of(monitor->server),
             .plain   = true,
             .aside   = true,
             .weak    = monitor->health.weak,
@@ -105,7 +112,7 @@ static void probe_health(struct monitors *monitors, struct monitor *monitor, mse
     monitors->stats->health_probes++;
     if (monitor->edns_lost && !monitor->plain.running && (monitor->plain_at || now >= monitor->plain_due))
         probe_plain(monitor, now);
-    monitor->health = (struct errand){.life = SERVER_PROBE_TIMEOUT, .done = on_health_done, .owner = monitor};
+    monitor->health = (struct errand){.life = life_of(monitor->server), .done = on_health_done, .owner = monitor};
     choose_probe(monitor, &monitor->health.inquiry);
     monitor->health.weak = monitor->probe == PROBE_ROOT;
     errand_start(monitors->errands, &monitor->health, monitor->server, now);

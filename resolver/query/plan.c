@@ -206,6 +206,8 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
         return MSEC_NEVER;
     if (first->step == PLAN_SPENT)
         return failure_allows(query) || side->forbidden || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
+    if (query->denied)
+        return now;
     msec_t due = plan_patience(query);
     if (side->failed > 0 && first->step != PLAN_ASK && failure_allows(query))
         due = msec_min(due, wait_for_last(query));

@@ -152,6 +152,17 @@ static bool may_be_internal(struct query *query, struct env *env, const struct e
     return query->unsure;
 }
 
+static bool external_denies(const struct query *query)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_DONE && exchange->outcome == OUTCOME_NXDOMAIN &&
+            !asking_is_domestic(query, exchange))
+            return true;
+    }
+    return false;
+}
+
 /* Some borders deny what they block. What would bounce by that is believed of domestic only where external says so too:
  * the operator wants it (fallback.on). */
 static bool is_to_be_checked(const struct query *query, const struct exchange *exchange,
@@ -160,7 +171,7 @@ static bool is_to_be_checked(const struct query *query, const struct exchange *e
     uint16_t type = query->inquiry.type;
     return query->setup->fall_on_nxdomain && judgement->outcome == OUTCOME_NXDOMAIN &&
            asking_is_domestic(query, exchange) && query->inquiry.class == CLASS_IN &&
-           (query->route.first == SETUP_EXTERNAL || query->route.second == SETUP_EXTERNAL) &&
+           (query->route.first == SETUP_EXTERNAL || query->route.second == SETUP_EXTERNAL) && !external_denies(query) &&
            (type == TYPE_A || type == TYPE_AAAA || type == TYPE_MX || type == TYPE_TXT) &&
            !is_borne(name_view(&query->inquiry.name));
 }

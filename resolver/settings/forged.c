@@ -100,7 +100,7 @@ static void take_lines(struct reader *reader, const struct place *place, const c
         if (line[0] == '\0')
             continue;
         taken++;
-        bool is_block = strspn(line, "0123456789abcdefABCDEF.:/") == strlen(line) && strpbrk(line, ":0123456789");
+        bool is_block = strchr(line, ':') || strspn(line, "0123456789./") == strlen(line);
         if (is_block ? !add_block(reader, line, why) : !add_name(reader, line, why))
             reader_error(reader, place, "%s:%zu: %s", path, number, why);
     }

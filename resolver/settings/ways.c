@@ -217,12 +217,14 @@ static bool bind_read(struct reader *reader, const struct place *place, const js
         }
         return false;
     }
-    if (strlen(text) < IF_NAMESIZE && if_nametoindex(text) != 0) {
-        memcpy(way->interface, text, strlen(text) + 1);
-        return true;
+    if (strlen(text) >= IF_NAMESIZE || text[0] == '\0' || text[strcspn(text, "/: \t")] != '\0') {
+        reader_error(reader, place, "neither an address nor an interface's name: \"%.*s\"", QUOTE_MAX, text);
+        return false;
     }
-    reader_error(reader, place, "neither an address nor an interface of this machine: \"%.*s\"", QUOTE_MAX, text);
-    return false;
+    if (if_nametoindex(text) == 0)
+        reader_warning(reader, place, "there is no interface \"%s\" now; nothing is asked until there is", text);
+    memcpy(way->interface, text, strlen(text) + 1);
+    return true;
 }
 
 /* ---- the proxy ---- */

@@ -156,7 +156,7 @@ static void take_plain(void *context, struct view plain)
     if (channel->http) {
         if (http_feed(channel->http, plain))
             return;
-        if (http_problem(channel->http)[0] != '\0')
+        if (http_is_broken(channel->http))
             fail(channel, http_problem(channel->http));
         else
             channel->state = CHANNEL_ENDED;
@@ -179,8 +179,10 @@ static void send_secured(void *context, struct view bytes)
 
 static enum channel_state begin_above(struct channel *channel)
 {
-    if (!channel->credentials)
+    if (!way_is_encrypted(channel->way))
         return open_up(channel);
+    if (!channel->credentials)
+        return fail(channel, "there is nothing to hold its certificate against");
     const struct tls_hooks hooks = {channel, send_secured, take_plain};
     channel->tls                 = tls_create(channel->credentials, channel->ticket, &hooks, channel->wall);
     return channel->tls ? channel->state : fail(channel, "out of memory");

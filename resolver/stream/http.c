@@ -15,10 +15,11 @@
 #include <strings.h>
 
 enum {
-    OK       = 200,
-    TOO_MANY = 429,
-    SERVER   = 500,
-    PIECE    = 4 << 10 /* bytes */
+    OK          = 200,
+    TOO_MANY    = 429,
+    SERVER      = 500,
+    UNAVAILABLE = 503,
+    PIECE       = 4 << 10 /* bytes */
 };
 
 static const char dns_message[] = "application/dns-message";
@@ -43,7 +44,8 @@ struct http {
     struct http_hooks hooks;
     struct list       asked; /* owned */
     unsigned          open;
-    bool              leaving, feeding;
+    bool              leaving, broken;
+    bool              busy; /* the library runs, and calls back */
     char              authority[WAY_TEXT_MAX];
     char              problem[HTTP_PROBLEM_MAX];
 };
@@ -55,10 +57,14 @@ static struct asked *asked_of(struct http *http, int32_t stream)
     return nghttp2_session_get_stream_user_data(http->session, stream);
 }
 
-static void drop(struct http *http, struct asked *asked)
+static void take_off(struct http *http, struct asked *asked)
 {
     list_remove(&asked->link);
     http->open--;
+}
+
+static void drop(struct asked *asked)
+{
     free(asked->answer);
     free(asked);
 }
@@ -77,7 +83,8 @@ static void take_age(struct asked *asked)
 
 static void pause_for(struct http *http, const struct asked *asked)
 {
-    if (asked->status != TOO_MANY && asked->status < SERVER)
+    bool busy = asked->status == TOO_MANY || asked->status == UNAVAILABLE;
+    if (!busy && (asked->status < SERVER || asked->retry == 0))
         return;
     msec_t pause = asked->retry > 0 ? (msec_t) asked->retry * 1000 : HTTP_PAUSE;
     http->hooks.paused(http->hooks.context, msec_min(pause, HTTP_PAUSE_MAX));
@@ -86,7 +93,7 @@ static void pause_for(struct http *http, const struct asked *asked)
 static void finish(struct http *http, struct asked *asked, uint32_t error)
 {
     bool good = error == NGHTTP2_NO_ERROR && asked->whole && asked->status == OK && asked->is_dns;
-    if (good && asked->answer_len >= 2) {
+    if (good && asked->answer_len >= MESSAGE_HEADER) {
         take_age(asked);
         put_u16(asked->answer, asked->id);
         http->problem[0] = '\0';
@@ -194,8 +201,9 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     struct http  *http  = context;
     struct asked *asked = nghttp2_session_get_stream_user_data(session, stream);
     if (asked) {
+        take_off(http, asked); /* first: who is told may ask the next one here */
         finish(http, asked, error);
-        drop(http, asked);
+        drop(asked);
     }
     return 0;
 }
@@ -209,8 +217,9 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
     (void) error;
     if (asked) {
         nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, NULL);
+        take_off(http, asked);
         http->hooks.failed(http->hooks.context, asked->id, HTTP_REFUSED);
-        drop(http, asked);
+        drop(asked);
     }
     return 0;
 }
@@ -232,15 +241,17 @@ static ssize_t read_question(nghttp2_session *session, int32_t stream, uint8_t *
 
 /* ---- public ---- */
 
-/* What there is in pieces as large as a TLS record may well be. Not from within the library: http_feed() does it then. */
+/* What there is in pieces as large as a TLS record may well be. Not from within the library: who has called that sends
+ * it behind. */
 static bool send_pending(struct http *http)
 {
     uint8_t        piece[PIECE];
     const uint8_t *bytes;
     size_t         len = 0;
     ssize_t        more;
-    if (http->feeding)
+    if (http->busy)
         return true;
+    http->busy = true;
     while ((more = nghttp2_session_mem_send(http->session, &bytes)) > 0) {
         for (size_t done = 0, part; done < (size_t) more; done += part) {
             part = (size_t) more - done < PIECE - len ? (size_t) more - done : PIECE - len;
@@ -252,6 +263,7 @@ static bool send_pending(struct http *http)
             }
         }
     }
+    http->busy = false;
     if (len > 0)
         http->hooks.send(http->hooks.context, (struct view){piece, len});
     return more == 0;
@@ -282,7 +294,7 @@ static void write_authority(struct http *http)
 {
     const struct way *way = http->way;
     char              host[ADDRESS_TEXT_MAX], port[8] = "";
-    bool              six = !way->name && way->address.any.sa_family == AF_INET6;
+    bool              six = way->name ? strchr(way->name, ':') != NULL : way->address.any.sa_family == AF_INET6;
     address_format_host(&way->address, host);
     host[strcspn(host, "%")] = '\0'; /* a scope is ours alone */
     if (address_port(&way->address) != way_port(WAY_HTTPS))
@@ -319,17 +331,18 @@ void http_destroy(struct http *http)
     if (!http)
         return;
     LIST_EACH (item, next, &http->asked)
-        drop(http, CONTAINER_OF(item, struct asked, link));
+        drop(CONTAINER_OF(item, struct asked, link));
     nghttp2_session_del(http->session);
     free(http);
 }
 
 bool http_feed(struct http *http, struct view bytes)
 {
-    http->feeding = true;
+    http->busy    = true;
     ssize_t taken = nghttp2_session_mem_recv(http->session, bytes.data, bytes.len);
-    http->feeding = false;
+    http->busy    = false;
     if (taken < 0) {
+        http->broken = true;
         snprintf(http->problem, sizeof(http->problem), "it broke HTTP/2: %s", nghttp2_strerror((int) taken));
         return false;
     }
@@ -337,7 +350,8 @@ bool http_feed(struct http *http, struct view bytes)
         return false;
     if (nghttp2_session_want_read(http->session) || nghttp2_session_want_write(http->session))
         return true;
-    if (!http->leaving)
+    http->broken = !http->leaving;
+    if (http->broken)
         snprintf(http->problem, sizeof(http->problem), "it broke HTTP/2");
     return false;
 }
@@ -383,10 +397,13 @@ bool http_send(struct http *http, struct view question)
     list_append(&http->asked, &asked->link);
     http->open++;
     if (nghttp2_submit_request(http->session, NULL, headers, ARRAY_LEN(headers), &body, asked) < 0) {
-        drop(http, asked);
+        take_off(http, asked);
+        drop(asked);
         return false;
     }
     return send_pending(http);
 }
+
+bool http_is_broken(const struct http *http) { return http->broken; }
 
 const char *http_problem(const struct http *http) { return http->problem; }

@@ -33,7 +33,9 @@ struct http_hooks {
     /* Each question ends by one of these, unless the connection ends before. None may end it from within. */
     void (*replied)(void *context, uint16_t id, struct view message); /* `message` has that id, too */
     void (*failed)(void *context, uint16_t id, enum http_failure failure);
-    void (*paused)(void *context, msec_t pause); /* 429, or 5xx: so long no questions, please */
+    /* So long no questions, please: 429, 503, or another 5xx that says how long. One that does not may be for the
+     * question alone: some answer a zone's silence by 502. */
+    void (*paused)(void *context, msec_t pause);
 };
 
 /* Begins: the preface is sent from within. `way` and `hooks` are borrowed, the latter copied. NULL: no memory. */
@@ -47,7 +49,9 @@ bool http_send(struct http *http, struct view question);
 /* How many questions the server takes at once, those that are open included; 0: none any more. */
 unsigned http_room(const struct http *http);
 /* It takes no more questions on this connection. */
-bool        http_is_leaving(const struct http *http);
+bool http_is_leaving(const struct http *http);
+/* http_feed() has returned false because of what came. */
+bool        http_is_broken(const struct http *http);
 const char *http_problem(const struct http *http); /* the last; empty: none */
 
 #endif

@@ -12,7 +12,8 @@
 struct remote {
     _Atomic unsigned     references;
     struct way           way;
-    pthread_mutex_t      lock; /* of what follows */
+    _Atomic int64_t      opened; /* msec_t */
+    pthread_mutex_t      lock;   /* of what follows */
     struct credentials  *credentials;
     struct remote_report report;
 };
@@ -67,6 +68,8 @@ struct credentials *remote_credentials(struct remote *remote)
 
 void remote_note(struct remote *remote, const char *problem, const struct tls_peer *peer, msec_t now)
 {
+    if (problem[0] == '\0')
+        atomic_store_explicit(&remote->opened, now, memory_order_relaxed);
     pthread_mutex_lock(&remote->lock);
     if (problem[0] != '\0' && remote->report.problem[0] == '\0')
         remote->report.since = now;
@@ -74,6 +77,11 @@ void remote_note(struct remote *remote, const char *problem, const struct tls_pe
     if (peer)
         remote->report.peer = *peer;
     pthread_mutex_unlock(&remote->lock);
+}
+
+msec_t remote_opened(const struct remote *remote)
+{
+    return atomic_load_explicit(&remote->opened, memory_order_relaxed);
 }
 
 void remote_read(struct remote *remote, struct remote_report *ret)

@@ -31,5 +31,7 @@ struct credentials *remote_credentials(struct remote *remote);
 /* A connection was opened (`problem` empty), or could not be. `peer`: who showed itself, or NULL. */
 void remote_note(struct remote *remote, const char *problem, const struct tls_peer *peer, msec_t now);
 void remote_read(struct remote *remote, struct remote_report *ret);
+/* When a connection of any thread last came open, in the reporters' clock; 0: none has. */
+msec_t remote_opened(const struct remote *remote);
 
 #endif

@@ -11,6 +11,8 @@ void tls_ticket_fini(struct tls_ticket *ticket)
     *ticket = (struct tls_ticket){0};
 }
 
+static wall_t earlier(wall_t a, wall_t b) { return a < b ? a : b; }
+
 int ticket_on_session(SSL *ssl, SSL_SESSION *session)
 {
     const struct verification *verification = verification_of(ssl);
@@ -20,12 +22,15 @@ int ticket_on_session(SSL *ssl, SSL_SESSION *session)
     if (!ticket || verification->problem[0] != '\0' || !certificate || !SSL_SESSION_is_resumable(session) ||
         SSL_CTX_up_ref(context) != 1)
         return 0;
-    wall_t life = (wall_t) SSL_SESSION_get_timeout(session);
-    wall_t ends = verification->wall + (life < TLS_TICKET_LIFE ? life : TLS_TICKET_LIFE);
-    wall_t good = verification_time(X509_get0_notAfter(certificate));
+    wall_t life     = (wall_t) SSL_SESSION_get_timeout(session);
+    bool   again    = SSL_session_reused(ssl) && ticket->session;
+    wall_t verified = again ? ticket->verified : verification->wall;
+    wall_t ends     = earlier(verification->wall + life, verified + TLS_TICKET_LIFE);
+    wall_t good     = verification_time(X509_get0_notAfter(certificate));
     tls_ticket_fini(ticket);
-    ticket->session = session; /* ours from now on */
-    ticket->context = context;
-    ticket->ends    = good < ends && !verification->by_pin ? good : ends;
+    ticket->session  = session; /* ours from now on */
+    ticket->context  = context;
+    ticket->verified = verified;
+    ticket->ends     = verification->by_pin ? ends : earlier(ends, good);
     return 1;
 }

@@ -202,7 +202,7 @@ enum tls_state tls_end(struct tls *tls, bool reset)
     if (tls->state != TLS_HANDSHAKE)
         return tls->state;
     ERR_clear_error();
-    tls->cut = !tls->heard;
+    tls->cut = reset && !tls->heard;
     if (tls->heard)
         return fail(tls, reset ? "the connection was reset in the handshake" : "it was closed in the handshake");
     return fail(tls, reset ? "the connection was reset behind the ClientHello, as a border does"

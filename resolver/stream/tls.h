@@ -32,8 +32,9 @@ enum tls_state {
  * thread, and alive for as long as these. */
 struct tls_ticket {
     struct ssl_session_st *session;
-    struct ssl_ctx_st     *context; /* of these credentials; counted */
-    wall_t                 ends;    /* with the certificate at the latest */
+    struct ssl_ctx_st     *context;  /* of these credentials; counted */
+    wall_t                 verified; /* when the certificate was verified; a resumed session does not do it anew */
+    wall_t                 ends;     /* with the certificate at the latest */
 };
 void tls_ticket_fini(struct tls_ticket *ticket);
 
@@ -70,7 +71,7 @@ enum tls_state tls_end(struct tls *tls, bool reset);
 bool tls_write(struct tls *tls, struct view plain);
 /* TLS_FAILED: why, for the operator: what is wrong with the certificate, or how far the handshake came. */
 const char *tls_problem(const struct tls *tls);
-/* The handshake was cut behind our first flight, before anything came: what a border does to a name it has read. */
+/* The handshake was reset behind our first flight, before anything came: what a border does to a name it has read. */
 bool tls_was_cut(const struct tls *tls);
 void tls_describe(const struct tls *tls, struct tls_peer *ret);
 

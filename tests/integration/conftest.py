@@ -102,7 +102,8 @@ def https(stage, world, certificates):
 def abroad(forwarder):
     """abroad(upstreams, config): a bywayd with these as its external group, which is asked for all of test."""
     def start(upstreams, config=None):
-        return forwarder({"workers": 1, "zones": [{"zone": "test", "via": "external"}], **(config or {}),
+        return forwarder({"workers": 1, "limits.external_qps": 100000, "zones": [{"zone": "test", "via": "external"}],
+                          **(config or {}),
                           "upstreams.external": upstreams})
     return start
 

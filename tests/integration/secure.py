@@ -16,6 +16,7 @@ import warnings
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 from certificates import NAME
 from upstream import Upstream, endpoint, read_question
@@ -209,8 +210,15 @@ class Doh:
     async def respond(self, line, stream, status, body=b"", kind="application/dns-message"):
         line.http.send_headers(stream, [(":status", str(status)), ("content-type", kind),
                                         ("content-length", str(len(body))), *self.headers])
-        line.http.send_data(stream, body, end_stream=True)
-        await self.flush(line)
+        while True:
+            piece = body[:min(line.http.local_flow_control_window(stream), 16384)]
+            body = body[len(piece):]
+            if piece or not body:
+                line.http.send_data(stream, piece, end_stream=not body)
+            await self.flush(line)
+            if not body:
+                return
+            await asyncio.sleep(0.01)
 
 
 class Secure(Upstream):
@@ -254,7 +262,8 @@ class Secure(Upstream):
 
         async def answer(reply):
             if not line.frozen:
-                await send(reply)
+                with contextlib.suppress(h2.exceptions.ProtocolError):  # the client has given the stream up
+                    await send(reply)
 
         asked._send, asked.line = answer, line
         self._handle(asked)

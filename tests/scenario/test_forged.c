@@ -189,6 +189,19 @@ static void a_denial_that_external_shares_is_given_out(void **state)
     world_end(world);
 }
 
+/* External was asked first, for domestic was slow, and denies the name: that is the check. */
+static void a_late_denial_that_external_has_confirmed_is_given_out(void **state)
+{
+    (void) state;
+    struct world *world = world_create(&doubting);
+    world_warm_up(world);
+    world_resolve(world, "www.slow.example", TYPE_A);
+    SAY(world, DOMESTIC, "slow.example", NXDOMAINS, .after = 2500);
+    SAY(world, EXTERNAL, "slow.example", NXDOMAINS);
+    assert_int_equal(world_resolve(world, "nobody.slow.example", TYPE_A)->rcode, RCODE_NXDOMAIN);
+    world_end(world);
+}
+
 static void a_denial_that_nobody_could_check_is_servfail(void **state)
 {
     (void) state;
@@ -241,6 +254,7 @@ int main(void)
         cmocka_unit_test(without_the_word_nothing_goes_abroad_for_it),
         cmocka_unit_test(a_denial_is_checked_before_it_is_given_out),
         cmocka_unit_test(a_denial_that_external_shares_is_given_out),
+        cmocka_unit_test(a_late_denial_that_external_has_confirmed_is_given_out),
         cmocka_unit_test(a_denial_that_nobody_could_check_is_servfail),
         cmocka_unit_test(not_every_denial_is_checked),
     };

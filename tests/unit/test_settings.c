@@ -862,8 +862,8 @@ static void test_bad_ways(void **state)
          "upstreams.external[0].bind: \"2001:db8::1\" and what is asked are not both IPv6"},
         {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"192.0.2.1:5\"}"),
          "upstreams.external[0].bind: a source address has no port: \"192.0.2.1:5\""},
-        {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"nosuch0\"}"),
-         "upstreams.external[0].bind: neither an address nor an interface of this machine: \"nosuch0\""},
+        {EXTERNAL("{\"address\": \"tls://192.0.2.5\", \"bind\": \"no such\"}"),
+         "upstreams.external[0].bind: neither an address nor an interface's name: \"no such\""},
     };
     check_rows(rows, ARRAY_LEN(rows));
 }
