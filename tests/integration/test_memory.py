@@ -183,6 +183,23 @@ def test_every_request(starving, fresh, domestic, external):
     assert daemon.zones()[f"{zone}."]["state"] == "blocked"
 
 
+def test_tries_by_tls(starving, tls, fresh):
+    """What OpenSSL and nghttp2 are refused, too: another problem, maybe, but never a certificate that is not good."""
+    daemon = starving()
+    good, bad = {"upstream": tls.upstream(), "censored": fresh("open")}, {"upstream": str(tls)}
+    whole = sorted(daemon.call("upstreams.try", good)["result"])
+    daemon.famine.one_in = 600
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for params in (good, bad):
+            reply = daemon.call("upstreams.try", params)
+            if reply and "result" in reply:
+                assert sorted(reply["result"]) == whole and not (reply["result"]["reachable"] and params is bad)
+    assert daemon.famine.failed > 10
+    daemon.famine.end()
+    assert daemon.call("upstreams.try", good)["result"]["reachable"]
+
+
 # ---- the configuration is read again ----
 
 
