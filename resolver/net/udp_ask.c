@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 enum {
@@ -43,7 +44,7 @@ struct udp_ticket {
 
 struct upstream {
     struct list        link;
-    struct address     address;
+    struct way         way; /* its address, bind and interface alone */
     unsigned           count;
     struct udp_socket *kept[UDP_ASK_KEPT];
 };
@@ -99,17 +100,24 @@ static struct udp_ticket *find_ticket(struct udp_socket *socket, uint16_t id)
     return NULL;
 }
 
-static struct upstream *get_upstream(struct udp_ask *ask, const struct address *server)
+static bool is_same(const struct way *a, const struct way *b)
+{
+    return address_equal(&a->address, &b->address) && address_equal(&a->bind, &b->bind) &&
+           strcmp(a->interface, b->interface) == 0;
+}
+
+static struct upstream *get_upstream(struct udp_ask *ask, const struct way *way)
 {
     LIST_EACH (link, next, &ask->upstreams) {
         struct upstream *upstream = CONTAINER_OF(link, struct upstream, link);
-        if (address_equal(&upstream->address, server))
+        if (is_same(&upstream->way, way))
             return upstream;
     }
     struct upstream *upstream = calloc(1, sizeof(*upstream));
     if (!upstream)
         return NULL;
-    upstream->address = *server;
+    upstream->way = (struct way){.address = way->address, .bind = way->bind};
+    memcpy(upstream->way.interface, way->interface, sizeof(way->interface));
     want_sweep(ask);
     list_append(&ask->upstreams, &upstream->link);
     return upstream;
@@ -149,7 +157,7 @@ static void keep(struct upstream *upstream, unsigned place, struct udp_socket *s
 static int create_kept(struct udp_ask *ask, struct upstream *upstream, unsigned place, msec_t now)
 {
     struct udp_socket *socket;
-    int                error = udp_sockets_open(&ask->sockets, &upstream->address, &socket);
+    int                error = udp_sockets_open(&ask->sockets, &upstream->way, &socket);
     if (error < 0)
         return error;
     socket->born = now;
@@ -185,10 +193,9 @@ static int pick_anyhow(struct udp_ask *ask, struct upstream *upstream, uint16_t 
 
 static bool is_out_of_descriptors(int error) { return error == -EMFILE || error == -ENFILE; }
 
-static int pick_kept(struct udp_ask *ask, const struct address *server, uint16_t id, msec_t now,
-                     struct udp_socket **ret)
+static int pick_kept(struct udp_ask *ask, const struct way *way, uint16_t id, msec_t now, struct udp_socket **ret)
 {
-    struct upstream *upstream = get_upstream(ask, server);
+    struct upstream *upstream = get_upstream(ask, way);
     if (!upstream)
         return -ENOMEM;
     for (unsigned i = 0; i < PICKS; i++) {
@@ -225,16 +232,15 @@ static bool take_credit(struct udp_ask *ask, msec_t now)
     return true;
 }
 
-static int pick_socket(struct udp_ask *ask, const struct address *server, uint16_t id, msec_t now,
-                       struct udp_socket **ret)
+static int pick_socket(struct udp_ask *ask, const struct way *way, uint16_t id, msec_t now, struct udp_socket **ret)
 {
     /* Half of the share is left to kept sockets, which carry far more questions each. */
     if (take_credit(ask, now) && ask->sockets.open < ask->sockets.limit / 2) {
-        int error = udp_sockets_open(&ask->sockets, server, ret);
+        int error = udp_sockets_open(&ask->sockets, way, ret);
         if (!is_out_of_descriptors(error))
             return error;
     }
-    return pick_kept(ask, server, id, now, ret);
+    return pick_kept(ask, way, id, now, ret);
 }
 
 static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct view question)
@@ -255,7 +261,7 @@ static int send_question(struct udp_ask *ask, struct udp_socket *socket, struct 
     return error;
 }
 
-int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view question, void *owner, msec_t now,
+int udp_ask_open(struct udp_ask *ask, const struct way *way, struct view question, void *owner, msec_t now,
                  struct udp_ticket **ret)
 {
     assert(question.len >= 2);
@@ -264,7 +270,7 @@ int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view 
     if (!ticket)
         return -ENOMEM;
     struct udp_socket *socket;
-    int                error = pick_socket(ask, server, id, now, &socket);
+    int                error = pick_socket(ask, way, id, now, &socket);
     if (error < 0) {
         free(ticket);
         return error;

@@ -2,7 +2,7 @@
  * udp_ask.h: questions to upstreams over UDP from ports that nobody can guess, and their replies. Knows ids, not DNS.
  *
  * For each question a connected socket on a fresh port that the kernel chose, up to 2,000 questions a second; beyond
- * that a random one of at least 256 kept sockets for each upstream address, retired after 32 uses or 2 s (fewer where
+ * that a random one of at least 256 kept sockets for each upstream address and source, retired after 32 uses or 2 s (fewer where
  * `sockets` says so). All sockets hang in one epoll set that the uv_loop watches as one handle. IP_PMTUDISC_OMIT.
  *
  * Thread: owner, whose loop it is on.
@@ -10,8 +10,8 @@
 #ifndef NET_UDP_ASK_H
 #define NET_UDP_ASK_H
 
-#include "base/address.h"
 #include "base/rng.h"
+#include "stream/way.h"
 
 #include <uv.h>
 
@@ -37,10 +37,10 @@ struct udp_ask_stats {
  * are held back. NULL: no memory or descriptors. */
 struct udp_ask *udp_ask_create(uv_loop_t *loop, struct rng *rng, unsigned sockets, udp_ask_fn handle,
                                void (*begin)(void *context), void *context);
-/* Sends `question` (its first two bytes are the id) to `server`. On success *ret is a ticket that lives until
- * udp_ask_release(). -errno: nothing is open (ENETUNREACH and its kin included; -EMFILE: no descriptor left, even among
- * kept sockets). `now`: ms. */
-int udp_ask_open(struct udp_ask *ask, const struct address *server, struct view question, void *owner, msec_t now,
+/* Sends `question` (its first two bytes are the id) to the way's address, from where the way says. On success *ret is a
+ * ticket that lives until udp_ask_release(). -errno: nothing is open (ENETUNREACH and its kin included, EADDRNOTAVAIL
+ * where there is no such source address; -EMFILE: no descriptor left, even among kept sockets). `now`: ms. */
+int udp_ask_open(struct udp_ask *ask, const struct way *way, struct view question, void *owner, msec_t now,
                  struct udp_ticket **ret);
 /* Sends again on the same socket. -errno on failure, the ticket stays. */
 int  udp_ask_resend(struct udp_ask *ask, struct udp_ticket *ticket, struct view question);

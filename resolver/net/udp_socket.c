@@ -79,9 +79,11 @@ void udp_sockets_fini(struct udp_sockets *sockets)
     close(sockets->epoll);
 }
 
-static int prepare(struct udp_sockets *sockets, struct udp_socket *socket, const struct address *server)
+static int prepare(struct udp_sockets *sockets, struct udp_socket *socket, const struct way *way)
 {
-    int error = socket_omit_pmtu(socket->fd, server);
+    int error = socket_omit_pmtu(socket->fd, &way->address);
+    if (error == 0 && socket->bound)
+        error = socket_bind_from(socket->fd, &way->bind, way->interface);
     /* Without it the kernel keeps "host unreachable" and "network unreachable" to itself. */
     if (error == 0)
         error = socket->ipv6 ? socket_set(socket->fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
@@ -92,8 +94,11 @@ static int prepare(struct udp_sockets *sockets, struct udp_socket *socket, const
     return error;
 }
 
-static int create(struct udp_sockets *sockets, const struct address *server, struct udp_socket **ret)
+static bool is_bound(const struct way *way) { return way->bind.len > 0 || way->interface[0] != '\0'; }
+
+static int create(struct udp_sockets *sockets, const struct way *way, struct udp_socket **ret)
 {
+    const struct address *server = &way->address;
     if (sockets->open + sockets->unused_count >= sockets->limit)
         drop_unused(sockets, sockets->unused_count > 0); /* of the other family */
     struct udp_socket *created = calloc(1, sizeof(*created));
@@ -104,8 +109,9 @@ static int create(struct udp_sockets *sockets, const struct address *server, str
         drop_unused(sockets, 1);
         created->fd = socket_open(server, SOCK_DGRAM);
     }
-    created->ipv6 = server->any.sa_family == AF_INET6;
-    int error     = created->fd < 0 ? created->fd : prepare(sockets, created, server);
+    created->ipv6  = server->any.sa_family == AF_INET6;
+    created->bound = is_bound(way);
+    int error      = created->fd < 0 ? created->fd : prepare(sockets, created, way);
     if (error < 0) {
         if (created->fd >= 0)
             close_descriptor(sockets, created->fd);
@@ -116,10 +122,11 @@ static int create(struct udp_sockets *sockets, const struct address *server, str
     return 0;
 }
 
-int udp_sockets_open(struct udp_sockets *sockets, const struct address *server, struct udp_socket **ret)
+int udp_sockets_open(struct udp_sockets *sockets, const struct way *way, struct udp_socket **ret)
 {
-    struct udp_socket *socket = take_unused(sockets, server->any.sa_family == AF_INET6);
-    int                error  = socket ? 0 : create(sockets, server, &socket);
+    const struct address *server = &way->address;
+    struct udp_socket    *socket = is_bound(way) ? NULL : take_unused(sockets, server->any.sa_family == AF_INET6);
+    int                   error  = socket ? 0 : create(sockets, way, &socket);
     if (error < 0)
         return error;
     if (connect(socket->fd, &server->any, server->len) < 0) {
@@ -127,7 +134,7 @@ int udp_sockets_open(struct udp_sockets *sockets, const struct address *server, 
         destroy(sockets, socket);
         return error;
     }
-    *socket = (struct udp_socket){.fd = socket->fd, .ipv6 = socket->ipv6};
+    *socket = (struct udp_socket){.fd = socket->fd, .ipv6 = socket->ipv6, .bound = socket->bound};
     list_init(&socket->tickets);
     list_init(&socket->link);
     sockets->open++;
@@ -152,7 +159,7 @@ void udp_sockets_close(struct udp_sockets *sockets, struct udp_socket *socket)
     socket->all_ids = NULL;
     sockets->open--;
     bool wanted = sockets->spare_count == UDP_SOCKET_SPARES && sockets->unused_count < UNUSED_MOST;
-    if (!wanted || socket->awaited > 0 || socket->unclean || !disconnect(socket)) {
+    if (!wanted || socket->bound || socket->awaited > 0 || socket->unclean || !disconnect(socket)) {
         destroy(sockets, socket);
         return;
     }

@@ -9,15 +9,16 @@
  *
  * A socket on which as much came as was sent is not closed but disconnected, which gives its port back, and waits. The
  * next connect() draws a new one. That takes three system calls for a fresh port instead of six: the third makes sure
- * that nothing is left in its queue, which the next question would be told of.
+ * that nothing is left in its queue, which the next question would be told of. One that is bound to a source address or
+ * an interface is of no use to others, and is closed.
  *
  * Thread: owner, whose loop it is on.
  */
 #ifndef NET_UDP_SOCKET_H
 #define NET_UDP_SOCKET_H
 
-#include "base/address.h"
 #include "base/list.h"
+#include "stream/way.h"
 
 enum {
     UDP_SOCKET_IDS    = 32, /* questions that a socket should carry at most */
@@ -27,6 +28,7 @@ enum {
 struct udp_socket {
     int         fd; /* -1: dead, freed by udp_sockets_free_dead() */
     bool        ipv6;
+    bool        bound;   /* to what `way` says */
     bool        unclean; /* there was an error: another may wait. Told by udp_ask, as is the next */
     unsigned    awaited; /* datagrams sent, less those that came for one of its tickets */
     unsigned    uses;    /* questions so far, from this port */
@@ -59,9 +61,9 @@ bool udp_sockets_init(struct udp_sockets *sockets, unsigned limit);
 /* All that were opened must have been closed. */
 void udp_sockets_fini(struct udp_sockets *sockets);
 
-/* A socket connected to `server` on a port of its own. 0 or -errno: -EMFILE and -ENFILE if there is no descriptor,
- * ENETUNREACH and its kin. */
-int udp_sockets_open(struct udp_sockets *sockets, const struct address *server, struct udp_socket **ret);
+/* A socket connected to the way's address, from where the way says, on a port of its own. 0 or -errno: -EMFILE and
+ * -ENFILE if there is no descriptor, ENETUNREACH and its kin, EADDRNOTAVAIL. */
+int udp_sockets_open(struct udp_sockets *sockets, const struct way *way, struct udp_socket **ret);
 /* Its port is given back at once. No ticket may be left. */
 void udp_sockets_close(struct udp_sockets *sockets, struct udp_socket *socket);
 /* Gives one of the spares up, for the next udp_sockets_open(); a later close fills the place again. False: none left.

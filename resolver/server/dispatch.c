@@ -4,6 +4,7 @@
 #include "server/dispatch.h"
 
 #include "server/clock.h"
+#include "stream/remote.h"
 
 #include <assert.h>
 
@@ -53,7 +54,8 @@ static bool send_udp(struct dispatch *dispatch, struct exchange *exchange, struc
     struct udp_ticket *ticket = exchange->tickets[TRANSPORT_UDP];
     if (ticket)
         return udp_ask_resend(dispatch->udp, ticket, query) == 0;
-    if (udp_ask_open(dispatch->udp, &exchange->server->address, query, exchange, *dispatch->now, &ticket) != 0)
+    if (udp_ask_open(dispatch->udp, remote_way(exchange->server->remote), query, exchange, *dispatch->now, &ticket) !=
+        0)
         return false;
     exchange->tickets[TRANSPORT_UDP] = ticket;
     return true;

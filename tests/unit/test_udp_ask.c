@@ -8,7 +8,7 @@ static uv_loop_t       loop;
 static struct rng      rng;
 static struct udp_ask *ask;
 static int             server;
-static struct address  server_address;
+static struct address  server_address, source_address;
 
 struct owner {
     struct udp_ticket *ticket;
@@ -27,7 +27,8 @@ static int ask_now(struct owner *owner, uint16_t id, msec_t now)
 {
     uint8_t question[12] = {0};
     put_u16(question, id);
-    return udp_ask_open(ask, &server_address, (struct view){question, sizeof(question)}, owner, now, &owner->ticket);
+    const struct way way = {.address = server_address, .bind = source_address};
+    return udp_ask_open(ask, &way, (struct view){question, sizeof(question)}, owner, now, &owner->ticket);
 }
 
 static void release(struct owner *owner)
@@ -168,6 +169,41 @@ static void test_ports_are_fresh(void **state)
         finish();
         assert_int_equal(open_descriptors(), before);
     }
+}
+
+static bool is_from(const struct address *from, const struct address *source)
+{
+    char one[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX];
+    return strcmp(address_format_host(from, one), address_format_host(source, other)) == 0;
+}
+
+/* Fresh sockets and kept ones: those of one source serve no other, though all ask the same server. */
+static void test_source_addresses_are_kept_apart(void **state)
+{
+    (void) state;
+    const struct address nobody    = {.len = 0},
+                         sources[] = {nobody, loopback_at("127.0.0.7", 0), loopback_at("127.0.0.8", 0)};
+    const struct address usual     = loopback_at("127.0.0.1", 0);
+    start("127.0.0.1");
+    unsigned ports[65536] = {0}, first = 0;
+    for (unsigned k = 0; k < PLENTY + 900; k++) {
+        struct owner   one = {0};
+        struct address from;
+        source_address = sources[k % ARRAY_LEN(sources)];
+        assert_int_equal(ask_now(&one, (uint16_t) k, 0), 0);
+        assert_int_equal(take(&from), k);
+        assert_true(is_from(&from, source_address.len > 0 ? &source_address : &usual));
+        reply_id(&from, (uint16_t) k);
+        RUN_UNTIL(&loop, one.replies == 1);
+        release(&one);
+        first += k < PLENTY && ports[address_port(&from)]++ == 0;
+    }
+    assert_true(first > PLENTY * 9 / 10); /* a bound socket's port is fresh, too */
+    struct owner nowhere = {0};
+    source_address       = loopback_at("198.51.100.1", 0);
+    assert_int_equal(ask_now(&nowhere, 1, 0), -EADDRNOTAVAIL);
+    source_address = (struct address){0};
+    finish();
 }
 
 /* A reply that is still on its way would be taken for forgery of the next question's. */
@@ -517,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_no_way_there),
         cmocka_unit_test(test_ports_are_fresh),
+        cmocka_unit_test(test_source_addresses_are_kept_apart),
         cmocka_unit_test(test_what_may_still_be_told_is_closed),
         cmocka_unit_test(test_a_second_reply_is_no_forgery_of_the_next),
         cmocka_unit_test(test_kept_sockets),
