@@ -13,17 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whole files, read now: what OpenSSL calls its default paths is a folder too, which it searches in the midst of a
+ * handshake. */
 struct trust *trust_open(void)
 {
-    struct trust *trust = calloc(1, sizeof(*trust));
+    const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt", X509_get_default_cert_file()};
+    struct trust     *trust   = calloc(1, sizeof(*trust));
     if (!trust)
         return NULL;
     ERR_clear_error();
     trust->store = X509_STORE_new();
-    if (trust->store && X509_STORE_load_file(trust->store, "/etc/ssl/certs/ca-certificates.crt") == 1)
-        return trust;
-    if (trust->store && X509_STORE_set_default_paths(trust->store) == 1)
-        return trust;
+    for (size_t i = 0; trust->store && i < ARRAY_LEN(files); i++)
+        if (X509_STORE_load_file(trust->store, files[i]) == 1)
+            return trust;
     trust_close(trust);
     return NULL;
 }

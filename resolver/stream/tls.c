@@ -134,7 +134,8 @@ struct tls *tls_create(struct credentials *credentials, struct tls_ticket *ticke
     BIO_set_mem_eof_return(tls->in, -1);
     BIO_set_mem_eof_return(tls->out, -1);
     SSL_set_bio(tls->ssl, tls->in, tls->out);
-    SSL_set_app_data(tls->ssl, &tls->verification);
+    if (SSL_set_app_data(tls->ssl, &tls->verification) != 1)
+        goto out;
     X509_VERIFY_PARAM_set_time(SSL_get0_param(tls->ssl), (time_t) wall);
     if (credentials->sni && SSL_set_tlsext_host_name(tls->ssl, credentials->sni) != 1)
         goto out;

@@ -131,7 +131,7 @@ def outline(result):
     return sorted({*result} - {"stored"}), outline(result.get("zones", [])) if isinstance(result.get("zones"), list) else None
 
 
-def requests(zone, exported):
+def requests(zone, exported, upstream):
     """(method, parameters, what is asked before each of its turns)"""
     pin = ("zones.pin", {"zone": "pinned.test", "via": "external", "note": "by hand", "for": "1h"})
     unpin = ("zones.unpin", {"zone": "pinned.test"})
@@ -139,6 +139,7 @@ def requests(zone, exported):
     forget = ("zones.forget", {"zone": "brought.test"})
     for method in ("status", "stats", "upstreams.list", "zones.list", "zones.export"):
         yield method, {}, None
+    yield "upstreams.try", {"upstream": f"tcp://{upstream}", "censored": zone}, None
     yield "zones.show", {"zone": zone}, None
     yield "zones.probe", {"zone": zone}, None
     yield "cache.show", {"name": f"learn0.{zone}"}, None
@@ -149,7 +150,7 @@ def requests(zone, exported):
     yield *forget, bring
 
 
-def test_every_request(starving, fresh, domestic):
+def test_every_request(starving, fresh, domestic, external):
     """The reply is whole, or an error, or the connection closes; what it says was done is done."""
     daemon = starving()
     zone = fresh("blocked")
@@ -173,13 +174,30 @@ def test_every_request(starving, fresh, domestic):
         assert method != "zones.forget" or "brought.test." not in zones
         assert method != "zones.import" or bool(reply["result"]["imported"]) == ("brought.test." in zones)
 
-    for method, parameters, before in requests(zone, exported):
+    for method, parameters, before in requests(zone, exported, external):
         if before:
             daemon.call(*before)
         whole = outline(daemon.call(method, parameters)["result"])
         assert daemon.walk(lambda: turn(method, parameters, before, whole)) > 20, method
     assert daemon.ask(f"x.{GOOD[0]}").addresses == [DOMESTIC]
     assert daemon.zones()[f"{zone}."]["state"] == "blocked"
+
+
+def test_tries_by_tls(starving, tls, fresh):
+    """What OpenSSL and nghttp2 are refused, too: another problem, maybe, but never a certificate that is not good."""
+    daemon = starving()
+    good, bad = {"upstream": tls.upstream(), "censored": fresh("open")}, {"upstream": str(tls)}
+    whole = sorted(daemon.call("upstreams.try", good)["result"])
+    daemon.famine.one_in = 600
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for params in (good, bad):
+            reply = daemon.call("upstreams.try", params)
+            if reply and "result" in reply:
+                assert sorted(reply["result"]) == whole and not (reply["result"]["reachable"] and params is bad)
+    assert daemon.famine.failed > 10
+    daemon.famine.end()
+    assert daemon.call("upstreams.try", good)["result"]["reachable"]
 
 
 # ---- the configuration is read again ----

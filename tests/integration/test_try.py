@@ -1,17 +1,17 @@
 """bywayctl try: what is found out about an upstream that is in no configuration."""
 
 import asyncio
+import json
 import os
 import socket
-import ssl
 import subprocess
-import threading
 import time
 from dataclasses import dataclass, field
 
 import dns.flags
 import pytest
 
+from certificates import NAME
 from daemon import wait_for
 from upstream import NoEdns, Refused, Resolve, Silent, free_port
 
@@ -42,71 +42,6 @@ class Validates:
         reply = asked.from_world()
         reply.flags |= dns.flags.AD
         await asked.send(asked.wire_of(reply))
-
-
-class Tls:
-    """DNS over TLS in front of an upstream: a thread for each connection, which takes the bytes there and back."""
-
-    def __init__(self, directory, upstream, name="dns.example.net", days=30):
-        self.upstream, self.name = upstream, name
-        self.key, self.certificate = directory / "key.pem", directory / "certificate.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", self.key, "-out", self.certificate, "-days", str(days), "-subj", f"/CN={name}",
-                        "-addext", f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        context.set_alpn_protocols(["dot"])
-        self.socket = socket.create_server(("127.0.0.31", 0))
-        self.context = context
-        self.accepted = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __str__(self):
-        return f"tls://127.0.0.31:{self.socket.getsockname()[1]}#{self.name}"
-
-    def pin(self):
-        """By the commands of operating.md."""
-        return "sha256/" + subprocess.run(
-            f"openssl x509 -in {self.certificate} -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary "
-            "| openssl base64", shell=True, check=True, capture_output=True, text=True).stdout.strip()
-
-    def _accept(self):
-        while True:
-            try:
-                plain, _ = self.socket.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
-
-    def _serve(self, plain):
-        try:
-            with self.context.wrap_socket(plain, server_side=True) as near, \
-                    socket.create_connection((self.upstream.address, self.upstream.port)) as far:
-                back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
-                back.start()
-                self._copy(near, far)
-        except OSError:
-            pass
-
-    @staticmethod
-    def _copy(source, target):
-        try:
-            while piece := source.recv(65536):
-                target.sendall(piece)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def close(self):
-        self.socket.close()
-
-
-@pytest.fixture
-def tls(office, tmp_path):
-    server = Tls(tmp_path, office)
-    yield server
-    server.close()
 
 
 def tried(daemon, upstream, **more):
@@ -198,28 +133,43 @@ def test_nobody_there(byway, office):
     assert not found["reachable"] and found["problem"] == "connection refused" and found["outcome"] == "unreachable"
 
 
-def test_tls(byway, tls, office, fresh):
-    zone = fresh("open")
-    found = result(byway, {"address": str(tls), "ca": str(tls.certificate)}, censored=zone)
-    assert found["reachable"] and found["tls"] == "TLSv1.3" and found["tcp"] is None and found["forged"] == "no"
-    certificate = found["certificate"]
-    assert certificate["subject"] == certificate["issuer"] == "dns.example.net" and certificate["pin"] == tls.pin()
-    assert certificate["not_before"] < certificate["not_after"]
-    assert tls.accepted == 1  # one connection for all
-    pinned = result(byway, {"address": str(tls), "pins": [tls.pin()]})
+@pytest.mark.parametrize("form", ["tls", "https"])
+def test_encrypted(byway, form, request, fresh):
+    server, zone = request.getfixturevalue(form), fresh("open")
+    found = result(byway, server.upstream(), censored=zone)
+    assert found["upstream"] == str(server) and found["reachable"] and found["tls"] == "TLSv1.3" and found["tcp"] is None
+    assert found["forged"] == "no" and of(found, "A")[0]["records"] == [f"{zone}. 300 IN A 198.51.100.1"]
+    good = server.certificates["good"]
+    assert found["certificate"] == {"subject": NAME, "issuer": "Test CA", "not_before": found["certificate"]["not_before"],
+                                    "not_after": good.not_after, "pin": good.pin}
+    assert len(server.lines) == 1  # one connection for all
+    pinned = result(byway, {"address": str(server), "pins": [good.pin]})
     assert pinned["reachable"] and pinned["warnings"] == [
         "upstream.pins: one pin alone: the day the server changes its key nothing is answered; add the next key's"]
 
 
-def test_a_certificate_that_is_not_believed_shows_its_pin(byway, tls):
-    found = result(byway, str(tls))
-    assert not found["reachable"] and "self-signed" in found["problem"] and found["certificate"]["pin"] == tls.pin()
-    shown = byway.ctl("try", str(tls)).stdout
-    assert f"pin           {tls.pin()}" in shown and "self-signed" in shown
-    other = result(byway, {"address": str(tls).replace("dns.example.net", "dns.example.org"), "ca": str(tls.certificate)})
-    assert other["problem"] == "its certificate is for dns.example.net, not for dns.example.org"
-    wrong = result(byway, {"address": str(tls), "pins": ["sha256/" + "A" * 43 + "="]})
-    assert wrong["problem"] == f'its key is {tls.pin()}, which is not among "pins"'
+@pytest.mark.parametrize("kind, said", [
+    ("expired", "its certificate expired at "), ("early", "is this machine's clock right?"), ("other", f"not for {NAME}"),
+    ("bare", f"its certificate is for no name, not for {NAME}"), ("itself", "self-signed"), ("unknown", "Unknown CA"), ("missing", "Between")])
+def test_a_certificate_that_is_not_believed_is_shown(byway, tls, kind, said):
+    tls.show(kind)
+    found = result(byway, tls.upstream())
+    assert not found["reachable"] and said in found["problem"], found["problem"]
+    assert found["certificate"]["pin"] == tls.certificates[kind].pin and not tls.seen()
+    shown = byway.ctl("try", json.dumps(tls.upstream())).stdout
+    assert f"pin           {tls.certificates[kind].pin}\n" in shown and said in shown
+    assert result(byway, {"address": str(tls), "pins": [tls.certificates[kind].pin]})["reachable"]
+
+
+def test_another_key(byway, tls):
+    found = result(byway, {"address": str(tls), "pins": [tls.certificates["other"].pin]})
+    assert found["problem"] == f'its key is {tls.certificates["good"].pin}, which is not among "pins"'
+    assert found["certificate"]["subject"] == NAME and found["forged"] is None
+
+
+def test_no_tls_there(byway, office):
+    found = result(byway, f"tls://{office}#{NAME}")
+    assert not found["reachable"] and found["problem"] and found["certificate"] is None and found["tls"] is None
 
 
 BAD = [  # what is tried, and what is said
@@ -271,7 +221,7 @@ def test_nothing_is_left(forwarder, office, tls, fresh):
     """Neither descriptors nor memory of it; service goes on meanwhile; the upstream is none of byway's."""
     daemon = forwarder()
     zone = fresh("open")
-    believed = {"address": str(tls), "ca": str(tls.certificate)}
+    believed = tls.upstream()
     result(daemon, believed, censored=zone)
     before, zones = daemon.descriptors(), daemon.zones()
     for _ in range(4):
