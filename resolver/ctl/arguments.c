@@ -71,7 +71,7 @@ static json_t *name_value(const char *word, char why[ARGUMENTS_WHY_MAX])
 
 static json_t *upstream_value(const char *word, char why[ARGUMENTS_WHY_MAX])
 {
-    json_error_t error;
+    json_error_t error = {.column = 0};
     json_t      *value = word[0] == '{' ? json_loads(word, JSON_REJECT_DUPLICATES, &error) : json_string(word);
     if (!value && word[0] == '{')
         return wrong(why, "not JSON: %s at column %d", error.text, error.column);

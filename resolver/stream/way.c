@@ -36,18 +36,22 @@ bool way_equal(const struct way *a, const struct way *b)
            same_text(a->proxy_word, b->proxy_word);
 }
 
+enum {
+    TEXTS = 6 /* that a way owns */
+};
+
 static char **texts_of(struct way *way, size_t i)
 {
-    char **const texts[] = {&way->name, &way->path, &way->sni, &way->ca, &way->proxy_user, &way->proxy_word};
-    return i < ARRAY_LEN(texts) ? texts[i] : NULL;
+    char **const texts[TEXTS] = {&way->name, &way->path, &way->sni, &way->ca, &way->proxy_user, &way->proxy_word};
+    return texts[i];
 }
 
 bool way_copy(struct way *ret, const struct way *from)
 {
     *ret = *from;
-    for (size_t i = 0; texts_of(ret, i); i++)
+    for (size_t i = 0; i < TEXTS; i++)
         *texts_of(ret, i) = NULL;
-    for (size_t i = 0; texts_of(ret, i); i++) {
+    for (size_t i = 0; i < TEXTS; i++) {
         const char *text = *texts_of((struct way *) from, i);
         if (text && !(*texts_of(ret, i) = strdup(text))) {
             way_fini(ret);
@@ -59,7 +63,7 @@ bool way_copy(struct way *ret, const struct way *from)
 
 void way_fini(struct way *way)
 {
-    for (size_t i = 0; texts_of(way, i); i++)
+    for (size_t i = 0; i < TEXTS; i++)
         free(*texts_of(way, i));
     *way = (struct way){0};
 }
