@@ -194,7 +194,6 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     daemon->settings    = reload_read(daemon, NULL, error);
     if (!daemon->settings)
         return false;
-    log_configure(daemon->settings->log_level, daemon->settings->log_format);
     if (workers_share(daemon, daemon->settings, error)) /* first: libuv cannot do without some */
         return init_loop(daemon);
     log_error("%s", error);

@@ -22,18 +22,25 @@
 
 struct reports {
     json_t *warnings; /* or NULL */
+    json_t *held;     /* warnings that wait to be logged; NULL: they are at once */
     char   *first;    /* ERROR_TEXT_MAX bytes */
     size_t  errors;
 };
+
+static void warn(struct reports *reports, const char *text)
+{
+    if (!reports->held || json_array_append_new(reports->held, json_string(text)) < 0)
+        log_warning("configuration: %s", text);
+    if (reports->warnings)
+        json_array_append_new(reports->warnings, json_string(text));
+}
 
 static void report(void *context, const char *text)
 {
     static const char prefix[] = "warning: ";
     struct reports   *reports  = context;
     if (strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
-        log_warning("configuration: %s", text + sizeof(prefix) - 1);
-        if (reports->warnings)
-            json_array_append_new(reports->warnings, json_string(text + sizeof(prefix) - 1));
+        warn(reports, text + sizeof(prefix) - 1);
         return;
     }
     log_error("configuration: %s", text);
@@ -43,8 +50,14 @@ static void report(void *context, const char *text)
 
 struct settings *reload_read(const struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
 {
-    struct reports   reports  = {.warnings = warnings, .first = ret_error};
+    struct reports   reports  = {.warnings = warnings, .first = ret_error, .held = json_array()};
     struct settings *settings = settings_read(daemon->config_path, &daemon->sources, report, &reports);
+    if (settings && !daemon->settings) /* at the start: what follows is logged as it says */
+        log_configure(settings->log_level, settings->log_format);
+    size_t  i;
+    json_t *text;
+    json_array_foreach(reports.held, i, text) log_warning("configuration: %s", json_string_value(text));
+    json_decref(reports.held);
     if (!settings && reports.errors > 1) {
         size_t used = strlen(ret_error);
         snprintf(ret_error + used, ERROR_TEXT_MAX - used, " (and %zu more in the log)", reports.errors - 1);

@@ -8,7 +8,7 @@
 
 #include "server/daemon.h"
 
-/* Reads the file; errors and warnings go to the log, warnings to the JSON array too (may be NULL), the first error to
+/* Reads the file, and at the start how the log is to be; errors and warnings go to it, warnings to the JSON array too (may be NULL), the first error to
  * ret_error. NULL: it is not usable. */
 struct settings *reload_read(const struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX]);
 

@@ -170,7 +170,7 @@ def test_everything_goes_and_comes_back(forwarder, domestic, external, world):
     assert time.monotonic() - began < BACK + NOISE
     assert daemon.ask(f"new{next(COUNT)}.{GOOD[1]}").addresses == [DOMESTIC]
     assert set(daemon.zones()) == set(daemon.zones(state="suspect"))
-    assert len(said(daemon, "is down: 3 probes")) == len(said(daemon, "is back")) == 2
+    wait_for(lambda: len(said(daemon, "is down: 3 probes")) == len(said(daemon, "is back")) == 2, BACK + NOISE, "both are back")
     assert daemon.check_accounts()["cache_stale"] > 0
 
 
@@ -238,6 +238,6 @@ def test_too_few_descriptors(domestic, external, descriptors):
         assert daemon.spawn().wait(10) == 1
         daemon.process = None
         assert f"{descriptors} file descriptors are too few" in daemon.log()
-        assert len(daemon.log().strip().splitlines()) == 1
+        assert len([line for line in daemon.log().splitlines() if "plain DNS" not in line]) == 1
     finally:
         daemon.close()

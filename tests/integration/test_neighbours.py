@@ -179,14 +179,19 @@ def test_a_reload_onto_an_address_that_another_serves(daemon, needs_ipv6, before
     daemon.control("reload")
 
 
+def said_of_neighbours(daemon):
+    """What a reload warns of, but for an external that is plain DNS."""
+    return [warning for warning in daemon.control("reload")["warnings"] if "plain DNS" not in warning]
+
+
 def test_a_reload_that_keeps_an_address_warns_of_who_has_joined(daemon, fresh):
     daemon.start()
     with neighbour("127.0.0.1", daemon.port, UDP):
-        warnings = daemon.control("reload")["warnings"]
+        warnings = said_of_neighbours(daemon)
         assert len(warnings) == 1 and f"another process serves {daemon.where} (UDP) too" in warnings[0]
         assert [line for line in daemon.warnings() if warnings[0] in line]
         assert warnings[0] in daemon.ctl("reload").stdout + daemon.ctl("reload").stderr
-    assert daemon.control("reload")["warnings"] == []
+    assert said_of_neighbours(daemon) == []
 
 
 def test_back_to_an_address_that_was_just_left(daemon, fresh):

@@ -351,11 +351,11 @@ def test_probes_share_the_connection(abroad, tls, second):
     assert daemon.ask("n.good0.test").rcode == "NOERROR"
     tls.default = Silent()
     began = time.monotonic()
-    while time.monotonic() - began < 3.5:
+    while time.monotonic() - began < 6.5:
         assert daemon.ask(f"m{time.monotonic_ns()}.good0.test").rcode == "NOERROR"
         time.sleep(0.2)
     assert tls.count(".", qtype="NS") > 0
-    assert len(tls.lines) <= 10  # one more a second at most for what stalls, in each of two threads
+    assert len(tls.lines) <= 16  # one more a second at most for what stalls, in each of two threads
 
 
 class Keeping(Resolve):
