@@ -100,6 +100,24 @@ static bool same_blocklists(const struct settings *a, const struct settings *b)
     return i == a->rule_count && j == b->rule_count && a->pass_list_errors == b->pass_list_errors;
 }
 
+static bool same_forgery(const struct forgery *a, const struct forgery *b)
+{
+    if (a->block_count != b->block_count || a->name_count != b->name_count ||
+        (a->block_count && memcmp(a->blocks, b->blocks, a->block_count * sizeof(a->blocks[0])) != 0))
+        return false;
+    for (size_t i = 0; i < a->name_count; i++)
+        if (!name_equal(name_view(&a->names[i]), name_view(&b->names[i])))
+            return false;
+    return true;
+}
+
+/* Else something may be stored that was believed then, and would be passed by now. */
+static bool same_suspicion(const struct settings *a, const struct settings *b)
+{
+    return same_forgery(&a->forged, &b->forged) && a->fall_on_forged == b->fall_on_forged &&
+           a->fall_on_nxdomain == b->fall_on_nxdomain;
+}
+
 static bool is_trusted_in(const struct group_setting *group, const struct upstream_setting *upstream)
 {
     for (size_t i = 0; i < group->count; i++)
@@ -166,10 +184,11 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
 {
     struct settings *before       = daemon->settings;
     struct setup    *setup_before = daemon->setup;
-    bool             flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next);
-    daemon->settings       = next;
-    daemon->setup          = ready->setup;
-    daemon->read_at        = clock_wall();
+    bool flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next) ||
+                 !same_suspicion(before, next);
+    daemon->settings = next;
+    daemon->setup    = ready->setup;
+    daemon->read_at  = clock_wall();
     log_configure(next->log_level, next->log_format);
     epoch_set_setup(table_epoch(daemon->shared.table), ready->setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
