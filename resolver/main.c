@@ -31,6 +31,7 @@
 #include "methods/methods.h"
 #include "server/daemon.h"
 #include "server/privileges.h"
+#include "server/registry.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -84,12 +85,14 @@ static void print_report(void *context, const char *text)
 
 static int check(const char *path, const struct settings_sources *sources)
 {
-    char             safe[4 * PATH_MAX], doubt[PRIVILEGES_DOUBT_MAX];
+    char             safe[4 * PATH_MAX], doubt[PRIVILEGES_DOUBT_MAX], unread[REGISTRY_DOUBT_MAX];
     struct settings *settings = settings_read(path, sources, print_report, NULL);
     if (!settings)
         return EXIT_FAILURE;
     if (privileges_doubt(settings, doubt))
         fprintf(stderr, "warning: %s\n", doubt);
+    if (registry_doubt(settings, unread))
+        fprintf(stderr, "warning: %s\n", unread);
     settings_destroy(settings);
     printf("%s: usable\n", printable_copy(path, safe, sizeof(safe)));
     return printed();

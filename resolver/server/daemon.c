@@ -14,6 +14,7 @@
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/privileges.h"
+#include "server/registry.h"
 #include "server/reload.h"
 #include "server/workers.h"
 
@@ -219,11 +220,13 @@ static void open_standard_streams(void)
         close(fd);
 }
 
-static void say_doubt(const struct settings *settings)
+static void say_doubts(const struct settings *settings)
 {
-    char doubt[PRIVILEGES_DOUBT_MAX];
+    char doubt[PRIVILEGES_DOUBT_MAX], unread[REGISTRY_DOUBT_MAX];
     if (privileges_doubt(settings, doubt))
         log_warning("configuration: %s", doubt);
+    if (registry_doubt(settings, unread))
+        log_warning("configuration: %s", unread);
 }
 
 int daemon_run(const char *config_path, const struct settings_sources *sources, const struct control_method *methods)
@@ -240,7 +243,7 @@ int daemon_run(const char *config_path, const struct settings_sources *sources, 
     daemon->methods = methods;
     bool started    = false;
     if (descriptor_store_open(&daemon->passed) && prepare(daemon, config_path, sources)) {
-        say_doubt(daemon->settings);
+        say_doubts(daemon->settings);
         started = start(daemon);
         if (started)
             serve(daemon);

@@ -7,6 +7,7 @@
 #include "policy/local.h"
 #include "stream/remote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -111,6 +112,29 @@ static struct entry *entry_for(struct registry *registry, const struct upstream_
     return entry;
 }
 
+static bool relies_on_system(const struct way *way) { return way_is_encrypted(way) && !way->ca && way->pin_count == 0; }
+
+bool registry_doubt(const struct settings *settings, char ret_text[REGISTRY_DOUBT_MAX])
+{
+    const struct way *way = NULL;
+    for (size_t i = 0; i < settings->group_count; i++)
+        for (size_t j = 0; j < settings->groups[i].count && !way; j++)
+            if (relies_on_system(&settings->groups[i].upstreams[j].way))
+                way = &settings->groups[i].upstreams[j].way;
+    struct trust *trust = way ? trust_open() : NULL;
+    bool          doubt = way && !trust;
+    trust_close(trust);
+    if (doubt) {
+        char text[WAY_TEXT_MAX];
+        way_format(way, text);
+        snprintf(ret_text, REGISTRY_DOUBT_MAX,
+                 "upstreams: this system's certificate authorities cannot be read, so %s will not be believed: install "
+                 "ca-certificates, or set its \"ca\" or \"pins\"",
+                 text);
+    }
+    return doubt;
+}
+
 /* For the connections from now on: who issues certificates today may have been added, or thrown out, since the last
  * reading. `trust` is read once, and only where somebody needs it. */
 static bool renew_credentials(struct remote *remote, struct trust **trust)
@@ -119,7 +143,7 @@ static bool renew_credentials(struct remote *remote, struct trust **trust)
     char              why[CREDENTIALS_WHY_MAX];
     if (!way_is_encrypted(way))
         return true;
-    if (!*trust && !way->ca && way->pin_count == 0)
+    if (!*trust && relies_on_system(way))
         *trust = trust_open();
     struct credentials *credentials = credentials_create(way, *trust, why);
     if (credentials)

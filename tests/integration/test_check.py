@@ -340,3 +340,22 @@ def test_a_bad_configuration_does_not_start(tmp_path):
     done = run(program("bywayd"), "-c", str(path), timeout=10)
     assert done.returncode == 1 and "listen[0]" in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+NO_AUTHORITIES = """mount --bind /dev/null /etc/ssl/certs/ca-certificates.crt && exec "$@" """
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("keys, told", [
+    ({}, True), ({"pins": ["sha256/laJO+D4nukf4Zj5xKAsRuUZgg4HQSAaNCJMbUpFgGt4="]}, False)], ids=["system", "pins"])
+def test_authorities_that_are_not_installed(tmp_path, keys, told):
+    """A small image has none: nobody would be believed, and that is said before it is found out."""
+    config = tmp_path / "byway.json"
+    config.write_text(json.dumps({"upstreams": {"domestic": ["192.0.2.1"],
+                                                "external": [{"address": "tls://198.51.100.1#dns.example.net", **keys}]}}))
+    command = [program("bywayd"), "-c", str(config), "--check"]
+    with_them = run(*command)
+    done = run("unshare", "--mount", "sh", "-c", NO_AUTHORITIES, "sh", *command)
+    assert with_them.returncode == done.returncode == 0, done.stderr
+    assert "certificate authorities" not in with_them.stderr
+    assert ("certificate authorities" in done.stderr and "tls://198.51.100.1" in done.stderr) == told, done.stderr
