@@ -16,7 +16,7 @@
  *           policy + verdict + health: whom to ask first, whom next, when
  *   ask     query/plan, query/asking, core/sending, upstream/exchange, upstream/forms, net/udp_ask, net/tcp_ask
  *           who is left to be asked, and when; one exchange: id, match, in which form, resend, TCP
- *   judge   dns/judge, policy/blocklist, upstream/server, query/replying, query/observing
+ *   judge   dns/judge, policy/blocklist, upstream/server, query/replying, query/holding, query/observing
  *           what a reply is; facts to the upstream's health, an observation to the keeper
  *   answer  query/answering, cache/cache, dns/answer
  *           store it, answer the waiter and all who joined

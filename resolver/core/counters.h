@@ -22,7 +22,7 @@ struct counters {
 /* The keeper's. */
 struct prober_stats {
     uint64_t strikes, confirmations, confirmed, believed, delegations, cuts, rechecks, broken_checks, controls,
-        control_failures, health_probes, skipped;
+        control_failures, health_probes, skipped, canary_tried, canary_answered;
 };
 
 #endif

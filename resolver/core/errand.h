@@ -27,9 +27,10 @@ struct errand {
                                (exchange.h), if none may have been lately; 0: never */
     msec_t           ended;
     bool             running;
-    bool             plain; /* without EDNS, whatever is known of the upstream */
-    bool             aside; /* its silence says nothing of the upstream's health */
-    bool             weak;  /* that it is answered says little of it: a probe by the root (server.h) */
+    bool             plain;  /* without EDNS, whatever is known of the upstream */
+    bool             aside;  /* its silence says nothing of the upstream's health */
+    bool             strict; /* an answer without what was asked for, alias or SOA is forged: injectors send none */
+    bool             weak;   /* that it is answered says little of it: a probe by the root (server.h) */
     struct inquiry   inquiry;
     struct judgement judgement; /* of the reply; only where exchange.outcome came from one */
     errand_read_fn   read;      /* or NULL; called before done() with a usable reply, which it does not keep */

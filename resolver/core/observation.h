@@ -19,6 +19,7 @@ enum observed {
     OBSERVED_USED,        /* a blocked zone is in use: it should be known soon when that ends */
     OBSERVED_SAMPLE,      /* `group` answered; one a second. `zone`: where control questions may be asked, or none */
     OBSERVED_COMPLAINT,   /* a blocklist answers with an error (blocklist.h): for the log, no evidence */
+    OBSERVED_UNTRIED,     /* the canary is to be asked about `name`, of the domain `zone` */
     OBSERVED_ECHO,        /* `name` below setup->echo was asked by a client: no evidence either */
 };
 
@@ -28,10 +29,11 @@ struct observation {
     uint8_t          group;  /* OBSERVED_SAMPLE */
     uint8_t  failed[2]; /* upstreams that failed, or were silent: domestic's and external's, by place in their groups */
     uint16_t type, class;
-    uint64_t epoch;    /* in which it was asked (base/epoch.h) */
-    struct name name;  /* lower case */
-    struct name zone;  /* owner of the SOA that external showed; len 0: it showed none. OBSERVED_COMPLAINT: the list */
-    struct name alias; /* the end of the CNAME chain that external showed; len 0: none */
+    uint64_t epoch;       /* in which it was asked (base/epoch.h) */
+    struct name    name;  /* lower case */
+    struct name    zone;  /* owner of the SOA that external showed; len 0: it showed none. OBSERVED_COMPLAINT: the list;
+                          OBSERVED_UNTRIED: the domain */
+    struct name    alias; /* the end of the CNAME chain that external showed; len 0: none */
     struct address upstream;               /* OBSERVED_COMPLAINT: who answered so */
     uint8_t        answer[16], answer_len; /* the same: the address that is an error, 4 bytes or 16 */
 };

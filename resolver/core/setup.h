@@ -42,6 +42,8 @@ struct setup {
 
     bool                fall_on_timeout, fall_on_servfail, fall_on_refused, fall_on_forged, fall_on_nxdomain;
     struct forgery      forgery;  /* owned */
+    struct server      *canary;   /* an address where nobody listens, beyond the border; NULL: none */
+    msec_t              wait;     /* ms that domestic's answer is held for it */
     msec_t              patience; /* ms; 0: auto */
     msec_t              deadline; /* ms */
     enum setup_learning learning;

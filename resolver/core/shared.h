@@ -7,6 +7,7 @@
 #define CORE_SHARED_H
 
 #include "cache/cache.h"
+#include "learn/forging.h"
 #include "learn/recent.h"
 #include "learn/table.h"
 #include "policy/client_rate.h"
@@ -20,6 +21,7 @@ struct shared {
     struct table         *table;
     struct recent        *good;
     struct suffix        *suffix;
+    struct forging       *forging;
     struct claims        *claims;      /* NULL: there is only one engine */
     struct external_rate *quota;       /* NULL: external may be asked without limit */
     struct client_rate   *client_rate; /* NULL: clients may ask without limit */

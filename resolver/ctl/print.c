@@ -44,6 +44,15 @@ static void print_groups(FILE *to, json_t *groups)
     fputc('\n', to);
 }
 
+static void print_canary(FILE *to, json_t *canary)
+{
+    if (!json_is_object(canary))
+        return;
+    say(to, "canary         %s, names tried: %lld, answered: %lld%s", text_of(canary, "address"),
+        (long long) number_of(canary, "tried"), (long long) number_of(canary, "answered"),
+        json_is_true(json_object_get(canary, "blind")) ? "; it answers everything, so nothing is tried" : "");
+}
+
 void print_status(FILE *to, json_t *result, wall_t now)
 {
     json_t    *cache = json_object_get(result, "cache"), *zones = json_object_get(result, "zones");
@@ -62,6 +71,7 @@ void print_status(FILE *to, json_t *result, wall_t now)
         (long long) number_of(zones, "broken"), (long long) number_of(zones, "recovering"),
         (long long) number_of(zones, "pinned"));
     print_groups(to, json_object_get(result, "upstreams"));
+    print_canary(to, json_object_get(result, "canary"));
     say(to, "cache          entries: %lld, %s of %s, hits: %.0f%%", (long long) number_of(cache, "entries"),
         size_format(number_of(cache, "bytes"), text), size_format(number_of(cache, "memory"), more),
         asked > 0 ? 100.0 * (double) hits / (double) asked : 0.0);

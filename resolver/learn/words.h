@@ -37,7 +37,8 @@
 #define EVIDENCE_ABOUTS(X)                                                                                             \
     X(APEX, "apex", "the zone's apex, or, in a recheck, a random name below it")                                       \
     X(QUESTION, "question", "the failed question, or its name with another type")                                      \
-    X(CONTROL, "control", "another zone's name, to see whether the upstream answers at all")
+    X(CONTROL, "control", "another zone's name, to see whether the upstream answers at all")                           \
+    X(CANARY, "canary", "the name, at forged.canary, where only a border answers")
 
 /* Why a zone's state changed. X(symbol, text) */
 #define ZONE_WHYS(X)                                                                                                   \

@@ -353,6 +353,8 @@ json_t *present_stats(struct daemon *daemon)
     set_number(object, "control_failures", prober->control_failures);
     set_number(object, "health_probes", prober->health_probes);
     set_number(object, "studies_skipped", prober->skipped);
+    set_number(object, "canary_tried", prober->canary_tried);
+    set_number(object, "canary_answered", prober->canary_answered);
     return object;
 }
 
@@ -379,6 +381,16 @@ static json_t *present_store(const struct store *store)
                      (json_int_t) stats.journal_bytes);
 }
 
+static json_t *present_canary(const struct daemon *daemon)
+{
+    const struct prober_stats *prober = prober_read_stats(daemon->prober);
+    if (!daemon->setup->canary)
+        return json_null();
+    return json_pack("{s:o, s:b, s:I, s:I}", "address", address_text(&daemon->setup->canary->address), "blind",
+                     forging_is_blind(daemon->shared.forging), "tried", (json_int_t) prober->canary_tried, "answered",
+                     (json_int_t) prober->canary_answered);
+}
+
 json_t *present_status(struct daemon *daemon)
 {
     static const char *const learning[] = {
@@ -389,7 +401,7 @@ json_t *present_status(struct daemon *daemon)
     char                  read_at[TIME_TEXT_MAX];
     cache_read_stats(daemon->shared.cache, &cache);
     return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
-                     "s:s}, s:s, s:o}",
+                     "s:s}, s:s, s:o, s:o}",
                      "version", BYWAY_VERSION, "uptime_s", (json_int_t) ((clock_now() - daemon->started) / 1000),
                      "workers", (int) daemon->worker_count, "queries", (json_int_t) counters.queries, "cache",
                      "entries", (json_int_t) cache.entries, "bytes", (json_int_t) cache.bytes, "memory",
@@ -400,5 +412,5 @@ json_t *present_status(struct daemon *daemon)
                      (json_int_t) zones.states[ZONE_RECOVERING], "pinned", (json_int_t) zones.pins, "upstreams",
                      present_group_health(daemon->setup), "configuration", "file", daemon->config_path, "read_at",
                      time_format(daemon->read_at, read_at), "learning", learning[daemon->settings->learning], "store",
-                     present_store(daemon->store));
+                     present_store(daemon->store), "canary", present_canary(daemon));
 }

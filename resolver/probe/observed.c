@@ -44,7 +44,7 @@ static struct study *trial_of(const struct prober *prober, struct view name, uin
 static void fine(struct prober *prober, const struct observation *observation, msec_t now)
 {
     struct study *trial = trial_of(prober, name_view(&observation->name), observation->type);
-    if (trial)
+    if (trial && !trial->shown)
         study_on_late_answer(trial, now);
     struct verdict verdict = table_find(prober->env.shared.table, name_view(&observation->name), observation->type);
     if (!verdict.zone || verdict.proved)
@@ -103,12 +103,18 @@ static void sample(struct prober *prober, const struct observation *observation)
         monitors_offer(&prober->monitors, domain);
 }
 
+/* It is worth something though nothing is learned. */
+static bool is_for_all_modes(enum observed what)
+{
+    return what == OBSERVED_ECHO || what == OBSERVED_SAMPLE || what == OBSERVED_UNTRIED;
+}
+
 void prober_observe(struct prober *prober, const struct observation *observation, msec_t now)
 {
     bool learns = prober->env.setup->learning != SETUP_LEARN_NOTHING;
     /* an echo's name was never used before: it is told apart by that */
     bool counts = env_epoch_holds(&prober->env, observation->epoch) || observation->what == OBSERVED_ECHO;
-    if (!counts || (!learns && observation->what != OBSERVED_ECHO && observation->what != OBSERVED_SAMPLE))
+    if (!counts || (!learns && !is_for_all_modes(observation->what)))
         return;
     switch (observation->what) {
     case OBSERVED_STRIKE:
@@ -131,6 +137,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
         break;
     case OBSERVED_ECHO:
         monitors_heard(&prober->monitors, name_view(&observation->name));
+        break;
+    case OBSERVED_UNTRIED:
+        canary_try(&prober->canary, name_view(&observation->name), name_view(&observation->zone), now);
         break;
     case OBSERVED_COMPLAINT:
         break;

@@ -43,6 +43,24 @@ static void on_server_loops(void *owner, const struct server *server)
         prober->hooks.server_loops(prober->hooks.context, server);
 }
 
+static void on_canary_shown(void *owner, struct view name, struct view domain, msec_t now)
+{
+    struct prober *prober = owner;
+    forging_set(prober->env.shared.forging, domain, FORGING_SHOWN, now);
+    cache_flush_under(prober->env.shared.cache, domain);
+    if (prober->hooks.canary_shown)
+        prober->hooks.canary_shown(prober->hooks.context, name);
+    if (prober->env.setup->learning != SETUP_LEARN_NOTHING)
+        prober_shown(prober, name, now);
+}
+
+static void on_canary_blind(void *owner, bool blind)
+{
+    struct prober *prober = owner;
+    if (prober->hooks.canary_blind)
+        prober->hooks.canary_blind(prober->hooks.context, blind);
+}
+
 /* After every event. */
 void prober_tend(struct prober *prober, msec_t now)
 {
@@ -71,8 +89,9 @@ static void pick_probed(void *context, struct zone *zone)
 /* The question whose failure the entry is for, unless a fence has come over it. */
 static void ask_as(struct study *study, const struct policy *policy, const struct zone *entry)
 {
-    bool open    = attribution_is_open(policy, zone_asked(entry));
-    study->scope = entry->scope;
+    bool open     = attribution_is_open(policy, zone_asked(entry));
+    study->scope  = entry->scope;
+    study->forged = entry->condition.reason == REASON_FORGED;
     if (entry->scope == SCOPE_TYPE)
         study->type = entry->type;
     else if (open)
@@ -131,13 +150,17 @@ void prober_abandon(struct prober *prober, struct view zone)
 void prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
                       msec_t now)
 {
-    errand_on_packet(&prober->errands, exchange->owner, transport, packet, now);
+    if (canary_owns(&prober->canary, exchange))
+        canary_on_packet(&prober->canary, exchange, packet, now);
+    else
+        errand_on_packet(&prober->errands, exchange->owner, transport, packet, now);
     prober_tend(prober, now);
 }
 
 void prober_on_unreachable(struct prober *prober, struct exchange *exchange, enum transport transport, msec_t now)
 {
-    errand_on_unreachable(&prober->errands, exchange->owner, transport, now);
+    if (!canary_owns(&prober->canary, exchange))
+        errand_on_unreachable(&prober->errands, exchange->owner, transport, now);
     prober_tend(prober, now);
 }
 
@@ -145,12 +168,14 @@ msec_t prober_next(const struct prober *prober)
 {
     msec_t due = msec_min(timers_next(&prober->errands.timers), prober->monitors.looked + HEALTH_LOOK);
     due        = msec_min(due, learner_next_end(prober->learner));
+    due        = msec_min(due, canary_next(&prober->canary));
     return msec_min(due, rechecks_next(prober));
 }
 
 void prober_on_time(struct prober *prober, msec_t now)
 {
     errands_on_time(&prober->errands, now);
+    canary_on_time(&prober->canary, now);
     if (now - prober->monitors.looked >= HEALTH_LOOK)
         monitors_look(&prober->monitors, now);
     learner_end_due(prober->learner, now);
@@ -203,7 +228,13 @@ struct prober *prober_create(const struct prober_options *options)
                                                   .troubled = on_trouble,
                                                   .looped   = on_server_loops,
                                                   .owner    = prober};
-    prober->fine              = recent_create(key, FINE_KEPT, FINE_LIFE);
+    prober->canary            = (struct canary){.env     = &prober->env,
+                                                .stats   = &prober->stats,
+                                                .shown   = on_canary_shown,
+                                                .blinded = on_canary_blind,
+                                                .owner   = prober};
+    canary_init(&prober->canary);
+    prober->fine = recent_create(key, FINE_KEPT, FINE_LIFE);
     if (prober->cuts && prober->fine && monitors_open(&prober->monitors))
         return prober;
     prober_destroy(prober);
@@ -217,6 +248,7 @@ void prober_destroy(struct prober *prober)
     drop_studies(prober);
     delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
+    canary_clear(&prober->canary);
     timers_fini(&prober->errands.timers);
     recent_destroy(prober->cuts);
     recent_destroy(prober->fine);
@@ -230,6 +262,7 @@ void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
     drop_studies(prober);
     delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
+    canary_clear(&prober->canary);
     prober->env.setup = setup_take(setup);
     setup_drop(before);
     /* without memory for them health and control stand still until the next reload */

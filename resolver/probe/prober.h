@@ -30,6 +30,10 @@ struct prober_hooks {
     void (*server_changed)(void *context, const struct server *server, bool up);
     /* An upstream forwards to this daemon: a question that it was asked has come back, once for each such question. */
     void (*server_loops)(void *context, const struct server *server);
+    /* The canary has answered for that name: the border forges it. */
+    void (*canary_shown)(void *context, struct view name);
+    /* The canary answers whatever is asked, and is of no use; or is silent again, as it should be. */
+    void (*canary_blind)(void *context, bool blind);
     /* How many questions clients' queries have asked of domestic since the start. */
     uint64_t (*domestic_questions)(void *context);
 };

@@ -9,6 +9,7 @@
 #define PROBE_PROBER_INTERNAL_H
 
 #include "policy/attribution.h"
+#include "probe/canary.h"
 #include "probe/delegation.h"
 #include "probe/monitor.h"
 #include "probe/prober.h"
@@ -33,6 +34,7 @@ struct prober {
     struct recent        *cuts; /* zones and names below blocked ones that were asked about lately */
     struct recent        *fine; /* zones that were seen fine, though a name in them had failed */
     struct monitors       monitors;
+    struct canary         canary;
 };
 
 static inline bool prober_domestic_down(const struct prober *prober)
@@ -61,6 +63,8 @@ void               prober_clear_suspicion(struct prober *prober, const struct st
 void prober_note_fine(struct prober *prober, struct view zone, msec_t now);
 /* Suspicions whose zone has become known since move there, and are believed if its past or its nameservers say so. */
 void prober_place_suspicions(struct prober *prober, msec_t now);
+/* The canary has answered for `name`. */
+void prober_shown(struct prober *prober, struct view name, msec_t now);
 void prober_strike(struct prober *prober, const struct observation *observation, msec_t now);
 
 /* ---- verdicts.c ---- */

@@ -44,9 +44,10 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
                                 zone); /* nobody doubts it: the lookup ends by itself */
     }
     name_set(&study->zone, zone_name(zone));
-    study->scope = zone->scope;
-    study->name  = study->zone;
-    study->type  = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
+    study->scope  = zone->scope;
+    study->forged = zone->condition.reason == REASON_FORGED;
+    study->name   = study->zone;
+    study->type   = zone->scope == SCOPE_TYPE ? zone->type : zone->asked_type;
     if (zone->scope == SCOPE_ZONE)
         name_set(&study->name, zone_asked(zone));
     if (zone->scope == SCOPE_ZONE && zone->condition.state == ZONE_BLOCKED)

@@ -54,6 +54,7 @@ void study_send(struct study *study, const struct study_question *question, stru
         .life    = STUDY_LIFE,
         .resend  = question->resend,
         .aside   = true,
+        .strict  = study->forged && !question->external,
         .read    = on_errand_read,
         .done    = on_errand_done,
         .owner   = study,
@@ -68,11 +69,21 @@ void study_send(struct study *study, const struct study_question *question, stru
         study->running--;
 }
 
+/* The upstreams of a group whose answers somebody on the way may forge, where there are others; bits. */
+static unsigned forgeable(const struct group *group)
+{
+    unsigned plain = 0;
+    for (unsigned i = 0; i < group->count; i++)
+        if (!group->servers[i]->encrypted)
+            plain |= 1u << i;
+    return plain == (1u << group->count) - 1 ? 0 : plain;
+}
+
 void study_send_to_best(struct study *study, const struct study_question *question, msec_t now)
 {
     const struct setup *setup = study->errands->env->setup;
     const struct group *group = &setup->groups[question->external ? SETUP_EXTERNAL : SETUP_DOMESTIC];
-    int                 pick  = group_pick(group, 0, now);
+    int                 pick  = group_pick(group, study->forged && question->external ? forgeable(group) : 0, now);
     if (pick < 0 || (question->external && study->kind != STUDY_PROBE && !errand_within_quota(study->errands, now)))
         return;
     study_send(study, question, group->servers[pick], now);

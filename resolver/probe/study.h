@@ -32,6 +32,13 @@
  *      and TRIAL_WEIGHT_BELIEVED will do.
  *   7. After TRIAL_ROUNDS, or TRIAL_LIFE, nothing is known. The same as soon as all witnesses have failed their last
  *      control question or are in trouble: then the suspicion ends with it.
+ *
+ * BY THE CANARY'S WORD (`shown`) domestic's answers for the name may be forged. Injectors send no authority section, so a
+ * denial with SOA, or an alias, is honest; anything else is forged, and so is whatever fails. The question is the CNAME
+ * of the name. Now and then the true answer overtakes the forged one: TRIAL_HONEST of the apex and TRIAL_HONEST_TOO of
+ * the question, none of them forged, are needed to say that the zone is served inside; else the trial goes on. External
+ * must have answered for the name, by a way that cannot be forged if there is one, or nothing is decided.
+ *
  * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
  * TRIAL_WEIGHT_BROKEN for both together. That changes no query's way, and is worth no further control question.
  *
@@ -62,6 +69,9 @@ enum {
     TRIAL_RESEND    = 700,  /* ms; of a lone upstream's silence: a lost datagram is likelier than a block */
     TRIAL_ROUNDS    = 8,
     TRIAL_LIFE      = 20000, /* ms */
+
+    TRIAL_HONEST     = 3,
+    TRIAL_HONEST_TOO = 2,
 };
 #define TRIAL_WEIGHT 1e-5
 #define TRIAL_WEIGHT_BELIEVED 1e-3
@@ -128,6 +138,10 @@ struct witness { /* an upstream in a trial */
     bool            wants_control;
 };
 
+struct sincerity { /* of what domestic has said in a trial by the canary's word */
+    unsigned honest, forged;
+};
+
 enum {
     STUDY_ERRANDS = 12 /* one for each part and upstream */
 };
@@ -167,6 +181,10 @@ struct study {
     struct name         alias;    /* target; len 0: none */
     bool                by_alias; /* the apex question is the CNAME at `name` */
     bool                believed;
+    bool                forged; /* domestic's answers seem forged: only one that no injector could have sent counts */
+    bool                shown;  /* the canary has answered for `name`: see above */
+    bool                identified; /* external has answered */
+    struct sincerity    apex_said, question_said;
     bool                narrow; /* the suspicion is of the name alone: its zone was seen fine lately */
     struct study_result result;
     unsigned            strikes; /* that wait until the zone is known */

@@ -120,6 +120,17 @@ static struct study *confirmation_of(const struct prober *prober, struct view zo
     return NULL;
 }
 
+/* Another name of it is being looked at by the canary's word. */
+static bool is_shown_below(const struct prober *prober, struct view zone)
+{
+    LIST_EACH (item, next, &prober->studies) {
+        const struct study *study = CONTAINER_OF(item, struct study, link);
+        if (study->shown && name_is_at_or_below(name_view(&study->name), zone))
+            return true;
+    }
+    return false;
+}
+
 static struct view attributed(const struct prober *prober, const struct observation *observation)
 {
     bool        own   = observation->zone.len > 0 && observation->alias.len == 0;
@@ -127,9 +138,9 @@ static struct view attributed(const struct prober *prober, const struct observat
     return attribution_zone(prober->env.setup->policy, prober->env.shared.suffix, name_view(&observation->name), shown);
 }
 
-/* `zone`: what the failure is attributed to; `known`: external showed it. */
-static void confirm(struct prober *prober, const struct observation *observation, struct view zone, bool known,
-                    msec_t now)
+/* `zone`: what the failure is attributed to; `known`: external showed it. NULL: it was not begun. */
+static struct study *begin_confirmation(struct prober *prober, const struct observation *observation, struct view zone,
+                                        bool known, msec_t now)
 {
     struct view name   = name_view(&observation->name);
     bool        narrow = zone.len > 0 && recent_known(prober->fine, zone, now);
@@ -139,7 +150,7 @@ static void confirm(struct prober *prober, const struct observation *observation
     }
     struct study *study = prober_study_new(prober, STUDY_CONFIRM, now);
     if (!study)
-        return;
+        return NULL;
     prober->stats.confirmations++;
     study->name     = observation->name;
     study->type     = observation->type;
@@ -147,6 +158,7 @@ static void confirm(struct prober *prober, const struct observation *observation
     study->alias    = observation->alias;
     study->by_alias = observation->alias.len > 0;
     study->narrow   = narrow;
+    study->forged   = observation->reason == REASON_FORGED;
     memcpy(study->failed, observation->failed, sizeof(study->failed));
     if (zone.len > 0)
         name_set(&study->guess, zone);
@@ -154,7 +166,7 @@ static void confirm(struct prober *prober, const struct observation *observation
         study->zone   = study->guess;
         study->placed = true;
     }
-    study_start(study, now);
+    return study;
 }
 
 /* Of the very name no neighbour is harmed: its strikes count at once. */
@@ -206,5 +218,24 @@ void prober_strike(struct prober *prober, const struct observation *observation,
         add_to_study(prober, study, name, now);
         return;
     }
-    confirm(prober, observation, zone, known, now);
+    study = begin_confirmation(prober, observation, zone, known, now);
+    if (study)
+        study_start(study, now);
+}
+
+/* A suspicion, and no more: it is asked whether domestic reaches the zone all the same. */
+void prober_shown(struct prober *prober, struct view name, msec_t now)
+{
+    struct verdict     verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
+    struct observation shown   = {.reason = REASON_FORGED, .type = TYPE_CNAME, .class = CLASS_IN};
+    name_set_lower(&shown.name, name);
+    struct view zone = attributed(prober, &shown);
+    if (verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || prober_domestic_down(prober) || zone.len == 0 ||
+        monitors_in_trouble(&prober->monitors, now) || is_shown_below(prober, zone))
+        return;
+    struct study *study = begin_confirmation(prober, &shown, zone, false, now);
+    if (!study)
+        return;
+    study->shown = true;
+    study_start(study, now);
 }

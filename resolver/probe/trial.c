@@ -56,7 +56,8 @@ static void on_identified(struct study *study, msec_t now)
     const struct errand *errand = identified(study);
     bool                 first  = study->witness_count == 0;
     struct view          shown  = {0};
-    if (errand && errand->judgement.has_alias && first) {
+    study->identified           = errand != NULL;
+    if (errand && errand->judgement.has_alias && first && !study->shown) {
         study->by_alias = true;
         study->alias    = errand->judgement.alias;
     } else if (errand && errand->judgement.has_soa) {
@@ -251,6 +252,18 @@ static void conclude_fine(struct study *study, msec_t now) /* [3] */
     study_conclude(study, now);
 }
 
+static void note_sincerity(struct study *study, const struct errand *errand)
+{
+    struct sincerity *said = study_part(errand) == PART_APEX ? &study->apex_said : &study->question_said;
+    said->honest += study_got_answer(errand);
+    said->forged += errand->exchange.outcome == OUTCOME_FORGED;
+}
+
+static bool is_sincere(const struct sincerity *said, unsigned needed)
+{
+    return said->forged == 0 && said->honest >= needed;
+}
+
 static void on_ended(struct study *study, struct errand *errand, msec_t now)
 {
     enum study_part part = study_part(errand);
@@ -258,6 +271,10 @@ static void on_ended(struct study *study, struct errand *errand, msec_t now)
         on_identified(study, now);
     if (study_asks_external(errand))
         return;
+    if (study->shown) {
+        note_sincerity(study, errand);
+        return;
+    }
     if (study->kind == STUDY_CONFIRM && errand->exchange.outcome == OUTCOME_SERVFAIL &&
         judge_bogus(&errand->judgement) != BOGUS_NOT)
         study_conclude(study, now); /* a validation failure says nothing of a block */
@@ -274,6 +291,10 @@ void study_on_late_answer(struct study *study, msec_t now)
 /* A denial with proof decides nothing, but that the zone must be asked otherwise. */
 static void judge_apex(struct study *study) /* [3] */
 {
+    if (study->shown) {
+        study->acquitted = study->result.apex = is_sincere(&study->apex_said, TRIAL_HONEST);
+        return;
+    }
     for (unsigned i = 0; i < study->count && study->kind == STUDY_CONFIRM; i++) {
         const struct errand *errand = &study->errand[i];
         bool                 alias  = study->by_alias && study_part(errand) == PART_ALIAS;
@@ -332,7 +353,7 @@ static void convict(struct study *study, enum zone_scope scope, msec_t now)
     study->result.decided  = true;
     study->result.believed = study->believed && scope == SCOPE_ZONE;
     study->result.scope    = scope;
-    study->result.reason   = study_reason(study);
+    study->result.reason   = study->forged ? REASON_FORGED : study_reason(study);
     study_conclude(study, now);
 }
 
@@ -345,14 +366,15 @@ static bool question_at_apex(const struct study *study)
 static bool judge_narrow(struct study *study, const struct fare fares[], msec_t now)
 {
     bool at_apex = question_at_apex(study);
-    if (!at_apex && trial_has_apex(study) && !study_any_asked(study, PART_OTHER_TYPE, false)) {
+    if (!at_apex && !study->shown && trial_has_apex(study) && !study_any_asked(study, PART_OTHER_TYPE, false)) {
         send_other_type(study, now);
         return study->step == STUDY_DONE;
     }
     study->heavy = trial_weighs_enough(study, fares, true);
     if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
         return false;
-    convict(study, at_apex || study_any_usable(study, PART_OTHER_TYPE, false) ? SCOPE_TYPE : SCOPE_NAME, now);
+    bool one_type = !study->shown && (at_apex || study_any_usable(study, PART_OTHER_TYPE, false));
+    convict(study, one_type ? SCOPE_TYPE : SCOPE_NAME, now);
     return true;
 }
 
@@ -431,12 +453,16 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         study->witnesses[i].wants_control = false;
         note_vouched(&study->witnesses[i], &fares[i]);
     }
-    if (has_trouble(study, fares)) {
-        end_in_doubt(study, true, now);
+    if (has_trouble(study, fares) || (study->shown && !study->identified)) {
+        end_in_doubt(study, study->identified, now);
         return;
     }
     note_failures(study, now);
     judge_apex(study);
+    if (study->acquitted && study->shown && is_sincere(&study->question_said, TRIAL_HONEST_TOO)) {
+        conclude_fine(study, now);
+        return;
+    }
     if (leave_alias(study, now))
         return;
     ask_external_apex(study, now);

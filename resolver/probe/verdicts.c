@@ -64,6 +64,24 @@ static void note_trouble(struct prober *prober, const struct study *study, msec_
                                   (unsigned) __builtin_popcount(study->witnesses[i].any.rounds), now);
 }
 
+/* What led to the study: the border has answered for an address where nobody is. */
+static void note_canary(struct prober *prober, struct zone *zone, const struct study *study)
+{
+    if (!study->shown)
+        return;
+    struct evidence_line line = {
+        .at = study->started, .type = TYPE_A, .about = ABOUT_CANARY, .outcome = OUTCOME_ANSWER, .external = true};
+    note_line(prober, zone, prober->env.setup->canary, &line);
+}
+
+/* Domestic reaches the zone, whatever the border says to who asks across it. */
+static void note_honest(struct prober *prober, const struct study *study, msec_t now)
+{
+    struct view name   = name_view(&study->name);
+    struct view domain = suffix_registrable(prober->env.shared.suffix, name);
+    forging_set(prober->env.shared.forging, domain.len > 0 ? domain : name, FORGING_HONEST, now);
+}
+
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
 {
     const struct study_result *result = &study->result;
@@ -80,6 +98,10 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     bool same = result->scope == SCOPE_ZONE && name_equal(name_view(prober_suspected(study)), name_view(&study->zone));
     if (result->fine || !same)
         prober_clear_suspicion(prober, study, now);
+    if (result->fine && study->shown) {
+        note_honest(prober, study, now);
+        return;
+    }
     if (result->fine) {
         note_trouble(prober, study, now);
         return;
@@ -96,6 +118,7 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     prober->stats.confirmed++;
     prober->stats.believed += study->result.believed;
     monitors_withdraw(&prober->monitors, id.name);
+    note_canary(prober, zone, study);
     note_evidence(prober, zone, study);
     if (study->result.scope == SCOPE_ZONE) {
         struct view domain = suffix_registrable(prober->env.shared.suffix, name_view(&study->zone));

@@ -27,6 +27,18 @@ static inline bool asking_is_domestic(const struct query *query, const struct ex
 
 static inline bool asking_external_first(const struct query *query) { return query->sides[0].group == SETUP_EXTERNAL; }
 
+/* External's own answer is forged. */
+static inline bool asking_external_lies(const struct query *query)
+{
+    for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
+        const struct exchange *exchange = &query->exchanges[i];
+        if (exchange->state == EXCHANGE_DONE && exchange->outcome == OUTCOME_FORGED &&
+            !asking_is_domestic(query, exchange))
+            return true;
+    }
+    return false;
+}
+
 /* Step 1, by the query's route, from which a group that must not be asked is taken. */
 void asking_begin(struct query *query, struct env *env, msec_t now);
 /* Steps 2 to 4: whatever is due now, on both sides. */

@@ -4,6 +4,7 @@
 #include "query/observing.h"
 
 #include "query/asking.h"
+#include "query/holding.h"
 
 #include <string.h>
 
@@ -72,8 +73,8 @@ void observing_list_error(struct query *query, struct env *env, const struct exc
  * serve us, whoever else fails beside it. */
 bool observing_wanted(const struct query *query)
 {
-    return query->route.learn && !query->list_error && !query->denied && !query->inquiry.checking_disabled &&
-           query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
+    return query->route.learn && !query->list_error && !query->denied && !holding_waits(query) &&
+           !query->inquiry.checking_disabled && query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
 }
 
 enum zone_reason observing_reason(const struct query *query)

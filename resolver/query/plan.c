@@ -4,6 +4,7 @@
 #include "query/plan.h"
 
 #include "query/asking.h"
+#include "query/holding.h"
 
 static const struct group *group_of(const struct query *query, const struct side *side)
 {
@@ -86,7 +87,7 @@ static bool falls_on(const struct setup *setup, enum outcome outcome)
 static bool failure_allows(const struct query *query)
 {
     if (asking_external_first(query))
-        return true;
+        return !query->forged || asking_external_lies(query);
     for (size_t i = 0; i < QUERY_EXCHANGES; i++) {
         const struct exchange *exchange = &query->exchanges[i];
         bool                   reached  = query->list_error && outcome_usable(exchange->outcome);
@@ -204,9 +205,11 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
     const struct side *side = &query->sides[0];
     if (query->route.second == SETUP_NO_GROUP || query->sides[1].begun || query->bogus_final)
         return MSEC_NEVER;
+    if (holding_waits(query))
+        return MSEC_NEVER;
     if (first->step == PLAN_SPENT)
         return failure_allows(query) || side->forbidden || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
-    if (query->denied)
+    if (query->denied || (query->forged && !asking_external_first(query)))
         return now;
     msec_t due = plan_patience(query);
     if (side->failed > 0 && first->step != PLAN_ASK && failure_allows(query))
@@ -218,8 +221,8 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
 
 bool plan_is_over(struct query *query, msec_t now)
 {
-    if (query->bogus_final)
-        return true;
+    if (query->bogus_final || holding_waits(query))
+        return query->bogus_final;
     for (size_t i = 0; i < ARRAY_LEN(query->sides); i++) {
         const struct side *side = &query->sides[i];
         if (side->begun && !side->over && (is_awaited(query, side) || plan_side(query, side, now).step != PLAN_SPENT))

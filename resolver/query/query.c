@@ -6,6 +6,7 @@
 #include "core/sending.h"
 #include "query/answering.h"
 #include "query/asking.h"
+#include "query/holding.h"
 #include "query/observing.h"
 #include "query/plan.h"
 #include "query/replying.h"
@@ -14,6 +15,7 @@ static void finish(struct query *query, struct env *env)
 {
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         sending_release(env, &query->exchanges[i]);
+    holding_drop(query);
     query->state = QUERY_FINISHED;
 }
 
@@ -120,12 +122,17 @@ static void run_spent(struct query *query, struct env *env, msec_t now)
 static void run_asking(struct query *query, struct env *env, msec_t now)
 {
     asking_expire(query, env, now);
+    if (query->state == QUERY_ASKING && holding_ends(query, env, now))
+        replying_on_held(query, env, now);
     if (query->state == QUERY_ASKING) {
         asking_go_on(query, env, now);
         answer_dead(query, env, now);
         answer_stale(query, env, false, now);
         answer_late(query, env, now);
-        if (plan_is_over(query, now) || now >= query->started + QUERY_LIFE)
+        bool over = plan_is_over(query, now);
+        if (over && query->held.bytes && asking_external_lies(query))
+            replying_on_held(query, env, now);
+        else if (over || now >= query->started + QUERY_LIFE)
             fail(query, env, now);
         else if (plan_is_spent(query))
             run_spent(query, env, now);
@@ -145,6 +152,7 @@ static void begin_asking(struct query *query, struct env *env, msec_t now)
                                   query->inquiry.type, now);
     if (query->route.would)
         COUNT(env->counters.would_reroute);
+    holding_begin(query, env, now);
     asking_begin(query, env, now);
 }
 
@@ -295,6 +303,7 @@ msec_t query_deadline(struct query *query, const struct env *env, msec_t now)
         if (plan_is_spent(query) && (!list_empty(&query->waiters) || must_tell_spent(query, env)))
             due = msec_min(due, query->look_at);
         due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
+        due = msec_min(due, holding_due(query));
         return msec_min(due, asking_deadline(query, now));
     default:
         return asking_deadline(query, now);

@@ -7,9 +7,16 @@
 #include "policy/blocklist.h"
 #include "query/answering.h"
 #include "query/asking.h"
+#include "query/holding.h"
 #include "query/observing.h"
 
 /* ---- the answer ---- */
+
+/* Nothing is known of the zone yet, or what is known speaks against who has answered. */
+static bool is_kept(const struct query *query, const struct env *env, const struct side *side, msec_t now)
+{
+    return holding_believes(query, env, now) || (query->route.reason == ROUTE_BLOCKED && side->group == SETUP_EXTERNAL);
+}
 
 static bool after_domestic_failed(const struct query *query)
 {
@@ -80,7 +87,9 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
     query->answered_by         = side;
     const struct stored stored = {.message = {env->packed, message_len},
                                   .ttls    = {env->packed + message_len, len - message_len}};
-    answering_store(query, env, judgement, &stored, side->group, ttl, now);
+    answering_store(query, env, judgement, &stored, side->group, is_kept(query, env, side, now) ? ttl : 0, now);
+    if (side->group == SETUP_DOMESTIC && !query->forged && !holding_believes(query, env, now))
+        cache_flush_name(env->shared.cache, name_view(&query->inquiry.name)); /* the keeper emptied it a moment ago */
     answering_count(env, side->group);
 
     int ede = side->group == SETUP_EXTERNAL ? EDE_EXTERNAL : EDE_NONE;
@@ -186,7 +195,8 @@ static bool acceptable(const struct query *query, const struct exchange *exchang
 static void on_late_reply(struct query *query, struct env *env, struct exchange *exchange,
                           const struct judgement *judgement, msec_t now)
 {
-    bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange);
+    bool late = query->answered_by->group != SETUP_DOMESTIC && asking_is_domestic(query, exchange) &&
+                holding_believes(query, env, now);
     sending_release(env, exchange);
     if (!outcome_usable(exchange->outcome))
         asking_outdone(query, exchange);
@@ -216,8 +226,23 @@ void replying_on_reply(struct query *query, struct env *env, struct exchange *ex
     bool usable = outcome_usable(exchange->outcome) && acceptable(query, exchange, reply) &&
                   !may_be_internal(query, env, exchange, judgement, now) &&
                   (!list_error || query->setup->pass_list_errors);
+    if (usable && holding_takes(query, env, exchange, reply->wire, now))
+        return;
     if (usable && accept_answer(query, env, exchange, reply, judgement, now))
         sending_release(env, exchange);
     else
         asking_failed(query, env, exchange);
+}
+
+void replying_on_held(struct query *query, struct env *env, msec_t now)
+{
+    struct exchange *exchange = query->held.exchange;
+    struct message   reply;
+    struct judgement judgement;
+    message_parse((struct view){query->held.bytes, query->held.len}, &reply);
+    judge_reply(&reply, &judgement);
+    exchange->outcome = judgement.outcome;
+    if (!accept_answer(query, env, exchange, &reply, &judgement, now))
+        asking_failed(query, env, exchange);
+    holding_drop(query);
 }

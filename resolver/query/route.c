@@ -23,6 +23,31 @@ static struct route external_first(enum route_reason reason)
         .reason = reason, .first = SETUP_EXTERNAL, .second = SETUP_DOMESTIC, .patience = PATIENCE_EXTERNAL};
 }
 
+/* What the canary tells of: the registrable domain, or the name itself where it has none. */
+static struct view canary_domain(const struct setup *setup, const struct shared *shared, struct view name)
+{
+    if (!setup->canary || !setup->fall_on_forged || forging_is_blind(shared->forging))
+        return (struct view){0};
+    struct view domain = suffix_registrable(shared->suffix, name);
+    return domain.len > 0 ? domain : name;
+}
+
+/* Domestic's answers may be forged: they are of no use but where external is deceived itself. */
+static struct route forged_first(enum route_reason reason)
+{
+    struct route route = external_first(reason);
+    route.patience     = MSEC_NEVER;
+    route.forged       = true;
+    return route;
+}
+
+static bool is_shown(const struct setup *setup, const struct shared *shared, struct view domain, msec_t now)
+{
+    msec_t since;
+    return domain.len > 0 && setup->learning != SETUP_OBSERVE &&
+           forging_of(shared->forging, domain, now, &since) == FORGING_SHOWN;
+}
+
 /* Returns how often it was used before, to go external. */
 static uint64_t count_use(const struct verdict *verdict, bool external, msec_t now)
 {
@@ -64,19 +89,26 @@ static struct route learned(const struct setup *setup, const struct shared *shar
                           .patience = patience_unknown(setup)};
     if (verdict->zone && zone_state_diverts(verdict->state)) {
         if (rules(setup, verdict)) {
-            struct route external = external_first(ROUTE_BLOCKED);
-            external.known        = true;
-            external.zone         = (uint8_t) verdict->zone->hash;
-            external.labels       = (uint8_t) name_labels(zone_name(verdict->zone));
-            external.recheck      = count_use(verdict, true, now) % USES_EACH == USES_EACH - 1;
+            struct route external =
+                verdict->reason == REASON_FORGED ? forged_first(ROUTE_BLOCKED) : external_first(ROUTE_BLOCKED);
+            external.known   = true;
+            external.zone    = (uint8_t) verdict->zone->hash;
+            external.labels  = (uint8_t) name_labels(zone_name(verdict->zone));
+            external.recheck = count_use(verdict, true, now) % USES_EACH == USES_EACH - 1;
             return external;
         }
         route.would = setup->learning == SETUP_OBSERVE;
     }
     if (verdict->zone)
         count_use(verdict, false, now);
-    if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout)
-        return external_first(ROUTE_OUTAGE);
+    route.domain = canary_domain(setup, shared, name);
+    if (is_shown(setup, shared, route.domain, now))
+        return forged_first(ROUTE_FORGED);
+    if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout) {
+        struct route outage = external_first(ROUTE_OUTAGE);
+        outage.domain       = route.domain;
+        return outage;
+    }
     if (verdict->state == ZONE_SUSPECT && rules(setup, verdict)) {
         route.reason   = ROUTE_SUSPECT;
         route.patience = patience_suspect(setup, verdict->strikes);

@@ -30,6 +30,7 @@ enum {
     X(PIN, "pin")                                                                                                      \
     X(BLOCKED, "blocked")                                                                                              \
     X(OUTAGE, "outage")                                                                                                \
+    X(FORGED, "forged")                                                                                                \
     X(SUSPECT, "suspect")                                                                                              \
     X(GOOD, "good")                                                                                                    \
     X(UNKNOWN, "unknown")
@@ -51,6 +52,8 @@ struct route {
     uint8_t           zone;      /* its number, or that of the pinned one, for the quota */
     bool              or_empty;  /* where nobody answers, byway's empty zone stands in */
     bool              would;     /* learning.mode observe: it would have been external */
+    bool              forged;    /* domestic is believed only where external is deceived itself */
+    struct view       domain;    /* that the canary tells of, a tail of the name; len 0: it does not */
     bool              recheck;   /* one of USES_EACH questions that go external for the zone */
     struct blocklist *blocklist; /* that the name is in, or NULL; borrows from the setup */
 };

@@ -107,6 +107,27 @@ static void on_server_loops(void *context, const struct server *server)
                 way_format(remote_way(server->remote), text));
 }
 
+static void on_canary_shown(void *context, struct view name)
+{
+    (void) context;
+    char text[NAME_TEXT_MAX];
+    log_info("canary: answered for %s: the border forges it; external is asked while domestic is tried",
+             name_format(name, text));
+}
+
+static void on_canary_blind(void *context, bool blind)
+{
+    const struct daemon *daemon = context;
+    char                 text[ADDRESS_TEXT_MAX];
+    address_format(&daemon->setup->canary->address, text);
+    if (blind)
+        log_warning("canary %s: answers for a name that nobody censors: port 53 is redirected, or a server listens "
+                    "there; no domain is tried until that ends",
+                    text);
+    else
+        log_info("canary %s is silent again", text);
+}
+
 /* Once an hour for each list, see policy.h. */
 static void tell_complaint(const struct observation *complaint)
 {
@@ -302,6 +323,7 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.table             = table_create(daemon->settings->max_zones, random_key());
     daemon->shared.good              = recent_create(random_key(), RECENT_SLOTS, RECENT_LIFE);
     daemon->shared.suffix            = suffix_open();
+    daemon->shared.forging           = forging_create(random_key());
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
     daemon->shared.client_rate       = client_rate_create(random_key());
@@ -311,7 +333,7 @@ static bool open_shared(struct daemon *daemon)
     if (daemon->shared.table)
         epoch_set_setup(table_epoch(daemon->shared.table), daemon->setup->serial);
     return daemon->shared.cache && daemon->shared.table && daemon->shared.good && daemon->shared.suffix &&
-           daemon->shared.claims && daemon->shared.client_rate;
+           daemon->shared.forging && daemon->shared.claims && daemon->shared.client_rate;
 }
 
 static bool open_logic(struct daemon *daemon)
@@ -325,6 +347,8 @@ static bool open_logic(struct daemon *daemon)
               .hooks   = {.context            = daemon,
                           .server_changed     = on_server_changed,
                           .server_loops       = on_server_loops,
+                          .canary_shown       = on_canary_shown,
+                          .canary_blind       = on_canary_blind,
                           .domestic_questions = domestic_questions},
     };
     uint8_t seed[RNG_SEED_BYTES];
@@ -384,6 +408,7 @@ void keeper_close(struct daemon *daemon)
     table_destroy(daemon->shared.table);
     cache_destroy(daemon->shared.cache);
     recent_destroy(daemon->shared.good);
+    forging_destroy(daemon->shared.forging);
     claims_destroy(daemon->shared.claims);
     client_rate_destroy(daemon->shared.client_rate);
     if (daemon->shared.suffix)

@@ -191,7 +191,7 @@ static bool fill_groups(struct registry *registry, struct owned_setup *owned, co
     setup->group_count  = (unsigned) settings->group_count;
     setup->groups       = calloc(settings->group_count, sizeof(*setup->groups));
     owned->names        = calloc(settings->group_count, sizeof(*owned->names));
-    owned->uses         = calloc(settings->group_count * LIMIT_GROUP, sizeof(struct entry *));
+    owned->uses         = calloc(settings->group_count * LIMIT_GROUP + 1, sizeof(struct entry *));
     if (!setup->groups || !owned->names || !owned->uses)
         return false;
     struct trust *trust = NULL;
@@ -249,6 +249,22 @@ static bool copy_forgery(struct forgery *to, const struct forgery *from)
     return true;
 }
 
+/* Nobody is there: health, round-trip times and the rest of what is known of a server mean nothing. */
+static bool fill_canary(struct registry *registry, struct owned_setup *owned, const struct settings *settings)
+{
+    const struct upstream_setting canary = {.way = {.form = WAY_UDP, .address = settings->canary}};
+    owned->setup.wait                    = settings->wait;
+    if (settings->canary.len == 0)
+        return true;
+    struct entry *entry = entry_for(registry, &canary, false);
+    if (!entry)
+        return false;
+    atomic_fetch_add(&entry->uses, 1);
+    owned->uses[owned->use_count++] = entry;
+    owned->setup.canary             = entry->server;
+    return true;
+}
+
 static bool fill_policy(struct setup *setup, const struct settings *settings)
 {
     setup->policy = make_policy(settings, &setup->echo);
@@ -284,7 +300,8 @@ struct setup *registry_setup(struct registry *registry, const struct settings *s
     setup->recheck_share    = settings->recheck_share;
     setup->pass_list_errors = settings->pass_list_errors;
     setup->client_qps       = settings->client_qps;
-    if (fill_groups(registry, owned, settings) && fill_policy(setup, settings))
+    if (fill_groups(registry, owned, settings) && fill_canary(registry, owned, settings) &&
+        fill_policy(setup, settings))
         return setup;
     destroy_setup(setup);
     return NULL;

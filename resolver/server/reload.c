@@ -114,7 +114,8 @@ static bool same_forgery(const struct forgery *a, const struct forgery *b)
 /* Else something may be stored that was believed then, and would be passed by now. */
 static bool same_suspicion(const struct settings *a, const struct settings *b)
 {
-    return same_forgery(&a->forged, &b->forged) && a->fall_on_forged == b->fall_on_forged &&
+    bool same_canary = a->canary.len == b->canary.len && (a->canary.len == 0 || address_equal(&a->canary, &b->canary));
+    return same_canary && same_forgery(&a->forged, &b->forged) && a->fall_on_forged == b->fall_on_forged &&
            a->fall_on_nxdomain == b->fall_on_nxdomain;
 }
 

@@ -1,11 +1,13 @@
 /*
- * forged.c: the keys "forged.…": addresses and alias targets that only a censor gives out.
+ * forged.c: the keys "forged.…": addresses and alias targets that only a censor gives out, and the canary.
  */
+#include "base/units.h"
 #include "dns/slip.h"
 #include "settings/endpoint.h"
 #include "settings/keys.h"
 #include "settings/presets.h"
 #include "settings/source.h"
+#include "settings/upstreams.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 enum {
     QUOTE_MAX = 80,
     SHORTEST4 = 96 + 8, /* bits: what is wider is no censor's own */
-    SHORTEST6 = 8
+    SHORTEST6 = 8,
+    WAIT_MIN  = 50, /* ms; nearer than that no border is */
+    WAIT_MAX  = 2000
 };
 
 static bool room_for(struct reader *reader, void **list, size_t count, size_t size)
@@ -111,4 +115,36 @@ static void take_lines(struct reader *reader, const struct place *place, const c
 void read_forged_presets(struct reader *reader, const struct place *place, const json_t *value)
 {
     presets_read(reader, place, value, ".forged", take_lines);
+}
+
+void read_forged_canary(struct reader *reader, const struct place *place, const json_t *value)
+{
+    static const char expected[] = "an address across the border where no DNS server listens";
+    struct settings  *settings   = reader->settings;
+    char              why[ENDPOINT_WHY_MAX], who[UPSTREAMS_ANSWER_MAX];
+    const char       *text = value ? value_text(reader, place, value, expected) : NULL;
+    if (!text)
+        return;
+    if (!endpoint_read(text, ENDPOINT_ASK, DNS_PORT, &settings->canary, why)) {
+        if (why[0] != '\0')
+            reader_error(reader, place, "%s", why);
+        else
+            reader_error(reader, place, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, expected);
+        return;
+    }
+    if (upstreams_answer_at(settings, &settings->canary, who))
+        reader_error(reader, place, "\"%.*s\" answers itself (%s): expected %s", QUOTE_MAX, text, who, expected);
+    else if (!settings->fall_on_forged)
+        reader_warning(reader, place, "of no use, since fallback.on does not have \"forged\"");
+}
+
+void read_forged_wait(struct reader *reader, const struct place *place, const json_t *value)
+{
+    struct settings *settings = reader->settings;
+    if (value_duration(reader, place, value, WAIT_MIN, WAIT_MAX, &settings->wait) &&
+        settings->wait > settings->deadline / 2) {
+        char text[DURATION_TEXT_MAX];
+        reader_error(reader, place, "expected half of fallback.deadline (%s) at most",
+                     duration_format(settings->deadline, text));
+    }
 }

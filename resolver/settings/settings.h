@@ -57,6 +57,8 @@ struct settings {
 
     bool           fall_on_timeout, fall_on_servfail, fall_on_refused, fall_on_forged, fall_on_nxdomain;
     struct forgery forged;
+    struct address canary;   /* where nobody listens, beyond the border; len 0: none */
+    msec_t         wait;     /* that domestic's answer is held for it */
     msec_t         patience; /* 0: auto; "0ms" is 1, which a timer cannot tell from none */
     msec_t         deadline;
 

@@ -209,6 +209,21 @@ bool upstreams_read_one(const struct settings *settings, const char *key, const 
     return good;
 }
 
+bool upstreams_answer_at(const struct settings *settings, const struct address *address, char ret[UPSTREAMS_ANSWER_MAX])
+{
+    if (is_own(settings, address)) {
+        snprintf(ret, UPSTREAMS_ANSWER_MAX, "this server listens there");
+        return true;
+    }
+    for (size_t i = 0; i < settings->group_count; i++)
+        for (size_t j = 0; j < settings->groups[i].count; j++)
+            if (address_equal(&settings->groups[i].upstreams[j].way.address, address)) {
+                snprintf(ret, UPSTREAMS_ANSWER_MAX, "it is in upstreams.%s", settings->groups[i].name);
+                return true;
+            }
+    return false;
+}
+
 static bool group_reserve(struct reader *reader, size_t group)
 {
     struct group_setting *setting = &reader->settings->groups[group];

@@ -38,7 +38,7 @@ static struct event *event_take(struct world *world)
 
 static unsigned place_of(const struct world *world, const struct server *server)
 {
-    for (unsigned i = 0; i < WORLD_SERVERS; i++)
+    for (unsigned i = 0; i < WORLD_PLACES; i++)
         if (world->servers[i] == server)
             return i;
     fail_msg("a server that is not of this world");
@@ -49,7 +49,7 @@ static bool lost(struct world *world) { return world_random(world, 1000) < world
 
 static msec_t usual_delay(unsigned place)
 {
-    static const msec_t delays[WORLD_GROUPS] = {DOMESTIC_DELAY, EXTERNAL_DELAY, OFFICE_DELAY};
+    static const msec_t delays[] = {DOMESTIC_DELAY, EXTERNAL_DELAY, OFFICE_DELAY, CANARY_DELAY};
     return delays[world_group(place)];
 }
 

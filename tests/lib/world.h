@@ -26,6 +26,7 @@ enum { /* servers, as bits */
     EXTERNAL_1       = 0x000100,
     EXTERNAL_2       = 0x000200,
     EVERYBODY        = 0xffffff,
+    CANARY           = 0x1000000, /* an address where nobody is: silent, unless a border is said to answer there */
 };
 
 enum { /* groups of the setup */
@@ -37,6 +38,7 @@ enum { /* ms from a question to its reply, unless a way says otherwise */
     DOMESTIC_DELAY = 5,
     EXTERNAL_DELAY = 60,
     OFFICE_DELAY   = 10,
+    CANARY_DELAY   = 20, /* the border's */
 };
 
 enum way {
@@ -127,7 +129,9 @@ struct world_options { /* zero means the default */
     uint32_t            external_qps;               /* 1000 */
     uint32_t            client_qps;                 /* 0: no limit; who has an address in 127.1.0.0/16 is exempt */
     uint32_t            recheck_share;              /* 100: one percent */
-    bool                echo;                       /* upstreams are asked whether they forward to byway */
+    bool                canary;
+    msec_t              wait; /* 250 */
+    bool                echo; /* upstreams are asked whether they forward to byway */
 };
 
 struct world;

@@ -9,8 +9,10 @@
 #include "lib/world_reply.h"
 
 enum {
-    WORLD_WORKERS   = 8,
-    WORLD_SERVERS   = 24,
+    WORLD_WORKERS = 8,
+    WORLD_SERVERS = 24,
+    WORLD_CANARY  = WORLD_SERVERS, /* its place, behind those of the groups */
+    WORLD_PLACES,
     WORLD_SAYINGS   = 1024,
     WORLD_CUTS      = 4096,
     WORLD_INJECTORS = 16,
@@ -95,7 +97,7 @@ struct world {
     struct external_rate quota;
     struct name          echo;
     struct setup        *setup;
-    struct server       *servers[WORLD_SERVERS];
+    struct server       *servers[WORLD_PLACES];
     struct learner      *learner;
     struct prober       *prober;
     struct driver        drivers[WORLD_WORKERS + 1];
@@ -114,8 +116,8 @@ struct world {
     struct alias         hosts[WORLD_CUTS]; /* of a zone */
     struct injector      injectors[WORLD_INJECTORS];
     size_t               injector_count;
-    struct limiter       limiters[WORLD_SERVERS];
-    struct limiter      *limits[WORLD_SERVERS]; /* one of these each; NULL: none */
+    struct limiter       limiters[WORLD_PLACES];
+    struct limiter      *limits[WORLD_PLACES]; /* one of these each; NULL: none */
     struct ask           asks[WORLD_ASKS];
     struct sending       sendings[WORLD_SENDINGS];
     uint8_t              out[LIMIT_TCP_MESSAGE];

@@ -182,6 +182,8 @@ static struct setup *make_setup(const struct world *world, const struct world_op
     setup->client_qps       = options->client_qps;
     setup->recheck_share    = options->recheck_share ? options->recheck_share : 100;
     setup->groups           = calloc(WORLD_GROUPS, sizeof(*setup->groups));
+    setup->canary           = options->canary ? world->servers[WORLD_CANARY] : NULL;
+    setup->wait             = options->wait ? options->wait : 250;
     if (options->echo)
         setup->echo = world->echo;
     if (setup->groups && fill_policy(setup, options) && fill_forgery(setup, options->censor)) {
@@ -208,7 +210,9 @@ static bool make_servers(struct world *world)
         if (!address_parse(text, 53, &options.address) || !(world->servers[i] = server_create(&options)))
             return false;
     }
-    return true;
+    struct server_options canary = {.key = {WORLD_CANARY, world->options.seed}};
+    return address_parse("192.0.2.99", 53, &canary.address) &&
+           (world->servers[WORLD_CANARY] = server_create(&canary)) != NULL;
 }
 
 /* What no event may do to the table. */
@@ -288,6 +292,7 @@ static bool make_shared(struct world *world)
                                     .table       = table_create(1024, key),
                                     .good        = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
                                     .suffix      = suffix_open(),
+                                    .forging     = forging_create(key),
                                     .claims      = world->options.workers > 1 ? claims_create(key) : NULL,
                                     .client_rate = world->options.client_qps ? client_rate_create(key) : NULL,
                                     .quota       = &world->quota};
@@ -295,7 +300,8 @@ static bool make_shared(struct world *world)
     if (world->shared.table)
         epoch_set_setup(table_epoch(world->shared.table), world->setup->serial);
     return (world->shared.claims || world->options.workers == 1) && world->shared.cache && world->shared.table &&
-           world->shared.good && world->shared.suffix && (world->shared.client_rate || !world->options.client_qps) &&
+           world->shared.good && world->shared.suffix && world->shared.forging &&
+           (world->shared.client_rate || !world->options.client_qps) &&
            (world->learner = learner_create(world->shared.table, &learning, &hooks, seed));
 }
 
@@ -339,11 +345,12 @@ static void destroy(struct world *world)
     cache_destroy(world->shared.cache);
     table_destroy(world->shared.table);
     recent_destroy(world->shared.good);
+    forging_destroy(world->shared.forging);
     suffix_close(world->shared.suffix);
     claims_destroy(world->shared.claims);
     client_rate_destroy(world->shared.client_rate);
     setup_drop(world->setup);
-    for (unsigned i = 0; i < WORLD_SERVERS; i++)
+    for (unsigned i = 0; i < WORLD_PLACES; i++)
         server_destroy(world->servers[i]);
     free(world);
 }

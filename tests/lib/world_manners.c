@@ -38,7 +38,7 @@ static struct manner told(const struct world *world, unsigned place, const struc
             (!manner->only_over || manner->over == transport))
             return *manner;
     }
-    return (struct manner){.way = ANSWERS};
+    return (struct manner){.way = place == WORLD_CANARY ? SILENT : ANSWERS};
 }
 
 void world_limit(struct world *world, unsigned servers, struct world_rate rate)

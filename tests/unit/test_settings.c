@@ -902,6 +902,37 @@ static void test_forged(void **state)
 }
 
 /* Those that ship are read without a word. */
+static void test_canary(void **state)
+{
+    (void) state;
+    char             text[ADDRESS_TEXT_MAX];
+    struct settings *s = good(WITH("\"forged\": {}"));
+    assert_int_equal(s->canary.len, 0);
+    assert_int_equal(s->wait, 250);
+    settings_destroy(s);
+    s = good(WITH("\"forged\": {\"canary\": \"203.0.113.9\", \"wait\": \"400ms\"}"));
+    assert_string_equal(address_format(&s->canary, text), "203.0.113.9:53");
+    assert_int_equal(s->wait, 400);
+    settings_destroy(s);
+    static const struct row rows[] = {
+        {WITH("\"forged\": {\"canary\": \"canary.example\", \"wait\": \"10ms\"}"),
+         "forged.canary: not an address: \"canary.example\" (names are not looked up: write an address)\n"
+         "forged.wait: 10ms is out of range (50ms to 2s)"},
+        {WITH("\"forged\": {\"canary\": 53}"),
+         "forged.canary: expected an address across the border where no DNS server listens, not a number"},
+        {WITH("\"forged\": {\"canary\": \"198.51.100.1\"}"),
+         "forged.canary: \"198.51.100.1\" answers itself (it is in upstreams.external): expected an address across the "
+         "border where no DNS server listens"},
+        {WITH("\"listen\": [\"127.0.0.1:53\"], \"forged\": {\"canary\": \"127.0.0.1\"}"),
+         "forged.canary: \"127.0.0.1\" answers itself (this server listens there): expected an address across the "
+         "border "
+         "where no DNS server listens"},
+        {WITH("\"fallback\": {\"deadline\": \"1s\"}, \"forged\": {\"wait\": \"501ms\"}"),
+         "forged.wait: expected half of fallback.deadline (1s) at most"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
 static void test_shipped_forged_presets(void **state)
 {
     (void) state;
@@ -1142,6 +1173,7 @@ int main(void)
         cmocka_unit_test(test_the_far_sides_loopback),
         cmocka_unit_test(test_bad_ways),
         cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_canary),
         cmocka_unit_test(test_shipped_forged_presets),
         cmocka_unit_test(test_plain_external_is_warned_of),
         cmocka_unit_test(test_warnings),

@@ -1,0 +1,114 @@
+/*
+ * forging.c: see forging.h.
+ */
+#include "learn/forging.h"
+
+#include "dns/name.h"
+
+#include <stdlib.h>
+
+enum {
+    SLOTS      = 1 << 16,
+    TIME_BITS  = 38, /* ms: eight years of uptime */
+    STATE_BITS = 2,
+    TAG_SHIFT  = TIME_BITS + STATE_BITS,
+    RATE_BITS  = 16
+};
+#define TIME_MASK (((uint64_t) 1 << TIME_BITS) - 1)
+
+struct forging {
+    struct hash_key  domains_key, names_key; /* a domain's own name is a name like others */
+    atomic_bool      blind;
+    _Atomic uint64_t rate;         /* second, and how many of it are taken */
+    _Atomic uint64_t slots[SLOTS]; /* tag of the hash, state, ms */
+};
+
+struct forging *forging_create(struct hash_key key)
+{
+    struct forging *forging = calloc(1, sizeof(*forging));
+    if (!forging)
+        return NULL;
+    forging->domains_key = key;
+    forging->names_key   = (struct hash_key){key.k1, ~key.k0};
+    return forging;
+}
+
+void forging_destroy(struct forging *forging) { free(forging); }
+
+/* ---- domains and names ---- */
+
+static msec_t life_of(enum forging_state state)
+{
+    switch (state) {
+    case FORGING_SILENT:
+        return FORGING_SILENT_LIFE;
+    case FORGING_SHOWN:
+        return FORGING_SHOWN_LIFE;
+    case FORGING_HONEST:
+        return FORGING_HONEST_LIFE;
+    default:
+        return 0;
+    }
+}
+
+static enum forging_state find(const struct forging *forging, uint64_t hash, msec_t now, msec_t *ret_since)
+{
+    uint64_t           value = atomic_load_explicit(&forging->slots[hash % SLOTS], memory_order_relaxed);
+    msec_t             since = (msec_t) (value & TIME_MASK);
+    enum forging_state state = (enum forging_state)(value >> TIME_BITS & ((1u << STATE_BITS) - 1));
+    if (value >> TAG_SHIFT != hash >> TAG_SHIFT || now - since >= life_of(state))
+        return FORGING_UNTRIED;
+    *ret_since = since;
+    return state;
+}
+
+static void put(struct forging *forging, uint64_t hash, enum forging_state state, msec_t now)
+{
+    uint64_t value = hash >> TAG_SHIFT << TAG_SHIFT | (uint64_t) state << TIME_BITS | ((uint64_t) now & TIME_MASK);
+    atomic_store_explicit(&forging->slots[hash % SLOTS], value, memory_order_relaxed);
+}
+
+enum forging_state forging_of(const struct forging *forging, struct view domain, msec_t now, msec_t *ret_since)
+{
+    return find(forging, name_hash(forging->domains_key, domain), now, ret_since);
+}
+
+void forging_set(struct forging *forging, struct view domain, enum forging_state state, msec_t now)
+{
+    put(forging, name_hash(forging->domains_key, domain), state, now);
+}
+
+void forging_note(struct forging *forging, struct view name, msec_t now)
+{
+    put(forging, name_hash(forging->names_key, name), FORGING_SILENT, now);
+}
+
+bool forging_knows(const struct forging *forging, struct view name, msec_t now)
+{
+    msec_t since;
+    return find(forging, name_hash(forging->names_key, name), now, &since) != FORGING_UNTRIED;
+}
+
+/* ---- how often ---- */
+
+/* Two workers may read the same word, and one more is taken than there are. */
+bool forging_take(struct forging *forging, msec_t now)
+{
+    uint64_t second = (uint64_t) now / 1000;
+    uint64_t word   = atomic_load_explicit(&forging->rate, memory_order_relaxed);
+    uint64_t taken  = word >> RATE_BITS == second ? word & ((1u << RATE_BITS) - 1) : 0;
+    if (taken >= FORGING_RATE)
+        return false;
+    atomic_store_explicit(&forging->rate, second << RATE_BITS | (taken + 1), memory_order_relaxed);
+    return true;
+}
+
+void forging_set_blind(struct forging *forging, bool blind)
+{
+    atomic_store_explicit(&forging->blind, blind, memory_order_relaxed);
+}
+
+bool forging_is_blind(const struct forging *forging)
+{
+    return atomic_load_explicit(&forging->blind, memory_order_relaxed);
+}

@@ -1,0 +1,55 @@
+/*
+ * forging.h: what the canary has shown of domains: asked of an address beyond the border where no server listens, their
+ * names were answered or not. Who answers there is the border, which forges the name for everybody.
+ *
+ * A *domain* is the registrable one of a name, or the name itself where it has none: borders forge whole domains more
+ * often than names. Workers look it up and say which they have met; the keeper asks the canary and writes what came of
+ * it (probe/canary.h).
+ *
+ * Fixed in size, lossy: two domains may share a slot, and the later one wins; the other is tried once more. Relaxed
+ * atomics.
+ *
+ * Thread: any.
+ */
+#ifndef LEARN_FORGING_H
+#define LEARN_FORGING_H
+
+#include "base/hash.h"
+#include "base/types.h"
+
+#include <stdatomic.h>
+
+enum forging_state {
+    FORGING_UNTRIED,
+    FORGING_SILENT, /* the canary was asked, and has not answered so far */
+    FORGING_SHOWN,  /* it has answered: domestic's answers may be forged */
+    FORGING_HONEST, /* it has answered, and yet domestic's answers are the zone's own: it is served inside */
+};
+
+enum {
+    FORGING_RATE = 50, /* names a second that the canary is asked about */
+};
+#define FORGING_SILENT_LIFE ((msec_t) 3600 * 1000)
+#define FORGING_SHOWN_LIFE ((msec_t) 60 * 1000) /* a study takes up to 20 s; where it decides nothing: anew */
+#define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000)
+
+struct forging;
+
+/* NULL: no memory. `key`: secret. */
+struct forging *forging_create(struct hash_key key);
+void            forging_destroy(struct forging *forging);
+
+/* What is known of the domain. *ret_since: when it became known, ms; not set for UNTRIED. */
+enum forging_state forging_of(const struct forging *forging, struct view domain, msec_t now, msec_t *ret_since);
+void               forging_set(struct forging *forging, struct view domain, enum forging_state state, msec_t now);
+/* That very name was tried, or was within FORGING_SILENT_LIFE. */
+void forging_note(struct forging *forging, struct view name, msec_t now);
+bool forging_knows(const struct forging *forging, struct view name, msec_t now);
+/* True if one more name may be tried in this second, and counts it. */
+bool forging_take(struct forging *forging, msec_t now);
+
+/* The canary cannot be relied on, or can again: somebody answers there whatever is asked. */
+void forging_set_blind(struct forging *forging, bool blind);
+bool forging_is_blind(const struct forging *forging);
+
+#endif

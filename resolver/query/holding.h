@@ -1,0 +1,36 @@
+/*
+ * holding.h: domestic's answer, held back until the canary (learn/forging.h) has had its time, and set aside where the
+ * border forges the domain.
+ *
+ *   1. A question of a domain that was not tried lately has the canary asked about its name, and domestic's answer to it
+ *      is held until setup->wait after that. What domestic takes anyway costs nothing more. Questions that meet the
+ *      domain within that time are held to the same end; further names of the domain are tried, unheld.
+ *   2. The canary has answered: what domestic says is set aside, held back or not, and external is asked as if domestic
+ *      had failed. What external says then is given out, and not kept: nothing is known of the zone yet.
+ *   3. External's own answer is forged (its recursion crosses the border inwards), and nobody is left who may have
+ *      another: what domestic has said stands.
+ *   4. Of a zone that is known to be forged the same holds.
+ *
+ * Thread: worker.
+ */
+#ifndef QUERY_HOLDING_H
+#define QUERY_HOLDING_H
+
+#include "query/query.h"
+
+/* Once its route is known. */
+void holding_begin(struct query *query, struct env *env, msec_t now);
+/* A usable reply: true if it is domestic's and must not be given out, or not yet. What is worth keeping was kept. */
+bool holding_takes(struct query *query, struct env *env, struct exchange *exchange, struct view packet, msec_t now);
+/* False: what domestic says of it may be forged, as is known by now. */
+bool holding_believes(const struct query *query, const struct env *env, msec_t now);
+
+/* What is held has its time, or the canary has answered meanwhile. True: it is domestic's answer, to be given. */
+bool holding_ends(struct query *query, struct env *env, msec_t now);
+/* When holding_ends() is wanted; MSEC_NEVER: nothing is held that time may free. */
+msec_t holding_due(const struct query *query);
+/* Something is held and may be given out yet: nobody else need be asked. */
+static inline bool holding_waits(const struct query *query) { return query->held.bytes && !query->forged; }
+void               holding_drop(struct query *query);
+
+#endif
