@@ -92,13 +92,6 @@ void errand_cancel(struct errands *errands, struct errand *errand)
     errand->running = false;
 }
 
-static bool is_unfounded(const struct errand *errand)
-{
-    const struct judgement *judgement = &errand->judgement;
-    return outcome_usable(errand->exchange.outcome) && judgement->outcome != OUTCOME_ANSWER && !judgement->has_soa &&
-           !judgement->has_alias;
-}
-
 void errand_on_packet(struct errands *errands, struct errand *errand, enum transport transport, struct view packet,
                       msec_t now)
 {
@@ -118,7 +111,7 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
         env->effects.release(env->effects.network, exchange, TRANSPORT_UDP);
         return;
     case EXCHANGE_REPLY:
-        if (errand->strict && is_unfounded(errand))
+        if (errand->strict && judge_is_unfounded(&errand->judgement))
             exchange->outcome = OUTCOME_FORGED;
         if (errand->read && outcome_usable(exchange->outcome))
             errand->read(errand->owner, errand, &reply);

@@ -238,6 +238,12 @@ enum bogus judge_bogus(const struct judgement *judgement)
     }
 }
 
+bool judge_is_unfounded(const struct judgement *judgement)
+{
+    return (judgement->outcome == OUTCOME_NXDOMAIN || judgement->outcome == OUTCOME_NODATA) && !judgement->has_soa &&
+           !judgement->has_alias;
+}
+
 bool judge_has_proof(const struct message *reply)
 {
     struct record record = {0};

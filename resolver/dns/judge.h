@@ -50,6 +50,9 @@ enum bogus judge_bogus(const struct judgement *judgement);
  * something else was asked for is FORGED. */
 void judge_reply(const struct message *reply, struct judgement *ret);
 
+/* True of a denial without SOA and without an alias: an injector could have made it, or a resolver that believed one. */
+bool judge_is_unfounded(const struct judgement *judgement);
+
 /* True if the reply brings NSEC or NSEC3 records: a denial that a cache may have made of those (RFC 8198). */
 bool judge_has_proof(const struct message *reply);
 /* How long a cache may keep that reply, s: the least TTL of its answer, or its negative TTL. 0: it has neither. */

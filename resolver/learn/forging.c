@@ -10,7 +10,7 @@
 enum {
     SLOTS      = 1 << 16,
     TIME_BITS  = 38, /* ms: eight years of uptime */
-    STATE_BITS = 2,
+    STATE_BITS = 3,
     TAG_SHIFT  = TIME_BITS + STATE_BITS,
     RATE_BITS  = 16
 };
@@ -43,7 +43,8 @@ static msec_t life_of(enum forging_state state)
     case FORGING_SILENT:
         return FORGING_SILENT_LIFE;
     case FORGING_SHOWN:
-        return FORGING_SHOWN_LIFE;
+    case FORGING_FORGED:
+        return FORGING_FORGED_LIFE;
     case FORGING_HONEST:
         return FORGING_HONEST_LIFE;
     default:
@@ -70,7 +71,8 @@ static void put(struct forging *forging, uint64_t hash, enum forging_state state
 
 enum forging_state forging_of(const struct forging *forging, struct view domain, msec_t now, msec_t *ret_since)
 {
-    return find(forging, name_hash(forging->domains_key, domain), now, ret_since);
+    enum forging_state state = find(forging, name_hash(forging->domains_key, domain), now, ret_since);
+    return state == FORGING_SHOWN && now - *ret_since >= FORGING_OPEN ? FORGING_FORGED : state;
 }
 
 void forging_set(struct forging *forging, struct view domain, enum forging_state state, msec_t now)

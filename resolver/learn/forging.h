@@ -22,15 +22,17 @@
 enum forging_state {
     FORGING_UNTRIED,
     FORGING_SILENT, /* the canary was asked, and has not answered so far */
-    FORGING_SHOWN,  /* it has answered: domestic's answers may be forged */
-    FORGING_HONEST, /* it has answered, and yet domestic's answers are the zone's own: it is served inside */
+    FORGING_SHOWN,  /* it has answered: whose answers are forged is being looked into */
+    FORGING_FORGED, /* domestic's seem to be */
+    FORGING_HONEST, /* domestic's are the zone's own: it is served inside */
 };
 
 enum {
-    FORGING_RATE = 50, /* names a second that the canary is asked about */
+    FORGING_OPEN = 1500, /* ms that SHOWN lasts at most; then it is FORGED */
+    FORGING_RATE = 50,   /* names a second that the canary is asked about */
 };
 #define FORGING_SILENT_LIFE ((msec_t) 3600 * 1000)
-#define FORGING_SHOWN_LIFE ((msec_t) 60 * 1000) /* a study takes up to 20 s; where it decides nothing: anew */
+#define FORGING_FORGED_LIFE ((msec_t) 60 * 1000) /* a study takes up to 20 s; where it decides nothing: anew */
 #define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000)
 
 struct forging;

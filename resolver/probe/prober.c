@@ -50,8 +50,8 @@ static void on_canary_shown(void *owner, struct view name, struct view domain, m
     cache_flush_under(prober->env.shared.cache, domain);
     if (prober->hooks.canary_shown)
         prober->hooks.canary_shown(prober->hooks.context, name);
-    if (prober->env.setup->learning != SETUP_LEARN_NOTHING)
-        prober_shown(prober, name, now);
+    if (!prober_shown(prober, name, now))
+        forging_set(prober->env.shared.forging, domain, FORGING_FORGED, now);
 }
 
 static void on_canary_blind(void *owner, bool blind)

@@ -37,7 +37,9 @@
  * denial with SOA, or an alias, is honest; anything else is forged, and so is whatever fails. The question is the CNAME
  * of the name. Now and then the true answer overtakes the forged one: TRIAL_HONEST of the apex and TRIAL_HONEST_TOO of
  * the question, none of them forged, are needed to say that the zone is served inside; else the trial goes on. External
- * must have answered for the name, by a way that cannot be forged if there is one, or nothing is decided.
+ * is asked at once, too, by a way that cannot be forged if there is one: its recursion may cross the border inwards, and
+ * without its answer no zone is blocked. From the first answers of both it is known whom clients had better believe
+ * meanwhile: credence_of().
  *
  * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
  * TRIAL_WEIGHT_BROKEN for both together. That changes no query's way, and is worth no further control question.
@@ -72,6 +74,8 @@ enum {
 
     TRIAL_HONEST     = 3,
     TRIAL_HONEST_TOO = 2,
+
+    EXTERNAL_QUESTIONS = 2, /* by the canary's word: the SOA of the name, and the CNAME of a random one */
 };
 #define TRIAL_WEIGHT 1e-5
 #define TRIAL_WEIGHT_BELIEVED 1e-3
@@ -139,7 +143,7 @@ struct witness { /* an upstream in a trial */
 };
 
 struct sincerity { /* of what domestic has said in a trial by the canary's word */
-    unsigned honest, forged;
+    unsigned honest, forged, failed;
 };
 
 enum {
@@ -183,8 +187,9 @@ struct study {
     bool                believed;
     bool                forged; /* domestic's answers seem forged: only one that no injector could have sent counts */
     bool                shown;  /* the canary has answered for `name`: see above */
-    bool                identified; /* external has answered */
-    struct sincerity    apex_said, question_said;
+    bool                heard;  /* the owner's: what credence_of() said was told */
+    bool                identified; /* external has answered for the name */
+    struct sincerity    apex_said, question_said, external_said;
     bool                narrow; /* the suspicion is of the name alone: its zone was seen fine lately */
     struct study_result result;
     unsigned            strikes; /* that wait until the zone is known */
@@ -213,6 +218,13 @@ void study_on_late_answer(struct study *study, msec_t now);
 
 /* What is known of the zone speaks for a block (point 6). */
 void trial_believe(struct study *study, msec_t now);
+
+enum credence { /* of a trial by the canary's word, whose answers may be given out until it ends */
+    CREDENCE_OPEN,
+    CREDENCE_DOMESTIC,
+    CREDENCE_EXTERNAL
+};
+enum credence credence_of(const struct study *study);
 
 struct control {
     msec_t       sent;

@@ -36,6 +36,8 @@ struct study_question {
 void study_send(struct study *study, const struct study_question *question, struct server *server, msec_t now);
 /* The same of the best upstream of its group, which external's quota may forbid. */
 void study_send_to_best(struct study *study, const struct study_question *question, msec_t now);
+/* Draws the zone from what external showed: `shown` is the owner of an SOA, or empty. */
+void study_set_zone(struct study *study, struct view shown);
 /* A name below the zone that no cache holds. False: the zone's name is too long for one. */
 bool study_draw_apex(struct study *study, struct name *ret);
 /* How domestic failed. */
@@ -44,6 +46,15 @@ bool             study_any_usable(const struct study *study, enum study_part par
 bool             study_any_asked(const struct study *study, enum study_part part, bool external);
 /* The study is over. */
 void study_conclude(struct study *study, msec_t now);
+
+/* ---- credence.c: of a trial by the canary's word ---- */
+
+/* The errand has ended. */
+void credence_note(struct study *study, const struct errand *errand);
+/* Domestic reaches the zone, whatever becomes of the name. */
+bool credence_acquits(const struct study *study);
+/* And the name. */
+bool credence_is_over(const struct study *study);
 
 /* ---- weighing.c; `fares`: of its witnesses ---- */
 

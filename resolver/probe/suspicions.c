@@ -81,8 +81,27 @@ static void narrow_suspicion(struct prober *prober, struct study *study, msec_t 
     add_strike(prober, name_view(&study->name), SCOPE_NAME, study, now);
 }
 
+struct view prober_canary_domain(const struct prober *prober, const struct study *study)
+{
+    struct view domain = suffix_registrable(prober->env.shared.suffix, name_view(&study->name));
+    return domain.len > 0 ? domain : name_view(&study->name);
+}
+
+/* Clients wait for it. */
+static void tell_credence(struct prober *prober, struct study *study, msec_t now)
+{
+    enum credence credence = study->shown && !study->heard ? credence_of(study) : CREDENCE_OPEN;
+    if (credence == CREDENCE_OPEN)
+        return;
+    study->heard = true;
+    forging_set(prober->env.shared.forging, prober_canary_domain(prober, study),
+                credence == CREDENCE_DOMESTIC ? FORGING_HONEST : FORGING_FORGED, now);
+}
+
 void prober_place_suspicions(struct prober *prober, msec_t now)
 {
+    LIST_EACH (item, next, &prober->studies)
+        tell_credence(prober, CONTAINER_OF(item, struct study, link), now);
     if (prober_domestic_down(prober))
         return;
     LIST_EACH (item, next, &prober->studies) {
@@ -223,19 +242,28 @@ void prober_strike(struct prober *prober, const struct observation *observation,
         study_start(study, now);
 }
 
-/* A suspicion, and no more: it is asked whether domestic reaches the zone all the same. */
-void prober_shown(struct prober *prober, struct view name, msec_t now)
+static bool may_hear(struct prober *prober, struct view name, struct view zone, msec_t now)
 {
-    struct verdict     verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
-    struct observation shown   = {.reason = REASON_FORGED, .type = TYPE_CNAME, .class = CLASS_IN};
+    struct verdict verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
+    return prober->env.setup->learning != SETUP_LEARN_NOTHING && verdict.pin == PIN_NONE &&
+           !zone_state_diverts(verdict.state) && !prober_domestic_down(prober) && zone.len > 0 &&
+           !monitors_in_trouble(&prober->monitors, now);
+}
+
+/* A suspicion, and no more: it is asked whether domestic reaches the zone all the same. */
+bool prober_shown(struct prober *prober, struct view name, msec_t now)
+{
+    struct observation shown = {.reason = REASON_FORGED, .type = TYPE_CNAME, .class = CLASS_IN};
     name_set_lower(&shown.name, name);
     struct view zone = attributed(prober, &shown);
-    if (verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || prober_domestic_down(prober) || zone.len == 0 ||
-        monitors_in_trouble(&prober->monitors, now) || is_shown_below(prober, zone))
-        return;
+    if (!may_hear(prober, name, zone, now))
+        return false;
+    if (is_shown_below(prober, zone))
+        return true;
     struct study *study = begin_confirmation(prober, &shown, zone, false, now);
     if (!study)
-        return;
+        return false;
     study->shown = true;
     study_start(study, now);
+    return true;
 }

@@ -52,7 +52,6 @@ static const struct errand *identified(const struct study *study)
 
 static void on_identified(struct study *study, msec_t now)
 {
-    const struct env    *env    = study->errands->env;
     const struct errand *errand = identified(study);
     bool                 first  = study->witness_count == 0;
     struct view          shown  = {0};
@@ -63,10 +62,7 @@ static void on_identified(struct study *study, msec_t now)
     } else if (errand && errand->judgement.has_soa) {
         shown = name_view(&errand->judgement.zone);
     }
-    struct view zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
-    study->zone.len  = 0;
-    if (zone.len > 0)
-        name_set_lower(&study->zone, zone);
+    study_set_zone(study, shown);
     if (first)
         begin_rounds(study, now);
     study->step = STUDY_ASK;
@@ -92,21 +88,17 @@ static void identify(struct study *study, struct view name, msec_t now) /* [1] *
         on_identified(study, now);
 }
 
-static void start(struct study *study, msec_t now)
+static void hurry(struct study *study, msec_t now)
 {
-    if (study->kind == STUDY_BROKEN || study->zone.len > 0 || study->by_alias)
-        begin_rounds(study, now);
-    else
-        identify(study, name_view(&study->name), now);
+    study->next  = msec_min(study->next, now);
+    study->began = study->next - TRIAL_SPREAD;
 }
 
 void trial_believe(struct study *study, msec_t now) /* [6] */
 {
     study->believed = true;
-    if (study->rounds > 0)
-        return;
-    study->next  = msec_min(study->next, now);
-    study->began = study->next - TRIAL_SPREAD;
+    if (study->rounds == 0)
+        hurry(study, now);
 }
 
 /* ---- rounds ---- */
@@ -140,6 +132,31 @@ static void send_question(struct study *study, struct server *server, msec_t now
                                             .type   = study->type,
                                             .resend = study->witness_count == 1 ? TRIAL_RESEND : 0};
     study_send(study, &question, server, now);
+}
+
+/* By the canary's word: who is deceived shall be known soon, so external is asked beside domestic. */
+static void begin_credence(struct study *study, msec_t now)
+{
+    const struct study_question question = {.part     = PART_IDENTIFY,
+                                            .external = true,
+                                            .name     = name_view(&study->name),
+                                            .type     = TYPE_SOA,
+                                            .resend   = STUDY_HURRY};
+    study->zone                          = study->guess;
+    begin_rounds(study, now);
+    hurry(study, now);
+    study_send_to_best(study, &question, now);
+    send_apex(study, NULL, true, now);
+}
+
+static void start(struct study *study, msec_t now)
+{
+    if (study->shown)
+        begin_credence(study, now);
+    else if (study->kind == STUDY_BROKEN || study->zone.len > 0 || study->by_alias)
+        begin_rounds(study, now);
+    else
+        identify(study, name_view(&study->name), now);
 }
 
 static void send_other_type(struct study *study, msec_t now)
@@ -252,29 +269,15 @@ static void conclude_fine(struct study *study, msec_t now) /* [3] */
     study_conclude(study, now);
 }
 
-static void note_sincerity(struct study *study, const struct errand *errand)
-{
-    struct sincerity *said = study_part(errand) == PART_APEX ? &study->apex_said : &study->question_said;
-    said->honest += study_got_answer(errand);
-    said->forged += errand->exchange.outcome == OUTCOME_FORGED;
-}
-
-static bool is_sincere(const struct sincerity *said, unsigned needed)
-{
-    return said->forged == 0 && said->honest >= needed;
-}
-
 static void on_ended(struct study *study, struct errand *errand, msec_t now)
 {
     enum study_part part = study_part(errand);
     if (part == PART_IDENTIFY && study->step == STUDY_IDENTIFY)
         on_identified(study, now);
-    if (study_asks_external(errand))
+    if (study->shown)
+        credence_note(study, errand);
+    if (study->shown || study_asks_external(errand))
         return;
-    if (study->shown) {
-        note_sincerity(study, errand);
-        return;
-    }
     if (study->kind == STUDY_CONFIRM && errand->exchange.outcome == OUTCOME_SERVFAIL &&
         judge_bogus(&errand->judgement) != BOGUS_NOT)
         study_conclude(study, now); /* a validation failure says nothing of a block */
@@ -292,7 +295,7 @@ void study_on_late_answer(struct study *study, msec_t now)
 static void judge_apex(struct study *study) /* [3] */
 {
     if (study->shown) {
-        study->acquitted = study->result.apex = is_sincere(&study->apex_said, TRIAL_HONEST);
+        study->acquitted = study->result.apex = credence_acquits(study);
         return;
     }
     for (unsigned i = 0; i < study->count && study->kind == STUDY_CONFIRM; i++) {
@@ -362,6 +365,9 @@ static bool question_at_apex(const struct study *study)
     return study->zone.len > 0 && name_equal(name_view(&study->name), name_view(&study->zone));
 }
 
+/* By the canary's word nobody's query was answered by external, which must know the zone. */
+static bool is_confirmed(const struct study *study) { return !study->shown || study->identified; }
+
 /* True: the study has ended. */
 static bool judge_narrow(struct study *study, const struct fare fares[], msec_t now)
 {
@@ -370,7 +376,7 @@ static bool judge_narrow(struct study *study, const struct fare fares[], msec_t 
         send_other_type(study, now);
         return study->step == STUDY_DONE;
     }
-    study->heavy = trial_weighs_enough(study, fares, true);
+    study->heavy = is_confirmed(study) && trial_weighs_enough(study, fares, true);
     if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
         return false;
     bool one_type = !study->shown && (at_apex || study_any_usable(study, PART_OTHER_TYPE, false));
@@ -382,7 +388,8 @@ static bool judge_zone(struct study *study, const struct fare fares[], msec_t no
 {
     bool external = study->by_soa || study_any_usable(study, PART_APEX, true);
     study->heavy  = !study->by_alias && apex_failed(study, PART_APEX, false, now) &&
-                   (study->kind == STUDY_BROKEN || external) && trial_weighs_enough(study, fares, false);
+                   (study->kind == STUDY_BROKEN || external) && is_confirmed(study) &&
+                   trial_weighs_enough(study, fares, false);
     if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
         return false;
     convict(study, SCOPE_ZONE, now);
@@ -453,13 +460,13 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         study->witnesses[i].wants_control = false;
         note_vouched(&study->witnesses[i], &fares[i]);
     }
-    if (has_trouble(study, fares) || (study->shown && !study->identified)) {
-        end_in_doubt(study, study->identified, now);
+    if (has_trouble(study, fares)) {
+        end_in_doubt(study, true, now);
         return;
     }
     note_failures(study, now);
     judge_apex(study);
-    if (study->acquitted && study->shown && is_sincere(&study->question_said, TRIAL_HONEST_TOO)) {
+    if (study->shown && credence_is_over(study)) {
         conclude_fine(study, now);
         return;
     }

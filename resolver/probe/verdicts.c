@@ -58,7 +58,7 @@ static void note_evidence(struct prober *prober, struct zone *zone, const struct
 /* What has failed was nobody's block. Of a query that had to wait only for a slow answer nothing has failed. */
 static void note_trouble(struct prober *prober, const struct study *study, msec_t now)
 {
-    for (unsigned i = 0; i < study->witness_count && !study->result.late; i++)
+    for (unsigned i = 0; i < study->witness_count && !study->result.late && !study->shown; i++)
         if (study->witnesses[i].any.rounds)
             monitors_note_trouble(&prober->monitors, study->witnesses[i].server,
                                   (unsigned) __builtin_popcount(study->witnesses[i].any.rounds), now);
@@ -74,12 +74,21 @@ static void note_canary(struct prober *prober, struct zone *zone, const struct s
     note_line(prober, zone, prober->env.setup->canary, &line);
 }
 
-/* Domestic reaches the zone, whatever the border says to who asks across it. */
-static void note_honest(struct prober *prober, const struct study *study, msec_t now)
+/* What the canary has shown of the domain is settled: domestic reaches it, whatever the border says to who asks across
+ * it; or something narrower was learned; or it is to be tried anew, once clients have gone abroad for a while. */
+static void settle_domain(struct prober *prober, const struct study *study, msec_t now)
 {
-    struct view name   = name_view(&study->name);
-    struct view domain = suffix_registrable(prober->env.shared.suffix, name);
-    forging_set(prober->env.shared.forging, domain.len > 0 ? domain : name, FORGING_HONEST, now);
+    const struct study_result *result = &study->result;
+    bool                       fine   = result->decided && result->fine;
+    bool                       whole =
+        result->scope == SCOPE_ZONE && name_equal(name_view(&study->zone), prober_canary_domain(prober, study));
+    bool narrowed = result->decided && !result->fine && !whole;
+    if (!study->shown)
+        return;
+    if (fine)
+        forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), FORGING_HONEST, now);
+    else if (narrowed || credence_of(study) == CREDENCE_DOMESTIC)
+        forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), FORGING_UNTRIED, now);
 }
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
@@ -98,10 +107,6 @@ static void end_confirm(struct prober *prober, struct study *study, msec_t now)
     bool same = result->scope == SCOPE_ZONE && name_equal(name_view(prober_suspected(study)), name_view(&study->zone));
     if (result->fine || !same)
         prober_clear_suspicion(prober, study, now);
-    if (result->fine && study->shown) {
-        note_honest(prober, study, now);
-        return;
-    }
     if (result->fine) {
         note_trouble(prober, study, now);
         return;
@@ -207,6 +212,7 @@ void prober_on_study_done(void *owner, struct study *study, msec_t now)
     prober_study_ended(prober, study);
     switch (study->kind) {
     case STUDY_CONFIRM:
+        settle_domain(prober, study, now);
         end_confirm(prober, study, now);
         delegations_doubt_ended(&prober->delegations, name_view(&study->zone),
                                 prober_entry(prober, &study->zone, SCOPE_ZONE, 0));

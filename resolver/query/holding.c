@@ -57,15 +57,34 @@ void holding_begin(struct query *query, struct env *env, msec_t now) /* [1] */
         query->held_until = since + query->setup->wait;
 }
 
-bool holding_believes(const struct query *query, const struct env *env, msec_t now)
+enum belief {
+    BELIEF_YES,
+    BELIEF_OPEN, /* the keeper is looking into it */
+    BELIEF_NO
+};
+
+static enum belief believe(const struct query *query, const struct env *env, msec_t now)
 {
     const struct forging *forging = env->shared.forging;
     struct view           domain  = query->route.domain;
     msec_t                since;
     if (query->forged)
-        return false;
-    return domain.len == 0 || query->setup->learning == SETUP_OBSERVE || forging_is_blind(forging) ||
-           forging_of(forging, domain, now, &since) != FORGING_SHOWN;
+        return BELIEF_NO;
+    if (domain.len == 0 || query->setup->learning == SETUP_OBSERVE || forging_is_blind(forging))
+        return BELIEF_YES;
+    switch (forging_of(forging, domain, now, &since)) {
+    case FORGING_SHOWN:
+        return BELIEF_OPEN;
+    case FORGING_FORGED:
+        return BELIEF_NO;
+    default:
+        return BELIEF_YES;
+    }
+}
+
+bool holding_believes(const struct query *query, const struct env *env, msec_t now)
+{
+    return believe(query, env, now) == BELIEF_YES;
 }
 
 /* ---- what is held ---- */
@@ -97,13 +116,13 @@ bool holding_takes(struct query *query, struct env *env, struct exchange *exchan
 {
     if (!asking_is_domestic(query, exchange))
         return false;
-    bool believed = holding_believes(query, env, now);
-    if (believed && now >= query->held_until)
+    enum belief belief = believe(query, env, now);
+    if (belief == BELIEF_YES && now >= query->held_until)
         return false;
-    if (!believed && asking_external_lies(query)) /* [3] */
+    if (belief == BELIEF_NO && asking_external_lies(query)) /* [3] */
         return false;
     keep(query, exchange, packet);
-    if (!believed || !query->held.bytes) {
+    if (belief == BELIEF_NO || !query->held.bytes) {
         set_aside(query, env, exchange);
         return true;
     }
@@ -117,13 +136,18 @@ bool holding_ends(struct query *query, struct env *env, msec_t now)
 {
     if (!holding_waits(query))
         return false;
-    if (holding_believes(query, env, now))
-        return now >= query->held_until;
-    set_aside(query, env, query->held.exchange);
-    return false;
+    enum belief belief = believe(query, env, now);
+    if (belief == BELIEF_NO)
+        set_aside(query, env, query->held.exchange);
+    return belief == BELIEF_YES && now >= query->held_until;
 }
 
-msec_t holding_due(const struct query *query) { return holding_waits(query) ? query->held_until : MSEC_NEVER; }
+msec_t holding_due(const struct query *query, msec_t now)
+{
+    if (!holding_waits(query))
+        return MSEC_NEVER;
+    return now < query->held_until ? query->held_until : now + HOLDING_LOOK;
+}
 
 void holding_drop(struct query *query)
 {

@@ -303,7 +303,7 @@ msec_t query_deadline(struct query *query, const struct env *env, msec_t now)
         if (plan_is_spent(query) && (!list_empty(&query->waiters) || must_tell_spent(query, env)))
             due = msec_min(due, query->look_at);
         due = msec_min(due, msec_min(fails_at(query), query->started + QUERY_LIFE));
-        due = msec_min(due, holding_due(query));
+        due = msec_min(due, holding_due(query, now));
         return msec_min(due, asking_deadline(query, now));
     default:
         return asking_deadline(query, now);

@@ -208,12 +208,26 @@ static void on_late_reply(struct query *query, struct env *env, struct exchange 
     }
 }
 
+/* Somebody is deceived, and perhaps it is external: an injector sends no SOA, and a resolver that believed it has none
+ * for its denial. */
+static bool is_unfounded(const struct query *query, const struct env *env, const struct exchange *exchange,
+                         const struct judgement *judgement, msec_t now)
+{
+    return !asking_is_domestic(query, exchange) && query->route.reason != ROUTE_BLOCKED &&
+           judge_is_unfounded(judgement) && !holding_believes(query, env, now);
+}
+
 void replying_on_reply(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
                        const struct judgement *judgement, msec_t now)
 {
     bool list_error = is_list_error(query, env, exchange, reply, now);
     if (query->state == QUERY_ANSWERED) {
         on_late_reply(query, env, exchange, judgement, now);
+        return;
+    }
+    if (is_unfounded(query, env, exchange, judgement, now)) {
+        exchange->outcome = OUTCOME_FORGED;
+        asking_failed(query, env, exchange);
         return;
     }
     note_bogus(query, exchange, judgement);

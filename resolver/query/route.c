@@ -41,11 +41,11 @@ static struct route forged_first(enum route_reason reason)
     return route;
 }
 
-static bool is_shown(const struct setup *setup, const struct shared *shared, struct view domain, msec_t now)
+static bool is_forged(const struct setup *setup, const struct shared *shared, struct view domain, msec_t now)
 {
     msec_t since;
     return domain.len > 0 && setup->learning != SETUP_OBSERVE &&
-           forging_of(shared->forging, domain, now, &since) == FORGING_SHOWN;
+           forging_of(shared->forging, domain, now, &since) == FORGING_FORGED;
 }
 
 /* Returns how often it was used before, to go external. */
@@ -102,7 +102,7 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     if (verdict->zone)
         count_use(verdict, false, now);
     route.domain = canary_domain(setup, shared, name);
-    if (is_shown(setup, shared, route.domain, now))
+    if (is_forged(setup, shared, route.domain, now))
         return forged_first(ROUTE_FORGED);
     if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout) {
         struct route outage = external_first(ROUTE_OUTAGE);

@@ -251,6 +251,45 @@ static void domestic_stands_where_external_is_deceived_itself(void **state)
     world_end(world);
 }
 
+/* The same, and external believes what it hears: a stranger's address, and no mail exchanger. Its servers stand inside. */
+static void domestic_stands_where_external_was_deceived(void **state)
+{
+    (void) state;
+    static const uint16_t types[] = {TYPE_MX, TYPE_A, TYPE_TXT, TYPE_AAAA};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct world *world = watchful_world(&watchful);
+        SAY(world, CANARY, "inner.example", FORGES);
+        SAY(world, EXTERNAL, "inner.example", HAS_NO_DATA, .no_soa = true);
+        SAY(world, EXTERNAL, "inner.example", ANSWERS, .type = TYPE_A, .address = STRANGER);
+        const struct ask *ask = world_resolve(world, "inner.example", types[i]);
+        assert_true_answer(ask, SETUP_DOMESTIC);
+        assert_true(ask->answered - ask->asked <= 2 * WAIT);
+        for (unsigned j = 0; j < 10; j++) {
+            char name[32];
+            snprintf(name, sizeof(name), "n%u.inner.example", j);
+            assert_true_answer(world_resolve(world, name, types[i]), SETUP_DOMESTIC);
+            world_run(world, 1000);
+        }
+        world_run(world, HOUR);
+        assert_int_equal(world_state(world, "inner.example"), ZONE_CLEAR);
+        assert_true(time_of(world, "inner.example", TYPE_PTR) < WAIT);
+        world_end(world);
+    }
+}
+
+/* Whom to believe is not known as long as nobody has said anything honest. */
+static void what_is_open_is_held(void **state)
+{
+    (void) state;
+    struct world *world = watchful_world(&watchful);
+    censor(world, "hit.example");
+    SAY(world, EXTERNAL, "hit.example", ANSWERS, .after = 700);
+    const struct ask *ask = world_resolve(world, "hit.example", TYPE_A);
+    assert_true_answer(ask, SETUP_EXTERNAL);
+    assert_in_range(ask->answered - ask->asked, 1400, 2500);
+    world_end(world);
+}
+
 /* The border forges one name, and what is below it. */
 static void a_name_that_alone_is_forged_is_learned_alone(void **state)
 {
@@ -264,7 +303,7 @@ static void a_name_that_alone_is_forged_is_learned_alone(void **state)
     assert_non_null(zone);
     assert_int_equal(zone->condition.state, ZONE_BLOCKED);
     assert_int_equal(zone->condition.reason, REASON_FORGED);
-    world_run(world, FORGING_SHOWN_LIFE);
+    world_run(world, 1000);
     assert_true_answer(world_resolve(world, "hit.example", TYPE_MX), SETUP_DOMESTIC);
     assert_true_answer(world_resolve(world, "www.hit.example", TYPE_A), SETUP_EXTERNAL);
     world_end(world);
@@ -412,6 +451,8 @@ int main(void)
         cmocka_unit_test(what_is_fenced_or_pinned_is_not_tried),
         cmocka_unit_test(fifty_a_second_are_tried),
         cmocka_unit_test(domestic_stands_where_external_is_deceived_itself),
+        cmocka_unit_test(domestic_stands_where_external_was_deceived),
+        cmocka_unit_test(what_is_open_is_held),
         cmocka_unit_test(a_name_that_alone_is_forged_is_learned_alone),
         cmocka_unit_test(to_observe_neither_holds_nor_reroutes),
         cmocka_unit_test(without_learning_it_still_protects),

@@ -19,7 +19,8 @@ static void a_state_lives_its_time(void **state)
         msec_t             life;
     } cases[] = {
         {FORGING_SILENT, FORGING_SILENT_LIFE},
-        {FORGING_SHOWN, FORGING_SHOWN_LIFE},
+        {FORGING_SHOWN, FORGING_OPEN},
+        {FORGING_FORGED, FORGING_FORGED_LIFE},
         {FORGING_HONEST, FORGING_HONEST_LIFE},
     };
     static const msec_t starts[] = {1, 1000000, (msec_t) 1 << 37};
@@ -34,7 +35,8 @@ static void a_state_lives_its_time(void **state)
             assert_int_equal(forging_of(forging, name_view(&example), start + cases[i].life - 1, &since), cases[i].put);
             assert_true(since == start);
             assert_int_equal(forging_of(forging, name_view(&example), start - 5, &since), cases[i].put);
-            assert_int_equal(forging_of(forging, name_view(&example), start + cases[i].life, &since), FORGING_UNTRIED);
+            assert_int_equal(forging_of(forging, name_view(&example), start + cases[i].life, &since),
+                             cases[i].put == FORGING_SHOWN ? FORGING_FORGED : FORGING_UNTRIED);
             forging_set(forging, name_view(&example), FORGING_UNTRIED, start);
             assert_int_equal(forging_of(forging, name_view(&example), start, &since), FORGING_UNTRIED);
             forging_destroy(forging);

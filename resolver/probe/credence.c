@@ -1,0 +1,56 @@
+/*
+ * credence.c: a trial by the canary's word: which of the two sides is deceived. See study.h.
+ */
+#include "probe/study_internal.h"
+
+/* As soon as it is known: it may be below the one that was supposed. */
+static void take_zone(struct study *study, const struct errand *errand)
+{
+    if (errand->judgement.has_soa && !errand->judgement.has_alias)
+        study_set_zone(study, name_view(&errand->judgement.zone));
+}
+
+/* What came by the canary's word is told apart by who says it. */
+void credence_note(struct study *study, const struct errand *errand)
+{
+    bool              external = study_asks_external(errand);
+    struct sincerity *said     = external                          ? &study->external_said
+                                 : study_part(errand) == PART_APEX ? &study->apex_said
+                                                                   : &study->question_said;
+    bool              forged   = errand->exchange.outcome == OUTCOME_FORGED;
+    bool              honest   = study_got_answer(errand);
+    said->honest += honest;
+    said->forged += forged;
+    said->failed += !honest && !forged;
+    if (study_part(errand) == PART_IDENTIFY && honest) {
+        study->identified = true;
+        take_zone(study, errand);
+    }
+}
+
+static bool is_sincere(const struct sincerity *said, unsigned needed)
+{
+    return said->forged == 0 && said->honest >= needed;
+}
+
+enum credence credence_of(const struct study *study)
+{
+    const struct sincerity *domestic = &study->apex_said, *external = &study->external_said;
+    bool                    heard = domestic->honest + domestic->forged + domestic->failed > 0;
+    if (is_sincere(external, EXTERNAL_QUESTIONS))
+        return heard ? CREDENCE_EXTERNAL : CREDENCE_OPEN;
+    if (external->honest + external->forged + external->failed < EXTERNAL_QUESTIONS)
+        return CREDENCE_OPEN;
+    if (external->forged > 0 && domestic->forged == 0)
+        return CREDENCE_DOMESTIC;
+    if (!heard)
+        return CREDENCE_OPEN;
+    return is_sincere(domestic, 1) ? CREDENCE_DOMESTIC : CREDENCE_EXTERNAL;
+}
+
+bool credence_acquits(const struct study *study) { return is_sincere(&study->apex_said, TRIAL_HONEST); }
+
+bool credence_is_over(const struct study *study)
+{
+    return credence_acquits(study) && is_sincere(&study->question_said, TRIAL_HONEST_TOO);
+}
