@@ -38,7 +38,7 @@ static void recheck(struct prober *prober, struct zone *zone, msec_t now)
     if (!study)
         return;
     prober->stats.rechecks++;
-    if (zone->scope == SCOPE_ZONE && !zone->set) {
+    if (zone->scope == SCOPE_ZONE && !zone->set && zone->condition.reason != REASON_FORGED) {
         delegations_begin(&prober->delegations, zone_name(zone), now);
         delegations_doubt_ended(&prober->delegations, zone_name(zone),
                                 zone); /* nobody doubts it: the lookup ends by itself */

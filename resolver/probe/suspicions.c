@@ -42,14 +42,22 @@ static void place_suspicion(struct prober *prober, struct study *study, msec_t n
         add_strike(prober, name_view(&study->zone), SCOPE_ZONE, study, now);
 }
 
+/* A border forges by name: who else is on the same nameservers says nothing of it. */
+static bool is_kin(struct prober *prober, const struct study *study, msec_t now)
+{
+    struct view              zone    = name_view(&study->zone);
+    const struct delegation *servers = study->forged ? NULL : delegations_result(&prober->delegations, zone);
+    if (!servers && !study->forged)
+        delegations_begin(&prober->delegations, zone, now);
+    return servers && learner_is_kin(prober->learner, servers);
+}
+
 /* Who is believed is asked on both sides at once from now on, and one failed query confirms. */
 static void believe_if_known(struct prober *prober, struct study *study, msec_t now)
 {
-    struct view              zone    = name_view(&study->zone);
-    const struct delegation *servers = delegations_result(&prober->delegations, zone);
-    if (!servers)
-        delegations_begin(&prober->delegations, zone, now);
-    if (!learner_was_blocked(prober->learner, zone, now) && !(servers && learner_is_kin(prober->learner, servers)))
+    struct view zone = name_view(&study->zone);
+    bool        kin  = is_kin(prober, study, now);
+    if (!learner_was_blocked(prober->learner, zone, now) && !kin)
         return;
     trial_believe(study, now);
     add_strike(prober, zone, study->narrow ? SCOPE_NAME : SCOPE_ZONE, study, now);

@@ -111,7 +111,7 @@ static void on_canary_shown(void *context, struct view name)
 {
     (void) context;
     char text[NAME_TEXT_MAX];
-    log_info("canary: answered for %s: the border forges it; external is asked while domestic is tried",
+    log_info("canary: answered for %s: the border forges it; who is deceived by that is being looked into",
              name_format(name, text));
 }
 

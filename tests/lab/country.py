@@ -58,11 +58,12 @@ class Reply:
 class Country:
     """One lab, up."""
 
-    def __init__(self):
+    def __init__(self, crowd=0):
+        """`crowd`: so many more open zones, m1.test and so on."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="byway-lab.", dir="/tmp"))
         self.serial = 0
         try:
-            self.lab("up")
+            self.lab("up", str(crowd))
         except BaseException:
             self.down()
             raise

@@ -108,6 +108,7 @@ static void a_forged_domain_is_asked_of_external_and_learned(void **state)
         assert_non_null(zone);
         assert_int_equal(zone->condition.state, ZONE_BLOCKED);
         assert_int_equal(zone->condition.reason, REASON_FORGED);
+        assert_null(zone->set); /* it was forged by its name: its nameservers say nothing of others */
         size_t domestic = world_count(world, DOMESTIC, "hit.example", BY_CLIENTS);
         assert_true_answer(world_resolve(world, "www.hit.example", types[i]), SETUP_EXTERNAL);
         assert_int_equal(world_count(world, DOMESTIC, "hit.example", BY_CLIENTS), domestic);
