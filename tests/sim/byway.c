@@ -3,6 +3,7 @@
  * look at the upstreams' health every 100 ms is left out while nothing is going on: 26 million looks in a month that
  * find nothing.
  */
+#include "base/bytes.h"
 #include "probe/prober.h"
 #include "query/engine.h"
 #include "query/query.h"
@@ -16,6 +17,7 @@
 enum {
     TICKETS   = 4096,
     SERVERS   = 4, /* two domestic, two external */
+    CANARY    = SERVERS,
     OBSERVING = 64,
     QUIET     = 10 * 1000 /* ms without an event, after which nothing can be going on */
 };
@@ -37,11 +39,18 @@ struct pending { /* a reply on its way */
     enum says says;
 };
 
+struct
+try { /* the canary's last attempt */
+    uint64_t name;
+    unsigned lost;   /* of two datagrams */
+    msec_t   missed; /* when both were; 0: never */
+};
+
 struct byway {
     struct sim        *sim;
     struct shared      shared;
     struct setup      *setup;
-    struct server     *servers[SERVERS];
+    struct server     *servers[SERVERS + 1];
     struct resolver   *resolvers[SERVERS];
     struct learner    *learner;
     struct prober     *prober;
@@ -52,7 +61,8 @@ struct byway {
     struct observation observed[OBSERVING];
     unsigned           observed_count;
     msec_t             last_event;
-    struct held       *held; /* by zone */
+    struct held       *held;  /* by zone */
+    struct try        *tries; /* the same */
     uint8_t            out[LIMIT_TCP_MESSAGE];
 };
 
@@ -73,6 +83,8 @@ static void note_sent(struct byway *byway, const struct driver *driver, const st
 {
     struct score *score    = &byway->sim->score;
     bool          external = place >= 2;
+    if (place == CANARY)
+        return;
     if (driver->probe) {
         score->own_packets += !external;
         return;
@@ -89,6 +101,21 @@ static void note_sent(struct byway *byway, const struct driver *driver, const st
         lookup->asked_domestic = 1;
         lookup->domestic_took  = says.says == SAYS_ANSWER ? says.after : -1;
     }
+}
+
+static struct says_at ask_canary(struct byway *byway, const struct subject *subject)
+{
+    struct sim *sim = byway->sim;
+    struct try *try = &byway->tries[subject->zone];
+    if (!truth_censored(sim->truth, subject->zone))
+        return (struct says_at){SAYS_NOTHING, 0};
+    bool   lost  = sim_chance(sim) < 0.02;
+    msec_t after = 10 + (msec_t) (40 * sim_chance(sim));
+    try->lost    = lost ? (try->name == subject->name ? try->lost + 1 : 1) : 0;
+    try->name    = subject->name;
+    if (try->lost == 2)
+        try->missed = sim->now;
+    return (struct says_at){lost ? SAYS_NOTHING : SAYS_FORGED, after};
 }
 
 static bool effect_send(void *context, struct exchange *exchange, struct view query)
@@ -114,7 +141,10 @@ static bool effect_send(void *context, struct exchange *exchange, struct view qu
     struct ticket *ticket = exchange->tickets[transport];
     unsigned       place  = place_of(byway, exchange->server);
     truth_subject(byway->sim->truth, question.question.name, question.question.type, &subject);
-    struct says_at says = resolver_ask(byway->resolvers[place], &subject, byway->sim->now);
+    struct says_at says = place == CANARY ? ask_canary(byway, &subject)
+                                          : resolver_ask(byway->resolvers[place], &subject, byway->sim->now);
+    if (byway->sim->options.forging && place < 2 && sim_chance(byway->sim) < 0.02)
+        says.says = SAYS_NOTHING;
     if (question.question.name.len == 1 && place < 2 && truth_outage(byway->sim->truth, OUTAGE_ROOT, byway->sim->now))
         says.says = SAYS_NOTHING;
     note_sent(byway, driver, exchange, place, says);
@@ -140,11 +170,39 @@ static void effect_observe(void *context, const struct observation *observation)
         byway->observed[byway->observed_count++] = *observation;
 }
 
+static bool is_forged(const struct message *answer)
+{
+    struct record record = {0};
+    bool          any    = false;
+    while (message_next(answer, &record)) {
+        any |= record.section != SECTION_ADDITIONAL;
+        if (record.type == TYPE_A && get_u32(record.data.data) == SIM_STRANGER)
+            return true;
+    }
+    return !any && answer->rcode == RCODE_NOERROR;
+}
+
+static void note_forged(struct byway *byway, const struct lookup *lookup, const struct message *answer)
+{
+    struct sim       *sim = byway->sim;
+    const struct try *try = &byway->tries[lookup->subject.zone];
+    if (sim->over || !is_forged(answer))
+        return;
+    bool missed = try->missed && sim->now - try->missed < FORGING_SILENT_LIFE;
+    sim->score.forged += !missed;
+    sim->score.forged_missed += missed;
+    if (!missed && sim->options.trace)
+        fprintf(stderr, "%lld forged: zone %u type %u took %lld asked d%u e%u\n", (long long) sim->now,
+                lookup->subject.zone, lookup->subject.type, (long long) (sim->now - lookup->asked),
+                lookup->asked_domestic, lookup->asked_external);
+}
+
 static void answered(struct byway *byway, struct lookup *lookup, struct view wire)
 {
     struct message answer;
     if (!message_parse(wire, &answer))
         abort();
+    note_forged(byway, lookup, &answer);
     sim_answered(byway->sim, lookup, answer.rcode == RCODE_NOERROR || answer.rcode == RCODE_NXDOMAIN);
 }
 
@@ -290,6 +348,7 @@ static struct setup *make_setup(struct byway *byway)
                                            .fall_on_timeout  = true,
                                            .fall_on_servfail = true,
                                            .fall_on_refused  = true,
+                                           .fall_on_forged   = true,
                                            .deadline         = 4500,
                                            .learning         = SETUP_LEARN,
                                            .max_ttl          = 86400,
@@ -301,16 +360,20 @@ static struct setup *make_setup(struct byway *byway)
     setup->clients.blocks = malloc(sizeof(struct cidr));
     setup->clients.count  = 1;
     cidr_parse("127.0.0.0/8", setup->clients.blocks);
-    for (unsigned i = 0; i < SERVERS; i++) {
+    for (unsigned i = 0; i <= CANARY; i++) {
         struct server_options options = {.address = {.len = 0}};
         char                  text[]  = "192.0.2.1";
         text[8]                       = (char) ('1' + i);
         address_parse(text, 53, &options.address);
-        byway->servers[i]              = server_create(&options);
+        byway->servers[i] = server_create(&options);
+        if (i == CANARY)
+            break;
         struct group *group            = &setup->groups[i / 2];
         group->name                    = i < 2 ? "domestic" : "external";
         group->servers[group->count++] = byway->servers[i];
     }
+    setup->canary = byway->sim->options.forging ? byway->servers[CANARY] : NULL;
+    setup->wait   = 250;
     return setup;
 }
 
@@ -337,13 +400,15 @@ static void *open_byway(struct sim *sim)
     uint8_t                    seed[RNG_SEED_BYTES] = {(uint8_t) sim->options.seed, 1};
     byway->sim                                      = sim;
     byway->held                                     = calloc(truth_zones(sim->truth), sizeof(*byway->held));
+    byway->tries                                    = calloc(truth_zones(sim->truth), sizeof(*byway->tries));
     byway->free_count                               = TICKETS;
     for (uint32_t i = 0; i < TICKETS; i++)
         byway->free[i] = i;
-    byway->shared  = (struct shared){.cache  = cache_create(&cache, key, 4),
-                                     .table  = table_create(100000, key),
-                                     .good   = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
-                                     .suffix = suffix_open()};
+    byway->shared  = (struct shared){.cache   = cache_create(&cache, key, 4),
+                                     .table   = table_create(100000, key),
+                                     .good    = recent_create(key, RECENT_SLOTS, RECENT_LIFE),
+                                     .suffix  = suffix_open(),
+                                     .forging = forging_create(key)};
     byway->learner = learner_create(byway->shared.table, &limits, &hooks, seed);
     byway->setup   = make_setup(byway);
     epoch_set_setup(table_epoch(byway->shared.table), byway->setup->serial);
@@ -425,13 +490,16 @@ static void close_byway(struct sim *sim, void *self)
     cache_destroy(byway->shared.cache);
     table_destroy(byway->shared.table);
     recent_destroy(byway->shared.good);
+    forging_destroy(byway->shared.forging);
     suffix_close(byway->shared.suffix);
     setup_drop(byway->setup);
     for (unsigned i = 0; i < SERVERS; i++) {
         server_destroy(byway->servers[i]);
         resolver_destroy(byway->resolvers[i]);
     }
+    server_destroy(byway->servers[CANARY]);
     free(byway->held);
+    free(byway->tries);
     free(byway);
 }
 

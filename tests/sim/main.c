@@ -105,9 +105,10 @@ static void free_samples(struct score *score)
 
 static const char usage[] =
     "usage: sim [--days N] [--zones N] [--lookups N] [--seed N] [--strategies all|WORD]\n"
-    "           [--json FILE] [--check] [--trace] [--weather WORD[=TIMES]]\n"
+    "           [--json FILE] [--check] [--trace] [--forging] [--weather WORD[=TIMES]]\n"
     "strategies: byway, race, fixed, names. --check: exit 1 if byway misses a target.\n"
     "--weather: this all the while, beside the usual; TIMES: how often a rate limit is asked too much.\n"
+    "--forging: the border forges for some zones, abroad and at home; byway has a canary. 1 % of all packets is lost.\n"
     "--trace: each lookup and zone that counts against byway, on standard error.\n";
 
 static bool read_weather(const char *value, struct weather *ret)
@@ -150,6 +151,8 @@ int main(int argc, char **argv)
             sim.options.check = true;
         } else if (!strcmp(argv[i], "--trace")) {
             sim.options.trace = true;
+        } else if (!strcmp(argv[i], "--forging")) {
+            sim.options.forging = true;
         } else if (i + 1 >= argc || !read_argument(&sim.options, argv[i], argv[i + 1])) {
             fputs(usage, stderr);
             return 2;
@@ -164,7 +167,7 @@ int main(int argc, char **argv)
     printf("seed %llu, %u zones, %g days, %llu lookups\n", (unsigned long long) sim.options.seed, sim.options.zones,
            sim.options.days, (unsigned long long) sim.options.lookups);
     sim.truth  = truth_create(sim.options.seed, sim.options.zones, (msec_t) (sim.options.days * 86400 * 1000),
-                              &sim.options.weather);
+                              &sim.options.weather, sim.options.forging);
     FILE *json = sim.options.json ? fopen(sim.options.json, "w") : NULL;
     bool  met  = true;
     if (json)

@@ -32,6 +32,13 @@ static void nameserver(struct writing *w, unsigned provider, unsigned number)
     end_record(w, at);
 }
 
+static void stranger(struct writing *w)
+{
+    size_t at = begin_record(w, 0, NULL, TYPE_A);
+    write_u32(w, SIM_STRANGER);
+    end_record(w, at);
+}
+
 static void data(struct writing *w, const struct truth *truth, const struct subject *subject, struct view apex)
 {
     uint64_t hash = subject->name;
@@ -83,6 +90,8 @@ size_t reply_write(const struct truth *truth, const struct message *question, co
     w.ttl = nodata ? 900 : ns_asked ? 86400 : ttl;
     if (proven)
         nsec(&w, apex);
+    if (says == SAYS_FORGED && subject->type == TYPE_A)
+        stranger(&w);
     if (nodata)
         soa(&w, 1, known ? apex : (struct view){(const uint8_t *) "", 1});
     else if (has && soa_asked)

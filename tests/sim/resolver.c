@@ -15,6 +15,7 @@ enum {
 struct slot {
     uint64_t question;
     msec_t   ready, expires;
+    bool     forged;
 };
 
 struct dead { /* what it knows of a zone's servers */
@@ -144,6 +145,14 @@ static msec_t recursion(struct resolver *resolver, const struct subject *subject
     return (msec_t) base;
 }
 
+/* Its questions cross the border; once in a hundred the true answer is the sooner one. */
+static bool is_deceived(struct resolver *resolver, const struct subject *subject)
+{
+    const struct truth *truth = resolver->truth;
+    return truth_censored(truth, subject->zone) && truth_foreign(truth, subject->zone) != resolver->external &&
+           chance(resolver) >= 0.01;
+}
+
 struct says_at resolver_ask(struct resolver *resolver, const struct subject *subject, msec_t now)
 {
     const struct truth *truth = resolver->truth;
@@ -156,7 +165,13 @@ struct says_at resolver_ask(struct resolver *resolver, const struct subject *sub
     uint64_t     question = sim_hash(subject->name, subject->type, 2) | 1;
     struct slot *slot     = &resolver->slots[question % CACHE];
     if (slot->question == question && now < slot->expires)
-        return (struct says_at){SAYS_ANSWER, (slot->ready > now ? slot->ready - now : 0) + rtt(resolver)};
+        return (struct says_at){slot->forged ? SAYS_FORGED : SAYS_ANSWER,
+                                (slot->ready > now ? slot->ready - now : 0) + rtt(resolver)};
+    if (is_deceived(resolver, subject)) {
+        msec_t soon = 10 + (msec_t) (40 * chance(resolver));
+        *slot       = (struct slot){question, now + soon, now + soon + 150 * 1000, true};
+        return (struct says_at){SAYS_FORGED, rtt(resolver) + soon};
+    }
     struct dead *dead = &resolver->dead[subject->zone];
     if (!subject->exists && now < dead->denies_until)
         return (struct says_at){SAYS_ANSWER, rtt(resolver)};
@@ -166,7 +181,7 @@ struct says_at resolver_ask(struct resolver *resolver, const struct subject *sub
         return no_servers(resolver, subject, now);
     if (!resolver->external) {
         bool abroad = truth_foreign(truth, subject->zone) || subject->zone > truth_blocklist(truth);
-        if (truth_blocked(truth, subject, now)) {
+        if (truth_blocked(truth, subject, now) && !truth_censored(truth, subject->zone)) {
             if (kind == KIND_ONE_TYPE || truth_provider(truth, subject->zone) % 3 == 0)
                 return (struct says_at){SAYS_SERVFAIL, rtt(resolver) + 200};
             return no_servers(resolver, subject, now);
@@ -180,7 +195,7 @@ struct says_at resolver_ask(struct resolver *resolver, const struct subject *sub
     msec_t life = 300 * 1000 + (msec_t) (truth_draw(truth, subject->zone, 42) % 3300) * 1000;
     if (!subject->exists && truth_signed(truth, subject->zone))
         dead->denies_until = now + takes + 900 * 1000;
-    *slot = (struct slot){question, now + takes, now + takes + (subject->exists ? life : 900 * 1000)};
+    *slot = (struct slot){question, now + takes, now + takes + (subject->exists ? life : 900 * 1000), false};
     return (struct says_at){SAYS_ANSWER, rtt(resolver) + takes};
 }
 

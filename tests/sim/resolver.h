@@ -11,7 +11,8 @@ enum says {
     SAYS_NOTHING,
     SAYS_ANSWER, /* with data, NODATA or NXDOMAIN: subject.exists tells */
     SAYS_SERVFAIL,
-    SAYS_REFUSED
+    SAYS_REFUSED,
+    SAYS_FORGED /* a stranger's address for A; else that there is none, without SOA */
 };
 
 struct says_at {

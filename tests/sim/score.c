@@ -158,6 +158,8 @@ static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (doubl
     X(avoidable, "%.0f", (double) s->avoidable, "failed though one side could answer, external up")                    \
     X(denied, "%.0f", (double) s->denied, "names that do not exist, which domestic failed to say")                     \
     X(avoidable_else, "%.0f", (double) s->avoidable_outage, "the same, external down, zone lossy or fenced")           \
+    X(forged, "%.0f", (double) s->forged, "forged answers given out")                                                  \
+    X(forged_missed, "%.0f", (double) s->forged_missed, "the same, both datagrams to the canary lost")                 \
     X(external, "%.3f", percent(s->external, s->lookups), "% of lookups that asked external")                          \
     X(needless, "%.4f", percent(s->healthy_external, s->healthy), "% of those domestic would have answered in time")   \
     X(slow, "%.4f", percent(s->healthy_slow_external, s->healthy), "% of the same, domestic slower than 600 ms")       \
@@ -249,9 +251,13 @@ bool score_check(const struct sim *sim)
     bool                ok = target(s->lookups > 0, "something happens");
     ok &= target(s->avoidable == 0, "no avoidable failure with external up");
     ok &= target(s->false_healthy == 0, "no healthy zone called blocked");
+    ok &= target(s->forged == 0, "nothing that is forged given out");
     if (sim->options.weather.on)
         return ok & check_weather(sim);
     ok &= target(s->learned > 0 && s->blocked_third > 0, "something is learned");
+    if (sim->options.forging) /* and 2 % of domestic's answers are lost */
+        return ok &
+               target(percent(s->healthy_external, s->healthy) <= 0.1, "healthy lookups sent external: 0.1 % at most");
     /* the border changes three times, be the run as short as it may */
     bool brief = sim->options.days < 30;
     ok &= target(percent(s->healthy_external, s->healthy) <= (brief ? 0.1 : 0.05),

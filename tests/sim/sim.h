@@ -13,6 +13,7 @@
 enum {
     SIM_BEGIN     = 1000 * 1000, /* ms: the clock does not begin at 0 */
     SIM_REPLY_MAX = 1024,
+    SIM_STRANGER  = 0x1f0d5801, /* the address that is forged */
 };
 
 struct sim;
@@ -60,6 +61,7 @@ struct score {
     uint64_t    healthy, healthy_external, healthy_slow_external, external;
     uint64_t    blocked, blocked_direct, blocked_third, blocked_third_waited;
     uint64_t    domestic_packets, own_packets, rechecks;
+    uint64_t    forged, forged_missed;               /* given out; the canary's datagrams were lost */
     uint64_t    false_holds, false_healthy, learned; /* healthy: not lossy, which answer or fail by chance */
     double      false_hours, blocked_hours, lag_hours;
     msec_t     *added, *learn, *recover; /* samples, ms; recover: in thousandths of the interval */
@@ -74,7 +76,7 @@ struct options {
     unsigned       zones;
     double         days;
     const char    *strategies, *json;
-    bool           check, trace;
+    bool           check, trace, forging;
     struct weather weather;
 };
 

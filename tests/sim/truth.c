@@ -39,6 +39,7 @@ struct truth {
     uint64_t        seed;
     unsigned        zones, providers;
     msec_t          length;
+    bool            forging;
     struct blocks  *provider; /* by provider */
     struct blocks  *own;      /* by forward zone */
     struct interval outages[OUTAGES][EVENTS];
@@ -163,10 +164,22 @@ static bool flaps(const struct truth *truth, uint32_t zone, msec_t now)
            (now + (msec_t) (truth_draw(truth, zone, 9) % DAY)) / (3 * HOUR) % 2;
 }
 
+/* Its delegated child is matched by the same rule. */
+bool truth_censored(const struct truth *truth, uint32_t zone)
+{
+    if (zone >= truth->zones)
+        zone -= truth->zones;
+    if (!truth->forging || zone >= truth->zones || truth_kind(truth, zone) != KIND_HEALTHY)
+        return false;
+    return truth_draw(truth, zone, 50) % 1000 < (truth_foreign(truth, zone) ? 10 : 5);
+}
+
 bool truth_zone_blocked(const struct truth *truth, uint32_t zone, msec_t now)
 {
     if (zone >= truth_blocklist(truth))
         return false;
+    if (truth_censored(truth, zone) && truth_foreign(truth, zone))
+        return true;
     return within(&truth->provider[truth_provider(truth, zone)], now) || flaps(truth, zone, now) ||
            (truth_kind(truth, zone) == KIND_FILTERED && own_block(truth, zone, now));
 }
@@ -386,10 +399,11 @@ bool truth_subject(const struct truth *truth, struct view name, uint16_t type, s
 
 /* ---- life ---- */
 
-struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather)
+struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather, bool forging)
 {
     struct truth *truth = calloc(1, sizeof(*truth));
-    *truth              = (struct truth){.seed = seed, .zones = zones, .providers = zones / 15 + 20, .length = length};
+    *truth              = (struct truth){
+                     .seed = seed, .zones = zones, .providers = zones / 15 + 20, .length = length, .forging = forging};
     if (truth->providers > 65000)
         truth->providers = 65000;
     truth->provider = calloc(truth->providers, sizeof(*truth->provider));

@@ -59,7 +59,8 @@ struct weather { /* beside the usual: from an eighth of the time to the last one
     double      severity; /* of a rate limit: how many times what is let through is asked */
 };
 
-struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather);
+/* `forging`: the border forges for some zones, abroad and at home. */
+struct truth *truth_create(uint64_t seed, unsigned zones, msec_t length, const struct weather *weather, bool forging);
 void          truth_destroy(struct truth *truth);
 
 unsigned          truth_zones(const struct truth *truth); /* of all sorts: numbers of zones lie below */
@@ -71,7 +72,9 @@ uint64_t truth_draw(const struct truth *truth, uint32_t zone, unsigned salt);
 
 /* Domestic cannot get at that: the border's doing. */
 bool truth_blocked(const struct truth *truth, const struct subject *subject, msec_t now);
-/* The whole zone is. */
+/* The border forges answers for its names, for whomever is asked across it. */
+bool truth_censored(const struct truth *truth, uint32_t zone);
+/* The whole zone is, be it that its answers are forged. */
 bool truth_zone_blocked(const struct truth *truth, uint32_t zone, msec_t now);
 /* When the block at `now` ends, or the last one before it ended; 0: there was none. */
 msec_t truth_block_end(const struct truth *truth, uint32_t zone, msec_t now);
