@@ -23,8 +23,8 @@ static unsigned group_of(const struct stage *stage, const struct server *server)
     for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++)
         if (stage->servers[i] == server)
             return i / STAGE_UPSTREAMS;
-    CHECK(false);
-    return 0;
+    CHECK(server == stage->canary);
+    return SETUP_NO_GROUP;
 }
 
 /* What reaches an upstream is a plain question, whatever the client had sent. */
@@ -255,6 +255,9 @@ static void make_setup(struct stage *stage)
         CHECK(stage->servers[i] != NULL);
         group->servers[group->count++] = stage->servers[i];
     }
+    const struct server_options canary = {.address = stage->servers[0]->address};
+    stage->canary                      = server_create(&canary);
+    CHECK(stage->canary != NULL);
     CHECK(cidr_parse("192.0.2.0/24", &stage->everybody));
     stage->groups[SETUP_DOMESTIC].name = "domestic";
     stage->groups[SETUP_EXTERNAL].name = "external";
@@ -268,6 +271,9 @@ static void make_setup(struct stage *stage)
                                                         .fall_on_timeout  = true,
                                                         .fall_on_servfail = true,
                                                         .fall_on_refused  = true,
+                                                        .fall_on_forged   = true,
+                                                        .canary           = stage->canary,
+                                                        .wait             = 250,
                                                         .deadline         = 4500,
                                                         .max_ttl          = 86400,
                                                         .negative_max_ttl = 3600};
@@ -282,11 +288,13 @@ static void make_shared(struct stage *stage)
 
     if (suffix == NULL)
         suffix = suffix_open();
-    stage->shared = (struct shared){.cache  = cache_create(&limits, key, 1),
-                                    .table  = table_create(64, key),
-                                    .good   = recent_create(key, 256, RECENT_LIFE),
-                                    .suffix = suffix};
-    CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL);
+    stage->shared = (struct shared){.cache   = cache_create(&limits, key, 1),
+                                    .table   = table_create(64, key),
+                                    .good    = recent_create(key, 256, RECENT_LIFE),
+                                    .forging = forging_create(key),
+                                    .suffix  = suffix};
+    CHECK(stage->shared.cache != NULL && stage->shared.table != NULL && stage->shared.good != NULL && suffix != NULL &&
+          stage->shared.forging != NULL);
     epoch_set_setup(table_epoch(stage->shared.table), stage->setup.serial);
 }
 
@@ -337,6 +345,8 @@ void stage_end(struct stage *stage)
     learner_destroy(stage->learner);
     table_destroy(stage->shared.table);
     recent_destroy(stage->shared.good);
+    forging_destroy(stage->shared.forging);
+    server_destroy(stage->canary);
     cache_destroy(stage->shared.cache);
     policy_destroy(stage->setup.policy);
     for (unsigned i = 0; i < 2 * STAGE_UPSTREAMS; i++) {

@@ -35,6 +35,7 @@ struct stage {
     struct group       groups[2];
     struct cidr        everybody;
     struct server     *servers[2 * STAGE_UPSTREAMS];
+    struct server     *canary;
     struct learner    *learner;
     struct prober     *prober;
     struct engine     *engine;
