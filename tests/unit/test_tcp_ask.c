@@ -363,6 +363,74 @@ static void test_one_answer_for_each_connection(void **state)
     finish();
 }
 
+enum {
+    ENDS_BEHIND = 200, /* answers */
+    ENDING      = 8
+};
+
+struct serving { /* a server that ends each connection behind so many answers */
+    int      fds[ENDING];
+    unsigned answers[ENDING];
+    unsigned opened[ENDING]; /* by which question it was found there */
+    unsigned cold;           /* questions that came as soon as their connection */
+};
+
+static void serve(struct serving *serving, unsigned question)
+{
+    int fd;
+    while (try_accept(&fd)) {
+        unsigned i = 0;
+        while (serving->fds[i] >= 0)
+            i++;
+        assert_true(i < ENDING);
+        serving->fds[i]     = fd;
+        serving->answers[i] = 0;
+        serving->opened[i]  = question;
+    }
+    for (unsigned i = 0; i < ENDING; i++) {
+        uint8_t frame[14];
+        if (serving->fds[i] < 0 || !is_readable(serving->fds[i]))
+            continue;
+        ssize_t got = recv(serving->fds[i], frame, sizeof(frame), 0);
+        if (got == sizeof(frame))
+            serving->cold += serving->opened[i] == question;
+        if (got == sizeof(frame))
+            reply(serving->fds[i], get_u16(frame + 2));
+        if (got <= 0 || ++serving->answers[i] == ENDS_BEHIND) {
+            close(serving->fds[i]);
+            serving->fds[i] = -1;
+        }
+    }
+}
+
+/* The bound of one in a thousand is for a day at 20 a second, in which nothing is ever idle for long. */
+static void test_hardly_a_question_meets_a_cold_connection(void **state)
+{
+    (void) state;
+    enum {
+        QUESTIONS = 50000
+    };
+    start("127.0.0.1");
+    assert_int_equal(fcntl(server, F_SETFL, O_NONBLOCK), 0);
+    struct owner   owner   = {.release_self = true};
+    struct serving serving = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    for (unsigned i = 0; i < QUESTIONS; i++) {
+        assert_int_equal(ask_now(&owner, (uint16_t) i), 0);
+        for (unsigned turns = 0; owner.replies == i; turns++) {
+            assert_true(turns < 100000);
+            uv_run(&loop, UV_RUN_NOWAIT);
+            serve(&serving, i);
+        }
+    }
+    assert_int_equal(owner.broken, 0);
+    assert_in_range(serving.cold, 1, QUESTIONS / 1000);
+    assert_in_range(stats()->opened, QUESTIONS / ENDS_BEHIND, QUESTIONS / ENDS_BEHIND + 10);
+    for (unsigned i = 0; i < ENDING; i++)
+        if (serving.fds[i] >= 0)
+            close(serving.fds[i]);
+    finish();
+}
+
 /* A border resets the connection whenever it sees question 3; the others must not go down with it. */
 static void test_one_question_that_breaks_connections(void **state)
 {
@@ -851,6 +919,7 @@ int main(void)
         cmocka_unit_test(test_it_closes_just_then),
         cmocka_unit_test(test_a_half_closed_connection_is_left),
         cmocka_unit_test(test_one_answer_for_each_connection),
+        cmocka_unit_test(test_hardly_a_question_meets_a_cold_connection),
         cmocka_unit_test(test_one_question_that_breaks_connections),
         cmocka_unit_test(test_the_reply_before_a_reset_counts),
         cmocka_unit_test(test_release_in_the_handler),
