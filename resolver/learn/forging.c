@@ -44,7 +44,9 @@ static msec_t life_of(enum forging_state state)
         return FORGING_SILENT_LIFE;
     case FORGING_SHOWN:
     case FORGING_FORGED:
+    case FORGING_NOBODY:
         return FORGING_FORGED_LIFE;
+    case FORGING_INNER:
     case FORGING_HONEST:
         return FORGING_HONEST_LIFE;
     default:

@@ -24,7 +24,9 @@ enum forging_state {
     FORGING_SILENT, /* the canary was asked, and has not answered so far */
     FORGING_SHOWN,  /* it has answered: whose answers are forged is being looked into */
     FORGING_FORGED, /* domestic's seem to be */
-    FORGING_HONEST, /* domestic's are the zone's own: it is served inside */
+    FORGING_INNER,  /* external's are: the zone is served inside, and its recursion crosses the border */
+    FORGING_NOBODY, /* both are */
+    FORGING_HONEST, /* neither is */
 };
 
 enum {
@@ -32,8 +34,8 @@ enum {
     FORGING_RATE = 50,   /* names a second that the canary is asked about */
 };
 #define FORGING_SILENT_LIFE ((msec_t) 3600 * 1000)
-#define FORGING_FORGED_LIFE ((msec_t) 60 * 1000) /* a study takes up to 20 s; where it decides nothing: anew */
-#define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000)
+#define FORGING_FORGED_LIFE ((msec_t) 60 * 1000)    /* a study takes up to 20 s; where it decides nothing: anew */
+#define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000) /* of INNER, too */
 
 struct forging;
 

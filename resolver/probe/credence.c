@@ -33,17 +33,19 @@ static bool is_sincere(const struct sincerity *said, unsigned needed)
     return said->forged == 0 && said->honest >= needed;
 }
 
-enum credence credence_of(const struct study *study)
+static unsigned told(const struct sincerity *said) { return said->honest + said->forged + said->failed; }
+
+enum credence credence_of(const struct study *study, msec_t now)
 {
     const struct sincerity *domestic = &study->apex_said, *external = &study->external_said;
-    bool                    heard = domestic->honest + domestic->forged + domestic->failed > 0;
-    if (is_sincere(external, EXTERNAL_QUESTIONS))
-        return heard ? CREDENCE_EXTERNAL : CREDENCE_OPEN;
-    if (external->honest + external->forged + external->failed < EXTERNAL_QUESTIONS)
+    bool                    late = now - study->started >= CREDENCE_LATE;
+    if (external->forged > 0)
+        return domestic->forged > 0 ? CREDENCE_NOBODY : CREDENCE_DOMESTIC;
+    if (told(external) < EXTERNAL_QUESTIONS && !late)
         return CREDENCE_OPEN;
-    if (external->forged > 0 && domestic->forged == 0)
-        return CREDENCE_DOMESTIC;
-    if (!heard)
+    if (external->honest > 0)
+        return CREDENCE_EXTERNAL;
+    if (told(domestic) == 0 && !late)
         return CREDENCE_OPEN;
     return is_sincere(domestic, 1) ? CREDENCE_DOMESTIC : CREDENCE_EXTERNAL;
 }

@@ -75,7 +75,8 @@ enum {
     TRIAL_HONEST     = 3,
     TRIAL_HONEST_TOO = 2,
 
-    EXTERNAL_QUESTIONS = 2, /* by the canary's word: the SOA of the name, and the CNAME of a random one */
+    CREDENCE_LATE      = 1200, /* ms; by then it must be known whom to believe: clients wait */
+    EXTERNAL_QUESTIONS = 2,    /* by the canary's word: the SOA of the name, and the CNAME of a random one */
 };
 #define TRIAL_WEIGHT 1e-5
 #define TRIAL_WEIGHT_BELIEVED 1e-3
@@ -222,9 +223,10 @@ void trial_believe(struct study *study, msec_t now);
 enum credence { /* of a trial by the canary's word, whose answers may be given out until it ends */
     CREDENCE_OPEN,
     CREDENCE_DOMESTIC,
-    CREDENCE_EXTERNAL
+    CREDENCE_EXTERNAL,
+    CREDENCE_NOBODY
 };
-enum credence credence_of(const struct study *study);
+enum credence credence_of(const struct study *study, msec_t now);
 
 struct control {
     msec_t       sent;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+static bool learns(const struct prober *prober) { return prober->env.setup->learning != SETUP_LEARN_NOTHING; }
+
 struct zone *prober_entry(struct prober *prober, const struct name *name, enum zone_scope scope, uint16_t type)
 {
     return name->len ? table_get(learner_table(prober->learner), name_view(name), scope, type) : NULL;
@@ -98,19 +100,20 @@ struct view prober_canary_domain(const struct prober *prober, const struct study
 /* Clients wait for it. */
 static void tell_credence(struct prober *prober, struct study *study, msec_t now)
 {
-    enum credence credence = study->shown && !study->heard ? credence_of(study) : CREDENCE_OPEN;
+    static const enum forging_state states[] = {
+        [CREDENCE_DOMESTIC] = FORGING_INNER, [CREDENCE_EXTERNAL] = FORGING_FORGED, [CREDENCE_NOBODY] = FORGING_NOBODY};
+    enum credence credence = study->shown && !study->heard ? credence_of(study, now) : CREDENCE_OPEN;
     if (credence == CREDENCE_OPEN)
         return;
     study->heard = true;
-    forging_set(prober->env.shared.forging, prober_canary_domain(prober, study),
-                credence == CREDENCE_DOMESTIC ? FORGING_HONEST : FORGING_FORGED, now);
+    forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), states[credence], now);
 }
 
 void prober_place_suspicions(struct prober *prober, msec_t now)
 {
     LIST_EACH (item, next, &prober->studies)
         tell_credence(prober, CONTAINER_OF(item, struct study, link), now);
-    if (prober_domestic_down(prober))
+    if (prober_domestic_down(prober) || !learns(prober))
         return;
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
@@ -171,7 +174,7 @@ static struct study *begin_confirmation(struct prober *prober, const struct obse
 {
     struct view name   = name_view(&observation->name);
     bool        narrow = zone.len > 0 && recent_known(prober->fine, zone, now);
-    if (zone.len > 0) {
+    if (zone.len > 0 && learns(prober)) {
         const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
     }
@@ -250,21 +253,14 @@ void prober_strike(struct prober *prober, const struct observation *observation,
         study_start(study, now);
 }
 
-static bool may_hear(struct prober *prober, struct view name, struct view zone, msec_t now)
-{
-    struct verdict verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
-    return prober->env.setup->learning != SETUP_LEARN_NOTHING && verdict.pin == PIN_NONE &&
-           !zone_state_diverts(verdict.state) && !prober_domestic_down(prober) && zone.len > 0 &&
-           !monitors_in_trouble(&prober->monitors, now);
-}
-
 /* A suspicion, and no more: it is asked whether domestic reaches the zone all the same. */
 bool prober_shown(struct prober *prober, struct view name, msec_t now)
 {
     struct observation shown = {.reason = REASON_FORGED, .type = TYPE_CNAME, .class = CLASS_IN};
     name_set_lower(&shown.name, name);
-    struct view zone = attributed(prober, &shown);
-    if (!may_hear(prober, name, zone, now))
+    struct view    zone    = attributed(prober, &shown);
+    struct verdict verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
+    if (verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || zone.len == 0)
         return false;
     if (is_shown_below(prober, zone))
         return true;

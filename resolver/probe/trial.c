@@ -450,6 +450,12 @@ static void end_in_doubt(struct study *study, bool trouble, msec_t now)
     study_conclude(study, now);
 }
 
+/* Clients wait to be told whom to believe, which domestic's own trouble does not tell. */
+static bool is_awaited(const struct study *study, msec_t now)
+{
+    return study->shown && credence_of(study, now) == CREDENCE_OPEN;
+}
+
 void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
 {
     struct fare fares[TRIAL_WITNESSES] = {0};
@@ -460,7 +466,7 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
         study->witnesses[i].wants_control = false;
         note_vouched(&study->witnesses[i], &fares[i]);
     }
-    if (has_trouble(study, fares)) {
+    if (has_trouble(study, fares) && !is_awaited(study, now)) {
         end_in_doubt(study, true, now);
         return;
     }

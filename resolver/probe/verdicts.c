@@ -75,20 +75,21 @@ static void note_canary(struct prober *prober, struct zone *zone, const struct s
 }
 
 /* What the canary has shown of the domain is settled: domestic reaches it, whatever the border says to who asks across
- * it; or something narrower was learned; or it is to be tried anew, once clients have gone abroad for a while. */
+ * it; or something narrower was learned; or it is to be tried anew, if need be once clients have gone abroad for a
+ * while. */
 static void settle_domain(struct prober *prober, const struct study *study, msec_t now)
 {
     const struct study_result *result = &study->result;
-    bool                       fine   = result->decided && result->fine;
-    bool                       whole =
-        result->scope == SCOPE_ZONE && name_equal(name_view(&study->zone), prober_canary_domain(prober, study));
-    bool narrowed = result->decided && !result->fine && !whole;
+    struct view                domain = prober_canary_domain(prober, study);
+    bool                       whole  = result->scope == SCOPE_ZONE && name_equal(name_view(&study->zone), domain);
+    bool                       narrow = result->decided && !whole;
     if (!study->shown)
         return;
-    if (fine)
-        forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), FORGING_HONEST, now);
-    else if (narrowed || credence_of(study) == CREDENCE_DOMESTIC)
-        forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), FORGING_UNTRIED, now);
+    if (result->decided && result->fine)
+        forging_set(prober->env.shared.forging, domain, study->external_said.forged ? FORGING_INNER : FORGING_HONEST,
+                    now);
+    else if (narrow || credence_of(study, now) != CREDENCE_EXTERNAL)
+        forging_set(prober->env.shared.forging, domain, FORGING_UNTRIED, now);
 }
 
 static void end_confirm(struct prober *prober, struct study *study, msec_t now)
@@ -213,7 +214,8 @@ void prober_on_study_done(void *owner, struct study *study, msec_t now)
     switch (study->kind) {
     case STUDY_CONFIRM:
         settle_domain(prober, study, now);
-        end_confirm(prober, study, now);
+        if (prober->env.setup->learning != SETUP_LEARN_NOTHING)
+            end_confirm(prober, study, now);
         delegations_doubt_ended(&prober->delegations, name_view(&study->zone),
                                 prober_entry(prober, &study->zone, SCOPE_ZONE, 0));
         break;

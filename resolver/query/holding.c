@@ -31,126 +31,154 @@ static bool try_name(const struct query *query, struct env *env, msec_t now)
     return true;
 }
 
+/* UNTRIED where it makes no difference. */
+static enum forging_state state_of(const struct query *query, const struct env *env, msec_t now)
+{
+    const struct forging *forging = env->shared.forging;
+    struct view           domain  = query->route.domain;
+    msec_t                since;
+    if (domain.len == 0 || query->setup->learning == SETUP_OBSERVE || forging_is_blind(forging))
+        return FORGING_UNTRIED;
+    return forging_of(forging, domain, now, &since);
+}
+
+static bool is_held(const struct query *query, const struct env *env, msec_t now)
+{
+    return now < query->held_until && query->setup->learning != SETUP_OBSERVE && !forging_is_blind(env->shared.forging);
+}
+
+/* Whom it has left once it does not believe again. */
+static void take_state(struct query *query, const struct env *env, msec_t now)
+{
+    enum forging_state state = state_of(query, env, now);
+    query->suspense          = false;
+    if (query->forged || query->inner)
+        return;
+    query->forged   = state == FORGING_FORGED || state == FORGING_NOBODY;
+    query->inner    = state == FORGING_INNER || state == FORGING_NOBODY;
+    query->suspense = state == FORGING_SHOWN || (state == FORGING_SILENT && is_held(query, env, now));
+}
+
 void holding_begin(struct query *query, struct env *env, msec_t now) /* [1] */
 {
     struct forging *forging = env->shared.forging;
     struct view     domain  = query->route.domain;
     msec_t          since   = 0;
     query->forged           = query->route.forged;
-    if (domain.len == 0 || query->forged)
+    if (domain.len == 0 || query->forged || query->route.reason == ROUTE_INNER)
         return;
     switch (forging_of(forging, domain, now, &since)) {
     case FORGING_UNTRIED:
         if (!try_name(query, env, now))
             return;
         forging_set(forging, domain, FORGING_SILENT, now);
-        since = now;
+        query->held_until = now + query->setup->wait;
         break;
     case FORGING_SILENT:
         if (!forging_knows(forging, name_view(&query->inquiry.name), now))
             try_name(query, env, now);
+        query->held_until = since + query->setup->wait;
         break;
     default:
-        return;
+        break;
     }
-    if (query->setup->learning != SETUP_OBSERVE)
-        query->held_until = since + query->setup->wait;
-}
-
-enum belief {
-    BELIEF_YES,
-    BELIEF_OPEN, /* the keeper is looking into it */
-    BELIEF_NO
-};
-
-static enum belief believe(const struct query *query, const struct env *env, msec_t now)
-{
-    const struct forging *forging = env->shared.forging;
-    struct view           domain  = query->route.domain;
-    msec_t                since;
-    if (query->forged)
-        return BELIEF_NO;
-    if (domain.len == 0 || query->setup->learning == SETUP_OBSERVE || forging_is_blind(forging))
-        return BELIEF_YES;
-    switch (forging_of(forging, domain, now, &since)) {
-    case FORGING_SHOWN:
-        return BELIEF_OPEN;
-    case FORGING_FORGED:
-        return BELIEF_NO;
-    default:
-        return BELIEF_YES;
-    }
+    take_state(query, env, now);
 }
 
 bool holding_believes(const struct query *query, const struct env *env, msec_t now)
 {
-    return believe(query, env, now) == BELIEF_YES;
+    enum forging_state state = state_of(query, env, now);
+    return !query->forged && state != FORGING_SHOWN && state != FORGING_FORGED && state != FORGING_NOBODY;
 }
 
 /* ---- what is held ---- */
 
-static void keep(struct query *query, struct exchange *exchange, struct view packet)
+/* False: no memory. */
+static bool keep(struct query *query, struct exchange *exchange, struct view packet)
 {
-    struct holding *held = &query->held;
+    struct holding *held = &query->held[exchange->part];
     if (held->bytes)
-        return;
+        return true;
     held->bytes = malloc(packet.len);
     if (!held->bytes)
-        return;
+        return false;
     memcpy(held->bytes, packet.data, packet.len);
     held->len      = packet.len;
     held->exchange = exchange;
+    return true;
 }
 
-/* Nobody else of domestic's is asked: what is there is there, or all are deceived alike. */
+/* Nobody else of its group is asked: they are deceived alike. */
 static void set_aside(struct query *query, struct env *env, struct exchange *exchange) /* [2] */
 {
     COUNT(env->counters.canary_set_aside);
-    query->forged                         = true;
     exchange->outcome                     = OUTCOME_FORGED;
     asking_side(query, exchange)->stopped = true;
     asking_failed(query, env, exchange);
 }
 
+static bool is_distrusted(const struct query *query, const struct exchange *exchange)
+{
+    return asking_is_domestic(query, exchange) ? query->forged : query->inner;
+}
+
 bool holding_takes(struct query *query, struct env *env, struct exchange *exchange, struct view packet, msec_t now)
 {
-    if (!asking_is_domestic(query, exchange))
-        return false;
-    enum belief belief = believe(query, env, now);
-    if (belief == BELIEF_YES && now >= query->held_until)
-        return false;
-    if (belief == BELIEF_NO && asking_external_lies(query)) /* [3] */
-        return false;
-    keep(query, exchange, packet);
-    if (belief == BELIEF_NO || !query->held.bytes) {
-        set_aside(query, env, exchange);
+    bool domestic = asking_is_domestic(query, exchange);
+    take_state(query, env, now);
+    if (query->suspense && keep(query, exchange, packet)) {
+        COUNT(env->counters.canary_held);
+        asking_side(query, exchange)->stopped = true;
+        sending_release(env, exchange);
         return true;
     }
-    COUNT(env->counters.canary_held);
-    asking_side(query, exchange)->stopped = true;
-    sending_release(env, exchange);
+    bool stands = domestic && query->forged && asking_external_lies(query); /* [3] */
+    if (!query->suspense && (stands || !is_distrusted(query, exchange)))
+        return false;
+    if (domestic)
+        keep(query, exchange, packet);
+    set_aside(query, env, exchange);
     return true;
 }
 
-bool holding_ends(struct query *query, struct env *env, msec_t now)
+struct holding *holding_look(struct query *query, struct env *env, msec_t now)
 {
-    if (!holding_waits(query))
-        return false;
-    enum belief belief = believe(query, env, now);
-    if (belief == BELIEF_NO)
-        set_aside(query, env, query->held.exchange);
-    return belief == BELIEF_YES && now >= query->held_until;
+    struct holding *found = NULL;
+    bool            was   = query->suspense;
+    take_state(query, env, now);
+    if (!was || query->suspense)
+        return NULL;
+    for (unsigned part = 0; part < ARRAY_LEN(query->held); part++) {
+        struct holding *held = &query->held[part];
+        if (!held->bytes)
+            continue;
+        if (is_distrusted(query, held->exchange))
+            set_aside(query, env, held->exchange);
+        else if (!found)
+            found = held;
+    }
+    return found;
+}
+
+struct holding *holding_stands(struct query *query)
+{
+    for (unsigned part = 0; part < ARRAY_LEN(query->held); part++)
+        if (query->held[part].bytes && asking_is_domestic(query, query->held[part].exchange))
+            return &query->held[part];
+    return NULL;
 }
 
 msec_t holding_due(const struct query *query, msec_t now)
 {
-    if (!holding_waits(query))
+    if (!query->suspense)
         return MSEC_NEVER;
     return now < query->held_until ? query->held_until : now + HOLDING_LOOK;
 }
 
 void holding_drop(struct query *query)
 {
-    free(query->held.bytes);
-    query->held.bytes = NULL;
+    for (unsigned part = 0; part < ARRAY_LEN(query->held); part++) {
+        free(query->held[part].bytes);
+        query->held[part].bytes = NULL;
+    }
 }

@@ -4,7 +4,6 @@
 #include "query/observing.h"
 
 #include "query/asking.h"
-#include "query/holding.h"
 
 #include <string.h>
 
@@ -73,7 +72,7 @@ void observing_list_error(struct query *query, struct env *env, const struct exc
  * serve us, whoever else fails beside it. */
 bool observing_wanted(const struct query *query)
 {
-    return query->route.learn && !query->list_error && !query->denied && !holding_waits(query) &&
+    return query->route.learn && !query->list_error && !query->denied && !query->suspense &&
            !query->inquiry.checking_disabled && query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
 }
 

@@ -4,7 +4,6 @@
 #include "query/plan.h"
 
 #include "query/asking.h"
-#include "query/holding.h"
 
 static const struct group *group_of(const struct query *query, const struct side *side)
 {
@@ -205,7 +204,7 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
     const struct side *side = &query->sides[0];
     if (query->route.second == SETUP_NO_GROUP || query->sides[1].begun || query->bogus_final)
         return MSEC_NEVER;
-    if (holding_waits(query))
+    if (query->suspense || (query->inner && query->route.second == SETUP_EXTERNAL))
         return MSEC_NEVER;
     if (first->step == PLAN_SPENT)
         return failure_allows(query) || side->forbidden || side->group == SETUP_NO_GROUP ? now : MSEC_NEVER;
@@ -221,7 +220,7 @@ msec_t plan_second(struct query *query, const struct plan *first, msec_t now) /*
 
 bool plan_is_over(struct query *query, msec_t now)
 {
-    if (query->bogus_final || holding_waits(query))
+    if (query->bogus_final || query->suspense)
         return query->bogus_final;
     for (size_t i = 0; i < ARRAY_LEN(query->sides); i++) {
         const struct side *side = &query->sides[i];

@@ -122,16 +122,18 @@ static void run_spent(struct query *query, struct env *env, msec_t now)
 static void run_asking(struct query *query, struct env *env, msec_t now)
 {
     asking_expire(query, env, now);
-    if (query->state == QUERY_ASKING && holding_ends(query, env, now))
-        replying_on_held(query, env, now);
+    struct holding *held = query->state == QUERY_ASKING ? holding_look(query, env, now) : NULL;
+    if (held)
+        replying_on_held(query, env, held, now);
     if (query->state == QUERY_ASKING) {
         asking_go_on(query, env, now);
         answer_dead(query, env, now);
         answer_stale(query, env, false, now);
         answer_late(query, env, now);
         bool over = plan_is_over(query, now);
-        if (over && query->held.bytes && asking_external_lies(query))
-            replying_on_held(query, env, now);
+        held      = over && asking_external_lies(query) ? holding_stands(query) : NULL;
+        if (held)
+            replying_on_held(query, env, held, now);
         else if (over || now >= query->started + QUERY_LIFE)
             fail(query, env, now);
         else if (plan_is_spent(query))

@@ -32,7 +32,7 @@
  *      QUERY_LIFE. Where byway's own empty zone stands in for the group (policy/local.h) it is given in SERVFAIL's
  *      place: to who has waited EMPTY_AFTER, and at once where all are down. Nothing of that is kept, so what domestic
  *      says behind it is what the next one hears.
- *      Domestic's answer may be held, or set aside, because the border forges the domain: see holding.h.
+ *      An answer may be held, or set aside, because the border forges the domain: see holding.h.
  *   8. Behind the answer, upstreams that were asked and have not replied are listened to until it is known whether they
  *      are silent, and domestic as evidence about the zone.
  *
@@ -94,7 +94,7 @@ struct side { /* one group's part in it */
     msec_t   wait;       /* of that one, before the next is asked */
 };
 
-struct holding {            /* domestic's answer (holding.h) */
+struct holding {            /* an answer of one side (holding.h) */
     uint8_t         *bytes; /* owned; NULL: none is held */
     size_t           len;
     struct exchange *exchange;
@@ -137,10 +137,12 @@ struct query {
     bool               unsure; /* external's denial may be of a name that only domestic knows */
     bool               over_quota;   /* it was kept from external: that it has no answer says nothing of the zone */
     bool               failure_told; /* the failure was cached and observed */
-    bool               forged;       /* the border forges the domain, or seems to: domestic is not believed */
-    msec_t             held_until;   /* so long domestic's answer is held; 0: it need not be */
-    struct holding     held;
-    struct side       *answered_by; /* NULL: nobody has yet */
+    bool               forged;       /* domestic is not believed: the border forges the domain, or seems to */
+    bool               inner;        /* external is not, for the same reason */
+    bool               suspense;     /* no answer may be given out yet */
+    msec_t             held_until;   /* so long answers are held; 0: they need not be */
+    struct holding     held[2];      /* by side */
+    struct side       *answered_by;  /* NULL: nobody has yet */
     struct exchange    exchanges[QUERY_EXCHANGES];
 };
 

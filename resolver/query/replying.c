@@ -248,12 +248,12 @@ void replying_on_reply(struct query *query, struct env *env, struct exchange *ex
         asking_failed(query, env, exchange);
 }
 
-void replying_on_held(struct query *query, struct env *env, msec_t now)
+void replying_on_held(struct query *query, struct env *env, struct holding *held, msec_t now)
 {
-    struct exchange *exchange = query->held.exchange;
+    struct exchange *exchange = held->exchange;
     struct message   reply;
     struct judgement judgement;
-    message_parse((struct view){query->held.bytes, query->held.len}, &reply);
+    message_parse((struct view){held->bytes, held->len}, &reply);
     judge_reply(&reply, &judgement);
     exchange->outcome = judgement.outcome;
     if (!accept_answer(query, env, exchange, &reply, &judgement, now))

@@ -13,7 +13,7 @@
 void replying_on_reply(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
                        const struct judgement *judgement, msec_t now);
 
-/* Domestic's answer that was held is the answer. */
-void replying_on_held(struct query *query, struct env *env, msec_t now);
+/* What was held is the answer; it is held no more. */
+void replying_on_held(struct query *query, struct env *env, struct holding *held, msec_t now);
 
 #endif

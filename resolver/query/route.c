@@ -41,11 +41,23 @@ static struct route forged_first(enum route_reason reason)
     return route;
 }
 
-static bool is_forged(const struct setup *setup, const struct shared *shared, struct view domain, msec_t now)
+/* By what the canary has shown; false: by nothing. */
+static bool lead_by_canary(const struct setup *setup, const struct shared *shared, struct route *route, msec_t now)
 {
     msec_t since;
-    return domain.len > 0 && setup->learning != SETUP_OBSERVE &&
-           forging_of(shared->forging, domain, now, &since) == FORGING_FORGED;
+    if (route->domain.len == 0 || setup->learning == SETUP_OBSERVE)
+        return false;
+    switch (forging_of(shared->forging, route->domain, now, &since)) {
+    case FORGING_FORGED:
+        *route = forged_first(ROUTE_FORGED);
+        return true;
+    case FORGING_INNER:
+        *route = (struct route){
+            .reason = ROUTE_INNER, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Returns how often it was used before, to go external. */
@@ -102,8 +114,8 @@ static struct route learned(const struct setup *setup, const struct shared *shar
     if (verdict->zone)
         count_use(verdict, false, now);
     route.domain = canary_domain(setup, shared, name);
-    if (is_forged(setup, shared, route.domain, now))
-        return forged_first(ROUTE_FORGED);
+    if (lead_by_canary(setup, shared, &route, now))
+        return route;
     if (group_down(&setup->groups[SETUP_DOMESTIC]) && setup->fall_on_timeout) {
         struct route outage = external_first(ROUTE_OUTAGE);
         outage.domain       = route.domain;

@@ -31,6 +31,7 @@ enum {
     X(BLOCKED, "blocked")                                                                                              \
     X(OUTAGE, "outage")                                                                                                \
     X(FORGED, "forged")                                                                                                \
+    X(INNER, "inner")                                                                                                  \
     X(SUSPECT, "suspect")                                                                                              \
     X(GOOD, "good")                                                                                                    \
     X(UNKNOWN, "unknown")
