@@ -60,7 +60,7 @@ static void refuse(struct import *import, json_t *zone, const char *why)
 static void void_old_way(struct import *import, struct view zone)
 {
     import->imported++;
-    prober_abandon(import->daemon->prober, zone);
+    prober_abandon(import->daemon->prober, zone, import->daemon->now);
     if (import->imported <= FLUSHES_MAX)
         cache_flush_under(import->daemon->shared.cache, zone);
 }

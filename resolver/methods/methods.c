@@ -215,7 +215,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
                      present_way(daemon->setup, name_view(&name), way));
         return;
     }
-    prober_abandon(daemon->prober, name_view(&name));
+    prober_abandon(daemon->prober, name_view(&name), daemon->now);
     struct zone *zone = learner_pin(daemon->learner, name_view(&name), external ? PIN_EXTERNAL : PIN_DOMESTIC,
                                     length ? daemon->now + lasts : MSEC_NEVER, note, daemon->now);
     if (!zone) {
@@ -255,7 +255,7 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
         fail_not_found(call, params, "zone", "nothing is known of ", "");
         return;
     }
-    prober_abandon(daemon->prober, name_view(&name));
+    prober_abandon(daemon->prober, name_view(&name), daemon->now);
     size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
     durable_reply(daemon, call,
                   json_pack("{s:o, s:I, s:I}", "zone", present_name(name_view(&name)), "forgotten",

@@ -56,8 +56,10 @@ static struct attempt *attempt_new(struct canary *canary, msec_t now)
 void canary_try(struct canary *canary, struct view name, struct view domain, msec_t now) /* [1] */
 {
     struct attempt *attempt = !canary->blind && canary->env->setup->canary ? attempt_new(canary, now) : NULL;
-    if (!attempt)
+    if (!attempt) {
+        forging_end(canary->env->shared.forging, domain, name, false, now);
         return;
+    }
     canary->stats->canary_tried++;
     name_set_lower(&attempt->domain, domain);
     attempt->about = (struct inquiry){.type = TYPE_A, .class = CLASS_IN};
@@ -99,8 +101,14 @@ static void set_blind(struct canary *canary, bool blind)
     canary->blinded(canary->owner, blind);
 }
 
-static void end_attempt(struct canary *canary, struct attempt *attempt)
+static bool is_look(const struct attempt *attempt) { return attempt->domain.len == 0; }
+
+/* `silent`: the canary was, all the while. */
+static void end_attempt(struct canary *canary, struct attempt *attempt, bool silent, msec_t now)
 {
+    if (attempt->answered == 0 && !is_look(attempt))
+        forging_end(canary->env->shared.forging, name_view(&attempt->domain), name_view(&attempt->about.name), silent,
+                    now);
     for (unsigned i = 0; i < ASKED; i++)
         sending_release(canary->env, &attempt->asked[i]);
     sending_release(canary->env, &attempt->control);
@@ -109,13 +117,11 @@ static void end_attempt(struct canary *canary, struct attempt *attempt)
     free(attempt);
 }
 
-static void end_all(struct canary *canary)
+static void end_all(struct canary *canary, msec_t now)
 {
     LIST_EACH (item, next, &canary->attempts)
-        end_attempt(canary, CONTAINER_OF(item, struct attempt, link));
+        end_attempt(canary, CONTAINER_OF(item, struct attempt, link), false, now);
 }
-
-static bool is_look(const struct attempt *attempt) { return attempt->domain.len == 0; }
 
 void canary_on_packet(struct canary *canary, struct exchange *exchange, struct view packet, msec_t now)
 {
@@ -123,7 +129,7 @@ void canary_on_packet(struct canary *canary, struct exchange *exchange, struct v
     if (!is_reply(exchange, packet))
         return;
     if (exchange == &attempt->control || is_look(attempt)) { /* [3] */
-        end_all(canary);
+        end_all(canary, now);
         canary->look_at = now + CANARY_LOOK;
         if (!canary->blind)
             set_blind(canary, true);
@@ -169,10 +175,8 @@ msec_t canary_next(const struct canary *canary)
 
 static void finish(struct canary *canary, struct attempt *attempt, msec_t now)
 {
-    if (!is_look(attempt) && !was_sent(attempt))
-        forging_set(canary->env->shared.forging, name_view(&attempt->domain), FORGING_UNTRIED, now);
-    bool sees = is_look(attempt) && was_sent(attempt);
-    end_attempt(canary, attempt);
+    bool sent = was_sent(attempt), sees = is_look(attempt) && sent;
+    end_attempt(canary, attempt, sent, now);
     if (sees)
         set_blind(canary, false);
 }
@@ -200,8 +204,11 @@ void canary_on_time(struct canary *canary, msec_t now)
 
 void canary_clear(struct canary *canary)
 {
-    end_all(canary);
+    while (!list_empty(&canary->attempts))
+        end_attempt(canary, CONTAINER_OF(canary->attempts.next, struct attempt, link), false, 0);
     canary->blind = false;
-    if (canary->env->shared.forging)
-        forging_set_blind(canary->env->shared.forging, false);
+    if (!canary->env->shared.forging)
+        return;
+    forging_set_blind(canary->env->shared.forging, false);
+    forging_clear(canary->env->shared.forging);
 }

@@ -46,7 +46,8 @@ struct canary {
 };
 
 void canary_init(struct canary *canary);
-/* Gives up what is under way: the setup is about to change, or all ends. A canary that was blind sees again. */
+/* Gives up what is under way, and forgets what was found out: the setup is about to change, or all ends. A canary that was
+ * blind sees again. */
 void canary_clear(struct canary *canary);
 
 void canary_try(struct canary *canary, struct view name, struct view domain, msec_t now);

@@ -3,13 +3,6 @@
  */
 #include "probe/study_internal.h"
 
-/* As soon as it is known: it may be below the one that was supposed. */
-static void take_zone(struct study *study, const struct errand *errand)
-{
-    if (errand->judgement.has_soa && !errand->judgement.has_alias)
-        study_set_zone(study, name_view(&errand->judgement.zone));
-}
-
 /* What came by the canary's word is told apart by who says it. */
 void credence_note(struct study *study, const struct errand *errand)
 {
@@ -22,10 +15,7 @@ void credence_note(struct study *study, const struct errand *errand)
     said->honest += honest;
     said->forged += forged;
     said->failed += !honest && !forged;
-    if (study_part(errand) == PART_IDENTIFY && honest) {
-        study->identified = true;
-        take_zone(study, errand);
-    }
+    study->identified |= study_part(errand) == PART_IDENTIFY && honest;
 }
 
 static bool is_sincere(const struct sincerity *said, unsigned needed)
@@ -39,14 +29,12 @@ enum credence credence_of(const struct study *study, msec_t now)
 {
     const struct sincerity *domestic = &study->apex_said, *external = &study->external_said;
     bool                    late = now - study->started >= CREDENCE_LATE;
+    if (external->forged == 0 && external->honest > 0 && (told(external) >= EXTERNAL_QUESTIONS || late))
+        return CREDENCE_EXTERNAL;
+    if (!late && (told(domestic) == 0 || (external->forged == 0 && told(external) < EXTERNAL_QUESTIONS)))
+        return CREDENCE_OPEN;
     if (external->forged > 0)
         return domestic->forged > 0 ? CREDENCE_NOBODY : CREDENCE_DOMESTIC;
-    if (told(external) < EXTERNAL_QUESTIONS && !late)
-        return CREDENCE_OPEN;
-    if (external->honest > 0)
-        return CREDENCE_EXTERNAL;
-    if (told(domestic) == 0 && !late)
-        return CREDENCE_OPEN;
     return is_sincere(domestic, 1) ? CREDENCE_DOMESTIC : CREDENCE_EXTERNAL;
 }
 

@@ -46,12 +46,14 @@ static void on_server_loops(void *owner, const struct server *server)
 static void on_canary_shown(void *owner, struct view name, struct view domain, msec_t now)
 {
     struct prober *prober = owner;
+    msec_t         since;
+    if (forging_of(prober->env.shared.forging, domain, now, &since) > FORGING_SILENT)
+        return; /* by another of its names */
     forging_set(prober->env.shared.forging, domain, FORGING_SHOWN, now);
     cache_flush_under(prober->env.shared.cache, domain);
     if (prober->hooks.canary_shown)
         prober->hooks.canary_shown(prober->hooks.context, name);
-    if (!prober_shown(prober, name, now))
-        forging_set(prober->env.shared.forging, domain, FORGING_FORGED, now);
+    prober_shown(prober, name, now);
 }
 
 static void on_canary_blind(void *owner, bool blind)
@@ -101,12 +103,14 @@ static void ask_as(struct study *study, const struct policy *policy, const struc
 }
 
 /* What a study was about that is given up. */
-static void on_given_up(struct prober *prober, struct study *study)
+static void on_given_up(struct prober *prober, struct study *study, msec_t now)
 {
     const struct name *name = study->scope == SCOPE_ZONE ? &study->zone : &study->name;
     struct zone *zone = study->kind == STUDY_RECHECK ? prober_entry(prober, name, study->scope, study->type) : NULL;
     if (zone)
         learner_recheck_undone(prober->learner, zone);
+    if (study->shown)
+        forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), FORGING_UNTRIED, now);
 }
 
 bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now)
@@ -129,15 +133,17 @@ bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probe
     return true;
 }
 
-void prober_abandon(struct prober *prober, struct view zone)
+void prober_abandon(struct prober *prober, struct view zone, msec_t now)
 {
+    struct view domain = suffix_registrable(prober->env.shared.suffix, zone);
+    forging_set(prober->env.shared.forging, domain.len > 0 ? domain : zone, FORGING_UNTRIED, now);
     monitors_abandon(&prober->monitors, zone);
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->kind == STUDY_PROBE || !name_is_at_or_below(name_view(&study->name), zone))
             continue;
         study_cancel(study);
-        on_given_up(prober, study);
+        on_given_up(prober, study, now);
         if (study->kind == STUDY_CONFIRM)
             delegations_doubt_ended(&prober->delegations, name_view(&study->zone), NULL);
         prober_study_ended(prober, study);
@@ -185,12 +191,12 @@ void prober_on_time(struct prober *prober, msec_t now)
 
 /* ---- life ---- */
 
-static void drop_studies(struct prober *prober)
+static void drop_studies(struct prober *prober, msec_t now)
 {
     LIST_EACH (item, next, &prober->studies) {
         struct study *study = CONTAINER_OF(item, struct study, link);
         study_cancel(study);
-        on_given_up(prober, study);
+        on_given_up(prober, study, now);
         if (study->kind == STUDY_PROBE)
             study->probed(prober->hooks.context, study->cookie, study);
         list_remove(item);
@@ -245,7 +251,7 @@ void prober_destroy(struct prober *prober)
 {
     if (!prober)
         return;
-    drop_studies(prober);
+    drop_studies(prober, 0);
     delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
     canary_clear(&prober->canary);
@@ -259,7 +265,7 @@ void prober_destroy(struct prober *prober)
 void prober_set_setup(struct prober *prober, struct setup *setup, msec_t now)
 {
     struct setup *before = prober->env.setup;
-    drop_studies(prober);
+    drop_studies(prober, now);
     delegations_clear(&prober->delegations);
     monitors_close(&prober->monitors);
     canary_clear(&prober->canary);

@@ -58,8 +58,9 @@ void prober_observe(struct prober *prober, const struct observation *observation
  * entry of that name, study->scope. probed() is called once, later or before this returns, with hooks.context; the
  * study is borrowed. False: it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now);
-/* Gives up the studies at or below `zone`, and probes no upstream with a name there: after a pin, a forget. */
-void prober_abandon(struct prober *prober, struct view zone);
+/* Gives up the studies at or below `zone`, forgets what the canary has shown of its domain, and probes no upstream with a
+ * name there: after a pin, a forget. */
+void prober_abandon(struct prober *prober, struct view zone, msec_t now);
 
 void   prober_on_packet(struct prober *prober, struct exchange *exchange, enum transport transport, struct view packet,
                         msec_t now);

@@ -65,8 +65,8 @@ void prober_note_fine(struct prober *prober, struct view zone, msec_t now);
 void prober_place_suspicions(struct prober *prober, msec_t now);
 /* The domain that the canary was asked about, of a trial by its word. */
 struct view prober_canary_domain(const struct prober *prober, const struct study *study);
-/* The canary has answered for `name`. False: nothing can be found out about it now. */
-bool prober_shown(struct prober *prober, struct view name, msec_t now);
+/* The canary has answered for `name`. */
+void prober_shown(struct prober *prober, struct view name, msec_t now);
 void prober_strike(struct prober *prober, const struct observation *observation, msec_t now);
 
 /* ---- verdicts.c ---- */

@@ -1,7 +1,6 @@
 /*
  * study.c: see study.h.
  */
-#include "policy/attribution.h"
 #include "probe/study_internal.h"
 
 /* ---- errands ---- */
@@ -88,15 +87,6 @@ void study_send_to_best(struct study *study, const struct study_question *questi
     if (pick < 0 || (question->external && study->kind != STUDY_PROBE && !errand_within_quota(study->errands, now)))
         return;
     study_send(study, question, group->servers[pick], now);
-}
-
-void study_set_zone(struct study *study, struct view shown)
-{
-    const struct env *env  = study->errands->env;
-    struct view       zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
-    study->zone.len        = 0;
-    if (zone.len > 0)
-        name_set_lower(&study->zone, zone);
 }
 
 bool study_draw_apex(struct study *study, struct name *ret)

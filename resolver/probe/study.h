@@ -143,6 +143,13 @@ struct witness { /* an upstream in a trial */
     bool            wants_control;
 };
 
+enum credence { /* of a trial by the canary's word, whose answers may be given out until it ends */
+    CREDENCE_OPEN,
+    CREDENCE_DOMESTIC,
+    CREDENCE_EXTERNAL,
+    CREDENCE_NOBODY
+};
+
 struct sincerity { /* of what domestic has said in a trial by the canary's word */
     unsigned honest, forged, failed;
 };
@@ -188,7 +195,7 @@ struct study {
     bool                believed;
     bool                forged; /* domestic's answers seem forged: only one that no injector could have sent counts */
     bool                shown;  /* the canary has answered for `name`: see above */
-    bool                heard;  /* the owner's: what credence_of() said was told */
+    enum credence       told;   /* the owner's: of credence_of(), what clients were told last */
     bool                identified; /* external has answered for the name */
     struct sincerity    apex_said, question_said, external_said;
     bool                narrow; /* the suspicion is of the name alone: its zone was seen fine lately */
@@ -220,12 +227,6 @@ void study_on_late_answer(struct study *study, msec_t now);
 /* What is known of the zone speaks for a block (point 6). */
 void trial_believe(struct study *study, msec_t now);
 
-enum credence { /* of a trial by the canary's word, whose answers may be given out until it ends */
-    CREDENCE_OPEN,
-    CREDENCE_DOMESTIC,
-    CREDENCE_EXTERNAL,
-    CREDENCE_NOBODY
-};
 enum credence credence_of(const struct study *study, msec_t now);
 
 struct control {

@@ -36,8 +36,6 @@ struct study_question {
 void study_send(struct study *study, const struct study_question *question, struct server *server, msec_t now);
 /* The same of the best upstream of its group, which external's quota may forbid. */
 void study_send_to_best(struct study *study, const struct study_question *question, msec_t now);
-/* Draws the zone from what external showed: `shown` is the owner of an SOA, or empty. */
-void study_set_zone(struct study *study, struct view shown);
 /* A name below the zone that no cache holds. False: the zone's name is too long for one. */
 bool study_draw_apex(struct study *study, struct name *ret);
 /* How domestic failed. */

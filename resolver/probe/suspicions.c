@@ -97,16 +97,19 @@ struct view prober_canary_domain(const struct prober *prober, const struct study
     return domain.len > 0 ? domain : name_view(&study->name);
 }
 
-/* Clients wait for it. */
+/* Clients wait for it; and what they were told may turn out wrong: what was believed meanwhile is kept no longer. */
 static void tell_credence(struct prober *prober, struct study *study, msec_t now)
 {
     static const enum forging_state states[] = {
         [CREDENCE_DOMESTIC] = FORGING_INNER, [CREDENCE_EXTERNAL] = FORGING_FORGED, [CREDENCE_NOBODY] = FORGING_NOBODY};
-    enum credence credence = study->shown && !study->heard ? credence_of(study, now) : CREDENCE_OPEN;
-    if (credence == CREDENCE_OPEN)
+    enum credence credence = study->shown ? credence_of(study, now) : CREDENCE_OPEN;
+    if (credence == study->told)
         return;
-    study->heard = true;
-    forging_set(prober->env.shared.forging, prober_canary_domain(prober, study), states[credence], now);
+    struct view domain = prober_canary_domain(prober, study);
+    if (study->told == CREDENCE_DOMESTIC)
+        cache_flush_under(prober->env.shared.cache, domain);
+    study->told = credence;
+    forging_set(prober->env.shared.forging, domain, states[credence], now);
 }
 
 void prober_place_suspicions(struct prober *prober, msec_t now)
@@ -150,15 +153,15 @@ static struct study *confirmation_of(const struct prober *prober, struct view zo
     return NULL;
 }
 
-/* Another name of it is being looked at by the canary's word. */
-static bool is_shown_below(const struct prober *prober, struct view zone)
+/* What looks already at another name of the zone by the canary's word. */
+static struct study *shown_below(const struct prober *prober, struct view zone)
 {
     LIST_EACH (item, next, &prober->studies) {
-        const struct study *study = CONTAINER_OF(item, struct study, link);
+        struct study *study = CONTAINER_OF(item, struct study, link);
         if (study->shown && name_is_at_or_below(name_view(&study->name), zone))
-            return true;
+            return study;
     }
-    return false;
+    return NULL;
 }
 
 static struct view attributed(const struct prober *prober, const struct observation *observation)
@@ -173,7 +176,7 @@ static struct study *begin_confirmation(struct prober *prober, const struct obse
                                         bool known, msec_t now)
 {
     struct view name   = name_view(&observation->name);
-    bool        narrow = zone.len > 0 && recent_known(prober->fine, zone, now);
+    bool        narrow = zone.len > 0 && observation->reason != REASON_FORGED && recent_known(prober->fine, zone, now);
     if (zone.len > 0 && learns(prober)) {
         const struct zone_id id = {.name = narrow ? name : zone, .scope = narrow ? SCOPE_NAME : SCOPE_ZONE};
         learner_apply(prober->learner, &id, EVIDENCE_STRIKE, observation->reason, name, observation->type, now);
@@ -254,20 +257,20 @@ void prober_strike(struct prober *prober, const struct observation *observation,
 }
 
 /* A suspicion, and no more: it is asked whether domestic reaches the zone all the same. */
-bool prober_shown(struct prober *prober, struct view name, msec_t now)
+void prober_shown(struct prober *prober, struct view name, msec_t now)
 {
     struct observation shown = {.reason = REASON_FORGED, .type = TYPE_CNAME, .class = CLASS_IN};
     name_set_lower(&shown.name, name);
     struct view    zone    = attributed(prober, &shown);
     struct verdict verdict = table_find(prober->env.shared.table, name, TYPE_CNAME);
-    if (verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || zone.len == 0)
-        return false;
-    if (is_shown_below(prober, zone))
-        return true;
-    struct study *study = begin_confirmation(prober, &shown, zone, false, now);
+    struct study  *study   = zone.len > 0 ? shown_below(prober, zone) : NULL;
+    if (study)
+        study->told = CREDENCE_OPEN; /* what it was told is forgotten: once more */
+    if (study || verdict.pin != PIN_NONE || zone_state_diverts(verdict.state) || zone.len == 0)
+        return;
+    study = begin_confirmation(prober, &shown, zone, false, now);
     if (!study)
-        return false;
+        return;
     study->shown = true;
     study_start(study, now);
-    return true;
 }

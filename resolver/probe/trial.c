@@ -50,6 +50,15 @@ static const struct errand *identified(const struct study *study)
     return NULL;
 }
 
+static void set_zone(struct study *study, struct view shown)
+{
+    const struct env *env  = study->errands->env;
+    struct view       zone = attribution_zone(env->setup->policy, env->shared.suffix, name_view(&study->name), shown);
+    study->zone.len        = 0;
+    if (zone.len > 0)
+        name_set_lower(&study->zone, zone);
+}
+
 static void on_identified(struct study *study, msec_t now)
 {
     const struct errand *errand = identified(study);
@@ -62,7 +71,7 @@ static void on_identified(struct study *study, msec_t now)
     } else if (errand && errand->judgement.has_soa) {
         shown = name_view(&errand->judgement.zone);
     }
-    study_set_zone(study, shown);
+    set_zone(study, shown);
     if (first)
         begin_rounds(study, now);
     study->step = STUDY_ASK;

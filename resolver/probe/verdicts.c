@@ -88,7 +88,7 @@ static void settle_domain(struct prober *prober, const struct study *study, msec
     if (result->decided && result->fine)
         forging_set(prober->env.shared.forging, domain, study->external_said.forged ? FORGING_INNER : FORGING_HONEST,
                     now);
-    else if (narrow || credence_of(study, now) != CREDENCE_EXTERNAL)
+    else if (narrow || study->told != CREDENCE_EXTERNAL)
         forging_set(prober->env.shared.forging, domain, FORGING_UNTRIED, now);
 }
 

@@ -167,6 +167,8 @@ void answering_tell_failure(struct query *query, struct env *env, msec_t now)
         drop_if_outdated(query, env);
     }
     COUNT(env->counters.failed);
+    if (query->route.reason == ROUTE_INNER) /* external may not be deceived any more */
+        forging_set(env->shared.forging, query->route.domain, FORGING_UNTRIED, now);
     if (observing_wanted(query) && !query->bogus_final && !query->unsure && query->sides[1].begun)
         observing_tell(query, env, OBSERVED_BOTH_FAILED, observing_reason(query), NULL);
 }

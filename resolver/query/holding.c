@@ -19,16 +19,18 @@ static void ask_canary(const struct query *query, struct env *env)
     env->effects.observe(env->effects.context, &untried);
 }
 
-/* False: enough names are tried in this second. */
-static bool try_name(const struct query *query, struct env *env, msec_t now)
+/* Enough names may be tried in this second: then what domestic says is believed, but not for long. */
+static void try_name(struct query *query, struct env *env, bool further, msec_t now)
 {
-    if (!forging_take(env->shared.forging, now)) {
+    if (!forging_take(env->shared.forging, further, now)) {
         COUNT(env->counters.canary_untried);
-        return false;
+        query->untried = true;
+        return;
     }
-    forging_note(env->shared.forging, name_view(&query->inquiry.name), now);
+    forging_ask(env->shared.forging, query->route.domain, name_view(&query->inquiry.name), now);
     ask_canary(query, env);
-    return true;
+    if (!further)
+        query->held_until = now + query->setup->wait;
 }
 
 /* UNTRIED where it makes no difference. */
@@ -47,7 +49,7 @@ static bool is_held(const struct query *query, const struct env *env, msec_t now
     return now < query->held_until && query->setup->learning != SETUP_OBSERVE && !forging_is_blind(env->shared.forging);
 }
 
-/* Whom it has left once it does not believe again. */
+/* Whom it does not believe once it does not believe again. What was seen to be open is, until more is known. */
 static void take_state(struct query *query, const struct env *env, msec_t now)
 {
     enum forging_state state = state_of(query, env, now);
@@ -56,7 +58,7 @@ static void take_state(struct query *query, const struct env *env, msec_t now)
         return;
     query->forged   = state == FORGING_FORGED || state == FORGING_NOBODY;
     query->inner    = state == FORGING_INNER || state == FORGING_NOBODY;
-    query->suspense = state == FORGING_SHOWN || (state == FORGING_SILENT && is_held(query, env, now));
+    query->suspense = state == FORGING_SHOWN || (state < FORGING_SHOWN && is_held(query, env, now));
 }
 
 void holding_begin(struct query *query, struct env *env, msec_t now) /* [1] */
@@ -69,15 +71,14 @@ void holding_begin(struct query *query, struct env *env, msec_t now) /* [1] */
         return;
     switch (forging_of(forging, domain, now, &since)) {
     case FORGING_UNTRIED:
-        if (!try_name(query, env, now))
-            return;
-        forging_set(forging, domain, FORGING_SILENT, now);
-        query->held_until = now + query->setup->wait;
+        try_name(query, env, false, now);
         break;
+    case FORGING_ASKED:
+        query->held_until = since + query->setup->wait;
+        /* fall through */
     case FORGING_SILENT:
         if (!forging_knows(forging, name_view(&query->inquiry.name), now))
-            try_name(query, env, now);
-        query->held_until = since + query->setup->wait;
+            try_name(query, env, true, now);
         break;
     default:
         break;
@@ -94,7 +95,7 @@ bool holding_believes(const struct query *query, const struct env *env, msec_t n
 /* ---- what is held ---- */
 
 /* False: no memory. */
-static bool keep(struct query *query, struct exchange *exchange, struct view packet)
+static bool keep(struct query *query, struct exchange *exchange, struct view packet, msec_t now)
 {
     struct holding *held = &query->held[exchange->part];
     if (held->bytes)
@@ -105,6 +106,7 @@ static bool keep(struct query *query, struct exchange *exchange, struct view pac
     memcpy(held->bytes, packet.data, packet.len);
     held->len      = packet.len;
     held->exchange = exchange;
+    held->came     = now;
     return true;
 }
 
@@ -126,17 +128,17 @@ bool holding_takes(struct query *query, struct env *env, struct exchange *exchan
 {
     bool domestic = asking_is_domestic(query, exchange);
     take_state(query, env, now);
-    if (query->suspense && keep(query, exchange, packet)) {
+    if (query->suspense && keep(query, exchange, packet, now)) {
         COUNT(env->counters.canary_held);
         asking_side(query, exchange)->stopped = true;
         sending_release(env, exchange);
         return true;
     }
-    bool stands = domestic && query->forged && asking_external_lies(query); /* [3] */
+    bool stands = domestic && query->forged && !query->inner && asking_external_lies(query); /* [3] */
     if (!query->suspense && (stands || !is_distrusted(query, exchange)))
         return false;
     if (domestic)
-        keep(query, exchange, packet);
+        keep(query, exchange, packet, now);
     set_aside(query, env, exchange);
     return true;
 }
@@ -162,7 +164,7 @@ struct holding *holding_look(struct query *query, struct env *env, msec_t now)
 
 struct holding *holding_stands(struct query *query)
 {
-    for (unsigned part = 0; part < ARRAY_LEN(query->held); part++)
+    for (unsigned part = 0; part < ARRAY_LEN(query->held) && !query->inner; part++)
         if (query->held[part].bytes && asking_is_domestic(query, query->held[part].exchange))
             return &query->held[part];
     return NULL;

@@ -107,6 +107,9 @@ static bool is_possible(const struct query *query, const struct side *side)
 {
     if (side->begun || side == &query->sides[0])
         return side->begun;
+    bool lied_to = asking_external_first(query) ? query->forged && !asking_external_lies(query) : query->inner;
+    if (lied_to)
+        return false;
     return query->route.second != SETUP_NO_GROUP && !query->bogus_final &&
            (query->setup->fall_on_timeout || failure_allows(query));
 }

@@ -63,6 +63,7 @@ enum { /* ms */
     EMPTY_AGAIN  = HEDGE_MAX, /* who joins a question that has been silent longer has this much for his own datagram */
     QUERY_LIFE   = 10000,
     SAMPLE_EVERY = 1000,
+    UNTRIED_TTL  = 5,  /* s that an answer is kept that the canary should have been asked about (holding.h) */
     DENIED_TTL   = 60, /* s that external's NXDOMAIN is kept where domestic has failed: see step 5 */
 };
 
@@ -98,6 +99,7 @@ struct holding {            /* an answer of one side (holding.h) */
     uint8_t         *bytes; /* owned; NULL: none is held */
     size_t           len;
     struct exchange *exchange;
+    msec_t           came; /* when it did */
 };
 
 enum query_state {
@@ -139,6 +141,7 @@ struct query {
     bool               failure_told; /* the failure was cached and observed */
     bool               forged;       /* domestic is not believed: the border forges the domain, or seems to */
     bool               inner;        /* external is not, for the same reason */
+    bool               untried;      /* its name could not be tried: what domestic says is not kept for long */
     bool               suspense;     /* no answer may be given out yet */
     msec_t             held_until;   /* so long answers are held; 0: they need not be */
     struct holding     held[2];      /* by side */

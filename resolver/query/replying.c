@@ -12,7 +12,7 @@
 
 /* ---- the answer ---- */
 
-/* Nothing is known of the zone yet, or what is known speaks against who has answered. */
+/* False: nothing is known of the zone yet, or what is known speaks against who has answered. */
 static bool is_kept(const struct query *query, const struct env *env, const struct side *side, msec_t now)
 {
     return holding_believes(query, env, now) || (query->route.reason == ROUTE_BLOCKED && side->group == SETUP_EXTERNAL);
@@ -36,12 +36,15 @@ static uint32_t max_ttl(const struct query *query, const struct side *side, cons
     bool denied = side->group == SETUP_EXTERNAL && judgement->outcome == OUTCOME_NXDOMAIN && !query->denied &&
                   after_domestic_failed(query);
     uint32_t most = found ? query->setup->max_ttl : query->setup->negative_max_ttl;
-    return denied && most > DENIED_TTL ? DENIED_TTL : most;
+    if (denied && most > DENIED_TTL)
+        most = DENIED_TTL;
+    return query->untried && most > UNTRIED_TTL ? UNTRIED_TTL : most;
 }
 
-static void note_domestic(struct query *query, struct env *env, const struct exchange *exchange, msec_t now)
+/* `took`: ms from asking until it came. */
+static void note_domestic(struct query *query, struct env *env, msec_t took, msec_t now)
 {
-    group_on_answer(&query->setup->groups[SETUP_DOMESTIC], now - exchange->started);
+    group_on_answer(&query->setup->groups[SETUP_DOMESTIC], took);
     if (query->route.reason != ROUTE_FENCE)
         observing_domestic_fine(query, env, false, now);
 }
@@ -70,9 +73,9 @@ static void note_outdone(struct query *query)
     }
 }
 
-/* [5] False: it could not be packed, which a parsed message always can. */
+/* [5] `came`: when the reply did. False: it could not be packed, which a parsed message always can. */
 static bool accept_answer(struct query *query, struct env *env, struct exchange *exchange, const struct message *reply,
-                          const struct judgement *judgement, msec_t now)
+                          const struct judgement *judgement, msec_t came, msec_t now)
 {
     struct side             *side  = asking_side(query, exchange);
     const struct store_rules rules = {.min_ttl   = query->setup->min_ttl,
@@ -102,7 +105,7 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
     note_outdone(query);
     observing_sample(query, env, judgement, now);
     if (side->group == SETUP_DOMESTIC)
-        note_domestic(query, env, exchange, now);
+        note_domestic(query, env, came - exchange->started, now);
     else if (side->group == SETUP_EXTERNAL)
         note_external(query, env, judgement, now);
     return true;
@@ -242,7 +245,7 @@ void replying_on_reply(struct query *query, struct env *env, struct exchange *ex
                   (!list_error || query->setup->pass_list_errors);
     if (usable && holding_takes(query, env, exchange, reply->wire, now))
         return;
-    if (usable && accept_answer(query, env, exchange, reply, judgement, now))
+    if (usable && accept_answer(query, env, exchange, reply, judgement, now, now))
         sending_release(env, exchange);
     else
         asking_failed(query, env, exchange);
@@ -256,7 +259,7 @@ void replying_on_held(struct query *query, struct env *env, struct holding *held
     message_parse((struct view){held->bytes, held->len}, &reply);
     judge_reply(&reply, &judgement);
     exchange->outcome = judgement.outcome;
-    if (!accept_answer(query, env, exchange, &reply, &judgement, now))
+    if (!accept_answer(query, env, exchange, &reply, &judgement, held->came, now))
         asking_failed(query, env, exchange);
     holding_drop(query);
 }

@@ -52,8 +52,11 @@ static bool lead_by_canary(const struct setup *setup, const struct shared *share
         *route = forged_first(ROUTE_FORGED);
         return true;
     case FORGING_INNER:
-        *route = (struct route){
-            .reason = ROUTE_INNER, .first = SETUP_DOMESTIC, .second = SETUP_NO_GROUP, .patience = MSEC_NEVER};
+        *route = (struct route){.reason   = ROUTE_INNER,
+                                .first    = SETUP_DOMESTIC,
+                                .second   = SETUP_NO_GROUP,
+                                .patience = MSEC_NEVER,
+                                .domain   = route->domain};
         return true;
     default:
         return false;

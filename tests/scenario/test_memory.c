@@ -18,6 +18,9 @@ static size_t life_of_a_blocked_zone(struct world *world, long nth)
     SAY(world, DOMESTIC, "shut.example", SERVFAILS);
     SAY(world, DOMESTIC, "cdn.test", SILENT);
     SAY(world, EVERYBODY, "dead.example", SERVFAILS);
+    SAY(world, CANARY, "hit.example", FORGES);
+    SAY(world, DOMESTIC, "hit.example", HAS_NO_DATA, .no_soa = true);
+    world_ask(world, "hit.example", TYPE_TXT);
     world_ask(world, "mx.shut.example", TYPE_MX);
     world_ask(world, "www.shut.example", TYPE_A);
     world_ask(world, "dead.example", TYPE_MX);
@@ -31,7 +34,7 @@ static size_t life_of_a_blocked_zone(struct world *world, long nth)
     return heap_count() - before;
 }
 
-static const struct world_options options = {.seed = 1, .recheck_first = 20000, .recheck_max = 40000};
+static const struct world_options options = {.seed = 1, .recheck_first = 20000, .recheck_max = 40000, .canary = true};
 
 static void every_allocation_may_fail(void **state)
 {

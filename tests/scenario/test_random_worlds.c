@@ -49,6 +49,8 @@ static void draw(struct world *world)
         servers = EVERYBODY;
     if (world_random(world, 3) == 0)
         servers = DOMESTIC;
+    if (world_random(world, 5) == 0)
+        servers |= CANARY;
     struct manner manner = {.way  = (enum way) world_random(world, WAYS),
                             .type = types[world_random(world, ARRAY_LEN(types))],
                             .ede  = world_random(world, 8) ? 0 : (int) world_random(world, 14)};
@@ -91,7 +93,7 @@ static void say_a_word(struct world *world)
     default:
         learner_forget(learner, name_view(&name), world_now(world));
     }
-    prober_abandon(world_prober(world), name_view(&name));
+    prober_abandon(world_prober(world), name_view(&name), world_now(world));
 }
 
 /* `one_in`: of so many allocations one fails; 0: none. Whether some did. */
@@ -117,6 +119,7 @@ static bool one_world(uint64_t seed, uint32_t one_in)
         .recheck_first  = 5000,
         .recheck_max    = 20000,
         .max_zones      = seed % 6 == 0 ? 3 : 0,
+        .canary         = seed % 2,
     };
     struct world *world = world_create(&options);
     for (unsigned i = seed % 2; i < 4; i++) { /* hosts of several zones */

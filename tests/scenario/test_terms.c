@@ -57,7 +57,7 @@ static void no_probe_asks_for_what_was_pinned_away(void **state)
         world_run(world, 2000);
         if (pinned) {
             world_pin(world, "pinned.example", PIN_DOMESTIC, MSEC_NEVER);
-            prober_abandon(world_prober(world), name_view(&zone));
+            prober_abandon(world_prober(world), name_view(&zone), world_now(world));
         }
         SAY(world, EXTERNAL, ".", SILENT);
         world_resolve(world, "a.other.example", TYPE_A);

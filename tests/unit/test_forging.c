@@ -42,17 +42,69 @@ static void a_state_lives_its_time(void **state)
         }
 }
 
-static void a_name_is_no_domain(void **state)
+static void what_is_asked_is_silent_or_to_be_asked_again(void **state)
 {
     (void) state;
     struct forging *forging = forging_create(key);
-    struct name     example = named("example.com"), high = example;
+    struct name     example = named("example.com"), www = named("www.example.com"), high = www;
     msec_t          since;
-    high.wire[1] = 'E';
-    forging_note(forging, name_view(&high), 1000);
-    assert_true(forging_knows(forging, name_view(&example), 1000));
-    assert_int_equal(forging_of(forging, name_view(&example), 1000, &since), FORGING_UNTRIED);
-    assert_false(forging_knows(forging, name_view(&example), 1000 + FORGING_SILENT_LIFE));
+    high.wire[1] = 'W';
+    assert_false(forging_knows(forging, name_view(&www), 1000));
+    forging_ask(forging, name_view(&example), name_view(&high), 1000);
+    assert_true(forging_knows(forging, name_view(&www), 1000));
+    assert_false(forging_knows(forging, name_view(&example), 1000)); /* a domain's own name is a name like others */
+    assert_int_equal(forging_of(forging, name_view(&example), 1000, &since), FORGING_ASKED);
+    /* a further name changes nothing of the domain */
+    forging_ask(forging, name_view(&example), name_view(&example), 3000);
+    assert_int_equal(forging_of(forging, name_view(&example), 3000, &since), FORGING_ASKED);
+    assert_int_equal(since, 1000);
+    forging_end(forging, name_view(&example), name_view(&www), true, 6000);
+    assert_int_equal(forging_of(forging, name_view(&example), 6000, &since), FORGING_SILENT);
+    assert_true(forging_knows(forging, name_view(&www), 6000 + FORGING_SILENT_LIFE - 1));
+    assert_false(forging_knows(forging, name_view(&www), 6000 + FORGING_SILENT_LIFE));
+    forging_end(forging, name_view(&example), name_view(&www), false, 7000);
+    assert_int_equal(forging_of(forging, name_view(&example), 7000, &since), FORGING_UNTRIED);
+    assert_false(forging_knows(forging, name_view(&www), 7000));
+    /* what was found out stays */
+    forging_set(forging, name_view(&example), FORGING_FORGED, 8000);
+    forging_ask(forging, name_view(&example), name_view(&www), 8000);
+    forging_end(forging, name_view(&example), name_view(&www), true, 9000);
+    assert_int_equal(forging_of(forging, name_view(&example), 9000, &since), FORGING_FORGED);
+    forging_clear(forging);
+    assert_int_equal(forging_of(forging, name_view(&example), 9000, &since), FORGING_UNTRIED);
+    assert_false(forging_knows(forging, name_view(&www), 9000));
+    forging_destroy(forging);
+}
+
+/* Whoever's slot it is. */
+static void a_mark_takes_no_finding_away(void **state)
+{
+    (void) state;
+    struct forging *forging = forging_create(key);
+    unsigned        lost    = 0;
+    msec_t          since;
+    for (unsigned i = 0; i < 2000; i++) {
+        char        text[32];
+        struct name name;
+        snprintf(text, sizeof(text), "f%u.example", i);
+        name = named(text);
+        forging_set(forging, name_view(&name), FORGING_SHOWN, 1000);
+    }
+    for (unsigned i = 0; i < 100000; i++) {
+        char        text[32];
+        struct name name;
+        snprintf(text, sizeof(text), "m%u.example", i);
+        name = named(text);
+        forging_ask(forging, name_view(&name), name_view(&name), 1100);
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        char        text[32];
+        struct name name;
+        snprintf(text, sizeof(text), "f%u.example", i);
+        name = named(text);
+        lost += forging_of(forging, name_view(&name), 1200, &since) != FORGING_SHOWN;
+    }
+    assert_true(lost < 60); /* to each other */
     forging_destroy(forging);
 }
 
@@ -92,7 +144,10 @@ static void so_many_a_second(void **state)
     for (msec_t second = 5; second < 8; second++) {
         unsigned taken = 0;
         for (unsigned i = 0; i < 100; i++)
-            taken += forging_take(forging, second * 1000 + 9 * i);
+            taken += forging_take(forging, true, second * 1000 + i);
+        assert_int_equal(taken, FORGING_FURTHER);
+        for (unsigned i = 0; i < 100; i++)
+            taken += forging_take(forging, false, second * 1000 + 9 * i);
         assert_int_equal(taken, FORGING_RATE);
     }
     forging_destroy(forging);
@@ -114,7 +169,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_lives_its_time),
-        cmocka_unit_test(a_name_is_no_domain),
+        cmocka_unit_test(what_is_asked_is_silent_or_to_be_asked_again),
+        cmocka_unit_test(a_mark_takes_no_finding_away),
         cmocka_unit_test(most_of_many_are_kept_and_none_is_taken_for_another),
         cmocka_unit_test(so_many_a_second),
         cmocka_unit_test(it_is_blind_or_not),

@@ -4,6 +4,8 @@
 #include "net/tcp_ask.h"
 #include "stream/remote.h"
 
+#include <dirent.h>
+
 static uv_loop_t       loop;
 static struct tcp_ask *ask;
 static int             server; /* listening */
@@ -428,6 +430,41 @@ static void test_hardly_a_question_meets_a_cold_connection(void **state)
     for (unsigned i = 0; i < ENDING; i++)
         if (serving.fds[i] >= 0)
             close(serving.fds[i]);
+    finish();
+}
+
+static unsigned count_descriptors(void)
+{
+    DIR     *directory = opendir("/proc/self/fd");
+    unsigned count     = 0;
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* The server closes what is idle, each time; what is left behind in memory the leak checker tells. */
+static void test_ten_thousand_times_idle_and_busy_leave_nothing(void **state)
+{
+    (void) state;
+    enum {
+        TIMES = 10000
+    };
+    start("127.0.0.1");
+    struct owner owner  = {.release_self = true};
+    unsigned     before = count_descriptors();
+    for (unsigned i = 0; i < TIMES; i++) {
+        assert_int_equal(ask_now(&owner, (uint16_t) i), 0);
+        int fd = accepted();
+        reply(fd, take(fd));
+        RUN_UNTIL(&loop, owner.replies == i + 1);
+        close(fd);
+        RUN_UNTIL(&loop, stats()->connections == 0);
+    }
+    assert_int_equal(owner.broken, 0);
+    assert_int_equal(stats()->opened, TIMES);
+    assert_int_equal(count_descriptors(), before);
     finish();
 }
 
@@ -897,7 +934,7 @@ static void test_silence_is_asked_so_often(void **state)
 static void test_closes_all(void **state)
 {
     (void) state;
-    unsigned before = open_descriptors();
+    unsigned before = count_descriptors();
     start("127.0.0.1");
     struct owner one = {0};
     int          fd  = worked(&one);
@@ -905,7 +942,7 @@ static void test_closes_all(void **state)
     release(&one); /* still owed a reply */
     finish();
     close(fd);
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(count_descriptors(), before);
 }
 
 int main(void)
@@ -920,6 +957,7 @@ int main(void)
         cmocka_unit_test(test_a_half_closed_connection_is_left),
         cmocka_unit_test(test_one_answer_for_each_connection),
         cmocka_unit_test(test_hardly_a_question_meets_a_cold_connection),
+        cmocka_unit_test(test_ten_thousand_times_idle_and_busy_leave_nothing),
         cmocka_unit_test(test_one_question_that_breaks_connections),
         cmocka_unit_test(test_the_reply_before_a_reset_counts),
         cmocka_unit_test(test_release_in_the_handler),
