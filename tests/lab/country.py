@@ -109,6 +109,8 @@ class Country:
             with self.inside():
                 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             with udp:
+                if server == BYWAY:  # or what comes late for a resolver that had the port before comes here
+                    udp.bind((BYWAY, 0))
                 udp.setblocking(False)
                 message = dns.query.udp(query, server, timeout=timeout, sock=udp)
             if message.flags & dns.flags.TC:
