@@ -10,7 +10,7 @@
 enum {
     SLOTS      = 1 << 16,
     TIME_BITS  = 38, /* ms: eight years of uptime */
-    STATE_BITS = 3,
+    STATE_BITS = 4,
     TAG_SHIFT  = TIME_BITS + STATE_BITS,
     RATE_BITS  = 16
 };
@@ -45,9 +45,10 @@ static msec_t life_of(enum forging_state state)
         return FORGING_SILENT_LIFE;
     case FORGING_SHOWN:
     case FORGING_FORGED:
-    case FORGING_NOBODY:
-        return FORGING_FORGED_LIFE;
     case FORGING_INNER:
+    case FORGING_NOBODY:
+        return FORGING_SEEMS_LIFE;
+    case FORGING_HOME:
     case FORGING_HONEST:
         return FORGING_HONEST_LIFE;
     default:

@@ -25,8 +25,9 @@ enum forging_state {
     FORGING_SILENT, /* it has not answered */
     FORGING_SHOWN,  /* it has answered: whose answers are forged is being looked into */
     FORGING_FORGED, /* domestic's seem to be */
-    FORGING_INNER,  /* external's are: the zone is served inside, and its recursion crosses the border */
-    FORGING_NOBODY, /* both are */
+    FORGING_INNER,  /* external's seem to be: the zone is served inside, and its recursion crosses the border */
+    FORGING_NOBODY, /* both seem to be */
+    FORGING_HOME,   /* external's are */
     FORGING_HONEST, /* neither is */
 };
 
@@ -37,8 +38,8 @@ enum {
 };
 #define FORGING_ASKED_LIFE ((msec_t) 6 * 1000) /* longer than the canary has for its answer */
 #define FORGING_SILENT_LIFE ((msec_t) 3600 * 1000)
-#define FORGING_FORGED_LIFE ((msec_t) 60 * 1000)    /* a study takes up to 20 s; where it decides nothing: anew */
-#define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000) /* of INNER, too */
+#define FORGING_SEEMS_LIFE ((msec_t) 60 * 1000)     /* a study takes up to 20 s; where it decides nothing: anew */
+#define FORGING_HONEST_LIFE ((msec_t) 86400 * 1000) /* of HOME, too */
 
 struct forging;
 

@@ -75,20 +75,18 @@ static void note_canary(struct prober *prober, struct zone *zone, const struct s
 }
 
 /* What the canary has shown of the domain is settled: domestic reaches it, whatever the border says to who asks across
- * it; or something narrower was learned; or it is to be tried anew, if need be once clients have gone abroad for a
- * while. */
+ * it; or something narrower was learned, and the rest is to be tried anew; or what seems so is believed for a while. */
 static void settle_domain(struct prober *prober, const struct study *study, msec_t now)
 {
     const struct study_result *result = &study->result;
     struct view                domain = prober_canary_domain(prober, study);
     bool                       whole  = result->scope == SCOPE_ZONE && name_equal(name_view(&study->zone), domain);
-    bool                       narrow = result->decided && !whole;
-    if (!study->shown)
+    if (!study->shown || !result->decided)
         return;
-    if (result->decided && result->fine)
-        forging_set(prober->env.shared.forging, domain, study->external_said.forged ? FORGING_INNER : FORGING_HONEST,
+    if (result->fine)
+        forging_set(prober->env.shared.forging, domain, study->external_said.forged ? FORGING_HOME : FORGING_HONEST,
                     now);
-    else if (narrow || study->told != CREDENCE_EXTERNAL)
+    else if (!whole)
         forging_set(prober->env.shared.forging, domain, FORGING_UNTRIED, now);
 }
 

@@ -57,7 +57,7 @@ static void take_state(struct query *query, const struct env *env, msec_t now)
     if (query->forged || query->inner)
         return;
     query->forged   = state == FORGING_FORGED || state == FORGING_NOBODY;
-    query->inner    = state == FORGING_INNER || state == FORGING_NOBODY;
+    query->inner    = state == FORGING_INNER || state == FORGING_NOBODY || state == FORGING_HOME;
     query->suspense = state == FORGING_SHOWN || (state < FORGING_SHOWN && is_held(query, env, now));
 }
 

@@ -52,6 +52,7 @@ static bool lead_by_canary(const struct setup *setup, const struct shared *share
         *route = forged_first(ROUTE_FORGED);
         return true;
     case FORGING_INNER:
+    case FORGING_HOME:
         *route = (struct route){.reason   = ROUTE_INNER,
                                 .first    = SETUP_DOMESTIC,
                                 .second   = SETUP_NO_GROUP,

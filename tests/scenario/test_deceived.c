@@ -57,7 +57,7 @@ static void a_second_name_undoes_nothing(void **state)
             world_run(world, 300);
         }
         world_run(world, 20000);
-        assert_int_equal(state_of(world, "inner.example"), FORGING_INNER);
+        assert_int_equal(state_of(world, "inner.example"), FORGING_HOME);
         world_end(world);
     }
 }
@@ -191,7 +191,7 @@ static void where_both_are_deceived_nobody_is_believed(void **state)
         world_run(world, 3000);
     }
     SAY(world, EXTERNAL, "hit.example", ANSWERS);
-    world_run(world, 2 * FORGING_FORGED_LIFE);
+    world_run(world, 2 * FORGING_SEEMS_LIFE);
     assert_true_answer(world_resolve(world, "again.hit.example", TYPE_A), SETUP_EXTERNAL);
     world_end(world);
 }
@@ -254,7 +254,7 @@ static void what_is_forgotten_is_tried_anew(void **state)
     deceive_external(world, "inner.example");
     world_resolve(world, "inner.example", TYPE_MX);
     world_run(world, 20000);
-    assert_int_equal(state_of(world, "inner.example"), FORGING_INNER);
+    assert_int_equal(state_of(world, "inner.example"), FORGING_HOME);
     const struct name zone = named("inner.example");
     prober_abandon(world_prober(world), name_view(&zone), world_now(world));
     assert_int_equal(state_of(world, "inner.example"), FORGING_UNTRIED);

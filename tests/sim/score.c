@@ -39,7 +39,9 @@ void score_asked(struct sim *sim, struct lookup *lookup)
     const struct truth *truth = sim->truth;
     uint32_t            zone  = lookup->subject.zone;
     lookup->domestic_ok       = domestic_can(truth, lookup, sim->now);
-    lookup->external_ok = !lookup->fenced && truth_kind(truth, zone) != KIND_BROKEN && external_up(truth, sim->now);
+    bool deceived             = truth_censored(truth, zone) && !truth_foreign(truth, zone);
+    lookup->external_ok =
+        !lookup->fenced && !deceived && truth_kind(truth, zone) != KIND_BROKEN && external_up(truth, sim->now);
     struct says_at best = group_ask(sim->oracle[!lookup->domestic_ok], &lookup->subject, sim->now);
     lookup->oracle      = best.says == SAYS_ANSWER ? best.after : -1;
 }

@@ -19,8 +19,9 @@ static void a_state_lives_its_time(void **state)
         msec_t             life;
     } cases[] = {
         {FORGING_SILENT, FORGING_SILENT_LIFE}, {FORGING_SHOWN, FORGING_OPEN},
-        {FORGING_FORGED, FORGING_FORGED_LIFE}, {FORGING_INNER, FORGING_HONEST_LIFE},
-        {FORGING_NOBODY, FORGING_FORGED_LIFE}, {FORGING_HONEST, FORGING_HONEST_LIFE},
+        {FORGING_FORGED, FORGING_SEEMS_LIFE},  {FORGING_INNER, FORGING_SEEMS_LIFE},
+        {FORGING_HOME, FORGING_HONEST_LIFE},   {FORGING_NOBODY, FORGING_SEEMS_LIFE},
+        {FORGING_HONEST, FORGING_HONEST_LIFE},
     };
     static const msec_t starts[] = {1, 1000000, (msec_t) 1 << 37};
     struct name         example  = named("example.com");
