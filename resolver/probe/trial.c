@@ -374,8 +374,11 @@ static bool question_at_apex(const struct study *study)
     return study->zone.len > 0 && name_equal(name_view(&study->name), name_view(&study->zone));
 }
 
-/* By the canary's word nobody's query was answered by external, which must know the zone. */
-static bool is_confirmed(const struct study *study) { return !study->shown || study->identified; }
+/* By the canary's word nobody's query was answered by external, which must know the zone, and not be deceived itself. */
+static bool is_confirmed(const struct study *study)
+{
+    return !study->shown || (study->identified && study->external_said.forged == 0);
+}
 
 /* True: the study has ended. */
 static bool judge_narrow(struct study *study, const struct fare fares[], msec_t now)

@@ -74,8 +74,10 @@ size_t reply_write(const struct truth *truth, const struct message *question, co
     struct view    name = question->question.name, apex = name_tail(name, subject->apex_labels);
     bool           there = name.len == apex.len, known = subject->apex_labels > 0;
     bool           soa_asked = subject->type == TYPE_SOA && there, ns_asked = subject->type == TYPE_NS && there;
-    bool           has = says == SAYS_ANSWER && known && (subject->exists || there) &&
-               (soa_asked || ns_asked || (subject->exists && subject->type != TYPE_SOA && subject->type != TYPE_NS));
+    bool           has =
+        says == SAYS_ANSWER && known && (subject->exists || there) &&
+        (soa_asked || ns_asked ||
+         (subject->exists && subject->type != TYPE_SOA && subject->type != TYPE_NS && subject->type != TYPE_CNAME));
     bool nodata = says == SAYS_ANSWER && !has;
     bool proven =
         nodata && known && question->edns.present && question->edns.dnssec_ok && truth_signed(truth, subject->zone);
