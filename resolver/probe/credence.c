@@ -38,6 +38,8 @@ enum credence credence_of(const struct study *study, msec_t now)
     return is_sincere(domestic, 1) ? CREDENCE_DOMESTIC : CREDENCE_EXTERNAL;
 }
 
+bool credence_of_external(const struct study *study) { return is_sincere(&study->external_said, TRIAL_HONEST); }
+
 bool credence_acquits(const struct study *study) { return is_sincere(&study->apex_said, TRIAL_HONEST); }
 
 bool credence_is_over(const struct study *study)

@@ -37,9 +37,9 @@
  * denial with SOA, or an alias, is honest; anything else is forged, and so is whatever fails. The question is the CNAME
  * of the name. Now and then the true answer overtakes the forged one: TRIAL_HONEST of the apex and TRIAL_HONEST_TOO of
  * the question, none of them forged, are needed to say that the zone is served inside; else the trial goes on. External
- * is asked at once, too, by a way that cannot be forged if there is one: its recursion may cross the border inwards, and
- * without its answer no zone is blocked. From the first answers of both it is known whom clients had better believe
- * meanwhile: credence_of().
+ * is asked at once, and with each further round, by a way that cannot be forged if there is one: its recursion may cross
+ * the border inwards, and without its answer no zone is blocked. From the first answers of both it is known whom clients
+ * had better believe meanwhile: credence_of().
  *
  * A zone that fails on both sides is tried by its SOA at one upstream of each, from TRIAL_LATER on, until the weight is
  * TRIAL_WEIGHT_BROKEN for both together. That changes no query's way, and is worth no further control question.
@@ -228,6 +228,8 @@ void study_on_late_answer(struct study *study, msec_t now);
 void trial_believe(struct study *study, msec_t now);
 
 enum credence credence_of(const struct study *study, msec_t now);
+/* External was honest as often as domestic has to be. */
+bool credence_of_external(const struct study *study);
 
 struct control {
     msec_t       sent;

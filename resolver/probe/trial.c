@@ -184,6 +184,8 @@ static void begin_round(struct study *study, const struct fare fares[], msec_t n
     bool question = study->kind == STUDY_CONFIRM && (both || !apex);
     study->rounds++;
     study->next = now + TRIAL_SPREAD;
+    if (study->shown && study->rounds > 1) /* the first one is begin_credence's */
+        send_apex(study, NULL, true, now);
     for (unsigned i = 0; i < study->witness_count; i++) {
         struct witness *witness = &study->witnesses[i];
         if (!fares[i].ready)

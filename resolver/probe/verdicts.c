@@ -84,7 +84,7 @@ static void settle_domain(struct prober *prober, const struct study *study, msec
     if (!study->shown || !result->decided)
         return;
     if (result->fine)
-        forging_set(prober->env.shared.forging, domain, study->external_said.forged ? FORGING_HOME : FORGING_HONEST,
+        forging_set(prober->env.shared.forging, domain, credence_of_external(study) ? FORGING_HONEST : FORGING_HOME,
                     now);
     else if (!whole)
         forging_set(prober->env.shared.forging, domain, FORGING_UNTRIED, now);
