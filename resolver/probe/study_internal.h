@@ -54,6 +54,19 @@ bool credence_acquits(const struct study *study);
 /* And the name. */
 bool credence_is_over(const struct study *study);
 
+/* ---- rounds.c: of a trial ---- */
+
+/* That errand has been silent for so long that it counts as a failure. */
+bool rounds_is_silent(const struct study *study, unsigned i, msec_t now);
+/* Tells the witnesses which rounds have failed for each. */
+void rounds_note_failures(struct study *study, msec_t now);
+/* And in which the witness has answered something else. */
+void rounds_note_vouched(struct witness *witness, const struct fare *fare);
+/* What was asked at that side in that part has failed. */
+bool rounds_apex_failed(const struct study *study, enum study_part part, bool external, msec_t now);
+/* Something was asked lately of which nothing is known yet. */
+bool rounds_is_open(const struct study *study, msec_t now);
+
 /* ---- weighing.c; `fares`: of its witnesses ---- */
 
 /* There is something to ask that stands for the whole zone. */

@@ -199,79 +199,6 @@ static void begin_round(struct study *study, const struct fare fares[], msec_t n
     }
 }
 
-/* ---- what failed ---- */
-
-static bool is_silent(const struct study *study, unsigned i, msec_t now)
-{
-    return study->errand[i].exchange.state == EXCHANGE_OPEN && now - study->asked[i] >= TRIAL_SILENCE;
-}
-
-static struct witness *witness_of(struct study *study, const struct errand *errand)
-{
-    for (unsigned i = 0; i < study->witness_count; i++)
-        if (study->witnesses[i].server == errand->exchange.server &&
-            study->witnesses[i].external == study_asks_external(errand))
-            return &study->witnesses[i];
-    return NULL;
-}
-
-static void note_failure(struct failures *failures, uint16_t round, msec_t now)
-{
-    if (failures->rounds & round)
-        return;
-    failures->rounds |= round;
-    failures->noticed = now;
-}
-
-/* The bit of the round that asked it then; 0: none did. */
-static uint16_t round_of(const struct witness *witness, msec_t asked)
-{
-    for (unsigned i = 1; i <= TRIAL_ROUNDS; i++)
-        if (witness->sent[i] == asked)
-            return (uint16_t) (1u << i);
-    return 0;
-}
-
-static void note_failures(struct study *study, msec_t now)
-{
-    for (unsigned i = 0; i < study->count; i++) {
-        const struct errand *errand  = &study->errand[i];
-        struct witness      *witness = witness_of(study, errand);
-        bool                 silent  = is_silent(study, i, now);
-        bool                 failed  = silent || (errand->exchange.state == EXCHANGE_DONE && !study_got_answer(errand));
-        uint16_t             round   = witness && failed ? round_of(witness, study->asked[i]) : 0;
-        if (!round || study_part(errand) == PART_OTHER_TYPE || study_part(errand) == PART_IDENTIFY)
-            continue;
-        silent |= errand->exchange.outcome == OUTCOME_TIMEOUT || errand->exchange.outcome == OUTCOME_UNREACHABLE;
-        if (round >= witness->any.rounds)
-            witness->silent = silent;
-        note_failure(&witness->any, round, now);
-        if (study_part(errand) == PART_QUESTION)
-            note_failure(&witness->question, round, now);
-    }
-}
-
-static bool apex_failed(const struct study *study, enum study_part part, bool external, msec_t now)
-{
-    uint16_t type = study->by_soa || study->kind == STUDY_BROKEN ? TYPE_SOA : TYPE_CNAME;
-    for (unsigned i = 0; i < study->count; i++) {
-        const struct errand *errand = &study->errand[i];
-        if (study_part(errand) == part && study_asks_external(errand) == external && errand->inquiry.type == type &&
-            (is_silent(study, i, now) || (errand->exchange.state == EXCHANGE_DONE && !study_got_answer(errand))))
-            return true;
-    }
-    return false;
-}
-
-/* Something was asked lately of which nothing is known yet. */
-static bool is_open_round(const struct study *study, msec_t now)
-{
-    for (unsigned i = 0; i < study->count; i++)
-        if (study->errand[i].exchange.state == EXCHANGE_OPEN && now - study->asked[i] < TRIAL_SILENCE)
-            return true;
-    return false;
-}
-
 /* ---- what it says of the zone ---- */
 
 static void conclude_fine(struct study *study, msec_t now) /* [3] */
@@ -327,8 +254,8 @@ static void judge_apex(struct study *study) /* [3] */
 /* Domestic fails the alias itself: it is the alias's own zone, which is above it, and not the target. */
 static bool leave_alias(struct study *study, msec_t now)
 {
-    if (!study->by_alias || study->result.apex || is_open_round(study, now) ||
-        !apex_failed(study, PART_ALIAS, false, now))
+    if (!study->by_alias || study->result.apex || rounds_is_open(study, now) ||
+        !rounds_apex_failed(study, PART_ALIAS, false, now))
         return false;
     study->by_alias  = false;
     study->alias.len = 0;
@@ -340,11 +267,11 @@ static bool leave_alias(struct study *study, msec_t now)
 static void ask_external_apex(struct study *study, msec_t now) /* [5] */
 {
     if (study->kind != STUDY_CONFIRM || study->by_soa || trial_is_narrowed(study) || study->by_alias ||
-        !apex_failed(study, PART_APEX, false, now))
+        !rounds_apex_failed(study, PART_APEX, false, now))
         return;
     if (!study_any_asked(study, PART_APEX, true))
         send_apex(study, NULL, true, now);
-    study->by_soa = !study_any_asked(study, PART_APEX, true) || apex_failed(study, PART_APEX, true, now);
+    study->by_soa = !study_any_asked(study, PART_APEX, true) || rounds_apex_failed(study, PART_APEX, true, now);
 }
 
 /* ---- verdicts ---- */
@@ -354,7 +281,7 @@ static void end_silence(struct study *study, msec_t now)
 {
     for (unsigned i = 0; i < study->count; i++) {
         struct errand *errand = &study->errand[i];
-        if (!is_silent(study, i, now))
+        if (!rounds_is_silent(study, i, now))
             continue;
         errand_cancel(study->errands, errand);
         exchange_on_timeout(&errand->exchange);
@@ -391,7 +318,8 @@ static bool judge_narrow(struct study *study, const struct fare fares[], msec_t 
         return study->step == STUDY_DONE;
     }
     study->heavy = is_confirmed(study) && trial_weighs_enough(study, fares, true);
-    if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
+    if (!study->heavy || rounds_is_open(study, now) || !trial_all_closed(study, fares) ||
+        !trial_all_patient(study, now))
         return false;
     bool one_type = !study->shown && (at_apex || study_any_usable(study, PART_OTHER_TYPE, false));
     convict(study, one_type ? SCOPE_TYPE : SCOPE_NAME, now);
@@ -401,23 +329,17 @@ static bool judge_narrow(struct study *study, const struct fare fares[], msec_t 
 static bool judge_zone(struct study *study, const struct fare fares[], msec_t now)
 {
     bool external = study->by_soa || study_any_usable(study, PART_APEX, true);
-    study->heavy  = !study->by_alias && apex_failed(study, PART_APEX, false, now) &&
+    study->heavy  = !study->by_alias && rounds_apex_failed(study, PART_APEX, false, now) &&
                    (study->kind == STUDY_BROKEN || external) && is_confirmed(study) &&
                    trial_weighs_enough(study, fares, false);
-    if (!study->heavy || is_open_round(study, now) || !trial_all_closed(study, fares) || !trial_all_patient(study, now))
+    if (!study->heavy || rounds_is_open(study, now) || !trial_all_closed(study, fares) ||
+        !trial_all_patient(study, now))
         return false;
     convict(study, SCOPE_ZONE, now);
     return true;
 }
 
 /* ---- controls ---- */
-
-static void note_vouched(struct witness *witness, const struct fare *fare)
-{
-    for (unsigned i = 0; i < CONTROLS_TOLD; i++)
-        if (fare->told[i].good)
-            witness->vouched |= round_of(witness, fare->told[i].sent);
-}
 
 /* The last control question since the rounds began was not answered. */
 static bool is_bad(const struct study *study, const struct fare *fare)
@@ -478,13 +400,13 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     for (unsigned i = 0; i < study->witness_count; i++) {
         fare(context, study->witnesses[i].server, &fares[i]);
         study->witnesses[i].wants_control = false;
-        note_vouched(&study->witnesses[i], &fares[i]);
+        rounds_note_vouched(&study->witnesses[i], &fares[i]);
     }
     if (has_trouble(study, fares) && !is_awaited(study, now)) {
         end_in_doubt(study, true, now);
         return;
     }
-    note_failures(study, now);
+    rounds_note_failures(study, now);
     judge_apex(study);
     if (study->shown && credence_is_over(study)) {
         conclude_fine(study, now);
@@ -495,7 +417,7 @@ void trial_look(struct study *study, fare_fn fare, void *context, msec_t now)
     ask_external_apex(study, now);
     if (trial_is_narrowed(study) ? judge_narrow(study, fares, now) : judge_zone(study, fares, now))
         return;
-    bool may_go_on = now >= study->next && !study->heavy && !is_open_round(study, now);
+    bool may_go_on = now >= study->next && !study->heavy && !rounds_is_open(study, now);
     if (now - study->began >= TRIAL_LIFE || (may_go_on && study->rounds == TRIAL_ROUNDS)) {
         end_in_doubt(study, false, now);
         return;
