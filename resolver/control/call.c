@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    OUTPUT_MAX = 128 << 20 /* bytes that wait for all clients together: four tables of 100,000 zones */
+    STREAM_MAX = 256 << 10, /* bytes that wait for a client who watches; then it loses lines */
+    OUTPUT_MAX = 128 << 20  /* bytes that wait for all clients together: four tables of 100,000 zones */
 };
 
 static json_t *error_document(json_t *id, int code, const char *message)
@@ -122,5 +123,43 @@ void control_end_series(struct control_call *call)
 {
     if (call->series && !outbox_end_series(call->series))
         client_close(call->client);
+    call_finish(call);
+}
+
+/* ---- streams ---- */
+
+void control_begin_stream(struct control_call *call, const struct control_stream *stream)
+{
+    call->stream = *stream;
+    call->client->stream_count++;
+    if (call->id && call->client->state != CLIENT_CLOSED)
+        list_append(&call->client->streams, &call->link);
+    else
+        stream->gone(stream->context, call);
+}
+
+/* `key`: of what is told. Takes `told`. */
+static void notify(struct control_call *call, const char *key, json_t *told)
+{
+    client_send(call->client, json_pack("{s:s, s:s, s:{s:O, s:o}}", "jsonrpc", "2.0", "method", call->method, "params",
+                                        "id", call->id, key, told));
+}
+
+void control_notify(struct control_call *call, json_t *event)
+{
+    if (!event || call->client->state == CLIENT_CLOSED || call->client->outbox.bytes >= STREAM_MAX) {
+        call->lost++;
+        json_decref(event);
+        return;
+    }
+    if (call->lost > 0)
+        notify(call, "lost", json_integer((json_int_t) call->lost));
+    call->lost = 0;
+    notify(call, "event", event);
+}
+
+void control_end_stream(struct control_call *call)
+{
+    call->client->stream_count--;
     call_finish(call);
 }

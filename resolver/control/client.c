@@ -27,6 +27,11 @@ void client_close(struct client *client)
     if (client->state == CLIENT_CLOSED)
         return;
     client->state = CLIENT_CLOSED;
+    LIST_EACH (item, next, &client->streams) {
+        struct control_call *call = CONTAINER_OF(item, struct control_call, link);
+        list_remove(item);
+        call->stream.gone(call->stream.context, call);
+    }
     list_remove(&client->link);
     client->control->client_count--;
     outbox_close(&client->outbox);

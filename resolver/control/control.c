@@ -80,8 +80,11 @@ static void call_run(struct client *client, const struct control_method *method,
         client_close(client);
         return;
     }
-    *call = (struct control_call){
-        .client = client, .id = request->id ? json_incref(request->id) : NULL, .refusals = supply_refusals()};
+    *call = (struct control_call){.client   = client,
+                                  .id       = request->id ? json_incref(request->id) : NULL,
+                                  .method   = method->name,
+                                  .refusals = supply_refusals()};
+    list_init(&call->link);
     client->calls++;
     client->refs++;
     client->control->running = client;
@@ -196,7 +199,8 @@ static void client_pump(struct client *client)
         lines_clear(&client->input);
         client_fail(client, NULL, CONTROL_INVALID_REQUEST, "a request line is too long");
     }
-    if (client->state == CLIENT_ENDED && client->input.len == 0 && client->calls == 0 && client->outbox.bytes == 0)
+    if (client->state == CLIENT_ENDED && client->input.len == 0 && client->calls == client->stream_count &&
+        client->outbox.bytes == 0)
         client_close(client);
     if (client->state != CLIENT_CLOSED)
         client_set_reading(client);
@@ -250,6 +254,7 @@ static void control_on_connection(uv_stream_t *listener, int status)
     control->refs++;
     control->client_count++;
     list_append(&control->clients, &client->link);
+    list_init(&client->streams);
     uv_pipe_init(control->loop, &client->pipe, 0);
     client->pipe.data = client;
     outbox_init(&client->outbox, &control->outboxes, (uv_stream_t *) &client->pipe, client_on_moved);

@@ -68,6 +68,20 @@ void control_reply_series(struct control_call *call, json_t *result, const struc
 /* As control_reply(): sends the end of it, which makes the line whole. */
 void control_end_series(struct control_call *call);
 
+/* A stream: notifications with the method's own name, whose parameters carry the request's id, until the client ends. */
+struct control_stream {
+    void *context;
+    /* Called once, when the client has gone: now or later the call is to be ended with control_end_stream(). */
+    void (*gone)(void *context, struct control_call *call);
+};
+/* Begins it; copies `stream`. A request without an id, which nothing could carry, is gone at once. */
+void control_begin_stream(struct control_call *call, const struct control_stream *stream);
+/* Sends one notification, of `event` (takes the reference). A client that is behind loses it, and is told of how many it lost
+ * before the next one that it gets. NULL is lost, too. */
+void control_notify(struct control_call *call, json_t *event);
+/* Once gone() was called. `call` is no longer valid afterwards. */
+void control_end_stream(struct control_call *call);
+
 /* Who else may change things, from the next connection on; the socket file gets that group. For a reload that keeps the
  * path, on which control_bind() would find the old socket alive. -errno: the file's group cannot be changed. With
  * (gid_t)-1 the file keeps its group. */

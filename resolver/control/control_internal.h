@@ -47,16 +47,22 @@ struct client {
     struct lines      input;
     struct outbox     outbox;
     size_t            calls; /* waiting for their answer */
-    uint64_t          taken; /* bytes, at the last tick; and ticks in which it took none */
+    struct list       streams;
+    size_t            stream_count; /* of the calls */
+    uint64_t          taken;        /* bytes, at the last tick; and ticks in which it took none */
     unsigned          still;
     size_t            refs; /* the handle and the calls; freed at 0 */
 };
 
 struct control_call {
-    struct client      *client;
-    json_t             *id;       /* NULL: a notification */
-    struct outbox_item *series;   /* NULL: none */
-    uint64_t            refusals; /* of memory, when it began */
+    struct client        *client;
+    json_t               *id;     /* NULL: a notification */
+    struct outbox_item   *series; /* NULL: none */
+    const char           *method; /* its name; borrowed */
+    struct list           link;   /* client->streams */
+    struct control_stream stream;
+    uint64_t              lost;     /* notifications, since the last that was sent */
+    uint64_t              refusals; /* of memory, when it began */
 };
 
 /* ---- client.c ---- */

@@ -135,33 +135,46 @@ static enum client_result client_read_line(struct client *client, struct view *r
     return CLIENT_DONE;
 }
 
-/* The reply to the latest request. Others, and notifications, are not for us; one without an id is a complaint about
- * the connection itself. */
-static enum client_result client_read_reply(struct client *client, json_t **ret)
+static json_t *read_object(struct client *client, enum client_result *ret)
 {
-    for (;;) {
-        struct view        line;
-        enum client_result result = client_read_line(client, &line);
-
-        if (result != CLIENT_DONE)
-            return result;
-        json_t *reply = json_loadb((const char *) line.data, line.len, 0, NULL);
-        if (!json_is_object(reply)) {
-            json_decref(reply);
-            return failed(client, "the answer is not JSON-RPC");
-        }
-        json_t *id = json_object_get(reply, "id");
-        if ((json_is_integer(id) && json_integer_value(id) == client->id) || json_is_null(id)) {
-            *ret = reply;
-            return CLIENT_DONE;
-        }
-        json_decref(reply);
-    }
+    struct view line;
+    *ret = client_read_line(client, &line);
+    if (*ret != CLIENT_DONE)
+        return NULL;
+    json_t *object = json_loadb((const char *) line.data, line.len, 0, NULL);
+    if (json_is_object(object))
+        return object;
+    json_decref(object);
+    *ret = failed(client, "the answer is not JSON-RPC");
+    return NULL;
 }
 
-enum client_result client_call(struct client *client, const char *method, json_t *params, json_t **ret_result)
+static bool is_ours(const struct client *client, const json_t *id)
 {
-    json_t *reply = NULL;
+    return json_is_integer(id) && json_integer_value(id) == client->id;
+}
+
+/* The reply to the latest request. Others are not for us; one without an id is a complaint about the connection itself.
+ * Notifications of the request are handed to `each`, or dropped. */
+static enum client_result client_read_reply(struct client *client, client_each_fn each, void *context, json_t **ret)
+{
+    enum client_result result;
+    json_t            *object;
+    while ((object = read_object(client, &result))) {
+        json_t *id = json_object_get(object, "id"), *told = json_object_get(object, "params");
+        if (is_ours(client, id) || json_is_null(id)) {
+            *ret = object;
+            return CLIENT_DONE;
+        }
+        if (each && is_ours(client, json_object_get(told, "id")))
+            each(context, told);
+        json_decref(object);
+    }
+    return result;
+}
+
+static enum client_result client_ask(struct client *client, const char *method, json_t *params)
+{
     json_t *request =
         json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++client->id, "method", method, "params", params);
     char *text   = request ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -172,13 +185,16 @@ enum client_result client_call(struct client *client, const char *method, json_t
     client_send(client, text, strlen(text));
     client_send(client, "\n", 1);
     free(text);
+    return CLIENT_DONE;
+}
 
-    enum client_result result = client_read_reply(client, &reply);
-    if (result != CLIENT_DONE)
-        return result;
-    json_t     *error   = json_object_get(reply, "error");
-    const char *message = json_string_value(json_object_get(error, "message"));
-    *ret_result         = error ? NULL : json_incref(json_object_get(reply, "result"));
+/* Takes `reply`. */
+static enum client_result client_take(struct client *client, json_t *reply, json_t **ret_result)
+{
+    enum client_result result  = CLIENT_DONE;
+    json_t            *error   = json_object_get(reply, "error");
+    const char        *message = json_string_value(json_object_get(error, "message"));
+    *ret_result                = error ? NULL : json_incref(json_object_get(reply, "result"));
     if (error) {
         client->code = (int) json_integer_value(json_object_get(error, "code"));
         result       = failed(client, "%s", message ? message : "refused without a reason");
@@ -186,6 +202,30 @@ enum client_result client_call(struct client *client, const char *method, json_t
         result = failed(client, "the answer is not JSON-RPC");
     }
     json_decref(reply);
+    return result;
+}
+
+enum client_result client_call(struct client *client, const char *method, json_t *params, json_t **ret_result)
+{
+    json_t            *reply  = NULL;
+    enum client_result result = client_ask(client, method, params);
+    if (result == CLIENT_DONE)
+        result = client_read_reply(client, NULL, NULL, &reply);
+    return result == CLIENT_DONE ? client_take(client, reply, ret_result) : result;
+}
+
+enum client_result client_stream(struct client *client, const char *method, json_t *params, client_each_fn each,
+                                 void *context)
+{
+    json_t            *reply = NULL, *last = NULL;
+    enum client_result result = client_ask(client, method, params);
+    /* there may be nothing to tell for days */
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){0}, sizeof(struct timeval));
+    if (result == CLIENT_DONE)
+        result = client_read_reply(client, each, context, &reply);
+    if (result == CLIENT_DONE)
+        result = client_take(client, reply, &last);
+    json_decref(last);
     return result;
 }
 

@@ -33,6 +33,12 @@ enum client_result {
 enum client_result client_open(struct client *client, const char *path, unsigned patience_s);
 /* Asks and waits for the answer. Takes `params`. *ret_result is the caller's. */
 enum client_result client_call(struct client *client, const char *method, json_t *params, json_t **ret_result);
+/* Asks and hands over what the daemon tells until it ends the stream or the connection; each() borrows it, an object with
+ * "event", or "lost": how many of these the daemon could not tell.
+ * It never ends well by itself: who watches ends the program. Takes `params`. */
+typedef void (*client_each_fn)(void *context, json_t *told);
+enum client_result client_stream(struct client *client, const char *method, json_t *params, client_each_fn each,
+                                 void *context);
 void               client_close(struct client *client);
 
 #endif

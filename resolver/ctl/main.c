@@ -25,6 +25,10 @@
 #define SOCKET_DEFAULT "/run/byway/control.sock"
 
 enum {
+    PATIENCE_S = 10 /* that the daemon may be silent */
+};
+
+enum {
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_USAGE,
@@ -99,7 +103,7 @@ static unsigned patience_of(const struct command *command)
     for (size_t i = 0; i < ARRAY_LEN(slow); i++)
         if (strcmp(command->method, slow[i]) == 0)
             return 30;
-    return 10;
+    return PATIENCE_S;
 }
 
 /* Of an import: what was refused, in one line; the table has more of it. */
@@ -116,6 +120,44 @@ static int judge_import(const struct command *command, json_t *answer)
              why ? why : "-");
     return EXIT_FAILED;
 }
+
+struct watching {
+    const struct command *command;
+    bool                  json;
+};
+
+/* One line, which is out before the next one is waited for. Nobody reads any more: that is the end. */
+static void on_told(void *context, json_t *told)
+{
+    const struct watching *watching = context;
+    json_t                *event    = json_object_get(told, "event");
+    if (event && watching->json)
+        safe_print_json(stdout, event, JSON_COMPACT);
+    else if (event)
+        watching->command->print(stdout, event, (wall_t) time(NULL));
+    else
+        complain("%s: lines lost, since they were not read fast enough: %lld", watching->command->words,
+                 (long long) json_integer_value(json_object_get(told, "lost")));
+    if (printed() != EXIT_DONE)
+        exit(EXIT_FAILED);
+}
+
+/* Takes `params`. */
+static int command_watch(const struct options *options, const struct command *command, json_t *params)
+{
+    struct client         client;
+    const struct watching watching = {command, options->json};
+    const char           *path     = options->socket ? options->socket : SOCKET_DEFAULT;
+    enum client_result    result   = client_open(&client, path, PATIENCE_S);
+    if (result == CLIENT_DONE)
+        result = client_stream(&client, command->method, params, on_told, (void *) &watching);
+    else
+        json_decref(params);
+    client_close(&client);
+    return result == CLIENT_DONE ? EXIT_DONE : complain_of_client(&client, command->words, result);
+}
+
+static bool is_stream(const struct command *command) { return strcmp(command->method, "events") == 0; }
 
 /* Takes `params`. */
 static int command_run(const struct options *options, const struct command *command, json_t *params)
@@ -217,5 +259,5 @@ int main(int argc, char **argv)
     json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
     if (!params)
         return complain_of_arguments(command, used, why, count, words);
-    return command_run(&options, command, params);
+    return is_stream(command) ? command_watch(&options, command, params) : command_run(&options, command, params);
 }

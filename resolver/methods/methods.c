@@ -15,6 +15,7 @@
 #include "query/route.h"
 #include "server/clock.h"
 #include "server/durable.h"
+#include "server/events.h"
 #include "server/keeper.h"
 #include "server/reload.h"
 
@@ -386,6 +387,12 @@ static void cache_flush(void *context, struct control_call *call, json_t *params
 
 /* ---- the rest ---- */
 
+static void events(void *context, struct control_call *call, json_t *params)
+{
+    if (ONLY_KEYS(call, params, ))
+        events_watch(context, call);
+}
+
 static void status(void *context, struct control_call *call, json_t *params)
 {
     if (ONLY_KEYS(call, params, ))
@@ -444,6 +451,7 @@ METHOD(zones_list)
 METHOD(zones_show)
 METHOD(zones_pin)
 METHOD(zones_unpin)
+METHOD(events)
 METHOD(zones_forget)
 METHOD(zones_probe)
 METHOD(zones_export)
@@ -457,6 +465,7 @@ METHOD(reload)
 
 const struct control_method methods[] = {
     {"status", false, run_status},
+    {"events", false, run_events},
     {"zones.list", false, run_zones_list},
     {"zones.show", false, run_zones_show},
     {"zones.pin", true, run_zones_pin},

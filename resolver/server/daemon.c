@@ -188,6 +188,7 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     char error[ERROR_TEXT_MAX];
     list_init(&daemon->kept);
     list_init(&daemon->interviews);
+    list_init(&daemon->watchers);
     daemon->config_path = config_path;
     daemon->sources     = *sources;
     daemon->started     = clock_now();

@@ -55,6 +55,9 @@ struct daemon {
     struct list             kept;         /* replies that wait for the disk, see durable.h */
     struct list             interviews;   /* under way, see interviews.h */
     unsigned                interview_count;
+    struct list             watchers;         /* of events, see events.h */
+    uint64_t                kept_from_abroad; /* questions, as was told last */
+    msec_t                  kept_told;
     struct descriptors      share; /* of the workers that are started next; the keeper has what it began with */
     struct worker          *workers[LIMIT_WORKERS];
     unsigned                worker_count;

@@ -10,6 +10,7 @@
 #include "query/claims.h"
 #include "server/clock.h"
 #include "server/durable.h"
+#include "server/events.h"
 #include "stream/remote.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,8 @@
 
 enum {
     CACHE_SHARDS = 64,
-    CLOSE_WITHIN = 3000 /* ms for the disk at the end */
+    TELL_AGAIN   = 60000, /* ms */
+    CLOSE_WITHIN = 3000   /* ms for the disk at the end */
 };
 
 void keeper_begin(struct daemon *daemon) { daemon->now = clock_now(); }
@@ -70,13 +72,23 @@ static void tell_change(const struct zone *zone, enum zone_state from, const cha
              zone_reason_words[zone->condition.reason], why);
 }
 
+static bool is_about_pin(const char *why)
+{
+    return strcmp(why, zone_why_words[WHY_PINNED]) == 0 || strcmp(why, zone_why_words[WHY_UNPINNED]) == 0 ||
+           strcmp(why, zone_why_words[WHY_PIN_ENDED]) == 0;
+}
+
 static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
 {
     struct daemon *daemon = context;
     if (daemon->loading)
         return;
-    if (from != zone->condition.state)
+    if (from != zone->condition.state) {
         tell_change(zone, from, why, daemon->importing);
+        events_on_zone(daemon, zone, from, why);
+    }
+    if (is_about_pin(why))
+        events_on_pin(daemon, zone_name(zone), zone->pin);
     bool keep = !removed && is_kept(zone);
     if (keep || zone->stored)
         write_record(daemon, zone, !keep, store_append);
@@ -85,7 +97,6 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
 
 static void on_server_changed(void *context, const struct server *server, bool up)
 {
-    (void) context;
     char                 text[WAY_TEXT_MAX];
     struct remote_report report;
     way_format(remote_way(server->remote), text);
@@ -96,6 +107,7 @@ static void on_server_changed(void *context, const struct server *server, bool u
         log_warning("upstream %s is down: %s", text, report.problem);
     else
         log_warning("upstream %s is down: %d probes in a row were not answered", text, SERVER_PROBES_TO_DOWN);
+    events_on_upstream(context, server, up, report.problem);
 }
 
 static void on_server_loops(void *context, const struct server *server)
@@ -109,8 +121,8 @@ static void on_server_loops(void *context, const struct server *server)
 
 static void on_canary_shown(void *context, struct view name)
 {
-    (void) context;
     char text[NAME_TEXT_MAX];
+    events_on_forged(context, name);
     log_info("canary: answered for %s: the border forges it; who is deceived by that is being looked into",
              name_format(name, text));
 }
@@ -142,15 +154,28 @@ static void tell_complaint(const struct observation *complaint)
 
 static void take_observation(struct daemon *daemon, const struct observation *observation)
 {
-    if (observation->what == OBSERVED_COMPLAINT)
+    if (observation->what == OBSERVED_COMPLAINT) {
         tell_complaint(observation);
-    else
+        events_on_blocklist(daemon, observation);
+    } else {
         prober_observe(daemon->prober, observation, daemon->now);
+    }
 }
 
 static struct view registrable(void *context, struct view zone)
 {
     return suffix_registrable(((const struct daemon *) context)->shared.suffix, zone);
+}
+
+/* Of all workers, those that are leaving and those that have ended. */
+static uint64_t sum_of(const struct daemon *daemon, uint64_t (*of)(const struct counters *counters))
+{
+    uint64_t count = of(&daemon->ended);
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        count += of(worker_counters(daemon->workers[i]));
+    for (unsigned i = 0; i < daemon->leaving_count; i++)
+        count += of(worker_counters(daemon->leaving[i]));
+    return count;
 }
 
 static uint64_t domestic_of(const struct counters *counters)
@@ -161,15 +186,19 @@ static uint64_t domestic_of(const struct counters *counters)
     return flights > elsewhere ? flights - elsewhere : 0;
 }
 
-static uint64_t domestic_questions(void *context)
+static uint64_t domestic_questions(void *context) { return sum_of(context, domestic_of); }
+
+static uint64_t over_quota_of(const struct counters *counters) { return atomic_load(&counters->external_over_quota); }
+
+/* What the quota keeps from external goes on for as long as the flood does. */
+static void tell_quota(struct daemon *daemon)
 {
-    const struct daemon *daemon = context;
-    uint64_t             count  = domestic_of(&daemon->ended);
-    for (unsigned i = 0; i < daemon->worker_count; i++)
-        count += domestic_of(worker_counters(daemon->workers[i]));
-    for (unsigned i = 0; i < daemon->leaving_count; i++)
-        count += domestic_of(worker_counters(daemon->leaving[i]));
-    return count;
+    uint64_t kept = sum_of(daemon, over_quota_of);
+    if (kept == daemon->kept_from_abroad || daemon->now - daemon->kept_told < TELL_AGAIN)
+        return;
+    events_on_quota(daemon, kept - daemon->kept_from_abroad);
+    daemon->kept_from_abroad = kept;
+    daemon->kept_told        = daemon->now;
 }
 
 /* ---- the loop ---- */
@@ -231,6 +260,7 @@ static void on_timer(uv_timer_t *timer)
     if (!stalled)
         prober_on_time(daemon->prober, daemon->now);
     tell_taints(daemon);
+    tell_quota(daemon);
 }
 
 static void on_before_sleep(uv_prepare_t *prepare)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
+#include "server/events.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/workers.h"
@@ -237,6 +238,7 @@ bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_erro
     } else {
         log_error("reload: %s; the old configuration stays", ret_error);
     }
+    events_on_reload(daemon, good ? NULL : ret_error);
     sd_notify(0, "READY=1");
     return good;
 }

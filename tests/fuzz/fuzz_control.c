@@ -7,6 +7,7 @@
 #include "methods/methods.h"
 #include "server/clock.h"
 #include "server/durable.h"
+#include "server/events.h"
 #include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/reload.h"
@@ -77,6 +78,12 @@ static bool send_nothing(void *network, struct exchange *exchange, struct view q
 }
 
 /* The network is down: it is over at once. */
+void events_watch(struct daemon *daemon, struct control_call *call)
+{
+    (void) daemon;
+    control_fail(call, CONTROL_FAILED, "nothing happens here");
+}
+
 bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upstream, const struct name *censored,
                       interviews_done_fn done, void *cookie, char why[INTERVIEWS_WHY_MAX])
 {

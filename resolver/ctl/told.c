@@ -1,0 +1,87 @@
+/*
+ * told.c: what a stream of the daemon's tells, a line each. See print.h.
+ */
+#include "ctl/print_internal.h"
+
+#include <string.h>
+
+/* What is optional, behind what joins it; "" where it is not there. */
+static const char *joined(json_t *told, const char *key, const char *by, char text[256])
+{
+    const char *value = json_string_value(json_object_get(told, key));
+    snprintf(text, 256, "%s%s", value ? by : "", value ? value : "");
+    return text;
+}
+
+static void print_zone_event(FILE *to, json_t *told)
+{
+    char type[256], reason[256];
+    say(to, "%s%s: %s -> %s%s: %s", text_of(told, "zone"), joined(told, "type", " ", type), text_of(told, "from"),
+        text_of(told, "to"), joined(told, "reason", ", ", reason), text_of(told, "why"));
+}
+
+static void print_pin_event(FILE *to, json_t *told)
+{
+    char via[256];
+    bool on = json_is_string(json_object_get(told, "via"));
+    say(to, "%s%s%s", text_of(told, "zone"), on ? "" : ", taken off", joined(told, "via", " to ", via));
+}
+
+static void print_forged_event(FILE *to, json_t *told)
+{
+    say(to, "%s: the canary %s was answered for it", text_of(told, "name"), text_of(told, "canary"));
+}
+
+static void print_upstream_event(FILE *to, json_t *told)
+{
+    char problem[256];
+    say(to, "%s of %s is %s%s", text_of(told, "upstream"), text_of(told, "group"), text_of(told, "state"),
+        joined(told, "problem", ": ", problem));
+}
+
+static void print_outage_event(FILE *to, json_t *told)
+{
+    say(to, "%s of all of %s", text_of(told, "state"), text_of(told, "group"));
+}
+
+static void print_blocklist_event(FILE *to, json_t *told)
+{
+    say(to, "%s: error code %s from upstream %s for %s", text_of(told, "zone"), text_of(told, "answer"),
+        text_of(told, "upstream"), text_of(told, "name"));
+}
+
+static void print_quota_event(FILE *to, json_t *told)
+{
+    say(to, "questions kept from external: %lld", (long long) number_of(told, "kept"));
+}
+
+static void print_reload_event(FILE *to, json_t *told)
+{
+    char error[256];
+    say(to, "%s%s", text_of(told, "file"), joined(told, "error", ": ", error));
+}
+
+void print_event(FILE *to, json_t *result, wall_t now)
+{
+    static const struct {
+        const char *word;
+        void (*print)(FILE *to, json_t *told);
+    } kinds[] = {
+        {"zone", print_zone_event},         {"pin", print_pin_event},       {"forged", print_forged_event},
+        {"upstream", print_upstream_event}, {"outage", print_outage_event}, {"blocklist", print_blocklist_event},
+        {"quota", print_quota_event},       {"reload", print_reload_event},
+    };
+    const char *word = text_of(result, "event");
+    char       *head = NULL;
+    (void) now;
+    if (asprintf(&head, "%s %-10s", text_of(result, "time"), word) < 0)
+        abort();
+    safe_print(to, head);
+    free(head);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(word, kinds[i].word) == 0) {
+            kinds[i].print(to, result);
+            return;
+        }
+    fputc('\n', to); /* a later version's */
+}
