@@ -224,6 +224,13 @@ static bool apply(struct daemon *daemon, struct settings *next, char ret_error[E
     return true;
 }
 
+static void warn_of_authorities(const struct settings *settings, struct reports *reports)
+{
+    char doubt[REGISTRY_DOUBT_MAX];
+    if (registry_doubt(settings, doubt))
+        warn(reports, doubt);
+}
+
 bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_error[ERROR_TEXT_MAX])
 {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long) clock_now() * 1000);
@@ -234,6 +241,7 @@ bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_erro
     if (good) {
         struct reports reports = {.warnings = warnings, .first = ret_error};
         listeners_warn(next, report, &reports);
+        warn_of_authorities(next, &reports);
         log_info("reloaded %s", daemon->config_path);
     } else {
         log_error("reload: %s; the old configuration stays", ret_error);

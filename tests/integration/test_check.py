@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 
-from daemon import environment, program, run
+from daemon import Daemon, environment, program, run
 from upstream import free_port
 
 BASE = {"upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
@@ -359,3 +359,17 @@ def test_authorities_that_are_not_installed(tmp_path, keys, told):
     assert with_them.returncode == done.returncode == 0, done.stderr
     assert "certificate authorities" not in with_them.stderr
     assert ("certificate authorities" in done.stderr and "tls://198.51.100.1" in done.stderr) == told, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_authorities_that_cannot_be_read_are_told_by_the_reload_that_needs_them(domestic, external):
+    daemon = Daemon([domestic], [external])
+    daemon.program = ["unshare", "--mount", "sh", "-c", NO_AUTHORITIES, "sh", *daemon.program]
+    daemon.start()
+    try:
+        assert not any("authorities" in warning for warning in daemon.control("reload")["warnings"])
+        daemon.set({"upstreams.external": ["tls://198.51.100.1#dns.example.net"]})
+        assert any("authorities" in warning for warning in daemon.control("reload")["warnings"])
+        assert "certificate authorities cannot be read" in daemon.log()
+    finally:
+        daemon.close()
