@@ -11,6 +11,7 @@
 
 #include "base/return_path.h"
 #include "core/observation.h"
+#include "core/trace.h"
 #include "upstream/exchange.h"
 
 struct effects {
@@ -25,6 +26,8 @@ struct effects {
     void (*answer)(void *context, const struct path *path, struct view answer);
     /* Tells the keeper. */
     void (*observe)(void *context, const struct observation *observation);
+    /* The same, of a query, while somebody watches; NULL: nobody can. */
+    void (*traced)(void *context, const struct traced *traced);
 };
 
 #endif

@@ -157,7 +157,10 @@ static int command_watch(const struct options *options, const struct command *co
     return result == CLIENT_DONE ? EXIT_DONE : complain_of_client(&client, command->words, result);
 }
 
-static bool is_stream(const struct command *command) { return strcmp(command->method, "events") == 0; }
+static bool is_stream(const struct command *command)
+{
+    return strcmp(command->method, "events") == 0 || strcmp(command->method, "trace") == 0;
+}
 
 /* Takes `params`. */
 static int command_run(const struct options *options, const struct command *command, json_t *params)

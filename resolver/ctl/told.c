@@ -85,3 +85,23 @@ void print_event(FILE *to, json_t *result, wall_t now)
         }
     fputc('\n', to); /* a later version's */
 }
+
+/* "ask domestic 192.0.2.1:53 udp at 0", each on a line of its own below the query's. */
+static void print_step(FILE *to, json_t *step)
+{
+    char upstream[256], over[256], outcome[256], group[256];
+    say(to, "  %6lld ms  %s%s%s%s%s%s", (long long) number_of(step, "at"), text_of(step, "step"),
+        joined(step, "group", " ", group), joined(step, "upstream", " ", upstream), joined(step, "over", " ", over),
+        joined(step, "outcome", ": ", outcome), json_is_true(json_object_get(step, "copy")) ? " (a copy)" : "");
+}
+
+void print_traced(FILE *to, json_t *result, wall_t now)
+{
+    json_t *step;
+    size_t  i;
+    (void) now;
+    say(to, "%s %s %s %s: %s by %s in %lld ms, %s", text_of(result, "time"), text_of(result, "client"),
+        text_of(result, "name"), text_of(result, "type"), text_of(result, "rcode"), text_of(result, "way"),
+        (long long) number_of(result, "ms"), text_of(result, "why"));
+    json_array_foreach(json_object_get(result, "steps"), i, step) print_step(to, step);
+}

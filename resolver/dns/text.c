@@ -87,6 +87,18 @@ bool type_parse(const char *text, uint16_t *ret)
     return true;
 }
 
+const char *rcode_format(unsigned rcode, char text[RCODE_TEXT_MAX])
+{
+    static const char *const words[] = {
+        [RCODE_NOERROR] = "NOERROR",   [RCODE_FORMERR] = "FORMERR", [RCODE_SERVFAIL] = "SERVFAIL",
+        [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED"};
+    if (rcode < ARRAY_LEN(words))
+        snprintf(text, RCODE_TEXT_MAX, "%s", words[rcode]);
+    else
+        snprintf(text, RCODE_TEXT_MAX, "RCODE%u", rcode);
+    return text;
+}
+
 const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX])
 {
     char *known = ldns_rr_class2str(class);

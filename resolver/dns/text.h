@@ -10,6 +10,7 @@
 
 #define NAME_TEXT_MAX 1016 /* 255 bytes, each \DDD at worst, with dots and NUL */
 #define TYPE_TEXT_MAX 16
+#define RCODE_TEXT_MAX 16
 
 /* Presentation form (RFC 1035, 5.1) with the final dot, "\DDD" for what is not printable ASCII, a
  * backslash before what a zone file would take for syntax. Returns `text`. */
@@ -20,6 +21,8 @@ bool name_parse(const char *text, struct name *ret);
 /* "MX", or "TYPE65280" (RFC 3597). */
 const char *type_format(uint16_t type, char text[TYPE_TEXT_MAX]);
 bool        type_parse(const char *text, uint16_t *ret); /* any case; "TYPEnnn" too */
+/* "NOERROR", or "RCODE9" for one of which this server makes nothing. */
+const char *rcode_format(unsigned rcode, char text[RCODE_TEXT_MAX]);
 /* "IN", or "CLASS42". `text` holds TYPE_TEXT_MAX. */
 const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX]);
 

@@ -9,6 +9,7 @@
 #include "dns/text.h"
 #include "methods/import.h"
 #include "methods/listing.h"
+#include "methods/params.h"
 #include "methods/present.h"
 #include "methods/try.h"
 #include "policy/suffix.h"
@@ -18,68 +19,13 @@
 #include "server/events.h"
 #include "server/keeper.h"
 #include "server/reload.h"
+#include "server/traces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parameters: each of these has replied when it returns false ---- */
-
-static bool only_keys(struct control_call *call, json_t *params, const char *const *keys)
-{
-    const char *key;
-    json_t     *value;
-    json_object_foreach(params, key, value)
-    {
-        const char *const *known = keys;
-        while (*known && strcmp(*known, key) != 0)
-            known++;
-        if (!*known) {
-            control_fail(call, CONTROL_BAD_PARAMS, "unknown parameter: %s", key);
-            return false;
-        }
-    }
-    return true;
-}
-
-#define ONLY_KEYS(call, params, ...) only_keys(call, params, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
-
-/* *ret is NULL where an optional one is absent. */
-static bool take_text(struct control_call *call, json_t *params, const char *key, bool required, const char **ret)
-{
-    json_t *value = json_object_get(params, key);
-    *ret          = json_string_value(value);
-    if (*ret || (!value && !required))
-        return true;
-    control_fail(call, CONTROL_BAD_PARAMS, value ? "%s: expected a string" : "%s: missing", key);
-    return false;
-}
-
-/* A name that stands for itself: one that can match nothing may be there all the same, as what somebody asked for. */
-static bool take_name(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
-{
-    const char *text;
-    char        why[SLIP_WHY_MAX];
-    ret->len = 0;
-    if (!take_text(call, params, key, required, &text))
-        return false;
-    if (!text || name_parse(text, ret) || name_read(text, ret, why))
-        return true;
-    control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
-    return false;
-}
-
-/* A name that stands for all below it too: it must be able to. */
-static bool take_zone(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
-{
-    char why[SLIP_WHY_MAX];
-    if (!take_name(call, params, key, required, ret))
-        return false;
-    if (ret->len == 0 || name_read(json_string_value(json_object_get(params, key)), ret, why))
-        return true;
-    control_fail(call, CONTROL_BAD_PARAMS, "%s: %s", key, why);
-    return false;
-}
+/* ---- what is not there ---- */
 
 /* Nothing is there under the name in `key`, says what stands before and behind the name; but where that can match
  * nothing, it says so. */
@@ -109,8 +55,8 @@ static void zones_list(void *context, struct control_call *call, json_t *params)
 {
     struct listing_filter filter = {.state = -1};
     const char           *state;
-    if (!ONLY_KEYS(call, params, "state", "under") || !take_text(call, params, "state", false, &state) ||
-        !take_zone(call, params, "under", false, &filter.under))
+    if (!ONLY_KEYS(call, params, "state", "under") || !params_text(call, params, "state", false, &state) ||
+        !params_zone(call, params, "under", false, &filter.under))
         return;
     if (state && (filter.state = word_find(zone_state_words, ZONE_STATE_COUNT, state)) < 0) {
         control_fail(call, CONTROL_BAD_PARAMS,
@@ -168,7 +114,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
 {
     struct name    name;
     struct entries entries = {0};
-    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
         return;
     find_entries(context, name_view(&name), &entries);
     if (entries.count == 0 && entries.failed) {
@@ -193,9 +139,9 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     const char    *via, *length, *note;
     msec_t         lasts = 0;
     char           text[NAME_TEXT_MAX], way[PRESENT_WAY_MAX];
-    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !take_zone(call, params, "zone", true, &name) ||
-        !take_text(call, params, "via", true, &via) || !take_text(call, params, "for", false, &length) ||
-        !take_text(call, params, "note", false, &note))
+    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !params_zone(call, params, "zone", true, &name) ||
+        !params_text(call, params, "via", true, &via) || !params_text(call, params, "for", false, &length) ||
+        !params_text(call, params, "note", false, &note))
         return;
     bool external = strcmp(via, "external") == 0;
     if (!external && strcmp(via, "domestic") != 0) {
@@ -232,7 +178,7 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
 {
     struct daemon *daemon = context;
     struct name    name;
-    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
         return;
     if (!learner_unpin(daemon->learner, name_view(&name), daemon->now)) {
         fail_not_found(call, params, "zone", "", " is not pinned");
@@ -249,7 +195,7 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
 {
     struct daemon *daemon = context;
     struct name    name;
-    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
         return;
     size_t forgotten = learner_forget(daemon->learner, name_view(&name), daemon->now);
     if (forgotten == 0) {
@@ -284,7 +230,7 @@ static void zones_probe(void *context, struct control_call *call, json_t *params
     struct name    name;
     size_t         count = 0;
     char           way[PRESENT_WAY_MAX];
-    if (!ONLY_KEYS(call, params, "zone") || !take_name(call, params, "zone", true, &name))
+    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
         return;
     table_each_of(daemon->shared.table, name_view(&name), count_one, &count);
     if (count == 0) {
@@ -345,8 +291,8 @@ static void cache_show(void *context, struct control_call *call, json_t *params)
     const char    *type_text;
     uint16_t       type;
     struct shown   shown = {.setup = daemon->setup, .type = -1};
-    if (!ONLY_KEYS(call, params, "name", "type") || !take_name(call, params, "name", true, &name) ||
-        !take_text(call, params, "type", false, &type_text))
+    if (!ONLY_KEYS(call, params, "name", "type") || !params_name(call, params, "name", true, &name) ||
+        !params_text(call, params, "type", false, &type_text))
         return;
     if (type_text && !type_parse(type_text, &type)) {
         control_fail(call, CONTROL_BAD_PARAMS, "type: not a record type: \"%.64s\"", type_text);
@@ -369,8 +315,8 @@ static void cache_flush(void *context, struct control_call *call, json_t *params
     struct daemon *daemon = context;
     struct name    name, under;
     json_t        *all = json_object_get(params, "all");
-    if (!ONLY_KEYS(call, params, "name", "under", "all") || !take_name(call, params, "name", false, &name) ||
-        !take_zone(call, params, "under", false, &under))
+    if (!ONLY_KEYS(call, params, "name", "under", "all") || !params_name(call, params, "name", false, &name) ||
+        !params_zone(call, params, "under", false, &under))
         return;
     if ((name.len > 0) + (under.len > 0) + (all != NULL) != 1 || (all && !json_is_true(all))) {
         control_fail(call, CONTROL_BAD_PARAMS, "expected exactly one of name, under, and all: true");
@@ -393,6 +339,26 @@ static void events(void *context, struct control_call *call, json_t *params)
         events_watch(context, call);
 }
 
+static void trace(void *context, struct control_call *call, json_t *params)
+{
+    struct traces_filter filter = {0};
+    const char          *client, *type;
+    if (!ONLY_KEYS(call, params, "client", "under", "type", "failed") ||
+        !params_text(call, params, "client", false, &client) || !params_text(call, params, "type", false, &type) ||
+        !params_zone(call, params, "under", false, &filter.under))
+        return;
+    filter.has_client = client != NULL;
+    filter.failed     = json_is_true(json_object_get(params, "failed"));
+    if (client && !cidr_parse(client, &filter.client))
+        control_fail(call, CONTROL_BAD_PARAMS, "client: expected an address or a block, not \"%.64s\"", client);
+    else if (type && !type_parse(type, &filter.type))
+        control_fail(call, CONTROL_BAD_PARAMS, "type: not a type: \"%.64s\"", type);
+    else if (json_object_get(params, "failed") && !json_is_boolean(json_object_get(params, "failed")))
+        control_fail(call, CONTROL_BAD_PARAMS, "failed: expected true or false");
+    else
+        traces_watch(context, call, &filter);
+}
+
 static void status(void *context, struct control_call *call, json_t *params)
 {
     if (ONLY_KEYS(call, params, ))
@@ -409,7 +375,7 @@ static void upstreams_try(void *context, struct control_call *call, json_t *para
 {
     const json_t *upstream = json_object_get(params, "upstream");
     struct name   censored;
-    if (!ONLY_KEYS(call, params, "upstream", "censored") || !take_zone(call, params, "censored", false, &censored))
+    if (!ONLY_KEYS(call, params, "upstream", "censored") || !params_zone(call, params, "censored", false, &censored))
         return;
     if (upstream)
         try_upstream(context, call, upstream, censored.len > 0 ? &censored : NULL);
@@ -452,6 +418,7 @@ METHOD(zones_show)
 METHOD(zones_pin)
 METHOD(zones_unpin)
 METHOD(events)
+METHOD(trace)
 METHOD(zones_forget)
 METHOD(zones_probe)
 METHOD(zones_export)
@@ -466,6 +433,7 @@ METHOD(reload)
 const struct control_method methods[] = {
     {"status", false, run_status},
     {"events", false, run_events},
+    {"trace", false, run_trace},
     {"zones.list", false, run_zones_list},
     {"zones.show", false, run_zones_show},
     {"zones.pin", true, run_zones_pin},

@@ -6,9 +6,12 @@
 #include "policy/local.h"
 #include "query/asking.h"
 #include "query/observing.h"
+#include "query/tracing.h"
 
-void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer)
+void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer, enum trace_way way,
+                    msec_t now)
 {
+    tracing_answered(query, env, waiter, answer, way, now);
     env->effects.answer(env->effects.context, &waiter->path, answer);
     list_remove(&waiter->link);
     list_append(&query->answered, &waiter->link);
@@ -65,7 +68,7 @@ static enum cache_answer read_cache(struct query *query, struct env *env, const 
 
 /* Fresh it may be, too: another question for the same has brought it. */
 static bool give_cached(struct query *query, struct env *env, struct waiter *waiter, enum cache_answer found,
-                        const struct cache_hit *hit)
+                        const struct cache_hit *hit, msec_t now)
 {
     if (found == CACHE_STALE)
         COUNT(env->counters.cache_stale);
@@ -73,12 +76,13 @@ static bool give_cached(struct query *query, struct env *env, struct waiter *wai
         COUNT(env->counters.answered);
     else
         return false;
-    answering_give(query, env, waiter, (struct view){env->out, hit->len});
+    answering_give(query, env, waiter, (struct view){env->out, hit->len},
+                   found == CACHE_STALE ? TRACE_BY_STALE : TRACE_BY_CACHE, now);
     return true;
 }
 
 /* With the error that SERVFAIL would have: it tells why it is not domestic's answer. */
-static bool give_empty_zone(struct query *query, struct env *env, struct waiter *waiter)
+static bool give_empty_zone(struct query *query, struct env *env, struct waiter *waiter, msec_t now)
 {
     const struct policy *policy = env->setup->policy;
     struct view          name   = name_view(&query->inquiry.name);
@@ -88,7 +92,7 @@ static bool give_empty_zone(struct query *query, struct env *env, struct waiter 
     COUNT(env->counters.local);
     size_t len = local_answer(&waiter->query, rule, policy_at_or_below(policy, name),
                               failure_traits(failure_of(query)).ede, env->out);
-    answering_give(query, env, waiter, (struct view){env->out, len});
+    answering_give(query, env, waiter, (struct view){env->out, len}, TRACE_BY_LOCAL, now);
     return true;
 }
 
@@ -96,7 +100,7 @@ bool answering_give_stale(struct query *query, struct env *env, struct waiter *w
 {
     struct cache_hit  hit;
     enum cache_answer found = read_cache(query, env, waiter, now, &hit);
-    return give_cached(query, env, waiter, found, &hit);
+    return give_cached(query, env, waiter, found, &hit, now);
 }
 
 /* Upstreams may decline ANY, and do (RFC 8482): so may we, and mail software that asks it goes on. */
@@ -108,30 +112,30 @@ static bool is_declined_any(const struct query *query)
     return declined;
 }
 
-static void give_servfail(struct query *query, struct env *env, struct waiter *waiter, enum failure failure)
+static void give_servfail(struct query *query, struct env *env, struct waiter *waiter, enum failure failure, msec_t now)
 {
     if (failure == FAILURE_OVERLOAD)
         COUNT(env->counters.overload);
     else
         COUNT(env->counters.servfail);
     size_t len = failure_write(&waiter->query, RCODE_SERVFAIL, failure_traits(failure).ede, env->out);
-    answering_give(query, env, waiter, (struct view){env->out, len});
+    answering_give(query, env, waiter, (struct view){env->out, len}, TRACE_BY_NONE, now);
 }
 
 void answering_give_failure(struct query *query, struct env *env, struct waiter *waiter, msec_t now)
 {
     struct cache_hit  hit   = {.failure = FAILURE_NONE};
     enum cache_answer found = read_cache(query, env, waiter, now, &hit);
-    if (give_cached(query, env, waiter, found, &hit) || give_empty_zone(query, env, waiter))
+    if (give_cached(query, env, waiter, found, &hit, now) || give_empty_zone(query, env, waiter, now))
         return;
     if (is_declined_any(query) && !query->displaced) {
         COUNT(env->counters.answered);
         size_t len = any_declined_write(&waiter->query, env->out);
-        answering_give(query, env, waiter, (struct view){env->out, len});
+        answering_give(query, env, waiter, (struct view){env->out, len}, TRACE_BY_NONE, now);
         return;
     }
     bool told = query->state == QUERY_WAITING && found == CACHE_FAILURE; /* by the worker that asked */
-    give_servfail(query, env, waiter, told ? hit.failure : failure_of(query));
+    give_servfail(query, env, waiter, told ? hit.failure : failure_of(query), now);
 }
 
 /* ---- what is kept ---- */

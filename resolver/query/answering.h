@@ -9,7 +9,8 @@
 #include "query/query.h"
 
 /* Gives `answer` to the waiter, who waits no more. */
-void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer);
+void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer, enum trace_way way,
+                    msec_t now);
 /* The same with a stale answer (RFC 8767). False: there is none that may be given, and the waiter still waits. */
 bool answering_give_stale(struct query *query, struct env *env, struct waiter *waiter, msec_t now);
 /* The same with what there is at the end: a fresh answer that has come by another question, a stale one, one of byway's

@@ -5,6 +5,7 @@
 
 #include "core/sending.h"
 #include "query/plan.h"
+#include "query/tracing.h"
 
 static const struct group *group_of(const struct query *query, const struct side *side)
 {
@@ -77,6 +78,7 @@ static void send_exchange(struct query *query, struct env *env, struct exchange 
     } else {
         COUNT(env->counters.upstream_tcp);
     }
+    tracing_asked(query, exchange, now);
     sending_send(env, exchange, now);
     if (exchange->state == EXCHANGE_DONE)
         asking_failed(query, env, exchange);
@@ -111,6 +113,7 @@ void asking_unreachable(struct query *query, struct env *env, struct exchange *e
                         msec_t now)
 {
     if (exchange_on_unreachable(exchange, transport, true, now)) {
+        tracing_judged(query, exchange, now);
         asking_failed(query, env, exchange);
         return;
     }
@@ -126,6 +129,7 @@ void asking_expire(struct query *query, struct env *env, msec_t now)
         if (exchange->state != EXCHANGE_OPEN || now < exchange_due(exchange))
             continue;
         exchange_on_timeout(exchange);
+        tracing_judged(query, exchange, now);
         asking_failed(query, env, exchange);
     }
 }

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "policy/local.h"
 #include "query/query.h"
+#include "query/tracing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static void query_drop(struct engine *engine, struct query *query)
 {
     flights_remove(&engine->flights, &query->flight);
     timers_cancel(&engine->timers, &query->timer);
+    tracing_end(query);
     setup_drop(query->setup);
     list_remove(&query->link);
     pool_give(&engine->query_pool, query);
@@ -409,7 +411,7 @@ static unsigned reception_rcode(enum reception reception)
     }
 }
 
-size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
+static size_t receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
                       uint8_t *out, size_t cap)
 {
     struct env    *env = &engine->env;
@@ -435,6 +437,19 @@ size_t engine_receive(struct engine *engine, struct view message, const struct p
         return on_query(engine, &query, path, tcp, now, out, cap);
     COUNT(env->counters.malformed);
     return rejection_write(&query, reception_rcode(reception), out);
+}
+
+size_t engine_receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
+                      uint8_t *out, size_t cap)
+{
+    struct env *env = &engine->env;
+    if (!tracing_is_on(env))
+        return receive(engine, message, path, tcp, now, out, cap);
+    const struct counters before = env->counters;
+    size_t                len    = receive(engine, message, path, tcp, now, out, cap);
+    if (len > 0)
+        tracing_at_once(env, message, path, (struct view){out, len}, &before);
+    return len;
 }
 
 /* ---- events ---- */

@@ -10,6 +10,7 @@
 #include "query/observing.h"
 #include "query/plan.h"
 #include "query/replying.h"
+#include "query/tracing.h"
 
 static void finish(struct query *query, struct env *env)
 {
@@ -93,7 +94,7 @@ static void take_from_cache(struct query *query, struct env *env, msec_t now)
         if (found == CACHE_FRESH &&
             route_allows(env->setup, name_view(&query->inquiry.name), query->inquiry.type, hit.origin)) {
             COUNT(env->counters.answered);
-            answering_give(query, env, waiter, (struct view){env->out, hit.len});
+            answering_give(query, env, waiter, (struct view){env->out, hit.len}, TRACE_BY_CACHE, now);
         } else if (query->state == QUERY_WAITING && (found == CACHE_FAILURE || waiter->deadline <= now)) {
             answering_give_failure(query, env, waiter, now);
         } else {
@@ -154,6 +155,7 @@ static void begin_asking(struct query *query, struct env *env, msec_t now)
                                   query->inquiry.type, now);
     if (query->route.would)
         COUNT(env->counters.would_reroute);
+    tracing_routed(query, now);
     holding_begin(query, env, now);
     asking_begin(query, env, now);
 }
@@ -213,6 +215,7 @@ void query_start(struct query *query, struct env *env, const struct rule *rule, 
 {
     query->started = now;
     query->anew    = anew;
+    tracing_begin(query, env, now);
     enter_epoch(query, env, rule);
     if (take_claim(query, env, anew, now)) {
         begin_asking(query, env, now);
@@ -221,6 +224,7 @@ void query_start(struct query *query, struct env *env, const struct rule *rule, 
         query->look_wait = CLAIM_LOOK;
         query->look_at   = now + CLAIM_LOOK;
         COUNT(env->counters.joined);
+        tracing_joined(query, now);
     }
     run(query, env, now);
 }
@@ -234,6 +238,7 @@ void query_join(struct query *query, struct env *env, struct waiter *waiter, mse
 {
     list_append(&query->waiters, &waiter->link);
     query->waiter_count++;
+    tracing_joined(query, now);
     if (query->state == QUERY_WAITING)
         look_into_cache(query, env, true, now);
     else if (query->state == QUERY_ASKING)

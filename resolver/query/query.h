@@ -146,6 +146,7 @@ struct query {
     msec_t             held_until;   /* so long answers are held; 0: they need not be */
     struct holding     held[2];      /* by side */
     struct side       *answered_by;  /* NULL: nobody has yet */
+    struct trace      *trace;        /* owned; NULL: nobody watches (tracing.h) */
     struct exchange    exchanges[QUERY_EXCHANGES];
 };
 

@@ -9,6 +9,7 @@
 #include "query/asking.h"
 #include "query/holding.h"
 #include "query/observing.h"
+#include "query/tracing.h"
 
 /* ---- the answer ---- */
 
@@ -100,7 +101,7 @@ static bool accept_answer(struct query *query, struct env *env, struct exchange 
         struct waiter *waiter = CONTAINER_OF(item, struct waiter, link);
         size_t         length = answer_write(&waiter->query, &stored, 0, false, ede, env->out, sizeof(env->out));
         COUNT(env->counters.answered);
-        answering_give(query, env, waiter, (struct view){env->out, length});
+        answering_give(query, env, waiter, (struct view){env->out, length}, TRACE_BY_GROUP, now);
     }
     note_outdone(query);
     observing_sample(query, env, judgement, now);
@@ -224,6 +225,7 @@ void replying_on_reply(struct query *query, struct env *env, struct exchange *ex
                        const struct judgement *judgement, msec_t now)
 {
     bool list_error = is_list_error(query, env, exchange, reply, now);
+    tracing_judged(query, exchange, now);
     if (query->state == QUERY_ANSWERED) {
         on_late_reply(query, env, exchange, judgement, now);
         return;

@@ -189,6 +189,7 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     list_init(&daemon->kept);
     list_init(&daemon->interviews);
     list_init(&daemon->watchers);
+    list_init(&daemon->tracers);
     daemon->config_path = config_path;
     daemon->sources     = *sources;
     daemon->started     = clock_now();

@@ -56,6 +56,8 @@ struct daemon {
     struct list             interviews;   /* under way, see interviews.h */
     unsigned                interview_count;
     struct list             watchers;         /* of events, see events.h */
+    struct list             tracers;          /* of queries, see traces.h */
+    atomic_bool             watched;          /* there are tracers; in shared */
     uint64_t                kept_from_abroad; /* questions, as was told last */
     msec_t                  kept_told;
     struct descriptors      share; /* of the workers that are started next; the keeper has what it began with */

@@ -11,6 +11,7 @@
 #include "server/clock.h"
 #include "server/durable.h"
 #include "server/events.h"
+#include "server/traces.h"
 #include "stream/remote.h"
 
 #include <arpa/inet.h>
@@ -206,8 +207,13 @@ static void tell_quota(struct daemon *daemon)
 static void take_observations(struct daemon *daemon, struct worker *worker)
 {
     struct observation observation;
+    struct traced     *traced;
     while (worker_observation(worker, &observation))
         take_observation(daemon, &observation);
+    while ((traced = worker_traced(worker))) {
+        traces_tell(daemon, traced);
+        free(traced);
+    }
 }
 
 void keeper_reap_workers(struct daemon *daemon, bool wait)
@@ -356,6 +362,7 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.forging           = forging_create(random_key());
     daemon->shared.claims            = claims_create(random_key());
     daemon->shared.quota             = &daemon->quota;
+    daemon->shared.watched           = &daemon->watched;
     daemon->shared.client_rate       = client_rate_create(random_key());
     external_rate_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)

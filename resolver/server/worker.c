@@ -21,6 +21,7 @@ enum {
     LEAVE_WITHIN = 5000,  /* ms for a worker that leaves others behind: longer than the default deadline */
     END_WITHIN   = 1000,  /* ms for clients that wait when the process ends: it is wanted back soon */
     PULSE_EVERY  = 1000,  /* ms between turns of an idle loop, for the watchdog */
+    TRACES       = 1024,  /* queries that wait for the keeper while somebody watches */
     TCP_MESSAGE  = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
 
@@ -35,6 +36,7 @@ struct worker {
     struct tcp_listen  *tcp;
     struct doors        doors;
     struct ring        *ring;
+    struct ring        *traces; /* of pointers */
     struct client_rate *client_rate;
     uv_async_t         *keeper;
     msec_t              now;
@@ -91,6 +93,20 @@ static void observe(void *context, const struct observation *observation)
     struct worker *worker = context;
     if (!ring_push(worker->ring, observation))
         COUNT(engine_counters(worker->engine)->observations_lost);
+    uv_async_send(worker->keeper);
+}
+
+/* Each is on the heap, so that the ring is small where nobody watches; what does not find a place is lost. */
+static void traced(void *context, const struct traced *traced)
+{
+    struct worker *worker = context;
+    struct traced *copy   = malloc(sizeof(*copy));
+    if (copy)
+        *copy = *traced;
+    if (!copy || !ring_push(worker->traces, &copy)) {
+        free(copy);
+        COUNT(engine_counters(worker->engine)->traces_lost);
+    }
     uv_async_send(worker->keeper);
 }
 
@@ -286,6 +302,20 @@ static void *run(void *argument)
 
 /* ---- life ---- */
 
+struct traced *worker_traced(struct worker *worker)
+{
+    struct traced *traced = NULL;
+    return ring_pop(worker->traces, &traced) ? traced : NULL;
+}
+
+static void destroy_traces(struct worker *worker)
+{
+    struct traced *traced;
+    while (worker->traces && (traced = worker_traced(worker)))
+        free(traced);
+    ring_destroy(worker->traces);
+}
+
 static void init_handles(struct worker *worker)
 {
     uv_async_init(&worker->loop, &worker->wake, on_wake);
@@ -303,7 +333,7 @@ static bool open_parts(struct worker *worker, const struct worker_options *optio
         .shared  = options->shared,
         .reader  = options->number,
         .setup   = options->setup,
-        .effects = {&worker->dispatch, dispatch_send, dispatch_release, worker, answer, observe},
+        .effects = {&worker->dispatch, dispatch_send, dispatch_release, worker, answer, observe, traced},
     };
     memcpy(engine.seed, options->seed, sizeof(engine.seed));
     const struct tcp_listen_options tcp = {.idle_ms     = TCP_IDLE,
@@ -317,6 +347,7 @@ static bool open_parts(struct worker *worker, const struct worker_options *optio
     worker->dispatch                    = (struct dispatch){
                            .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
     worker->ring          = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
+    worker->traces        = ring_create(sizeof(struct traced *), TRACES);
     worker->engine        = engine_create(&engine);
     worker->tcp           = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
     worker->doors.loop    = &worker->loop;
@@ -324,7 +355,7 @@ static bool open_parts(struct worker *worker, const struct worker_options *optio
     worker->doors.handle  = on_udp;
     worker->doors.begin   = begin;
     worker->doors.context = worker;
-    return worker->ring && worker->engine && worker->tcp &&
+    return worker->ring && worker->traces && worker->engine && worker->tcp &&
            dispatch_open(&worker->dispatch, &worker->loop, engine_rng(worker->engine), options->share.sockets,
                          begin_dispatch);
 }
@@ -356,6 +387,7 @@ struct worker *worker_start(const struct worker_options *options)
     uv_loop_close(&worker->loop);
 no_loop:
     ring_destroy(worker->ring);
+    destroy_traces(worker);
     orders_fini(&worker->orders);
     free(worker);
     return NULL;
@@ -377,6 +409,7 @@ uint64_t worker_join(struct worker *worker, struct counters *sum)
 #undef COUNTER
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);
+    destroy_traces(worker);
     orders_fini(&worker->orders);
     uint64_t drops = worker_kernel_drops(worker);
     free(worker);

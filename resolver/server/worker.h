@@ -45,7 +45,9 @@ bool     worker_has_ended(struct worker *worker); /* worker_join() will not wait
 uint64_t worker_join(struct worker *worker, struct counters *sum);
 
 /* Keeper: the next observation; false: none. */
-bool                   worker_observation(struct worker *worker, struct observation *ret);
+bool worker_observation(struct worker *worker, struct observation *ret);
+/* The same of queries that were traced: the caller's, on the heap; NULL: none. */
+struct traced         *worker_traced(struct worker *worker);
 const struct counters *worker_counters(struct worker *worker);
 
 /* Datagrams that the kernel dropped because the receive buffers were full. */

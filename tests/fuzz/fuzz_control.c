@@ -11,6 +11,7 @@
 #include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/reload.h"
+#include "server/traces.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -82,6 +83,13 @@ void events_watch(struct daemon *daemon, struct control_call *call)
 {
     (void) daemon;
     control_fail(call, CONTROL_FAILED, "nothing happens here");
+}
+
+void traces_watch(struct daemon *daemon, struct control_call *call, const struct traces_filter *filter)
+{
+    (void) daemon;
+    (void) filter;
+    control_fail(call, CONTROL_FAILED, "nobody asks here");
 }
 
 bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upstream, const struct name *censored,

@@ -13,10 +13,10 @@ from upstream import Servfail, Silent
 
 
 class Watcher:
-    """`bywayctl events`, running."""
+    """`bywayctl events`, or another command that streams, running."""
 
-    def __init__(self, daemon, *options):
-        self.process = subprocess.Popen([program("bywayctl"), "-s", daemon.socket, *options, "events"],
+    def __init__(self, daemon, *options, method=("events",)):
+        self.process = subprocess.Popen([program("bywayctl"), "-s", daemon.socket, *options, *method],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
         time.sleep(0.3)  # until it watches
 

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 TAG = re.compile(r"\b(?:struct|enum) ([a-z_0-9]+) \{")
 NOUNS = {  # of what has no struct
     "base": {"crc32c", "duration", "size", "time"},
-    "dns": {"type", "class", "own_answer", "any_declined", "rejection", "truncation"},
+    "dns": {"type", "class", "rcode", "own_answer", "any_declined", "rejection", "truncation"},
     "policy": {"echo"},
     "settings": {"value", "read", "block"},
     "ctl": {"span", "when", "size"},
