@@ -214,6 +214,21 @@ bool cidr_parse(const char *text, struct cidr *ret)
     return true;
 }
 
+void cidr_first(const struct cidr *cidr, struct address *ret)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    *ret                            = (struct address){0};
+    if (memcmp(cidr->bytes, mapped, sizeof(mapped)) == 0) {
+        ret->len           = sizeof(ret->in);
+        ret->in.sin_family = AF_INET;
+        memcpy(&ret->in.sin_addr, cidr->bytes + sizeof(mapped), 4);
+    } else {
+        ret->len             = sizeof(ret->in6);
+        ret->in6.sin6_family = AF_INET6;
+        memcpy(&ret->in6.sin6_addr, cidr->bytes, 16);
+    }
+}
+
 bool cidr_contains(const struct cidr *cidr, const struct address *address)
 {
     uint8_t bytes[16];

@@ -45,6 +45,8 @@ struct view address_client(const struct address *address);
 
 /* Reads "192.0.2.0/24", "2001:db8::/32", or a single address. Bits set beyond the prefix are an error. */
 bool cidr_parse(const char *text, struct cidr *ret);
+/* The first address of the block. */
+void cidr_first(const struct cidr *cidr, struct address *ret);
 bool cidr_contains(const struct cidr *cidr, const struct address *address);
 
 #endif

@@ -28,6 +28,7 @@ void print_flushed(FILE *to, json_t *result, wall_t now);
 void print_upstreams(FILE *to, json_t *result, wall_t now);
 void print_tried(FILE *to, json_t *result, wall_t now);
 void print_event(FILE *to, json_t *result, wall_t now);
+void print_looked(FILE *to, json_t *result, wall_t now);
 void print_traced(FILE *to, json_t *result, wall_t now);
 void print_stats(FILE *to, json_t *result, wall_t now);
 void print_reloaded(FILE *to, json_t *result, wall_t now);

@@ -105,3 +105,18 @@ void print_traced(FILE *to, json_t *result, wall_t now)
         (long long) number_of(result, "ms"), text_of(result, "why"));
     json_array_foreach(json_object_get(result, "steps"), i, step) print_step(to, step);
 }
+
+void print_looked(FILE *to, json_t *result, wall_t now)
+{
+    char    upstream[256];
+    json_t *step, *zone = json_object_get(result, "zone");
+    size_t  i;
+    (void) now;
+    say(to, "%s by %s%s in %lld ms: %s", text_of(result, "rcode"), text_of(result, "way"),
+        joined(result, "upstream", ", ", upstream), (long long) number_of(result, "ms"), text_of(result, "why"));
+    if (json_is_object(zone))
+        say(to, "%s is %s, via %s, since %s", text_of(zone, "zone"), text_of(zone, "state"), text_of(zone, "via"),
+            text_of(zone, "since"));
+    json_array_foreach(json_object_get(result, "steps"), i, step) print_step(to, step);
+    json_array_foreach(json_object_get(result, "answer"), i, step) say(to, "%s", json_string_value(step));
+}

@@ -9,6 +9,7 @@
 #include "dns/text.h"
 #include "methods/import.h"
 #include "methods/listing.h"
+#include "methods/lookup.h"
 #include "methods/params.h"
 #include "methods/present.h"
 #include "methods/try.h"
@@ -359,6 +360,20 @@ static void trace(void *context, struct control_call *call, json_t *params)
         traces_watch(context, call, &filter);
 }
 
+static void query(void *context, struct control_call *call, json_t *params)
+{
+    struct name name;
+    const char *type;
+    uint16_t    number = TYPE_A;
+    if (!ONLY_KEYS(call, params, "name", "type") || !params_name(call, params, "name", true, &name) ||
+        !params_text(call, params, "type", false, &type))
+        return;
+    if (type && !type_parse(type, &number))
+        control_fail(call, CONTROL_BAD_PARAMS, "type: not a type: \"%.64s\"", type);
+    else
+        lookup_reply(context, call, &name, number);
+}
+
 static void status(void *context, struct control_call *call, json_t *params)
 {
     if (ONLY_KEYS(call, params, ))
@@ -419,6 +434,7 @@ METHOD(zones_pin)
 METHOD(zones_unpin)
 METHOD(events)
 METHOD(trace)
+METHOD(query)
 METHOD(zones_forget)
 METHOD(zones_probe)
 METHOD(zones_export)
@@ -434,6 +450,7 @@ const struct control_method methods[] = {
     {"status", false, run_status},
     {"events", false, run_events},
     {"trace", false, run_trace},
+    {"query", false, run_query},
     {"zones.list", false, run_zones_list},
     {"zones.show", false, run_zones_show},
     {"zones.pin", true, run_zones_pin},

@@ -13,6 +13,7 @@
 #include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
+#include "server/lookups.h"
 #include "server/privileges.h"
 #include "server/registry.h"
 #include "server/reload.h"
@@ -176,6 +177,7 @@ static void stop(struct daemon *daemon)
         control_close(daemon->control);
     daemon->control = NULL;
     interviews_end(daemon); /* the control socket is closed: it is told nobody */
+    lookups_end(daemon);
     keeper_close(daemon);
     close_loop(daemon);
     setup_drop(daemon->setup);
@@ -188,6 +190,7 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     char error[ERROR_TEXT_MAX];
     list_init(&daemon->kept);
     list_init(&daemon->interviews);
+    list_init(&daemon->lookups);
     list_init(&daemon->watchers);
     list_init(&daemon->tracers);
     daemon->config_path = config_path;

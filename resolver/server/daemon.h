@@ -55,6 +55,8 @@ struct daemon {
     struct list             kept;         /* replies that wait for the disk, see durable.h */
     struct list             interviews;   /* under way, see interviews.h */
     unsigned                interview_count;
+    struct list             lookups; /* under way, see lookups.h */
+    unsigned                lookup_count;
     struct list             watchers;         /* of events, see events.h */
     struct list             tracers;          /* of queries, see traces.h */
     atomic_bool             watched;          /* there are tracers; in shared */

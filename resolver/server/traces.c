@@ -92,7 +92,7 @@ static json_t *present_way(const struct daemon *daemon, const struct traced *tra
     return traced->way == TRACE_BY_GROUP ? group_name(daemon, traced->group) : json_string(ways[traced->way]);
 }
 
-static json_t *present_traced(const struct daemon *daemon, const struct traced *traced)
+json_t *traces_present(const struct daemon *daemon, const struct traced *traced)
 {
     char time[TIME_TEXT_MAX], client[ADDRESS_TEXT_MAX], name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX], rcode[RCODE_TEXT_MAX];
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:o}", "time", time_format(clock_wall(), time), "client",
@@ -111,7 +111,7 @@ void traces_tell(struct daemon *daemon, const struct traced *traced)
         if (!passes(&tracer->filter, traced))
             continue;
         if (!object)
-            object = present_traced(daemon, traced);
+            object = traces_present(daemon, traced);
         control_notify(tracer->call, json_incref(object));
     }
     json_decref(object);

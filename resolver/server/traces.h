@@ -21,6 +21,8 @@ struct traces_filter { /* zeroed: all */
 
 /* Tells this client of each query that passes the filter from now on, until it goes. */
 void traces_watch(struct daemon *daemon, struct control_call *call, const struct traces_filter *filter);
+/* As it is told. */
+json_t *traces_present(const struct daemon *daemon, const struct traced *traced);
 /* A worker's. */
 void traces_tell(struct daemon *daemon, const struct traced *traced);
 
