@@ -13,7 +13,7 @@ import tempfile
 
 # A file includes files of its own folder or of lower ranks.
 RANKS = {
-    "base": 0, "dns": 1, "policy": 2, "cache": 2, "learn": 2, "upstream": 2, "stream": 2, "core": 3, "query": 4, "probe": 4,
+    "base": 0, "dns": 1, "policy": 2, "cache": 2, "learn": 2, "upstream": 2, "stream": 2, "mail": 2, "core": 3, "query": 4, "probe": 4,
     "net": 5, "store": 5, "cluster": 5, "settings": 5, "observe": 5, "control": 5,
     "server": 6, "methods": 7, "ctl": 8,
 }
