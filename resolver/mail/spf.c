@@ -15,7 +15,7 @@
 const char *spf_result_word(enum spf_result result)
 {
     static const char *const words[] = {
-        [SPF_NONE] = "none", [SPF_NEUTRAL] = "neutral",   [SPF_PASS] = "pass",          [SPF_FAIL] = "fail",
+        [SPF_NONE] = "none",         [SPF_NEUTRAL] = "neutral",     [SPF_PASS] = "pass",           [SPF_FAIL] = "fail",
         [SPF_SOFTFAIL] = "softfail", [SPF_TEMPERROR] = "temperror", [SPF_PERMERROR] = "permerror",
     };
     return words[result];
@@ -23,10 +23,7 @@ const char *spf_result_word(enum spf_result result)
 
 static enum spf_result result_of(char qualifier)
 {
-    return qualifier == '-'   ? SPF_FAIL
-           : qualifier == '~' ? SPF_SOFTFAIL
-           : qualifier == '?' ? SPF_NEUTRAL
-                              : SPF_PASS;
+    return qualifier == '-' ? SPF_FAIL : qualifier == '~' ? SPF_SOFTFAIL : qualifier == '?' ? SPF_NEUTRAL : SPF_PASS;
 }
 
 /* ---- frames ---- */
@@ -45,7 +42,7 @@ static void push(struct spf *spf, enum spf_kind by, const struct name *domain)
     struct spf_visit *visit = &spf->visits[spf->visit_count];
     uint8_t           above = spf->depth > 0 ? spf_top(spf)->visit : 0;
     assert(spf->visit_count < SPF_VISITS_MAX);
-    *visit = (struct spf_visit){.domain = *domain, .by = by, .parent = above};
+    *visit                    = (struct spf_visit){.domain = *domain, .by = by, .parent = above};
     spf->frames[spf->depth++] = (struct spf_frame){.visit = (uint8_t) spf->visit_count++, .by = by};
     visit->lookups            = by != SPF_NO_TERM;
     spf_ask(spf, SPF_STAGE_RECORD, domain, TYPE_TXT);

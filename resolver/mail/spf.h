@@ -61,8 +61,8 @@ enum spf_trouble {
 
 struct spf_problem {
     enum spf_trouble trouble;
-    struct name      domain;                  /* whose record it is in; empty (len 0): in none */
-    size_t           at;                      /* of the term: its place in the record, in bytes */
+    struct name      domain; /* whose record it is in, or of the first: whose is missing; len 0: none */
+    size_t           at;     /* of the term: its place in the record, in bytes */
     char             term[SPF_TERM_TEXT_MAX]; /* as it stands there, cut; "": no term. Not fit to be printed as it is */
     const char      *why;                     /* SPF_SYNTAX: what is wrong with it, static text; else NULL */
     struct name      name;                    /* what was looked up last; empty: nothing */
@@ -109,14 +109,14 @@ struct spf_frame {
 };
 
 struct spf {
-    enum spf_result    result; /* these once spf_lookup() is NULL */
-    struct spf_problem problem; /* of none, temperror and permerror */
-    struct spf_match   match, inner; /* what decided; and in the records that it includes, down to the last, else empty */
-    char               explanation[SPF_EXPLANATION_MAX]; /* of fail, where the domain has one, else ""; cut, and not fit
+    enum spf_result    result;     /* these once spf_lookup() is NULL */
+    struct spf_problem problem;    /* of none, temperror and permerror */
+    struct spf_match match, inner; /* what decided; and in the records that it includes, down to the last, else empty */
+    char             explanation[SPF_EXPLANATION_MAX]; /* of fail, where the domain has one, else ""; cut, and not fit
                                                             to be printed as it is */
-    unsigned          lookups; /* counted terms that were met: 11 if there were too many */
-    struct spf_visit  visits[SPF_VISITS_MAX];
-    unsigned          visit_count;
+    unsigned         lookups;                          /* counted terms that were met: 11 if there were too many */
+    struct spf_visit visits[SPF_VISITS_MAX];
+    unsigned         visit_count;
     struct spf_lookup voids[SPF_VOIDS_MAX + 1];
     unsigned          void_count;
 
@@ -145,8 +145,8 @@ struct spf {
     struct view      local, sender_domain; /* in `sender` */
     struct spf_frame frames[SPF_VISITS_MAX];
     unsigned         depth;
-    struct name      hosts[SPF_HOSTS_MAX]; /* names whose addresses are looked up one by one, */
-    unsigned         host_count, host_at;  /* and which is next */
+    struct name      hosts[SPF_HOSTS_MAX];     /* names whose addresses are looked up one by one, */
+    unsigned         host_count, host_at;      /* and which is next */
     struct name      validated[SPF_HOSTS_MAX]; /* the client's names (RFC 7208, 5.5) */
     unsigned         validated_count;
     bool             validation_done;

@@ -42,7 +42,7 @@ static const char *macro_read(struct view text, size_t *at, struct piece *ret)
     size_t pos = *at;
     if (pos >= text.len || !isalpha(text.data[pos]))
         return "a macro has no letter";
-    *ret = (struct piece){.kind = PIECE_MACRO, .escaped = isupper(text.data[pos]) != 0};
+    *ret        = (struct piece){.kind = PIECE_MACRO, .escaped = isupper(text.data[pos]) != 0};
     ret->letter = (char) tolower(text.data[pos++]);
     if (!is_in(letters, (uint8_t) ret->letter) && !is_in(letters_explaining, (uint8_t) ret->letter))
         return "there is no macro with this letter";
@@ -147,7 +147,8 @@ const char *spf_domain_spec_check(struct view text)
         label--;
     if (label == tail) /* no dot before it */
         return "a domain name of one label";
-    return is_top_label((struct view){text.data + label, end - label}) ? NULL : "the domain name has no top-level label";
+    return is_top_label((struct view){text.data + label, end - label}) ? NULL
+                                                                       : "the domain name has no top-level label";
 }
 
 bool spf_macro_uses(struct view text, char letter)
@@ -347,7 +348,8 @@ static size_t fixed_tail(struct view text)
     struct piece piece;
     size_t       tail = 0;
     for (size_t at = 0; at < text.len;)
-        if (piece_next(text, &at, &piece) != NULL || (piece.kind == PIECE_MACRO && !is_in("do", (uint8_t) piece.letter)))
+        if (piece_next(text, &at, &piece) != NULL ||
+            (piece.kind == PIECE_MACRO && !is_in("do", (uint8_t) piece.letter)))
             tail = at;
     return tail;
 }

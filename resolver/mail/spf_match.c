@@ -5,7 +5,6 @@
 
 #include "mail/spf_reply.h"
 
-
 static bool is_void(const struct spf_told *told, uint16_t type) { return spf_reply_count(told->reply, type) == 0; }
 
 /* RFC 7208, 4.6.4. False: there are too many. */
@@ -69,8 +68,7 @@ static enum spf_verdict validate_on_host(struct spf *spf, const struct spf_told 
 
 enum spf_verdict spf_validate_told(struct spf *spf, const struct spf_told *told)
 {
-    enum spf_verdict verdict =
-        spf->stage == SPF_STAGE_PTR ? validate_on_names(spf, told) : validate_on_host(spf, told);
+    enum spf_verdict verdict = spf->stage == SPF_STAGE_PTR ? validate_on_names(spf, told) : validate_on_host(spf, told);
     if (verdict != SPF_ASKING) {
         spf->stage           = SPF_STAGE_TERM;
         spf->validation_done = true;

@@ -68,11 +68,11 @@ static const char *network_read(struct view text, bool v6, struct spf_term *term
     if (text.len == 0)
         return "an address is missing";
     term->network = mapped;
-    if (len >= sizeof(copy) || memchr(text.data, '\0', len) != NULL)
-        return "no address";
+    if (len >= sizeof(copy))
+        len = 0; /* none is as long */
     memcpy(copy, text.data, len);
     copy[len] = '\0';
-    if (inet_pton(v6 ? AF_INET6 : AF_INET, copy, term->network.bytes + (v6 ? 0 : 12)) != 1)
+    if (strlen(copy) != len || inet_pton(v6 ? AF_INET6 : AF_INET, copy, term->network.bytes + (v6 ? 0 : 12)) != 1)
         return v6 ? "no IPv6 address" : "no IPv4 address";
     if (slash && !length_read(behind(text, len + 1), bits, &bits))
         return "no prefix length";

@@ -25,11 +25,11 @@ enum spf_kind {
 
 struct spf_term {
     enum spf_kind kind;
-    char          qualifier; /* of a mechanism: '+', '-', '~' or '?' */
-    size_t        at;        /* where it stands in the record, in bytes from the record's begin */
-    struct view   text;      /* all of it; borrows the record, and so does: */
-    struct view   spec;      /* its domain-spec, or an unknown modifier's value; empty: there is none */
-    struct cidr   network;   /* of SPF_IP4 and SPF_IP6 */
+    char          qualifier;    /* of a mechanism: '+', '-', '~' or '?' */
+    size_t        at;           /* where it stands in the record, in bytes from the record's begin */
+    struct view   text;         /* all of it; borrows the record, and so does: */
+    struct view   spec;         /* its domain-spec, or an unknown modifier's value; empty: there is none */
+    struct cidr   network;      /* of SPF_IP4 and SPF_IP6 */
     uint8_t       bits4, bits6; /* of SPF_A and SPF_MX: prefix lengths, 0..32 and 0..128 */
 };
 

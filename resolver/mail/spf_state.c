@@ -13,7 +13,8 @@ struct spf_told spf_told_of(const struct message *reply, uint16_t type)
         return (struct spf_told){.reply = reply, .outcome = OUTCOME_NXDOMAIN};
     if (reply->rcode != RCODE_NOERROR)
         return (struct spf_told){.outcome = OUTCOME_SERVFAIL};
-    return (struct spf_told){.reply = reply, .outcome = spf_reply_count(reply, type) > 0 ? OUTCOME_ANSWER : OUTCOME_NODATA};
+    return (struct spf_told){.reply   = reply,
+                             .outcome = spf_reply_count(reply, type) > 0 ? OUTCOME_ANSWER : OUTCOME_NODATA};
 }
 
 void spf_term_copy(struct view text, char out[SPF_TERM_TEXT_MAX])
@@ -39,10 +40,7 @@ void spf_ask(struct spf *spf, enum spf_stage stage, const struct name *name, uin
     spf->lookup = (struct spf_lookup){*name, type};
 }
 
-uint16_t spf_address_type(const struct spf *spf)
-{
-    return spf->client.any.sa_family == AF_INET6 ? TYPE_AAAA : TYPE_A;
-}
+uint16_t spf_address_type(const struct spf *spf) { return spf->client.any.sa_family == AF_INET6 ? TYPE_AAAA : TYPE_A; }
 
 void spf_note(struct spf *spf, enum spf_trouble trouble, const struct spf_told *told)
 {
@@ -60,7 +58,7 @@ void spf_note(struct spf *spf, enum spf_trouble trouble, const struct spf_told *
 /* RFC 7208, 7.3: a name that is the domain, else one below it, else any. */
 static struct view host_of(const struct spf *spf, struct view domain)
 {
-    struct view best = {NULL, 0};
+    struct view best  = {NULL, 0};
     bool        below = false;
     for (unsigned i = 0; i < spf->validated_count; i++) {
         struct view name = name_view(&spf->validated[i]);

@@ -71,8 +71,8 @@ static bool name_of(const struct spf_walk *walk, unsigned record, const struct s
     char              sender[NAME_WIRE_MAX];
     struct spf_values values = {.domain        = name_view(&walk->dependencies[record].name),
                                 .sender_domain = domain_text(&walk->dependencies[0].name, sender)};
-    *ret       = walk->dependencies[record].name;
-    *ret_whole = true;
+    *ret                     = walk->dependencies[record].name;
+    *ret_whole               = true;
     return term->spec.len == 0 || spf_name_known(term->spec, &values, ret, ret_whole);
 }
 
@@ -131,7 +131,10 @@ static void read_record(struct spf_walk *walk, unsigned record, const struct spf
     if (count == 1 && len <= SPF_RECORDS_SIZE)
         read_terms(walk, record, (struct view){walk->record, len});
     else
-        note(walk, count == 0 ? SPF_NO_RECORD : count > 1 ? SPF_SEVERAL : SPF_LONG,
+        note(walk,
+             count == 0  ? SPF_NO_RECORD
+             : count > 1 ? SPF_SEVERAL
+                         : SPF_LONG,
              walk->dependencies[record].parent, NULL, told);
 }
 
@@ -153,7 +156,8 @@ static void read_exchangers(struct spf_walk *walk, unsigned at, const struct spf
 /* Passes over what has been read, and what cannot be. */
 static void turn(struct spf_walk *walk)
 {
-    while (walk->next < walk->count && (walk->dependencies[walk->next].is_read || !walk->dependencies[walk->next].whole))
+    while (walk->next < walk->count &&
+           (walk->dependencies[walk->next].is_read || !walk->dependencies[walk->next].whole))
         walk->next++;
     if (walk->next < walk->count)
         walk->lookup = (struct spf_lookup){walk->dependencies[walk->next].name, walk->dependencies[walk->next].type};

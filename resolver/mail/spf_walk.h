@@ -29,8 +29,8 @@ struct spf_dependency {
     enum outcome  outcome;
     char          who[SPF_WHO_MAX]; /* who failed; "": nobody, or not known */
     /* Of records: */
-    bool          passes_all; /* "+all": whoever sends passes */
-    uint16_t      lookups;    /* counted terms: those in it and below, and the one that leads here. An evaluation may end
+    bool     passes_all; /* "+all": whoever sends passes */
+    uint16_t lookups;    /* counted terms: those in it and below, and the one that leads here. An evaluation may end
                                  before it meets all of them */
 };
 
