@@ -111,74 +111,75 @@ static void networks_are_read(void **state)
     }
 }
 
+static const struct {
+    const char *text, *why; /* part of it */
+} errors[] = {
+    {"all:b.example", "behind all"},
+    {"all.", "no mechanism"},
+    {"include", "missing"},
+    {"include:", "missing"},
+    {"include=b.example/", NULL}, /* a modifier of that name says nothing to us */
+    {"include:b.example/24", "top-level"},
+    {"a:", "missing"},
+    {"a/33", "IPv4 prefix"},
+    {"a/08", "IPv4 prefix"},
+    {"a//129", "IPv6 prefix"},
+    {"a/8/8", "colon"},
+    {"a/", "colon"},
+    {"a:museum", "one label"},
+    {"a:museum.", "one label"},
+    {"a:b.example.-com", "top-level"},
+    {"a:b.123", "top-level"},
+    {"a:%{d}com", "one label"},
+    {"a:192.0.2.1", "ip4:"},
+    {"a:2001:db8::1", "ip6:"},
+    {"ptr/24", "colon"},
+    {"exists", "missing"},
+    {"ip4", "missing"},
+    {"ip4:", "missing"},
+    {"ip4:192.0.2", "no IPv4"},
+    {"ip4:192.0.02.1", "no IPv4"},
+    {"ip4:192.0.2.1/33", "prefix"},
+    {"ip4:192.0.2.1/", "prefix"},
+    {"ip4:192.0.2.1//24", "prefix"},
+    {"ip4:2001:db8::1", "no IPv4"},
+    {"ip6:192.0.2.1", "no IPv6"},
+    {"ip6:2001:db8::/129", "prefix"},
+    {"ip6:11111111111111111111111111111111111111111111111111111111111111", "no IPv6"},
+    {"ip:192.0.2.1", "ip4: and ip6:"},
+    {"ipv6:2001:db8::1", "ip4: and ip6:"},
+    {"redirect:b.example", "modifier"},
+    {"redirect=", "missing"},
+    {"exp=-all", "one label"},
+    {"moo", "no mechanism"},
+    {"=all", "no mechanism"},
+    {"1up=foo", "no mechanism"},
+    {"--all", "no mechanism"},
+    {"-", "no mechanism"},
+    {"-redirect=b.example", "no mechanism"},
+    {"x=%", "begins no macro"},
+    {"x=%(d}", "begins no macro"},
+    {"x=%{", "no letter"},
+    {"x=%{1}", "no letter"},
+    {"x=%{a}", "this letter"},
+    {"x=%{d0}", "none of its parts"},
+    {"x=%{d", "does not end"},
+    {"x=%{d2x}", "does not end"},
+    {"a:%{c}.example", "explanations"},
+    {"a:b\x01.example", "visible"},
+    {"a:b\xc3\xa4.example", "visible"},
+};
+
 static void what_is_wrong_is_said(void **state)
 {
     (void) state;
-    static const struct {
-        const char *text, *why; /* part of it */
-    } rows[] = {
-        {"all:b.example", "behind all"},
-        {"all.", "no mechanism"},
-        {"include", "missing"},
-        {"include:", "missing"},
-        {"include=b.example/", NULL}, /* a modifier of that name says nothing to us */
-        {"include:b.example/24", "top-level"},
-        {"a:", "missing"},
-        {"a/33", "IPv4 prefix"},
-        {"a/08", "IPv4 prefix"},
-        {"a//129", "IPv6 prefix"},
-        {"a/8/8", "colon"},
-        {"a/", "colon"},
-        {"a:museum", "one label"},
-        {"a:museum.", "one label"},
-        {"a:b.example.-com", "top-level"},
-        {"a:b.123", "top-level"},
-        {"a:%{d}com", "one label"},
-        {"a:192.0.2.1", "ip4:"},
-        {"a:2001:db8::1", "ip6:"},
-        {"ptr/24", "colon"},
-        {"exists", "missing"},
-        {"ip4", "missing"},
-        {"ip4:", "missing"},
-        {"ip4:192.0.2", "no IPv4"},
-        {"ip4:192.0.02.1", "no IPv4"},
-        {"ip4:192.0.2.1/33", "prefix"},
-        {"ip4:192.0.2.1/", "prefix"},
-        {"ip4:192.0.2.1//24", "prefix"},
-        {"ip4:2001:db8::1", "no IPv4"},
-        {"ip6:192.0.2.1", "no IPv6"},
-        {"ip6:2001:db8::/129", "prefix"},
-        {"ip6:11111111111111111111111111111111111111111111111111111111111111", "no IPv6"},
-        {"ip:192.0.2.1", "ip4: and ip6:"},
-        {"ipv6:2001:db8::1", "ip4: and ip6:"},
-        {"redirect:b.example", "modifier"},
-        {"redirect=", "missing"},
-        {"exp=-all", "one label"},
-        {"moo", "no mechanism"},
-        {"=all", "no mechanism"},
-        {"1up=foo", "no mechanism"},
-        {"--all", "no mechanism"},
-        {"-", "no mechanism"},
-        {"-redirect=b.example", "no mechanism"},
-        {"x=%", "begins no macro"},
-        {"x=%(d}", "begins no macro"},
-        {"x=%{", "no letter"},
-        {"x=%{1}", "no letter"},
-        {"x=%{a}", "this letter"},
-        {"x=%{d0}", "none of its parts"},
-        {"x=%{d", "does not end"},
-        {"x=%{d2x}", "does not end"},
-        {"a:%{c}.example", "explanations"},
-        {"a:b\x01.example", "visible"},
-        {"a:b\xc3\xa4.example", "visible"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
         struct spf_term term;
         const char     *why = NULL;
-        assert_int_equal(read_term(rows[i].text, &term, &why), rows[i].why ? SPF_READ_WRONG : SPF_READ);
-        if (rows[i].why && !strstr(why, rows[i].why))
-            fail_msg("%s: %s", rows[i].text, why);
-        assert_int_equal(term.text.len, strlen(rows[i].text));
+        assert_int_equal(read_term(errors[i].text, &term, &why), errors[i].why ? SPF_READ_WRONG : SPF_READ);
+        if (errors[i].why && !strstr(why, errors[i].why))
+            fail_msg("%s: %s", errors[i].text, why);
+        assert_int_equal(term.text.len, strlen(errors[i].text));
     }
     struct spf_term term;
     const char     *why;
