@@ -82,8 +82,8 @@ size_t spf_reply_names(const struct message *reply, uint16_t type, struct name *
     struct record record = {0};
     size_t        count  = 0, end;
     while (next_of(reply, type, &record)) {
-        if (count < max && !name_unpack(reply->wire, record.data_at + (type == TYPE_MX ? 2 : 0), &out[count], &end))
-            continue;
+        if (count < max) /* message_parse() has passed the name */
+            (void) name_unpack(reply->wire, record.data_at + (type == TYPE_MX ? 2 : 0), &out[count], &end);
         count++;
     }
     return count;

@@ -358,6 +358,18 @@ static void explanations_come_with_fail_alone(void **state)
     assert_match("a.example", "-all", "", "");
 }
 
+static void an_explanation_nowhere_is_none(void **state)
+{
+    (void) state;
+    static const struct spf_entry zone[] = {
+        {"a.example", TYPE_TXT, "v=spf1 -all exp=%{l}.example"}, {"why.example", TYPE_TXT, "why"}, {NULL, 0, NULL}};
+    check(zone, "192.0.2.1", "why@a.example", SPF_FAIL);
+    assert_string_equal(spf.explanation, "why");
+    check(zone, "192.0.2.1", "w..y@a.example", SPF_FAIL);
+    assert_string_equal(spf.explanation, "");
+    assert_int_equal(asked, 1);
+}
+
 /* Whatever is longer than a line of SMTP is cut. */
 static void explanations_have_a_bound(void **state)
 {
@@ -517,6 +529,7 @@ int main(void)
         cmocka_unit_test(ten_exchangers_are_the_most),
         cmocka_unit_test(records_have_a_bound),
         cmocka_unit_test(explanations_come_with_fail_alone),
+        cmocka_unit_test(an_explanation_nowhere_is_none),
         cmocka_unit_test(explanations_have_a_bound),
         cmocka_unit_test(the_clients_names_are_looked_up_once),
         cmocka_unit_test(failing_names_of_the_client_are_left_out),
