@@ -102,6 +102,7 @@ static json_t *value_read(const struct argument *argument, const char *word, cha
         return json_string(word);
     case ARGUMENT_TEXT:
     case ARGUMENT_FILE:
+    case ARGUMENT_FILES:
         value = json_string(word);
         if (!value)
             return wrong(why, "%s is not UTF-8", argument->word);
@@ -131,7 +132,7 @@ static const struct argument *argument_find(const struct arguments *arguments, c
             *ret_value = word[len] == '=' ? word + len + 1 : NULL;
             return argument;
         }
-        if (!flag && !argument->flag && at++ == position) {
+        if (!flag && !argument->flag && (at++ == position || argument->kind == ARGUMENT_FILES)) {
             *ret_value = word;
             return argument;
         }
@@ -163,6 +164,18 @@ static bool all_given(const struct arguments *arguments, const json_t *params, c
     return true;
 }
 
+/* Takes `value`. */
+static void put(json_t *params, const struct argument *argument, json_t *value)
+{
+    json_t *list = json_object_get(params, argument->key);
+    if (argument->kind != ARGUMENT_FILES)
+        json_object_set_new(params, argument->key, value);
+    else if (list)
+        json_array_append_new(list, value);
+    else
+        json_object_set_new(params, argument->key, json_pack("[o]", value));
+}
+
 json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, char why[ARGUMENTS_WHY_MAX])
 {
     json_t *params   = json_object();
@@ -175,7 +188,7 @@ json_t *arguments_read(const struct arguments *arguments, int count, char *const
             unexpected(arguments, words[i], why);
             goto fail;
         }
-        if (json_object_get(params, argument->key)) {
+        if (json_object_get(params, argument->key) && argument->kind != ARGUMENT_FILES) {
             wrong(why, "%s given twice", argument->flag);
             goto fail;
         }
@@ -190,7 +203,7 @@ json_t *arguments_read(const struct arguments *arguments, int count, char *const
         json_t *json = value_read(argument, value, why);
         if (!json)
             goto fail;
-        json_object_set_new(params, argument->key, json);
+        put(params, argument, json);
     }
     if (all_given(arguments, params, why))
         return params;

@@ -18,6 +18,7 @@ enum argument_kind {
     ARGUMENT_DURATION, /* "10m" */
     ARGUMENT_TEXT,     /* an operator's note, UTF-8 */
     ARGUMENT_FILE,     /* its path */
+    ARGUMENT_FILES,    /* any number of paths, to the end: an array */
     ARGUMENT_UPSTREAM, /* as byway.json has it: its text, or the object as JSON */
     ARGUMENT_FLAG,     /* true by being there */
 };

@@ -11,7 +11,7 @@
 
 struct command {
     const char      *words;  /* "zones pin" */
-    const char      *method; /* "zones.pin" */
+    const char      *method; /* "zones.pin"; NULL: it is no method of the daemon */
     print_fn         print;  /* the result, for people */
     const char      *help;
     struct arguments arguments;

@@ -6,12 +6,14 @@
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
  * order         zones as they are shown
  * import        the one command that is more than a call
+ * maillog       the one that needs no daemon
  */
 #include "base/printable.h"
 #include "control/errors.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/import.h"
+#include "ctl/maillog.h"
 #include "ctl/options.h"
 #include "ctl/order.h"
 #include "ctl/safe.h"
@@ -162,6 +164,15 @@ static bool is_stream(const struct command *command)
     return strcmp(command->method, "events") == 0 || strcmp(command->method, "trace") == 0;
 }
 
+static int show(const struct options *options, const struct command *command, json_t *answer)
+{
+    if (options->json)
+        safe_print_json(stdout, answer, JSON_COMPACT);
+    else
+        command->print(stdout, answer, (wall_t) time(NULL));
+    return printed();
+}
+
 /* Takes `params`. */
 static int command_run(const struct options *options, const struct command *command, json_t *params)
 {
@@ -184,17 +195,29 @@ static int command_run(const struct options *options, const struct command *comm
         complain("%s: out of memory", command->words);
         goto out;
     }
-    if (options->json)
-        safe_print_json(stdout, answer, JSON_COMPACT);
-    else
-        command->print(stdout, answer, (wall_t) time(NULL));
-    status = printed();
+    status = show(options, command, answer);
     if (status == EXIT_DONE && file)
         status = judge_import(command, answer);
 out:
     json_decref(answer);
     json_decref(params);
     return status;
+}
+
+/* Takes `params`. */
+static int maillog(const struct options *options, const struct command *command, json_t *params)
+{
+    const char            *socket = options->socket ? options->socket : SOCKET_DEFAULT;
+    struct maillog_options how    = {.files    = json_object_get(params, "files"),
+                                     .socket   = json_object_get(params, "offline") ? NULL : socket,
+                                     .now      = (wall_t) time(NULL),
+                                     .complain = complain};
+    json_t                *list   = NULL;
+    bool                   good   = maillog_run(&how, &list);
+    int                    status = list ? show(options, command, list) : EXIT_FAILED;
+    json_decref(list);
+    json_decref(params);
+    return good ? status : EXIT_FAILED;
 }
 
 static int complain_of_command(int count, char *const *words)
@@ -262,5 +285,7 @@ int main(int argc, char **argv)
     json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
     if (!params)
         return complain_of_arguments(command, used, why, count, words);
+    if (!command->method)
+        return maillog(&options, command, params);
     return is_stream(command) ? command_watch(&options, command, params) : command_run(&options, command, params);
 }

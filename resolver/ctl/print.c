@@ -230,6 +230,30 @@ void print_imported(FILE *to, json_t *result, wall_t now)
     print_not_stored(to, result);
 }
 
+void print_maillog(FILE *to, json_t *result, wall_t now)
+{
+    struct table table;
+    size_t       i;
+    json_t      *entry;
+    if (json_array_size(result) == 0) {
+        fputs("nothing that DNS held up\n", to);
+        return;
+    }
+    table_init(&table, ">COUNT DOMAIN KIND FIRST LAST CURED REPLY");
+    json_array_foreach(result, i, entry)
+    {
+        add(&table, json_object_get(entry, "count"));
+        add(&table, json_object_get(entry, "domain"));
+        add(&table, json_object_get(entry, "kind"));
+        add_when(&table, json_object_get(entry, "first"), now);
+        add_when(&table, json_object_get(entry, "last"), now);
+        add(&table, json_object_get(entry, "cured"));
+        add(&table, json_object_get(entry, "reply"));
+    }
+    table_print(&table, to);
+    table_fini(&table);
+}
+
 void print_cache(FILE *to, json_t *result, wall_t now)
 {
     size_t  i, j;

@@ -30,6 +30,7 @@ void print_tried(FILE *to, json_t *result, wall_t now);
 void print_event(FILE *to, json_t *result, wall_t now);
 void print_looked(FILE *to, json_t *result, wall_t now);
 void print_traced(FILE *to, json_t *result, wall_t now);
+void print_maillog(FILE *to, json_t *result, wall_t now);
 void print_stats(FILE *to, json_t *result, wall_t now);
 void print_reloaded(FILE *to, json_t *result, wall_t now);
 void print_json(FILE *to, json_t *result, wall_t now); /* indented */

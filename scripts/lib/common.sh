@@ -16,7 +16,7 @@ wrong_usage() {
 }
 
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
-    liburcu-dev libsystemd-dev libcap-ng-dev"
+    liburcu-dev libsystemd-dev libcap-ng-dev zlib1g-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"

@@ -1,0 +1,154 @@
+/*
+ * maillog_domains.c: see maillog_domains.h.
+ */
+#include "ctl/maillog_domains.h"
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/printable.h"
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    SLOTS     = 1 << 18, /* a power of two, over twice LIMIT_LOG_DOMAINS */
+    REPLY_MAX = 400      /* bytes of a reply that are kept, raw */
+};
+
+_Static_assert(SLOTS > 2 * LIMIT_LOG_DOMAINS, "a search for a domain ends soon");
+
+struct domain {
+    char             *name, *reply; /* the reply: the latest of the kind that it has most of */
+    enum maillog_kind kind;
+    bool              timed;
+    wall_t            first, last;
+    uint64_t          count;
+    uint64_t          kinds[MAILLOG_KINDS];
+};
+
+struct maillog_domains {
+    struct hash_key key; /* senders choose their names, so that an order of them could be made */
+    struct domain  *list;
+    size_t          count, cap;
+    uint64_t        nameless, left_out;
+    uint32_t        slots[SLOTS]; /* 1 + a place in the list */
+};
+
+static void *sure(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+struct maillog_domains *maillog_domains_create(void)
+{
+    struct maillog_domains *domains = sure(calloc(1, sizeof(*domains)));
+    if (getrandom(&domains->key, sizeof(domains->key), GRND_NONBLOCK) < 0)
+        domains->key = (struct hash_key){(uintptr_t) domains, 0};
+    return domains;
+}
+
+void maillog_domains_destroy(struct maillog_domains *domains)
+{
+    for (size_t i = 0; i < domains->count; i++) {
+        free(domains->list[i].name);
+        free(domains->list[i].reply);
+    }
+    free(domains->list);
+    free(domains);
+}
+
+/* NULL: it is new, and there is no place for it. */
+static struct domain *find(struct maillog_domains *domains, const char *name)
+{
+    uint64_t slot = hash_bytes(domains->key, name, strlen(name)) % SLOTS;
+    for (; domains->slots[slot]; slot = (slot + 1) % SLOTS) {
+        struct domain *domain = &domains->list[domains->slots[slot] - 1];
+        if (strcmp(domain->name, name) == 0)
+            return domain;
+    }
+    if (domains->count == LIMIT_LOG_DOMAINS)
+        return NULL;
+    if (domains->count == domains->cap) {
+        domains->cap  = domains->cap ? 2 * domains->cap : 64;
+        domains->list = sure(realloc(domains->list, domains->cap * sizeof(*domains->list)));
+    }
+    struct domain *domain = &domains->list[domains->count];
+    *domain               = (struct domain){.name = sure(strdup(name))};
+    domains->slots[slot]  = (uint32_t) ++domains->count;
+    return domain;
+}
+
+/* As text that shows as itself; a NUL would end it. */
+static char *reply_of(struct view raw)
+{
+    char   bytes[REPLY_MAX + 1], safe[4 * REPLY_MAX + 1];
+    size_t len = raw.len < REPLY_MAX ? raw.len : REPLY_MAX;
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = raw.data[i] ? (char) raw.data[i] : '?';
+    bytes[len] = 0;
+    return sure(strdup(printable_copy(bytes, safe, sizeof(safe))));
+}
+
+void maillog_domains_add(struct maillog_domains *domains, const struct maillog_said *said)
+{
+    struct domain *domain = said->domain ? find(domains, said->domain) : NULL;
+    if (!domain) {
+        domains->nameless += !said->domain;
+        domains->left_out += said->domain != NULL;
+        return;
+    }
+    domain->count++;
+    if (++domain->kinds[said->kind] >= domain->kinds[domain->kind]) {
+        free(domain->reply);
+        domain->reply = reply_of(said->reply);
+        domain->kind  = said->kind;
+    }
+    if (!said->timed)
+        return;
+    if (!domain->timed || said->when < domain->first)
+        domain->first = said->when;
+    if (!domain->timed || said->when > domain->last)
+        domain->last = said->when;
+    domain->timed = true;
+}
+
+uint64_t maillog_domains_nameless(const struct maillog_domains *domains) { return domains->nameless; }
+uint64_t maillog_domains_left_out(const struct maillog_domains *domains) { return domains->left_out; }
+
+/* For qsort(): the worst first. */
+static int compare(const void *left, const void *right)
+{
+    const struct domain *a = left, *b = right;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    if (a->last != b->last)
+        return a->last > b->last ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static json_t *entry_of(const struct domain *domain)
+{
+    char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
+    return json_pack("{s:s, s:I, s:s?, s:s?, s:s, s:s, s:n, s:n}", "domain", domain->name, "count",
+                     (json_int_t) domain->count, "first", domain->timed ? time_format(domain->first, first) : NULL,
+                     "last", domain->timed ? time_format(domain->last, last) : NULL, "reply", domain->reply, "kind",
+                     maillog_find_word(domain->kind), "cured", "explain");
+}
+
+json_t *maillog_domains_list(struct maillog_domains *domains)
+{
+    json_t *list = json_array();
+    if (domains->count > 0)
+        qsort(domains->list, domains->count, sizeof(*domains->list), compare);
+    memset(domains->slots, 0, sizeof(domains->slots)); /* the places are others now */
+    for (size_t i = 0; i < domains->count; i++)
+        if (json_array_append_new(list, entry_of(&domains->list[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
