@@ -59,6 +59,14 @@ static struct view between(const char *begin, const char *end, char open)
     return at ? view_of(at, end) : (struct view){0};
 }
 
+/* Whether it is one of an address. */
+static bool is_reverse(const char *name)
+{
+    static const char end[] = ".arpa.";
+    size_t            len   = strlen(name);
+    return len >= sizeof(end) - 1 && strcmp(name + len - (sizeof(end) - 1), end) == 0;
+}
+
 static struct view address_behind(const struct line *line)
 {
     const char *at = memchr(line->text_end, '[', (size_t) (line->end - line->text_end));
@@ -161,7 +169,10 @@ static const char *blamed(const struct maillog_lines *lines, const struct line *
     default:
         return recall(lines, line, text);
     }
-    return piece.len > 0 && maillog_names_read(piece, room) ? room : NULL;
+    if (piece.len == 0 || !maillog_names_read(piece, room))
+        return NULL;
+    bool address = text->place == MAILLOG_IP_AFTER || text->place == MAILLOG_IP_BEFORE;
+    return !address || is_reverse(room) ? room : NULL;
 }
 
 /* Postfix puts its answer between the client and the envelope, or into brackets behind the status. */
@@ -185,11 +196,13 @@ static struct view postfix_reply(const struct line *line)
     return view_of(begin, end);
 }
 
-/* The others put theirs last, behind a colon. */
-static struct view plain_reply(const struct line *line)
+/* The others put theirs last, behind a colon; recordio has nothing before it. */
+static struct view plain_reply(const struct line *line, const struct maillog_text *text)
 {
     const char *begin = find_last(line->begin, line->text_at, ": ", 2);
-    return view_of(begin && line->text_at[0] != '>' ? begin + 2 : line->text_at, line->end);
+    if (line->text_at[0] == '>') /* the end of an address, which the colon stands behind */
+        begin = memmem(line->text_at, (size_t) (line->end - line->text_at), ": ", 2);
+    return view_of(begin && text->place != MAILLOG_SESSION ? begin + 2 : line->text_at, line->end);
 }
 
 static enum finding understand(struct maillog_lines *lines, const struct line *line, const struct maillog_text *text)
@@ -203,7 +216,7 @@ static enum finding understand(struct maillog_lines *lines, const struct line *l
     if (text->kind == MAILLOG_NONE)
         return UNDERSTOOD;
     said.domain = blamed(lines, line, text, room);
-    said.reply  = text->server[0] == 'p' ? postfix_reply(line) : plain_reply(line);
+    said.reply  = text->server[0] == 'p' ? postfix_reply(line) : plain_reply(line, text);
     said.timed  = maillog_time_read(&lines->time, view_of(line->begin, line->end), &said.when);
     lines->said(lines->context, &said);
     return UNDERSTOOD;

@@ -47,10 +47,10 @@ static char *trim(char *name)
         if (strncmp(name, "IPv6:", 5) == 0)
             name += 5;
     }
-    name[strcspn(name, " \t<>[](){}\"',;|/=&")] = 0;
     char *report = strstr(name, "._("); /* the end of a sentence of qmail's: "a.example._(#5.1.2)" */
     if (report)
         *report = 0;
+    name[strcspn(name, " \t<>[](){}\"',;|/=&")] = 0;
     return name;
 }
 
