@@ -13,11 +13,9 @@
 #include <sys/random.h>
 
 enum {
-    SLOTS     = 1 << 18, /* a power of two, over twice LIMIT_LOG_DOMAINS */
-    REPLY_MAX = 400      /* bytes of a reply that are kept, raw */
+    SLOTS_FIRST = 256, /* a power of two, and so are all that follow */
+    REPLY_MAX   = 400  /* bytes of a reply that are kept, raw */
 };
-
-_Static_assert(SLOTS > 2 * LIMIT_LOG_DOMAINS, "a search for a domain ends soon");
 
 struct domain {
     char             *name, *reply; /* the reply: the latest of the kind that it has most of */
@@ -33,7 +31,8 @@ struct maillog_domains {
     struct domain  *list;
     size_t          count, cap;
     uint64_t        nameless, left_out;
-    uint32_t        slots[SLOTS]; /* 1 + a place in the list */
+    uint32_t       *slots; /* 1 + a place in the list; at least half of them are free */
+    size_t          slot_count;
 };
 
 static void *sure(void *memory)
@@ -48,6 +47,8 @@ struct maillog_domains *maillog_domains_create(void)
     struct maillog_domains *domains = sure(calloc(1, sizeof(*domains)));
     if (getrandom(&domains->key, sizeof(domains->key), GRND_NONBLOCK) < 0)
         domains->key = (struct hash_key){(uintptr_t) domains, 0};
+    domains->slots      = sure(calloc(SLOTS_FIRST, sizeof(*domains->slots)));
+    domains->slot_count = SLOTS_FIRST;
     return domains;
 }
 
@@ -58,28 +59,46 @@ void maillog_domains_destroy(struct maillog_domains *domains)
         free(domains->list[i].reply);
     }
     free(domains->list);
+    free(domains->slots);
     free(domains);
+}
+
+/* Where `name` stands, or has to stand. */
+static uint32_t *slot_of(struct maillog_domains *domains, const char *name)
+{
+    uint64_t slot = hash_bytes(domains->key, name, strlen(name)) % domains->slot_count;
+    while (domains->slots[slot] && strcmp(domains->list[domains->slots[slot] - 1].name, name) != 0)
+        slot = (slot + 1) % domains->slot_count;
+    return &domains->slots[slot];
+}
+
+/* Twice as many slots. */
+static void grow(struct maillog_domains *domains)
+{
+    free(domains->slots);
+    domains->slot_count *= 2;
+    domains->slots = sure(calloc(domains->slot_count, sizeof(*domains->slots)));
+    for (size_t i = 0; i < domains->count; i++)
+        *slot_of(domains, domains->list[i].name) = (uint32_t) (i + 1);
 }
 
 /* NULL: it is new, and there is no place for it. */
 static struct domain *find(struct maillog_domains *domains, const char *name)
 {
-    uint64_t slot = hash_bytes(domains->key, name, strlen(name)) % SLOTS;
-    for (; domains->slots[slot]; slot = (slot + 1) % SLOTS) {
-        struct domain *domain = &domains->list[domains->slots[slot] - 1];
-        if (strcmp(domain->name, name) == 0)
-            return domain;
-    }
+    uint32_t *slot = slot_of(domains, name);
+    if (*slot)
+        return &domains->list[*slot - 1];
     if (domains->count == LIMIT_LOG_DOMAINS)
         return NULL;
     if (domains->count == domains->cap) {
         domains->cap  = domains->cap ? 2 * domains->cap : 64;
         domains->list = sure(realloc(domains->list, domains->cap * sizeof(*domains->list)));
     }
-    struct domain *domain = &domains->list[domains->count];
-    *domain               = (struct domain){.name = sure(strdup(name))};
-    domains->slots[slot]  = (uint32_t) ++domains->count;
-    return domain;
+    domains->list[domains->count] = (struct domain){.name = sure(strdup(name))};
+    *slot                         = (uint32_t) ++domains->count;
+    if (2 * domains->count > domains->slot_count)
+        grow(domains);
+    return &domains->list[domains->count - 1];
 }
 
 /* As text that shows as itself; a NUL would end it. */
@@ -144,7 +163,6 @@ json_t *maillog_domains_list(struct maillog_domains *domains)
     json_t *list = json_array();
     if (domains->count > 0)
         qsort(domains->list, domains->count, sizeof(*domains->list), compare);
-    memset(domains->slots, 0, sizeof(domains->slots)); /* the places are others now */
     for (size_t i = 0; i < domains->count; i++)
         if (json_array_append_new(list, entry_of(&domains->list[i])) < 0) {
             json_decref(list);

@@ -21,7 +21,7 @@ uint64_t maillog_domains_nameless(const struct maillog_domains *domains);
 uint64_t maillog_domains_left_out(const struct maillog_domains *domains);
 
 /* An array as docs/man/bywayctl.1 says, worst first: what was said most often, then what was said last. `cured` and
- * `explain` are null. The caller's; NULL: no memory. */
+ * `explain` are null. The caller's; NULL: no memory. The last call: nothing may be added after it. */
 json_t *maillog_domains_list(struct maillog_domains *domains);
 
 #endif

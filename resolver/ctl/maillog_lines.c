@@ -122,14 +122,15 @@ static void remember(struct maillog_lines *lines, const struct line *line, const
     static const char to[]   = " to remote ";
     uint64_t          number = number_of_line(line, text);
     const char       *name   = line->text_end;
+    char              room[NAME_TEXT_MAX];
     if (is_delivery(text)) {
         name = memmem(name, (size_t) (line->end - name), to, sizeof(to) - 1);
         name = name ? name + sizeof(to) - 1 : line->end;
     }
     lines->remembered[is_delivery(text)][number % MAILLOG_REMEMBERED].number = number;
     char *domain = lines->remembered[is_delivery(text)][number % MAILLOG_REMEMBERED].domain;
-    if (!maillog_names_read(bracketed(line, name), domain))
-        domain[0] = 0;
+    bool  named  = maillog_names_read(bracketed(line, name), room) && strlen(room) < MAILLOG_REMEMBERED_MAX;
+    strcpy(domain, named ? room : "");
 }
 
 static const char *recall(const struct maillog_lines *lines, const struct line *line, const struct maillog_text *text)

@@ -23,7 +23,8 @@ struct maillog_said {
 typedef void (*maillog_said_fn)(void *context, const struct maillog_said *said);
 
 enum {
-    MAILLOG_REMEMBERED = 1024 /* deliveries and sessions under way: qmail runs 255 of each at most, or as patched 500 */
+    MAILLOG_REMEMBERED = 512, /* deliveries and sessions under way: qmail runs 255 of each at most, or as patched 500 */
+    MAILLOG_REMEMBERED_MAX = 256 /* bytes of a name, with its NUL; a longer one has bytes that no host's name has */
 };
 
 struct maillog_lines {
@@ -33,7 +34,7 @@ struct maillog_lines {
     void               *context;
     struct {
         uint64_t number; /* of the delivery or the process */
-        char     domain[NAME_TEXT_MAX];
+        char     domain[MAILLOG_REMEMBERED_MAX];
     } remembered[2][MAILLOG_REMEMBERED];
 };
 

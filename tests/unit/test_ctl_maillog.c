@@ -648,14 +648,16 @@ static void test_domains_are_bounded(void **state)
     struct maillog_domains *domains = maillog_domains_create();
     char                    name[32];
     (void) state;
-    check_list(domains, "[]");
+    json_t *list = maillog_domains_list(domains);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
     for (unsigned i = 0; i < LIMIT_LOG_DOMAINS + 10; i++) {
         snprintf(name, sizeof(name), "d%u.example.", i);
         say(domains, name, MAILLOG_SENDER, NOW);
     }
     say(domains, "d0.example.", MAILLOG_SENDER, NOW);
     assert_int_equal(maillog_domains_left_out(domains), 10);
-    json_t *list = maillog_domains_list(domains);
+    list = maillog_domains_list(domains);
     assert_int_equal(json_array_size(list), LIMIT_LOG_DOMAINS);
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "domain")), "d0.example.");
     json_decref(list);
