@@ -1,0 +1,249 @@
+/*
+ * inquest.c: see inquest.h.
+ */
+#include "explain/inquest.h"
+
+#include "core/sending.h"
+#include "policy/attribution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- one fact ---- */
+
+static void settle(struct fact *fact, enum fact_state state)
+{
+    fact->state                = state;
+    fact->inquest->has_changed = true;
+    fact->inquest->is_bounded |= state == FACT_LEFT_OUT;
+}
+
+static bool ask_next(struct fact *fact);
+
+static void on_read(void *owner, struct errand *errand, const struct message *reply)
+{
+    struct fact *fact = owner;
+    uint8_t     *copy = malloc(reply->wire.len);
+    (void) errand;
+    fact->flags = reply->flags;
+    fact->edns  = reply->edns.present;
+    if (!copy)
+        return;
+    memcpy(copy, reply->wire.data, reply->wire.len);
+    fact->wire = (struct view){copy, reply->wire.len};
+}
+
+static void on_done(void *owner, struct errand *errand, msec_t now)
+{
+    struct fact    *fact    = owner;
+    struct inquest *inquest = fact->inquest;
+    inquest->running--;
+    fact->outcome   = errand->exchange.outcome;
+    fact->judgement = errand->judgement;
+    fact->ms += now - errand->exchange.started;
+    fact->server = errand->exchange.server;
+    if (!outcome_usable(fact->outcome) && fact->party < PARTY_SERVER && ask_next(fact))
+        return;
+    settle(fact, outcome_usable(fact->outcome) && !fact->wire.data ? FACT_LEFT_OUT : FACT_KNOWN);
+}
+
+static bool start(struct fact *fact, struct server *server, msec_t life)
+{
+    struct inquest *inquest = fact->inquest;
+    fact->errand            = (struct errand){.life    = msec_min(life, inquest->began + INQUEST_LIFE - inquest->now),
+                                              .resend  = server->tcp_only ? 0 : INQUEST_RESEND,
+                                              .aside   = true,
+                                              .inquiry = {.name = fact->name, .type = fact->type, .class = CLASS_IN},
+                                              .read    = on_read,
+                                              .done    = on_done,
+                                              .owner   = fact};
+    inquest->running++;
+    if (errand_start(&inquest->errands, &fact->errand, server, inquest->now))
+        return true;
+    inquest->running--;
+    return false;
+}
+
+/* The next upstream of its group. False: there is none to ask, or no more time, quota, memory. */
+static bool ask_next(struct fact *fact)
+{
+    struct inquest     *inquest = fact->inquest;
+    const struct group *group   = &inquest->env->setup->groups[fact->party];
+    int                 next    = group_pick(group, fact->tried, inquest->now);
+    if (next < 0 || __builtin_popcount(fact->tried) >= INQUEST_TRIES ||
+        inquest->now >= inquest->began + INQUEST_LIFE - INQUEST_ASK)
+        return false;
+    if (fact->party == PARTY_EXTERNAL && !errand_within_quota(&inquest->errands, inquest->now))
+        return false;
+    fact->tried |= 1u << next;
+    return start(fact, group->servers[next], INQUEST_ASK);
+}
+
+static bool begin_fact(struct fact *fact)
+{
+    struct inquest *inquest = fact->inquest;
+    if (fact->party >= PARTY_SERVER)
+        return start(fact, inquest->servers[fact->party - PARTY_SERVER].server, INQUEST_SERVER);
+    return ask_next(fact);
+}
+
+/* ---- all of them ---- */
+
+static bool is_begun(const struct fact *fact) { return fact->errand.exchange.state != EXCHANGE_UNUSED; }
+
+/* In the order in which they were asked for. */
+static void begin_waiting(struct inquest *inquest)
+{
+    bool late = inquest->now >= inquest->began + INQUEST_LIFE;
+    for (unsigned i = 0; i < inquest->fact_count; i++) {
+        struct fact *fact = inquest->facts[i];
+        if (fact->state != FACT_WAITING || is_begun(fact))
+            continue;
+        if (inquest->running >= INQUEST_AT_ONCE && !late)
+            return;
+        if (late || !begin_fact(fact))
+            settle(fact, FACT_LEFT_OUT);
+    }
+}
+
+/* What is asked for by a look may be settled at once, which wants another look. */
+static void go_on(struct inquest *inquest)
+{
+    while (inquest->has_changed) {
+        inquest->has_changed = false;
+        inquest->look(inquest->owner, inquest);
+        begin_waiting(inquest);
+    }
+    inquest->ended = inquest->running == 0;
+}
+
+static struct fact *find(const struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+{
+    for (unsigned i = 0; i < inquest->fact_count; i++) {
+        struct fact *fact = inquest->facts[i];
+        if (fact->type == type && fact->party == party && name_equal(name_view(&fact->name), name))
+            return fact;
+    }
+    return NULL;
+}
+
+const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+{
+    struct fact *fact = find(inquest, name, type, party);
+    if (fact)
+        return fact;
+    fact = inquest->fact_count < INQUEST_FACTS ? calloc(1, sizeof(*fact)) : NULL;
+    if (!fact) {
+        inquest->is_bounded = true;
+        return NULL;
+    }
+    name_set_lower(&fact->name, name);
+    fact->type    = type;
+    fact->party   = party;
+    fact->inquest = inquest;
+    if (party != PARTY_DOMESTIC && !attribution_is_open(inquest->env->setup->policy, name_view(&fact->name)))
+        fact->state = FACT_FENCED;
+    inquest->facts[inquest->fact_count++] = fact;
+    return fact;
+}
+
+bool inquest_party(struct inquest *inquest, const struct address *address, bool tcp, unsigned *ret_party)
+{
+    unsigned i = 0;
+    while (i < inquest->server_count &&
+           (inquest->servers[i].tcp != tcp || !address_equal(&inquest->servers[i].address, address)))
+        i++;
+    *ret_party = PARTY_SERVER + i;
+    if (i < inquest->server_count)
+        return true;
+    struct server_options options = {.address = *address, .tcp_only = tcp};
+    struct server        *server  = NULL;
+    rng_fill(&inquest->env->rng, &options.key, sizeof(options.key));
+    if (i < INQUEST_SERVERS)
+        server = server_create(&options);
+    if (!server) {
+        inquest->is_bounded = true;
+        return false;
+    }
+    inquest->servers[inquest->server_count++] = (struct inquest_server){*address, tcp, server};
+    return true;
+}
+
+/* ---- events ---- */
+
+void inquest_begin(struct inquest *inquest, msec_t now)
+{
+    inquest->began       = now;
+    inquest->now         = now;
+    inquest->has_changed = true;
+    go_on(inquest);
+}
+
+void inquest_on_packet(struct inquest *inquest, struct exchange *exchange, enum transport transport, struct view packet,
+                       msec_t now)
+{
+    inquest->now = now;
+    errand_on_packet(&inquest->errands, exchange->owner, transport, packet, now);
+    go_on(inquest);
+}
+
+void inquest_on_unreachable(struct inquest *inquest, struct exchange *exchange, enum transport transport, msec_t now)
+{
+    inquest->now = now;
+    errand_on_unreachable(&inquest->errands, exchange->owner, transport, now);
+    go_on(inquest);
+}
+
+msec_t inquest_next(const struct inquest *inquest)
+{
+    return inquest->ended ? MSEC_NEVER : timers_next(&inquest->errands.timers);
+}
+
+void inquest_on_time(struct inquest *inquest, msec_t now)
+{
+    inquest->now = now;
+    errands_on_time(&inquest->errands, now);
+    go_on(inquest);
+}
+
+/* ---- life ---- */
+
+struct inquest *inquest_create(const struct inquest_options *options)
+{
+    struct inquest *inquest = calloc(1, sizeof(*inquest));
+    struct env     *env     = calloc(1, sizeof(*env));
+    if (!inquest || !env) {
+        free(inquest);
+        free(env);
+        return NULL;
+    }
+    rng_init(&env->rng, options->seed);
+    timers_init(&inquest->errands.timers);
+    env->effects         = options->effects;
+    env->shared          = options->shared;
+    env->setup           = setup_take(options->setup);
+    inquest->env         = env;
+    inquest->errands.env = env;
+    inquest->look        = options->look;
+    inquest->owner       = options->owner;
+    return inquest;
+}
+
+void inquest_destroy(struct inquest *inquest)
+{
+    if (!inquest)
+        return;
+    for (unsigned i = 0; i < inquest->fact_count; i++) {
+        struct fact *fact = inquest->facts[i];
+        if (fact->errand.running)
+            errand_cancel(&inquest->errands, &fact->errand);
+        free((void *) fact->wire.data);
+        free(fact);
+    }
+    timers_fini(&inquest->errands.timers);
+    for (unsigned i = 0; i < inquest->server_count; i++)
+        server_destroy(inquest->servers[i].server);
+    setup_drop(inquest->env->setup);
+    free(inquest->env);
+    free(inquest);
+}
