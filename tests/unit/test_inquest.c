@@ -408,6 +408,30 @@ static void what_cannot_be_sent_is_unknown(void **state)
     assert_int_equal(fixture->now, NOW);
 }
 
+/* Anybody can forge ICMP: over UDP the answer is waited for all the same. */
+static void icmp_is_a_hint(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->want           = want_both;
+    inquest_begin(fixture->inquest, NOW);
+    inquest_on_unreachable(fixture->inquest, fixture->flights[0].exchange, TRANSPORT_UDP, NOW + 1);
+    assert_true(fact_is_waited_for(ask(fixture, "a.example", PARTY_DOMESTIC)));
+    fixture->now             = NOW + TOOK;
+    fixture->flights[0].open = false;
+    reply_to(fixture, &fixture->flights[0], ANSWERS);
+    assert_true(fact_is_present(ask(fixture, "a.example", PARTY_DOMESTIC)));
+}
+
+static void a_server_that_refuses_connections_is_unreachable(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->want           = want_server;
+    inquest_begin(fixture->inquest, NOW);
+    assert_int_equal(fixture->flights[1].transport, TRANSPORT_TCP);
+    inquest_on_unreachable(fixture->inquest, fixture->flights[1].exchange, TRANSPORT_TCP, NOW + 1);
+    assert_int_equal(ask(fixture, "a.example", PARTY_SERVER + 1)->outcome, OUTCOME_UNREACHABLE);
+}
+
 static void it_may_be_given_up(void **state)
 {
     struct fixture *fixture = *state;
@@ -452,6 +476,8 @@ int main(void)
         FIXTURE_TEST(it_ends_in_time),
         FIXTURE_TEST(the_quota_holds),
         FIXTURE_TEST(what_cannot_be_sent_is_unknown),
+        FIXTURE_TEST(icmp_is_a_hint),
+        FIXTURE_TEST(a_server_that_refuses_connections_is_unreachable),
         FIXTURE_TEST(it_may_be_given_up),
         cmocka_unit_test(memory_may_run_out),
     };
