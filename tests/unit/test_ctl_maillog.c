@@ -170,6 +170,16 @@ static const struct row rows[] = {
      "host.example.", "delivery temporarily suspended: " NAME_SERVICE AGAIN, "recipient"},
     {SMTPD "450 4.1.1 <u@dom.example>: Recipient address rejected: unverified address: " NAME_SERVICE AGAIN ENVELOPE,
      "host.example.", NULL, "recipient"},
+    {"mx1 postfix/smtp[702]: 7EDC: to=<t@out.example>, relay=none, delay=0.04, dsn=5.4.4, status=bounced (" NAME_SERVICE
+     "out.example type=A: Host not found)",
+     "out.example.", NAME_SERVICE "out.example type=A: Host not found", "recipient"},
+    {"mx1 postfix/smtp[702]: 7EDC: to=<t@out.example>, relay=none, delay=0.04, dsn=5.4.4, status=bounced (unable to "
+     "look "
+     "up host mx.out.example: Name or service not known)",
+     "mx.out.example.", NULL, "recipient"},
+    {"mx1 postfix/smtp[527]: 9756: to=<b@v.example>, relay=none, dsn=4.4.3, status=undeliverable (" NAME_SERVICE
+     "v.example type=MX: Host not found, try again)",
+     NULL, NULL, ""},
     {SMTP "unable to look up host mx.dom.example: Temporary failure in name resolution)", "mx.dom.example.",
      "unable to look up host mx.dom.example: Temporary failure in name resolution", "recipient"},
     {SMTPD "450 4.1.1 <u@dom.example>: Recipient address rejected: unverified address: unable to look up host "
