@@ -105,7 +105,7 @@ static json_t *value_read(const struct argument *argument, const char *word, cha
     case ARGUMENT_FILES:
         value = json_string(word);
         if (!value)
-            return wrong(why, "%s is not UTF-8", argument->word);
+            return wrong(why, "%.*s is not UTF-8", (int) strcspn(argument->word, " "), argument->word);
         if (argument->kind == ARGUMENT_TEXT && strlen(word) > LIMIT_NOTE) {
             json_decref(value);
             return wrong(why, "%s is longer than %d bytes", argument->word, LIMIT_NOTE);

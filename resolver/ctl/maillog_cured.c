@@ -17,8 +17,8 @@ static const char *parent_of(const char *name)
     return NULL;
 }
 
-/* name -> whether it goes to external. A zone speaks for all below it, a name for itself only; types of a name speak for
- * neither. */
+/* name -> whether it goes to external. A zone speaks for all below it, a name for itself only; types of a name speak
+ * for neither. */
 static json_t *index_of(json_t *zones, const char *wanted)
 {
     json_t *index = json_object(), *zone;

@@ -8,8 +8,8 @@
 
 #include "ctl/client.h"
 
-/* Sets "cured" of each entry of `list` by the daemon's table: true where the name, or what is above it, goes to external
- * now. Where the daemon does not say it `client->why` says why, and all stay null. */
+/* Sets "cured" of each entry of `list` by the daemon's table: true where the name, or what is above it, goes to
+ * external now. Where the daemon does not say it `client->why` says why, and all stay null. */
 enum client_result maillog_cured_set(struct client *client, json_t *list);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * maillog_find.h: the texts by which DNS trouble shows in the logs of mail servers (maillog_texts.def), and where one of
- * them stands in a block of bytes. Knows nothing of lines.
+ * maillog_find.h: the texts by which DNS trouble shows in the logs of mail servers (maillog_texts.def), and where one
+ * of them stands in a block of bytes. Knows nothing of lines.
  *
  * Thread: main.
  */
@@ -51,8 +51,8 @@ struct maillog_find {
 };
 
 void maillog_find_init(struct maillog_find *find);
-/* The first place from `from` on where a text stands whole before `end`, and in *ret_row the first row that has it; NULL:
- * nowhere. */
+/* The first place from `from` on where a text stands whole before `end`, and in *ret_row the first row that has it;
+ * NULL: nowhere. */
 const char *maillog_find_next(const struct maillog_find *find, const char *from, const char *end, unsigned *ret_row);
 /* The next row with a text that stands at `at`, too; 0: none. Row numbers begin with 1. */
 unsigned maillog_find_also(const struct maillog_find *find, const char *at, const char *end, unsigned row);

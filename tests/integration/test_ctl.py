@@ -138,7 +138,7 @@ def test_options_stand_anywhere(byway):
 def test_help_for_each_command():
     overview = ctl("--help").stdout
     for words in ("status", "zones show", "zones pin", "zones unpin", "zones forget", "zones probe", "zones export", "zones import",
-                  "cache show", "cache flush", "upstreams", "try", "stats", "reload"):
+                  "cache show", "cache flush", "upstreams", "try", "maillog", "stats", "reload"):
         assert f"\n  {words}" in overview
         for line in ([*words.split(), "--help"], ["--help", *words.split()], [*words.split(), "-h"]):
             done = ctl(*line)

@@ -274,12 +274,43 @@ static void test_sockets_that_cannot_be(void **state)
     assert_string_equal(options.socket, path);
 }
 
+/* Of any number of files each is an element, and the options stand where they like between them. */
+static void test_files(void **state)
+{
+    static const char *const rows[][2] = {
+        {"maillog", "{}"},
+        {"maillog --offline", "{\"offline\":true}"},
+        {"maillog a - --offline b", "{\"files\":[\"a\",\"-\",\"b\"],\"offline\":true}"},
+        {"maillog \xff", "FILE is not UTF-8"},
+        {"maillog a --ofline", "unexpected \"--ofline\" (did you mean \"--offline\"?)"},
+    };
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char  line[64], why[ARGUMENTS_WHY_MAX] = "";
+        char *words[WORDS_MAX];
+        int   used = 0;
+        snprintf(line, sizeof(line), "%s", rows[i][0]);
+        int                   count   = split(line, words);
+        const struct command *command = command_find(count, words, &used);
+        json_t               *params  = arguments_read(&command->arguments, count - used, words + used, why);
+        char                 *text    = params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup(why);
+        assert_null(command->method);
+        assert_string_equal(text, rows[i][1]);
+        free(text);
+        json_decref(params);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_a_long_note),
-        cmocka_unit_test(test_usage),   cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_options), cmocka_unit_test(test_sockets_that_cannot_be),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_a_long_note),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_sockets_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
