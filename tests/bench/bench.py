@@ -24,6 +24,7 @@ import threading
 import time
 
 import load
+import maillog as logs
 import servers
 from servers import Server
 
@@ -477,8 +478,33 @@ def micro(bench):
                   not grown)
 
 
+def maillog(bench):
+    """Lines of DNS trouble in a gigabyte of a mail server's log: by bywayctl, beside grep, which only counts them."""
+    directory, size = bench.directory, (1 << 30) // (8 if bench.quick else 1)
+    log, texts = directory / "mail.log", directory / "texts"
+    texts.write_text("".join(text + "\n" for text in logs.texts()), encoding="ascii")
+    troubles = logs.write(log, size)
+    runs = {"grep": ["grep", "-cFf", str(texts), str(log)],
+            "bywayctl": [str(pathlib.Path(bench.program).with_name("bywayctl")), "maillog", "--offline", "--json", str(log)]}
+    counts, seconds = {}, {name: [] for name in runs}
+    for turn in range(1 + bench.rounds(5)):
+        for name, argv in runs.items():
+            began = time.monotonic()
+            output = subprocess.run(argv, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"}).stdout
+            if turn > 0:  # the first reads the log from the disk
+                seconds[name].append(time.monotonic() - began)
+            counts[name] = int(output) if name == "grep" else sum(entry["count"] for entry in json.loads(output))
+    log.unlink()
+    if counts != {"grep": troubles, "bywayctl": troubles}:
+        raise RuntimeError(f"of {troubles} lines were found {counts}")
+    for name, values in seconds.items():
+        print(f"    {name:14} {statistics.median(values):6.2f} s for {size >> 20} MiB, {troubles} lines found", flush=True)
+    value = ratio(seconds, "bywayctl", "grep")
+    bench.row("a gigabyte of logs, time to grep's", "<= 3", f"{value:.2f}", value <= 3)
+
+
 MEASURES = {measure.__name__: measure for measure in
-            (hits, tcp, misses, misses_slow, tls, blocked, latency, million, pauses, memory, threads, micro)}
+            (hits, tcp, misses, misses_slow, tls, blocked, latency, million, pauses, memory, threads, maillog, micro)}
 
 
 def main():
