@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from daemon import environment, program, run
+from daemon import ROOT, environment, program, run
 
 SENDER = ("{stamp} mx1 postfix/smtpd[4711]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.8 <bob@{domain}>: Sender address "
           "rejected: Domain not found; from=<bob@{domain}> to=<us@our.example> proto=ESMTP helo=<mail.{domain}>\n")
@@ -142,7 +142,8 @@ def test_more_domains_than_there_is_room_for(tmp_path):
 
 
 def test_usage(log):
-    for arguments, said in ((("--offlin", log), 'unexpected "--offlin" (did you mean "--offline"?)'), (("--offline", "--offline"), "--offline given twice"),
+    for arguments, said in ((("--offlin", log), 'unexpected "--offlin" (did you mean "--offline"?)'),
+                            (("--offline", "--offline"), "--offline given twice"),
                             (("--offline=yes",), "--offline takes no value")):
         done = maillog(*arguments)
         assert (done.returncode, done.stdout, done.stderr) == (
@@ -197,4 +198,19 @@ def test_what_the_daemon_cures(byway, tmp_path):
     assert all(entry["explain"] is None for entry in json.loads(done.stdout))
     remote = ("2026-11-29T15:41:00Z mx1 postfix/smtp[8]: 4F: to=<u@d.example>, relay=mx[192.0.2.1]:25, dsn=4.1.8, status=deferred (host mx "
               "said: 450 4.1.8 <us@blocked.example>: Sender address rejected: Domain not found (in reply to RCPT TO command))\n")
-    assert [(entry["kind"], entry["cured"]) for entry in json.loads(maillog("--json", "-s", byway.socket, stdin=remote).stdout)] == [("remote", False)]
+    done = maillog("--json", "-s", byway.socket, stdin=remote)
+    assert [(entry["kind"], entry["cured"]) for entry in json.loads(done.stdout)] == [("remote", False)]
+
+
+def test_what_real_servers_wrote():
+    """Postfix 3.7 and Exim 4.96 of Debian 12, whose resolver answered SERVFAIL for fail.example and NXDOMAIN for gone.example."""
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / "maillog"
+    assert {entry["domain"]: (entry["kind"], entry["count"]) for entry in found(corpus / "postfix-3.7")} == {
+        "a.fail.example.": ("sender", 1), "a.gone.example.": ("sender", 1), "v.fail.example.": ("sender", 1),
+        "helo.fail.example.": ("helo", 1), "helo.gone.example.": ("helo", 1), "7.2.0.192.in-addr.arpa.": ("client", 2),
+        "spf.example.": ("spf", 1), "native.fail.example.": ("recipient", 1), "out.fail.example.": ("recipient", 1),
+        "out.gone.example.": ("recipient", 1), "mx.fail.example.": ("recipient", 1)}
+    assert {entry["domain"]: (entry["kind"], entry["count"]) for entry in found(corpus / "exim-4.96")} == {
+        "a.fail.example.": ("sender", 2), "a.gone.example.": ("sender", 1), "ok.example.": ("recipient", 2), "spf.example.": ("spf", 1),
+        "7.2.0.192.in-addr.arpa.": ("client", 1), "r.fail.example.": ("recipient", 1), "out.fail.example.": ("recipient", 1),
+        "relay.fail.example.": ("client", 2), "relay.gone.example.": ("recipient", 1)}
