@@ -176,25 +176,31 @@ static const char *blamed(const struct maillog_lines *lines, const struct line *
     return !address || is_reverse(room) ? room : NULL;
 }
 
+/* Whether it is the envelope that Postfix writes from `at` on: what it knows of it, and nothing at all before HELO. */
+static bool is_envelope(const char *at, const char *end)
+{
+    static const char *const first[] = {" from=<", " to=<", " proto=", " helo=<"};
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        if ((size_t) (end - at) >= strlen(first[i]) && memcmp(at, first[i], strlen(first[i])) == 0)
+            return true;
+    return at == end;
+}
+
 /* Postfix puts its answer between the client and the envelope, or into brackets behind the status. */
 static struct view postfix_reply(const struct line *line)
 {
-    static const char status[] = " status=", reject[] = "reject: ", from[] = " from=<", to[] = " to=<";
+    static const char status[] = " status=", reject[] = "reject: ";
     const char       *begin = find_last(line->begin, line->text_at, status, sizeof(status) - 1), *end = line->end;
     if (begin) {
         const char *open = memchr(begin, '(', (size_t) (line->text_at - begin));
         return view_of(open ? open + 1 : begin + 1, end[-1] == ')' ? end - 1 : end);
     }
-    begin = find_last(line->begin, line->text_at, reject, sizeof(reject) - 1);
-    begin = begin ? memmem(begin, (size_t) (line->text_at - begin), "]: ", 3) : NULL;
-    begin = begin ? begin + 3 : line->text_at;
-    for (const char *at = line->text_end; (at = memchr(at, ';', (size_t) (line->end - at))); at++) {
-        size_t left = (size_t) (line->end - at - 1);
-        if ((left >= sizeof(from) - 1 && memcmp(at + 1, from, sizeof(from) - 1) == 0) ||
-            (left >= sizeof(to) - 1 && memcmp(at + 1, to, sizeof(to) - 1) == 0))
-            return view_of(begin, at);
-    }
-    return view_of(begin, end);
+    begin          = find_last(line->begin, line->text_at, reject, sizeof(reject) - 1);
+    begin          = begin ? memmem(begin, (size_t) (line->text_at - begin), "]: ", 3) : NULL;
+    const char *at = line->text_end;
+    while ((at = memchr(at, ';', (size_t) (end - at))) && !is_envelope(at + 1, end))
+        at++;
+    return view_of(begin ? begin + 3 : line->text_at, at ? at : end);
 }
 
 /* The others put theirs last, behind a colon; recordio has nothing before it. */

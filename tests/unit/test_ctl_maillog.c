@@ -162,6 +162,11 @@ static const struct row rows[] = {
      "from "
      "remote mail server after RCPT TO:<u@d.example>: 450 4.7.25 " NO_HOSTNAME,
      "7.2.0.192.in-addr.arpa.", NULL, "remote"},
+    {"mx1 postfix/smtpd[1]: NOQUEUE: reject: CONNECT from unknown[2001:db8::7]: 450 4.7.25 Client host rejected: "
+     "cannot "
+     "find your hostname, [2001:db8::7]; proto=SMTP",
+     "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.",
+     "450 4.7.25 Client host rejected: cannot find your hostname, [2001:db8::7]", "client"},
     {SMTPD "450 4.7.1 " NO_REVERSE ENVELOPE, "7.2.0.192.in-addr.arpa.", NULL, "client"},
     {SAID "450 4.7.1 " NO_REVERSE " (in reply to RCPT TO command))", "7.2.0.192.in-addr.arpa.", NULL, "remote"},
     {SMTP NAME_SERVICE AGAIN ")", "host.example.", NAME_SERVICE AGAIN, "recipient"},
