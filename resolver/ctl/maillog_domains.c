@@ -14,11 +14,12 @@
 
 enum {
     SLOTS_FIRST = 256, /* a power of two, and so are all that follow */
-    REPLY_MAX   = 400  /* bytes of a reply that are kept, raw */
+    REPLY_MAX   = 300  /* bytes of a reply that are kept */
 };
 
 struct domain {
-    char             *name, *reply; /* the reply: the latest of the kind that it has most of */
+    char             *name, *reply; /* the reply: the latest of the kind that it has most of, raw */
+    size_t            reply_room;
     enum maillog_kind kind;
     bool              timed;
     wall_t            first, last;
@@ -101,15 +102,19 @@ static struct domain *find(struct maillog_domains *domains, const char *name)
     return &domains->list[domains->count - 1];
 }
 
-/* As text that shows as itself; a NUL would end it. */
-static char *reply_of(struct view raw)
+/* Mostly over one that is as long: a log has the same replies again and again. */
+static void keep_reply(struct domain *domain, struct view raw)
 {
-    char   bytes[REPLY_MAX + 1], safe[4 * REPLY_MAX + 1];
     size_t len = raw.len < REPLY_MAX ? raw.len : REPLY_MAX;
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = raw.data[i] ? (char) raw.data[i] : '?';
-    bytes[len] = 0;
-    return sure(strdup(printable_copy(bytes, safe, sizeof(safe))));
+    if (len >= domain->reply_room) {
+        domain->reply_room = len + 1;
+        free(domain->reply);
+        domain->reply = sure(malloc(domain->reply_room));
+    }
+    memcpy(domain->reply, raw.data, len);
+    domain->reply[len] = 0;
+    for (char *nul = domain->reply; (nul = memchr(nul, 0, (size_t) (domain->reply + len - nul)));)
+        *nul = '?';
 }
 
 void maillog_domains_add(struct maillog_domains *domains, const struct maillog_said *said)
@@ -122,9 +127,8 @@ void maillog_domains_add(struct maillog_domains *domains, const struct maillog_s
     }
     domain->count++;
     if (++domain->kinds[said->kind] >= domain->kinds[domain->kind]) {
-        free(domain->reply);
-        domain->reply = reply_of(said->reply);
-        domain->kind  = said->kind;
+        keep_reply(domain, said->reply);
+        domain->kind = said->kind;
     }
     if (!said->timed)
         return;
@@ -151,11 +155,12 @@ static int compare(const void *left, const void *right)
 
 static json_t *entry_of(const struct domain *domain)
 {
-    char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
+    char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX], reply[4 * REPLY_MAX + 1];
     return json_pack("{s:s, s:I, s:s?, s:s?, s:s, s:s, s:n, s:n}", "domain", domain->name, "count",
                      (json_int_t) domain->count, "first", domain->timed ? time_format(domain->first, first) : NULL,
-                     "last", domain->timed ? time_format(domain->last, last) : NULL, "reply", domain->reply, "kind",
-                     maillog_find_word(domain->kind), "cured", "explain");
+                     "last", domain->timed ? time_format(domain->last, last) : NULL, "reply",
+                     printable_copy(domain->reply, reply, sizeof(reply)), "kind", maillog_find_word(domain->kind),
+                     "cured", "explain");
 }
 
 json_t *maillog_domains_list(struct maillog_domains *domains)
