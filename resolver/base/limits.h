@@ -35,8 +35,7 @@ enum {
     LIMIT_NAMESERVER_SETS = 16384, /* nameserver sets of blocked zones that are kept; a power of two: 15 MB */
     LIMIT_INTERVIEWS      = 2,     /* upstreams that are tried at once: each has sockets of its own */
     LIMIT_NOTE            = 256,   /* bytes of an operator's note on a pin */
-    LIMIT_LOG_DOMAINS =
-        100000, /* domains that bywayctl finds in logs, whose senders may invent them: 280 MB at worst */
+    LIMIT_LOG_DOMAINS     = 100000, /* domains that bywayctl finds in logs: 280 MB at worst */
 };
 
 #endif
