@@ -56,6 +56,8 @@ void log_configure(enum log_level level, enum log_format format)
     atomic_store_explicit(&log_to_journal, stderr_is_journal(), memory_order_relaxed);
 }
 
+bool log_is_json(void) { return atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON; }
+
 struct line {
     char   bytes[LINE_MAX_BYTES];
     size_t len;
@@ -152,7 +154,7 @@ static bool line_write(const struct line *line)
 /* False: that too has to wait. */
 static bool tell_lost(void)
 {
-    bool        json = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
+    bool        json = log_is_json();
     char        message[64];
     struct line line;
     snprintf(message, sizeof(message), "%u lines lost: nobody read the log", log_lost);
@@ -165,17 +167,52 @@ static bool tell_lost(void)
     return true;
 }
 
-void log_catch_up(void)
+bool log_catch_up(void)
+{
+    struct pollfd waiting = {.fd = log_file, .events = POLLOUT};
+    pthread_mutex_lock(&log_lock);
+    bool flows = log_lost > 0 ? tell_lost() : poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT);
+    pthread_mutex_unlock(&log_lock);
+    return flows;
+}
+
+/* False: it is lost. `matters`: that is said later. */
+static bool line_hand_over(const struct line *line, bool matters)
 {
     pthread_mutex_lock(&log_lock);
-    if (log_lost > 0)
-        (void) tell_lost();
+    bool written = (log_lost == 0 || tell_lost()) && line_write(line);
+    if (!written && matters)
+        log_lost++;
     pthread_mutex_unlock(&log_lock);
+    return written;
+}
+
+bool log_data(const char *word, const char *data)
+{
+    bool        json    = log_is_json();
+    const char *between = json ? "\",\"" : " ";
+    int         saved   = errno;
+    bool        whole;
+    struct line line;
+    line_open(&line, LOG_LEVEL_INFO, json);
+    line_add_message(&line, word, json);
+    line_add(&line, between, strlen(between));
+    if (json) {
+        line_add_message(&line, word, true);
+        whole = line_add(&line, "\":", 2) && line_add(&line, data, strlen(data));
+    } else if (!(whole = line_add_message(&line, data, false))) {
+        line_close(&line, "...");
+        whole = true;
+    }
+    line_close(&line, json ? "}\n" : "\n");
+    whole = whole && line_hand_over(&line, false);
+    errno = saved;
+    return whole;
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    bool        json    = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
+    bool        json    = log_is_json();
     const char *closing = json ? "\"}\n" : "\n";
     int         saved   = errno;
     int         wanted;
@@ -194,9 +231,6 @@ void log_line(enum log_level level, const char *format, ...)
     if (!line_add_message(&line, message, json) || wanted >= (int) sizeof(message))
         line_close(&line, "...");
     line_close(&line, closing);
-    pthread_mutex_lock(&log_lock);
-    if ((log_lost > 0 && !tell_lost()) || !line_write(&line))
-        log_lost++;
-    pthread_mutex_unlock(&log_lock);
+    line_hand_over(&line, true);
     errno = saved;
 }

@@ -31,8 +31,20 @@ void log_configure(enum log_level level, enum log_format format);
 /* Opens what standard error is once more for itself, so that others who write there cannot make it wait. Once, before
  * threads and while rights are there; without it all else holds while nobody else writes there. */
 void log_open(void);
-/* Says what was lost, if that can be written now. From time to time: no line may come for hours. */
-void log_catch_up(void);
+/* Says what was lost, if that can be written now. From time to time: no line may come for hours. False: the next line
+ * would be lost. */
+bool log_catch_up(void);
+
+enum {
+    LOG_DATA_MAX = 3900 /* bytes: what a line of 4096 leaves */
+};
+
+/* Only who calls log_configure() can rely on it for his next line. */
+bool log_is_json(void);
+/* A line of its kind, `word` (a short one), whatever the level: "info word data", or in the JSON form `data`, which is
+ * JSON of at most LOG_DATA_MAX printable bytes, stands under the key `word`, which is the message too. Text that is too
+ * long is cut. False: it is lost, since the reader takes no more, and that is not said: the caller counts. */
+bool log_data(const char *word, const char *data);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
