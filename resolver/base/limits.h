@@ -36,6 +36,7 @@ enum {
     LIMIT_INTERVIEWS      = 2,     /* upstreams that are tried at once: each has sockets of its own */
     LIMIT_NOTE            = 256,   /* bytes of an operator's note on a pin */
     LIMIT_LOG_DOMAINS     = 100000, /* domains that bywayctl finds in logs: 280 MB at worst */
+    LIMIT_QUERY_LINES     = 5000,   /* lines of log.queries a second: a tenth of a core */
 };
 
 #endif

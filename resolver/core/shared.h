@@ -24,7 +24,7 @@ struct shared {
     struct forging       *forging;
     struct claims        *claims;      /* NULL: there is only one engine */
     struct external_rate *quota;       /* NULL: external may be asked without limit */
-    const atomic_bool    *watched;     /* somebody wants each query traced; NULL: nobody ever */
+    const atomic_int     *watched;     /* enum trace_want: which queries somebody wants to hear of; NULL: none ever */
     struct client_rate   *client_rate; /* NULL: clients may ask without limit */
 };
 

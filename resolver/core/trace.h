@@ -1,6 +1,6 @@
 /*
  * trace.h: what became of one query, told while somebody watches: plain data from a worker to the keeper. Its words are
- * those of the path of a query, in their order.
+ * those of the path of a query, in their order. And which queries somebody may want to hear of.
  *
  * Thread: pure.
  */
@@ -71,5 +71,16 @@ struct traced { /* of one client's query */
     msec_t         took;
     struct trace   trace;
 };
+
+enum trace_want { /* each is part of the next */
+    TRACE_NOTHING,
+    TRACE_FAILED,   /* trace_failed() */
+    TRACE_EXTERNAL, /* and what external was asked, or answered */
+    TRACE_ALL
+};
+
+/* The client got no answer, or a stale one. */
+bool trace_failed(const struct traced *traced);
+bool trace_is_wanted(enum trace_want want, const struct traced *traced);
 
 #endif

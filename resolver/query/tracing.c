@@ -70,9 +70,10 @@ void tracing_judged(struct query *query, const struct exchange *exchange, msec_t
 
 static unsigned rcode_of(struct view answer) { return answer.len >= MESSAGE_HEADER ? answer.data[3] & 0xf : 0; }
 
+/* What nobody wants is sorted out here: on its way to the keeper it would be copied. */
 static void tell(struct env *env, const struct traced *traced)
 {
-    if (env->effects.traced)
+    if (env->effects.traced && trace_is_wanted(tracing_wanted(env), traced))
         env->effects.traced(env->effects.context, traced);
 }
 

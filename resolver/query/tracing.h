@@ -9,11 +9,14 @@
 
 #include "query/query.h"
 
-/* True while somebody watches. */
-static inline bool tracing_is_on(const struct env *env)
+static inline enum trace_want tracing_wanted(const struct env *env)
 {
-    return env->shared.watched && atomic_load_explicit(env->shared.watched, memory_order_relaxed);
+    return env->shared.watched ? (enum trace_want) atomic_load_explicit(env->shared.watched, memory_order_relaxed)
+                               : TRACE_NOTHING;
 }
+
+/* True while somebody watches. */
+static inline bool tracing_is_on(const struct env *env) { return tracing_wanted(env) != TRACE_NOTHING; }
 
 /* The query begins; without memory it is not traced. */
 void tracing_begin(struct query *query, const struct env *env, msec_t now);

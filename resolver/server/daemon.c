@@ -62,7 +62,8 @@ static void on_pulse(uv_timer_t *timer)
     keeper_begin(daemon);
     if (daemon->watchdog_us && all_alive(daemon))
         sd_notify(0, "WATCHDOG=1");
-    log_catch_up();
+    if (log_catch_up())
+        query_log_on_time(daemon, keeper_traces_lost(daemon));
     if (daemon->now - daemon->looked >= LOOK_EVERY) {
         daemon->looked = daemon->now;
         control_socket_look(daemon);

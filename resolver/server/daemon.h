@@ -12,6 +12,7 @@
 #include "probe/prober.h"
 #include "server/descriptor_store.h"
 #include "server/dispatch.h"
+#include "server/query_log.h"
 #include "server/registry.h"
 #include "server/worker.h"
 #include "store/store.h"
@@ -57,9 +58,10 @@ struct daemon {
     unsigned                interview_count;
     struct list             lookups; /* under way, see lookups.h */
     unsigned                lookup_count;
-    struct list             watchers;         /* of events, see events.h */
-    struct list             tracers;          /* of queries, see traces.h */
-    atomic_bool             watched;          /* there are tracers; in shared */
+    struct list             watchers; /* of events, see events.h */
+    struct list             tracers;  /* of queries, see traces.h */
+    struct query_log        query_log;
+    atomic_int              watched;          /* what tracers and the log want; in shared */
     uint64_t                kept_from_abroad; /* questions, as was told last */
     msec_t                  kept_told;
     struct descriptors      share; /* of the workers that are started next; the keeper has what it began with */

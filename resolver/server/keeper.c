@@ -189,6 +189,10 @@ static uint64_t domestic_of(const struct counters *counters)
 
 static uint64_t domestic_questions(void *context) { return sum_of(context, domestic_of); }
 
+static uint64_t traces_lost_of(const struct counters *counters) { return atomic_load(&counters->traces_lost); }
+
+uint64_t keeper_traces_lost(const struct daemon *daemon) { return sum_of(daemon, traces_lost_of); }
+
 static uint64_t over_quota_of(const struct counters *counters) { return atomic_load(&counters->external_over_quota); }
 
 /* What the quota keeps from external goes on for as long as the flood does. */
@@ -204,16 +208,27 @@ static void tell_quota(struct daemon *daemon)
 
 /* ---- the loop ---- */
 
+/* Traces no more than found a place: while a flood goes on there are always new ones, and the loop has other things to
+ * do. */
+static void take_traces(struct daemon *daemon, struct worker *worker)
+{
+    struct traced *traced;
+    unsigned       count = 0;
+    while (count < WORKER_TRACES && (traced = worker_traced(worker))) {
+        traces_tell(daemon, traced);
+        free(traced);
+        count++;
+    }
+    if (count == WORKER_TRACES)
+        uv_async_send(&daemon->wake);
+}
+
 static void take_observations(struct daemon *daemon, struct worker *worker)
 {
     struct observation observation;
-    struct traced     *traced;
     while (worker_observation(worker, &observation))
         take_observation(daemon, &observation);
-    while ((traced = worker_traced(worker))) {
-        traces_tell(daemon, traced);
-        free(traced);
-    }
+    take_traces(daemon, worker);
 }
 
 void keeper_reap_workers(struct daemon *daemon, bool wait)
@@ -364,6 +379,7 @@ static bool open_shared(struct daemon *daemon)
     daemon->shared.quota             = &daemon->quota;
     daemon->shared.watched           = &daemon->watched;
     daemon->shared.client_rate       = client_rate_create(random_key());
+    traces_refresh(daemon);
     external_rate_init(&daemon->quota, daemon->settings->external_qps);
     if (!daemon->shared.suffix)
         log_error("no public suffix list: install the package publicsuffix");

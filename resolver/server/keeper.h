@@ -19,6 +19,9 @@ void keeper_set_setup(struct daemon *daemon);
  * they see meanwhile is lost. */
 void keeper_reap_workers(struct daemon *daemon, bool wait);
 
+/* Queries that were wanted and not told, since the start. */
+uint64_t keeper_traces_lost(const struct daemon *daemon);
+
 /* Every callback on the loop begins with it: takes the time. */
 void keeper_begin(struct daemon *daemon);
 

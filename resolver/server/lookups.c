@@ -33,7 +33,7 @@ struct lookup_room { /* one under way */
     uint8_t             answer[LIMIT_TCP_MESSAGE];
 };
 
-static atomic_bool always = true; /* each is traced */
+static atomic_int always = TRACE_ALL;
 
 /* ---- what comes of it ---- */
 

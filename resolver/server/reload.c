@@ -14,6 +14,7 @@
 #include "server/events.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
+#include "server/traces.h"
 #include "server/workers.h"
 
 #include <stdio.h>
@@ -192,6 +193,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
     daemon->setup    = ready->setup;
     daemon->read_at  = clock_wall();
     log_configure(next->log_level, next->log_format);
+    traces_refresh(daemon);
     epoch_set_setup(table_epoch(daemon->shared.table), ready->setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], ready->setup);

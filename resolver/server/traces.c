@@ -30,11 +30,16 @@ static const char *const transports[] = {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP
 
 /* ---- who watches ---- */
 
+void traces_refresh(struct daemon *daemon)
+{
+    atomic_store(&daemon->watched, list_empty(&daemon->tracers) ? query_log_wants(daemon->settings) : TRACE_ALL);
+}
+
 static void on_gone(void *context, struct control_call *call)
 {
     struct tracer *tracer = context;
     list_remove(&tracer->link);
-    atomic_store(&tracer->daemon->watched, !list_empty(&tracer->daemon->tracers));
+    traces_refresh(tracer->daemon);
     free(tracer);
     control_end_stream(call);
 }
@@ -48,16 +53,15 @@ void traces_watch(struct daemon *daemon, struct control_call *call, const struct
     }
     *tracer = (struct tracer){.daemon = daemon, .call = call, .filter = *filter};
     list_append(&daemon->tracers, &tracer->link);
-    atomic_store(&daemon->watched, true);
+    traces_refresh(daemon);
     control_begin_stream(call, &(struct control_stream){tracer, on_gone});
 }
 
 static bool passes(const struct traces_filter *filter, const struct traced *traced)
 {
-    bool failed = traced->way == TRACE_BY_STALE || (traced->rcode != RCODE_NOERROR && traced->rcode != RCODE_NXDOMAIN);
     return (!filter->has_client || cidr_contains(&filter->client, &traced->client)) &&
            (filter->under.len == 0 || name_is_at_or_below(name_view(&traced->name), name_view(&filter->under))) &&
-           (filter->type == 0 || filter->type == traced->type) && (!filter->failed || failed);
+           (filter->type == 0 || filter->type == traced->type) && (!filter->failed || trace_failed(traced));
 }
 
 /* ---- what is told ---- */
@@ -114,5 +118,7 @@ void traces_tell(struct daemon *daemon, const struct traced *traced)
             object = traces_present(daemon, traced);
         control_notify(tracer->call, json_incref(object));
     }
+    if (query_log_wants_this(daemon, traced))
+        query_log_tell(daemon, object ? object : (object = traces_present(daemon, traced)));
     json_decref(object);
 }

@@ -1,6 +1,6 @@
 /*
- * traces.h: what became of each query, told live to whoever watches on the control socket (`trace`), one line a query.
- * Where nobody watches no worker keeps anything.
+ * traces.h: what became of each query, told live to whoever watches on the control socket (`trace`), one line a query,
+ * and to the log (query_log.h). Where nobody wants it no worker keeps anything.
  *
  * Thread: keeper.
  */
@@ -19,6 +19,8 @@ struct traces_filter { /* zeroed: all */
     bool        failed; /* only what got no answer: a failing rcode, or a stale answer */
 };
 
+/* Who watches, or the settings, have changed: workers keep what is wanted from now on. */
+void traces_refresh(struct daemon *daemon);
 /* Tells this client of each query that passes the filter from now on, until it goes. */
 void traces_watch(struct daemon *daemon, struct control_call *call, const struct traces_filter *filter);
 /* As it is told. */

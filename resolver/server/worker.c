@@ -21,7 +21,6 @@ enum {
     LEAVE_WITHIN = 5000,  /* ms for a worker that leaves others behind: longer than the default deadline */
     END_WITHIN   = 1000,  /* ms for clients that wait when the process ends: it is wanted back soon */
     PULSE_EVERY  = 1000,  /* ms between turns of an idle loop, for the watchdog */
-    TRACES       = 1024,  /* queries that wait for the keeper while somebody watches */
     TCP_MESSAGE  = 10000, /* ms for a message that has begun: one segment, and three losses of it in a row take 7 s */
 };
 
@@ -347,7 +346,7 @@ static bool open_parts(struct worker *worker, const struct worker_options *optio
     worker->dispatch                    = (struct dispatch){
                            .now = &worker->now, .context = worker, .on_packet = on_packet, .on_unreachable = on_unreachable};
     worker->ring          = ring_create(sizeof(struct observation), LIMIT_OBSERVATIONS);
-    worker->traces        = ring_create(sizeof(struct traced *), TRACES);
+    worker->traces        = ring_create(sizeof(struct traced *), WORKER_TRACES);
     worker->engine        = engine_create(&engine);
     worker->tcp           = tcp_listen_create(&worker->loop, &tcp, on_tcp, worker);
     worker->doors.loop    = &worker->loop;

@@ -14,6 +14,10 @@
 
 #include <uv.h>
 
+enum {
+    WORKER_TRACES = 1024 /* queries that wait for the keeper while somebody watches */
+};
+
 struct worker;
 
 struct worker_options {

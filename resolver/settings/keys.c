@@ -265,3 +265,15 @@ void read_log_format(struct reader *reader, const struct place *place, const jso
     if (value_word(reader, place, value, words, &word))
         reader->settings->log_format = (enum log_format) word;
 }
+
+void read_log_queries(struct reader *reader, const struct place *place, const json_t *value)
+{
+    static const char *const words[] = {[LOG_QUERIES_OFF]      = "off",
+                                        [LOG_QUERIES_FAILED]   = "failed",
+                                        [LOG_QUERIES_EXTERNAL] = "external",
+                                        [LOG_QUERIES_ALL]      = "all",
+                                        NULL};
+    size_t                   word;
+    if (value_word(reader, place, value, words, &word))
+        reader->settings->log_queries = (enum log_queries) word;
+}

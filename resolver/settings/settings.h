@@ -39,6 +39,13 @@ enum learning_mode {
     LEARNING_OFF
 };
 
+enum log_queries { /* each is part of the next */
+    LOG_QUERIES_OFF,
+    LOG_QUERIES_FAILED,
+    LOG_QUERIES_EXTERNAL,
+    LOG_QUERIES_ALL
+};
+
 struct settings {
     char *path; /* the file it was read from */
 
@@ -76,11 +83,12 @@ struct settings {
     uint32_t min_ttl, max_ttl, stale; /* s */
     uint32_t negative_max_ttl;        /* s; max_ttl holds too */
 
-    char           *control_socket;
-    char           *control_group; /* NULL: none */
-    char           *state;
-    enum log_level  log_level;
-    enum log_format log_format;
+    char            *control_socket;
+    char            *control_group; /* NULL: none */
+    char            *state;
+    enum log_level   log_level;
+    enum log_format  log_format;
+    enum log_queries log_queries;
 };
 
 /* Where errors go: one call each, `text` without a newline: "upstreams.external[1]: not an address: \"1.2.3\" (expected

@@ -340,6 +340,9 @@ static void test_scalars(void **state)
         {WITH("\"cache\": {\"min_ttl\": \"500ms\", \"stale\": \"366d\"}"),
          "cache.min_ttl: 500ms is not a whole number of seconds\n"
          "cache.stale: 366d is out of range (0ms to 365d)"},
+        {WITH("\"log\": {\"queries\": \"extern\", \"querys\": \"all\"}"),
+         "log.querys: unknown key (did you mean \"log.queries\"?)\n"
+         "log.queries: unknown word: \"extern\" (expected one of \"off\", \"failed\", \"external\", \"all\")"},
         {WITH("\"log\": {\"level\": \"loud\", \"format\": \"xml\"}"),
          "log.level: unknown word: \"loud\" (expected one of \"error\", \"warning\", \"info\", \"debug\")\n"
          "log.format: unknown word: \"xml\" (expected one of \"text\", \"json\")"},
@@ -664,6 +667,7 @@ static void test_defaults(void **state)
     assert_string_equal(s->state, "/var/lib/byway");
     assert_int_equal(s->log_level, LOG_LEVEL_INFO);
     assert_int_equal(s->log_format, LOG_FORMAT_TEXT);
+    assert_int_equal(s->log_queries, LOG_QUERIES_OFF);
     settings_destroy(s);
 }
 
@@ -691,7 +695,8 @@ static void test_everything_set(void **state)
                   "  \"negative_max_ttl\": \"0s\"},\n"
                   "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
                   "\"metrics\": {},\n"
-                  "\"log\": {\"level\": \"debug\", \"format\": \"json\"}}\n");
+                  "\"log\": {\"level\": \"debug\", \"format\": \"json\",\n"
+                  "  \"queries\": \"external\"}}\n");
     assert_false(s->listen_default);
     assert_address(&s->listen[0], "192.0.2.80:53");
     assert_address(&s->listen[1], "[2001:db8::80]:5300");
@@ -725,6 +730,7 @@ static void test_everything_set(void **state)
     assert_int_equal(s->stale, 0);
     assert_string_equal(s->control_group, "root");
     assert_int_equal(s->log_format, LOG_FORMAT_JSON);
+    assert_int_equal(s->log_queries, LOG_QUERIES_EXTERNAL);
     settings_destroy(s);
 }
 
