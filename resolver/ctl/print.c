@@ -53,6 +53,17 @@ static void print_canary(FILE *to, json_t *canary)
         json_is_true(json_object_get(canary, "blind")) ? "; it answers everything, so nothing is tried" : "");
 }
 
+static void print_ad(FILE *to, json_t *ad)
+{
+    const char *why = json_string_value(json_object_get(ad, "why"));
+    if (!json_is_object(ad))
+        return;
+    if (json_is_true(json_object_get(ad, "reaches_clients")))
+        say(to, "AD             reaches clients%s%s", why ? "; but " : "", why ? why : "");
+    else
+        say(to, "AD             does not reach clients: %s", why ? why : "-");
+}
+
 void print_status(FILE *to, json_t *result, wall_t now)
 {
     json_t    *cache = json_object_get(result, "cache"), *zones = json_object_get(result, "zones");
@@ -72,6 +83,7 @@ void print_status(FILE *to, json_t *result, wall_t now)
         (long long) number_of(zones, "pinned"));
     print_groups(to, json_object_get(result, "upstreams"));
     print_canary(to, json_object_get(result, "canary"));
+    print_ad(to, json_object_get(result, "ad"));
     say(to, "cache          entries: %lld, %s of %s, hits: %.0f%%", (long long) number_of(cache, "entries"),
         size_format(number_of(cache, "bytes"), text), size_format(number_of(cache, "memory"), more),
         asked > 0 ? 100.0 * (double) hits / (double) asked : 0.0);

@@ -10,6 +10,7 @@
 #include "server/clock.h"
 #include "stream/pin.h"
 #include "stream/remote.h"
+#include "upstream/trust.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -391,6 +392,13 @@ static json_t *present_canary(const struct daemon *daemon)
                      (json_int_t) prober->canary_answered);
 }
 
+static json_t *present_ad(const struct setup *setup)
+{
+    char why[TRUST_TEXT_MAX];
+    bool reaches = trust_reaches(&setup->groups[SETUP_DOMESTIC], &setup->groups[SETUP_EXTERNAL], why);
+    return json_pack("{s:b, s:o}", "reaches_clients", reaches, "why", text_or_null(why));
+}
+
 json_t *present_status(struct daemon *daemon)
 {
     static const char *const learning[] = {
@@ -401,7 +409,7 @@ json_t *present_status(struct daemon *daemon)
     char                  read_at[TIME_TEXT_MAX];
     cache_read_stats(daemon->shared.cache, &cache);
     return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
-                     "s:s}, s:s, s:o, s:o}",
+                     "s:s}, s:s, s:o, s:o, s:o}",
                      "version", BYWAY_VERSION, "uptime_s", (json_int_t) ((clock_now() - daemon->started) / 1000),
                      "workers", (int) daemon->worker_count, "queries", (json_int_t) counters.queries, "cache",
                      "entries", (json_int_t) cache.entries, "bytes", (json_int_t) cache.bytes, "memory",
@@ -412,5 +420,5 @@ json_t *present_status(struct daemon *daemon)
                      (json_int_t) zones.states[ZONE_RECOVERING], "pinned", (json_int_t) zones.pins, "upstreams",
                      present_group_health(daemon->setup), "configuration", "file", daemon->config_path, "read_at",
                      time_format(daemon->read_at, read_at), "learning", learning[daemon->settings->learning], "store",
-                     present_store(daemon->store), "canary", present_canary(daemon));
+                     present_store(daemon->store), "canary", present_canary(daemon), "ad", present_ad(daemon->setup));
 }

@@ -227,6 +227,23 @@ def test_ad_is_the_one_of_the_upstream_that_answered(forwarder, domestic, extern
     assert not daemon.ask(f"mail.{zone}", do=True).has("AD"), "a trusted upstream's answer that is not authentic"
 
 
+@pytest.mark.parametrize("inside, outside, why", [
+    (False, False, "no upstream of domestic or external is trusted"),
+    (False, True, "no upstream of domestic is trusted: only what external answers can have AD"),
+    (True, False, "no upstream of external is trusted: zones that go there have no AD"), (True, True, None)])
+def test_status_says_of_ad_what_clients_see(forwarder, domestic, external, fresh, inside, outside, why):
+    domestic.default = external.default = Authenticated()
+    daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "trusted": inside}],
+                        "upstreams.external": [{"address": str(external), "trusted": outside}]})
+    here, abroad = signed(fresh), signed(fresh)
+    domestic.set(abroad, Servfail())
+    seen = [daemon.ask(f"_25._tcp.mail.{zone}", "TLSA", ad=True).has("AD") for zone in (here, abroad)]
+    assert seen == [inside, outside]
+    assert daemon.control("status")["ad"] == {"reaches_clients": seen[0], "why": why}
+    line = f"AD             {'reaches' if inside else 'does not reach'} clients{'; but ' if inside and why else ': ' if why else ''}{why or ''}\n"
+    assert line in daemon.ctl("status").stdout
+
+
 def test_ad_ends_with_the_trust(forwarder, domestic, fresh):
     domestic.default = Authenticated()
     daemon = forwarder({"upstreams.domestic": [{"address": str(domestic), "trusted": True}]})
@@ -237,6 +254,7 @@ def test_ad_ends_with_the_trust(forwarder, domestic, fresh):
     daemon.set({"upstreams.domestic": [str(domestic)]})
     daemon.control("reload")
     assert not daemon.ask(zone, "MX", ad=True).has("AD"), "out of the cache"
+    assert not daemon.control("status")["ad"]["reaches_clients"]
 
 
 @pytest.mark.parametrize("mix", [False, True])

@@ -160,6 +160,7 @@ def test_what_unbound_validated_is_authentic_if_it_is_trusted(forwarder, unbound
         for _ in range(2):
             assert not plain.ask(ZONE, "MX", **flags).has("AD")
             assert trusting.ask(ZONE, "MX", **flags).has("AD") == bool(flags)
+    assert [daemon.control("status")["ad"]["reaches_clients"] for daemon in (plain, trusting)] == [False, True]
 
 
 @pytest.mark.parametrize("more", ["", "tcp-upstream: yes"], ids=["udp", "tcp"])

@@ -216,12 +216,14 @@ static void test_the_rest(void **state)
                    "\"zones\":{\"suspect\":1,\"blocked\":40,\"broken\":2,\"recovering\":1,\"pinned\":3},"
                    "\"upstreams\":{\"domestic\":{\"up\":2,\"total\":2},\"external\":{\"up\":1,\"total\":2}},"
                    "\"configuration\":{\"file\":\"/etc/byway/byway.json\",\"read_at\":\"" NOW "\"},"
-                   "\"learning\":\"on\",\"store\":{\"failing\":true,\"failures\":7}}",
+                   "\"learning\":\"on\",\"store\":{\"failing\":true,\"failures\":7},"
+                   "\"ad\":{\"reaches_clients\":false,\"why\":\"nobody is \\u001b\"}}",
                    "bywayd 0.1.0, up 24h, workers: 2, queries: 1234567\n"
                    "configuration  /etc/byway/byway.json, read now\n"
                    "learning       on\n"
                    "zones          blocked: 40, suspect: 1, broken: 2, recovering: 1, pinned: 3\n"
                    "upstreams      domestic 2 of 2 up, external 1 of 2 up\n"
+                   "AD             does not reach clients: nobody is \\x1b\n"
                    "cache          entries: 1000, 400.0 KiB of 64.0 MiB, hits: 75%\n"
                    "state          cannot be written: what is learned now would not survive a restart (failures: 7)\n");
     assert_printed(
