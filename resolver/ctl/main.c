@@ -4,7 +4,7 @@
  * commands.def  what there is         arguments  words → parameters      client  the socket
  * options       bywayctl's own, anywhere on the line
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
- * order         zones as they are shown
+ * order         zones as they are shown          look       how wide, colours, UTF-8
  * import        the one command that is more than a call
  * maillog       the one that needs no daemon
  */
@@ -13,11 +13,13 @@
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/import.h"
+#include "ctl/look.h"
 #include "ctl/maillog.h"
 #include "ctl/options.h"
 #include "ctl/order.h"
 #include "ctl/safe.h"
 
+#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -66,10 +68,11 @@ static int printed(void)
 
 static void print_help(void)
 {
-    printf("usage: bywayctl [-s SOCKET] [--json] COMMAND ...\n"
+    printf("usage: bywayctl [-s SOCKET] [--json] [--no-headers] COMMAND ...\n"
            "Talks to a running bywayd. Options may stand anywhere.\n\n"
            "  -s, --socket SOCKET   where it listens (default: %s)\n"
            "  --json                print its answer as JSON\n"
+           "  --no-headers          tables without the line of column names, for scripts\n"
            "  -h, --help            this text; with a command: how to use it\n"
            "  -V, --version         the version of this program\n\n"
            "commands:\n",
@@ -269,6 +272,10 @@ int main(int argc, char **argv)
         complain("%s", complaint);
         return EXIT_USAGE;
     }
+    setlocale(LC_CTYPE, "");
+    struct look look = look_of(stdout);
+    look.bare        = options.no_headers;
+    look_set(&look);
     if (options.help)
         return help(count, words);
     if (options.version) {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-static const char *const names[] = {"--socket", "--json", "--help", "--version"};
+static const char *const names[] = {"--socket", "--json", "--no-headers", "--help", "--version"};
 
 __attribute__((format(printf, 2, 3))) static bool wrong(char why[OPTIONS_WHY_MAX], const char *format, ...)
 {
@@ -69,6 +69,8 @@ bool options_take(int *count, char **words, struct options *ret, char why[OPTION
 
         if (strcmp(word, "--json") == 0) {
             ret->json = true;
+        } else if (strcmp(word, "--no-headers") == 0) {
+            ret->no_headers = true;
         } else if (is_flag(word, "-h", "--help")) {
             ret->help = true;
         } else if (is_flag(word, "-V", "--version")) {

@@ -14,7 +14,7 @@ enum {
 
 struct options {
     const char *socket; /* NULL: none was given */
-    bool        json, help, version;
+    bool        json, no_headers, help, version;
 };
 
 /* Takes the options out of `words`, of which *count are left, in their order: the command and what belongs to it. The

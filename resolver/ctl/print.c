@@ -10,14 +10,20 @@ enum {
     REFUSALS_SHOWN = 10 /* of an import: --json has more */
 };
 
-/* An array of objects, one a row, the columns named by their keys. */
-static void print_rows(FILE *to, json_t *array, const char *header, const char *const *keys)
+/* An array of objects, one a row, the columns named by their keys; "at" is a time. */
+static void print_rows(FILE *to, json_t *array, const char *header, const char *const *keys, wall_t now)
 {
     struct table table;
     size_t       i;
     json_t      *row;
     table_init(&table, header);
-    json_array_foreach(array, i, row) { add_keys(&table, row, keys); }
+    json_array_foreach(array, i, row)
+    {
+        bool timed = strcmp(*keys, "at") == 0;
+        if (timed)
+            add_when(&table, json_object_get(row, "at"), now);
+        add_keys(&table, row, keys + timed);
+    }
     table_print(&table, to);
     table_fini(&table);
 }
@@ -116,10 +122,10 @@ void print_zones(FILE *to, json_t *result, wall_t now)
     size_t       i;
     json_t      *zone;
     if (json_array_size(result) == 0) {
-        fputs("no zones\n", to);
+        fputs(look_now()->bare ? "" : "no zones\n", to);
         return;
     }
-    table_init(&table, "ZONE SCOPE STATE VIA SOURCE REASON SINCE FAILED RECHECK >FAILURES >ANSWERED UNTIL NOTE");
+    table_init(&table, "ZONE SCOPE !STATE VIA SOURCE REASON SINCE FAILED RECHECK >FAILURES >ANSWERED UNTIL ~NOTE");
     json_array_foreach(result, i, zone) { add_zone(&table, zone, now); }
     table_print(&table, to);
     table_fini(&table);
@@ -147,6 +153,13 @@ static void print_nameservers(FILE *to, json_t *servers)
             json_is_true(json_object_get(address, "counts")) ? "" : " (answered domestic lately)");
 }
 
+static void print_state(FILE *to, const char *state)
+{
+    fprintf(to, "%-13s ", "state");
+    say_word(to, state);
+    fputc('\n', to);
+}
+
 void print_zone(FILE *to, json_t *result, wall_t now)
 {
     static const char *const evidence[] = {"at", "group", "from", "about", "question", "outcome", NULL};
@@ -162,6 +175,8 @@ void print_zone(FILE *to, json_t *result, wall_t now)
             say(to, "%-13s %s (%s)", lines[i], json_string_value(value), when);
         else if (json_is_integer(value))
             say(to, "%-13s %lld", lines[i], (long long) json_integer_value(value));
+        else if (json_is_string(value) && strcmp(lines[i], "state") == 0)
+            print_state(to, json_string_value(value));
         else if (json_is_string(value))
             say(to, "%-13s %s", lines[i], json_string_value(value));
     }
@@ -171,9 +186,9 @@ void print_zone(FILE *to, json_t *result, wall_t now)
     }
     print_nameservers(to, json_object_get(result, "nameservers"));
     fputs("\nevidence, newest first\n", to);
-    print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM ABOUT QUESTION OUTCOME", evidence);
+    print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM ABOUT ~QUESTION OUTCOME", evidence, now);
     fputs("\nhistory, newest first\n", to);
-    print_rows(to, json_object_get(result, "history"), "AT FROM TO WHY", history);
+    print_rows(to, json_object_get(result, "history"), "AT !FROM !TO ~WHY", history, now);
 }
 
 /* A slow or failing disk: the change counts, but a crash now loses it. */
@@ -215,7 +230,7 @@ void print_probe(FILE *to, json_t *result, wall_t now)
 {
     static const char *const probe[] = {"group", "from", "question", "outcome", "ms", NULL};
     json_t                  *zone    = json_object_get(result, "zone");
-    print_rows(to, json_object_get(result, "probes"), "GROUP UPSTREAM QUESTION OUTCOME >MS", probe);
+    print_rows(to, json_object_get(result, "probes"), "GROUP UPSTREAM ~QUESTION OUTCOME >MS", probe, now);
     fputc('\n', to);
     if (json_is_object(zone))
         print_one_zone(to, zone, now);
@@ -235,7 +250,7 @@ void print_imported(FILE *to, json_t *result, wall_t now)
     for (size_t i = 0; i < REFUSALS_SHOWN && i < json_array_size(refusals); i++)
         json_array_append(first, json_array_get(refusals, i));
     if (json_array_size(first) > 0)
-        print_rows(to, first, "REFUSED WHY", refusal);
+        print_rows(to, first, "REFUSED ~WHY", refusal, now);
     if (more > 0)
         say(to, "and %lld more", (long long) more);
     json_decref(first);
@@ -248,10 +263,10 @@ void print_maillog(FILE *to, json_t *result, wall_t now)
     size_t       i;
     json_t      *entry;
     if (json_array_size(result) == 0) {
-        fputs("nothing that DNS held up\n", to);
+        fputs(look_now()->bare ? "" : "nothing that DNS held up\n", to);
         return;
     }
-    table_init(&table, ">COUNT DOMAIN KIND FIRST LAST CURED REPLY");
+    table_init(&table, ">COUNT DOMAIN KIND FIRST LAST CURED ~REPLY");
     json_array_foreach(result, i, entry)
     {
         add(&table, json_object_get(entry, "count"));
@@ -294,70 +309,6 @@ void print_flushed(FILE *to, json_t *result, wall_t now)
 {
     (void) now;
     say(to, "cache entries dropped: %lld", (long long) number_of(result, "flushed"));
-}
-
-/* Down is worse than outdone, and what forwards to us worse than both. */
-static const char *state_of(json_t *upstream, json_t *transport)
-{
-    const char *state = text_of(transport, "state");
-    if (json_is_true(json_object_get(upstream, "loop")))
-        return "loop";
-    return json_is_true(json_object_get(upstream, "outdone")) && strcmp(state, "down") != 0 ? "outdone" : state;
-}
-
-/* One row for each transport: what is asked over UDP turns to TCP for large answers, and fares differently there. */
-static void add_upstream(struct table *table, json_t *upstream, json_t *transport, const char *word, wall_t now)
-{
-    static const char *const counts[] = {"answer",  "nxdomain",    "nodata",    "servfail", "refused",
-                                         "timeout", "unreachable", "malformed", "forged",   NULL};
-    static const char *const times[]  = {"srtt_ms", "rttvar_ms", "sent", NULL};
-    add(table, json_object_get(upstream, "group"));
-    add(table, json_object_get(upstream, "address"));
-    table_add(table, word);
-    table_add(table, state_of(upstream, transport));
-    add_keys(table, transport, times);
-    add_keys(table, json_object_get(transport, "outcomes"), counts);
-    add_when(table, json_object_get(upstream, "last_answer"), now);
-    add_when(table, json_object_get(upstream, "last_failure"), now);
-}
-
-/* What its connections tell: why there is none, and until when its certificate holds. */
-static void print_connections(FILE *to, json_t *upstream, wall_t now)
-{
-    json_t *problem = json_object_get(upstream, "problem"), *certificate = json_object_get(upstream, "certificate");
-    char    when[SPAN_TEXT_MAX];
-    if (json_is_string(problem)) {
-        when_format(json_object_get(upstream, "problem_since"), now, when);
-        say(to, "%s %s: %s (since %s)", text_of(upstream, "group"), text_of(upstream, "upstream"),
-            json_string_value(problem), when);
-    }
-    if (json_is_object(certificate)) {
-        when_format(json_object_get(certificate, "not_after"), now, when);
-        say(to, "%s %s: certificate of %s by %s, until %s (%s)", text_of(upstream, "group"),
-            text_of(upstream, "upstream"), text_of(certificate, "subject"), text_of(certificate, "issuer"),
-            text_of(certificate, "not_after"), when);
-    }
-}
-
-void print_upstreams(FILE *to, json_t *result, wall_t now)
-{
-    struct table table;
-    size_t       i;
-    json_t      *upstream;
-    table_init(&table, "GROUP UPSTREAM OVER STATE >SRTT >VAR >SENT >ANSWER >NXDOMAIN >NODATA >SERVFAIL >REFUSED "
-                       ">TIMEOUT >UNREACH >MALFORMED >FORGED ANSWERED FAILED");
-    json_array_foreach(result, i, upstream)
-    {
-        const char *word = text_of(upstream, "transport");
-        json_t     *tcp  = json_object_get(upstream, "tcp");
-
-        add_upstream(&table, upstream, upstream, word, now);
-        if (strcmp(word, "udp") == 0 && number_of(tcp, "sent") > 0)
-            add_upstream(&table, upstream, tcp, "tcp", now);
-    }
-    table_print(&table, to);
-    table_fini(&table);
-    json_array_foreach(result, i, upstream) { print_connections(to, upstream, now); }
 }
 
 static int compare_keys(const void *a, const void *b)

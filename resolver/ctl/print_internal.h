@@ -1,11 +1,12 @@
 /*
- * print_internal.h: what print.c and tried.c share: values of a result as text, whatever they turn out to be.
+ * print_internal.h: what print.c, told.c and tried.c share: values of a result as text, whatever they turn out to be.
  *
  * Thread: main.
  */
 #ifndef CTL_PRINT_INTERNAL_H
 #define CTL_PRINT_INTERNAL_H
 
+#include "ctl/look.h"
 #include "ctl/print.h"
 #include "ctl/safe.h"
 #include "ctl/table.h"
@@ -25,18 +26,40 @@ static inline json_int_t number_of(json_t *object, const char *key)
 }
 
 /* Formats, then makes the whole safe: what `%s` brings in may be anything. */
-__attribute__((format(printf, 2, 3))) static inline void say(FILE *to, const char *format, ...)
+__attribute__((format(printf, 2, 0))) static inline void say_list(FILE *to, const char *format, va_list arguments)
 {
-    char   *text = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
+    char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
         abort();
-    va_end(arguments);
     safe_print(to, text);
-    fputc('\n', to);
     free(text);
+}
+
+/* A line's beginning, or all that is left of it. */
+__attribute__((format(printf, 2, 3))) static inline void say_part(FILE *to, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_list(to, format, arguments);
+    va_end(arguments);
+}
+
+__attribute__((format(printf, 2, 3))) static inline void say(FILE *to, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_list(to, format, arguments);
+    va_end(arguments);
+    fputc('\n', to);
+}
+
+/* A word within a line, in its colour. */
+static inline void say_word(FILE *to, const char *word)
+{
+    const char *colour = look_word(word);
+    fputs(colour, to);
+    safe_print(to, word);
+    fputs(*colour ? look_plain() : "", to);
 }
 
 static inline void add(struct table *table, json_t *value)

@@ -16,8 +16,11 @@ static const char *joined(json_t *told, const char *key, const char *by, char te
 static void print_zone_event(FILE *to, json_t *told)
 {
     char type[256], reason[256];
-    say(to, "%s%s: %s -> %s%s: %s", text_of(told, "zone"), joined(told, "type", " ", type), text_of(told, "from"),
-        text_of(told, "to"), joined(told, "reason", ", ", reason), text_of(told, "why"));
+    say_part(to, "%s%s: ", text_of(told, "zone"), joined(told, "type", " ", type));
+    say_word(to, text_of(told, "from"));
+    fputs(" -> ", to);
+    say_word(to, text_of(told, "to"));
+    say(to, "%s: %s", joined(told, "reason", ", ", reason), text_of(told, "why"));
 }
 
 static void print_pin_event(FILE *to, json_t *told)
@@ -35,8 +38,9 @@ static void print_forged_event(FILE *to, json_t *told)
 static void print_upstream_event(FILE *to, json_t *told)
 {
     char problem[256];
-    say(to, "%s of %s is %s%s", text_of(told, "upstream"), text_of(told, "group"), text_of(told, "state"),
-        joined(told, "problem", ": ", problem));
+    say_part(to, "%s of %s is ", text_of(told, "upstream"), text_of(told, "group"));
+    say_word(to, text_of(told, "state"));
+    say(to, "%s", joined(told, "problem", ": ", problem));
 }
 
 static void print_outage_event(FILE *to, json_t *told)
@@ -72,12 +76,8 @@ void print_event(FILE *to, json_t *result, wall_t now)
         {"quota", print_quota_event},       {"reload", print_reload_event},
     };
     const char *word = text_of(result, "event");
-    char       *head = NULL;
     (void) now;
-    if (asprintf(&head, "%s %-10s", text_of(result, "time"), word) < 0)
-        abort();
-    safe_print(to, head);
-    free(head);
+    say_part(to, "%s %-10s", text_of(result, "time"), word);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(word, kinds[i].word) == 0) {
             kinds[i].print(to, result);
@@ -100,9 +100,11 @@ void print_traced(FILE *to, json_t *result, wall_t now)
     json_t *step;
     size_t  i;
     (void) now;
-    say(to, "%s %s %s %s: %s by %s in %lld ms, %s", text_of(result, "time"), text_of(result, "client"),
-        text_of(result, "name"), text_of(result, "type"), text_of(result, "rcode"), text_of(result, "way"),
-        (long long) number_of(result, "ms"), text_of(result, "why"));
+    say_part(to, "%s %s %s %s: ", text_of(result, "time"), text_of(result, "client"), text_of(result, "name"),
+             text_of(result, "type"));
+    say_word(to, text_of(result, "rcode"));
+    say(to, " by %s in %lld ms, %s", text_of(result, "way"), (long long) number_of(result, "ms"),
+        text_of(result, "why"));
     json_array_foreach(json_object_get(result, "steps"), i, step) print_step(to, step);
 }
 
@@ -112,11 +114,14 @@ void print_looked(FILE *to, json_t *result, wall_t now)
     json_t *step, *zone = json_object_get(result, "zone");
     size_t  i;
     (void) now;
-    say(to, "%s by %s%s in %lld ms: %s", text_of(result, "rcode"), text_of(result, "way"),
-        joined(result, "upstream", ", ", upstream), (long long) number_of(result, "ms"), text_of(result, "why"));
-    if (json_is_object(zone))
-        say(to, "%s is %s, via %s, since %s", text_of(zone, "zone"), text_of(zone, "state"), text_of(zone, "via"),
-            text_of(zone, "since"));
+    say_word(to, text_of(result, "rcode"));
+    say(to, " by %s%s in %lld ms: %s", text_of(result, "way"), joined(result, "upstream", ", ", upstream),
+        (long long) number_of(result, "ms"), text_of(result, "why"));
+    if (json_is_object(zone)) {
+        say_part(to, "%s is ", text_of(zone, "zone"));
+        say_word(to, text_of(zone, "state"));
+        say(to, ", via %s, since %s", text_of(zone, "via"), text_of(zone, "since"));
+    }
     json_array_foreach(json_object_get(result, "steps"), i, step) print_step(to, step);
     json_array_foreach(json_object_get(result, "answer"), i, step) say(to, "%s", json_string_value(step));
 }

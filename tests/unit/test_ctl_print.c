@@ -200,11 +200,11 @@ static void test_one_zone(void **state)
                    "192.0.2.7\n"
                    "2001:db8::7 (answered domestic lately)\n"
                    "\nevidence, newest first\n"
-                   "AT                    GROUP     UPSTREAM      ABOUT  QUESTION        OUTCOME\n"
-                   "2026-01-31T11:00:00Z  domestic  192.0.2.1:53  apex   b.example. SOA  timeout\n"
+                   "AT       GROUP     UPSTREAM      ABOUT  QUESTION        OUTCOME\n"
+                   "60m ago  domestic  192.0.2.1:53  apex   b.example. SOA  timeout\n"
                    "\nhistory, newest first\n"
-                   "AT                    FROM     TO       WHY\n"
-                   "2026-01-31T11:00:00Z  suspect  blocked  all failed\n");
+                   "AT       FROM     TO       WHY\n"
+                   "60m ago  suspect  blocked  all failed\n");
 }
 
 static void test_the_rest(void **state)
