@@ -119,11 +119,11 @@ static json_t *value_read(const struct argument *argument, const char *word, cha
     return NULL;
 }
 
-/* The argument that `word` opens; its value, if it stands in the same word ("--for=1d"), in *ret_value. */
-static const struct argument *argument_find(const struct arguments *arguments, const char *word, size_t position,
-                                            const char **ret_value)
+/* The argument that `word` opens, by being an option where it may be one; its value, if it stands in the same word ("--for=1d"), in *ret_value. */
+static const struct argument *argument_find(const struct arguments *arguments, const char *word, bool option,
+                                            size_t position, const char **ret_value)
 {
-    bool   flag = strncmp(word, "--", 2) == 0;
+    bool   flag = option && strncmp(word, "--", 2) == 0;
     size_t len = strcspn(word, "="), at = 0;
     for (size_t i = 0; i < arguments_count(arguments); i++) {
         const struct argument *argument = &arguments->list[i];
@@ -176,13 +176,14 @@ static void put(json_t *params, const struct argument *argument, json_t *value)
         json_object_set_new(params, argument->key, json_pack("[o]", value));
 }
 
-json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, char why[ARGUMENTS_WHY_MAX])
+json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, int plain,
+                       char why[ARGUMENTS_WHY_MAX])
 {
     json_t *params   = json_object();
     size_t  position = 0;
     for (int i = 0; i < count; i++) {
         const char            *value    = NULL;
-        const struct argument *argument = argument_find(arguments, words[i], position, &value);
+        const struct argument *argument = argument_find(arguments, words[i], i < plain, position, &value);
 
         if (!argument) {
             unexpected(arguments, words[i], why);

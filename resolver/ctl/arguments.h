@@ -46,7 +46,9 @@ struct arguments {
 /* " ZONE domestic|external [--for DURATION]"; "" for none. Returns `text`. */
 const char *arguments_synopsis(const struct arguments *arguments, char text[SYNOPSIS_MAX]);
 
-/* The words after the command as a JSON object. NULL: wrong usage, `why` names what is wrong. */
-json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, char why[ARGUMENTS_WHY_MAX]);
+/* The words after the command as a JSON object; from `plain` on none of them is an option, whatever it begins with. NULL:
+ * wrong usage, `why` names what is wrong. */
+json_t *arguments_read(const struct arguments *arguments, int count, char *const *words, int plain,
+                       char why[ARGUMENTS_WHY_MAX]);
 
 #endif

@@ -289,7 +289,7 @@ int main(int argc, char **argv)
     const struct command *command = command_find(count, words, &used);
     if (!command)
         return complain_of_command(count, words);
-    json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
+    json_t *params = arguments_read(&command->arguments, count - used, words + used, options.plain - used, why);
     if (!params)
         return complain_of_arguments(command, used, why, count, words);
     if (!command->method)

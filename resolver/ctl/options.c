@@ -62,12 +62,17 @@ static bool complain_of(const char *word, char why[OPTIONS_WHY_MAX])
 
 bool options_take(int *count, char **words, struct options *ret, char why[OPTIONS_WHY_MAX])
 {
-    int left = 0;
-    *ret     = (struct options){0};
+    int left   = 0;
+    *ret       = (struct options){0};
+    ret->plain = *count;
     for (int i = 0; i < *count; i++) {
         char *word = words[i];
 
-        if (strcmp(word, "--json") == 0) {
+        if (ret->plain < *count) {
+            words[left++] = word;
+        } else if (strcmp(word, "--") == 0) {
+            ret->plain = left;
+        } else if (strcmp(word, "--json") == 0) {
             ret->json = true;
         } else if (strcmp(word, "--no-headers") == 0) {
             ret->no_headers = true;

@@ -15,10 +15,11 @@ enum {
 struct options {
     const char *socket; /* NULL: none was given */
     bool        json, no_headers, help, version;
+    int plain; /* of the words that are left, the first that stood behind "--": it and all that follow are no options */
 };
 
 /* Takes the options out of `words`, of which *count are left, in their order: the command and what belongs to it. The
- * value of a command's own option is never taken for one ("--note --json"). False: wrong usage, `why` says what. */
+ * value of a command's own option is never taken for one ("--note --json"), and nothing that stands behind "--". False: wrong usage, `why` says what. */
 bool options_take(int *count, char **words, struct options *ret, char why[OPTIONS_WHY_MAX]);
 
 #endif

@@ -130,8 +130,22 @@ def test_options_stand_anywhere(byway):
                  "--socket /nowhere --json -s SOCKET status"):
         done = ctl(*line.replace("SOCKET", byway.socket).split())
         assert done.returncode == 0 and json.loads(done.stdout)["version"], line
+    for line in ("zones --no-headers --state blocked", "--no-headers zones --state blocked", "zones --state blocked --no-headers",
+                 "zones --state=blocked --no-headers --", "-- zones"):
+        done = byway.ctl(*line.split())
+        assert (done.returncode, done.stderr) == (0, ""), line
     done = ctl("zones", "--json", "pin", "note.example", "-s", byway.socket, "external", "--note", "--json")
     assert json.loads(done.stdout)["note"] == "--json"
+    assert byway.ctl("zones", "unpin", "note.example").returncode == 0
+
+
+def test_nothing_behind_two_dashes_is_an_option(byway):
+    done = byway.ctl("cache", "show", "--", "--json")
+    assert done.returncode == 1 and "cache show: the cache has nothing for --json." in done.stderr
+    done = byway.ctl("zones", "--", "--state", "blocked")
+    assert done.returncode == 2 and 'zones: unexpected "--state"' in done.stderr
+    done = byway.ctl("zones", "pin", "note.example", "external", "--note", "--", "--json")
+    assert json.loads(done.stdout)["note"] == "--"
     assert byway.ctl("zones", "unpin", "note.example").returncode == 0
 
 

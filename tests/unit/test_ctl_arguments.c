@@ -111,7 +111,7 @@ static void test_rows(void **state)
         }
         assert_non_null(command);
         assert_string_equal(rows[i].method, command->method);
-        json_t *params = arguments_read(&command->arguments, count - used, words + used, why);
+        json_t *params = arguments_read(&command->arguments, count - used, words + used, count - used, why);
         if (rows[i].params[0] == '!') {
             assert_null(params);
             if (!strstr(why, rows[i].params + 1))
@@ -137,11 +137,26 @@ static void test_a_long_note(void **state)
 
     (void) state;
     memset(note + 7, 'x', 256);
-    json_t *params = arguments_read(&command->arguments, 3, words + 2, why);
+    json_t *params = arguments_read(&command->arguments, 3, words + 2, 3, why);
     assert_non_null(params);
     json_decref(params);
     note[7 + 256] = 'x';
-    assert_null(arguments_read(&command->arguments, 3, words + 2, why));
+    assert_null(arguments_read(&command->arguments, 3, words + 2, 3, why));
+}
+
+/* A name may begin as an option does. */
+static void test_words_that_are_no_options(void **state)
+{
+    char   *words[] = {(char *) "--under", (char *) "MX"};
+    char    why[ARGUMENTS_WHY_MAX];
+    int     used;
+    char   *shown[] = {(char *) "cache", (char *) "show"};
+    json_t *params  = arguments_read(&command_find(2, shown, &used)->arguments, 2, words, 0, why);
+
+    (void) state;
+    assert_string_equal("--under.", json_string_value(json_object_get(params, "name")));
+    json_decref(params);
+    assert_null(arguments_read(&command_find(2, shown, &used)->arguments, 2, words, 2, why));
 }
 
 static void test_usage(void **state)
@@ -205,7 +220,8 @@ static void test_options(void **state)
     static const struct {
         const char *line, *rest; /* or, after a '!', the complaint */
         const char *socket;
-        bool        json, help, version;
+        bool        json, help, version, no_headers;
+        int         plain; /* 0: there is no "--" */
     } rows[] = {
         {"status", "status", NULL},
         {"-s /a --json status", "status", "/a", .json = true},
@@ -224,6 +240,13 @@ static void test_options(void **state)
         {"status --nosuch", "status --nosuch", NULL},
         {"zones -state blocked", "zones -state blocked", NULL},
         {"status -s./a", "status", "./a"},
+        {"zones --no-headers --state blocked", "zones --state blocked", NULL, .no_headers = true},
+        {"zones --state blocked --no-headers", "zones --state blocked", NULL, .no_headers = true},
+        {"zones show -- --json", "zones show --json", NULL, .plain = 2},
+        {"zones show --json -- -s -- -h", "zones show -s -- -h", NULL, .json = true, .plain = 2},
+        {"zones pin a external --note -- --json", "zones pin a external --note --", NULL, .json = true},
+        {"zones -- show a", "zones show a", NULL, .plain = 1},
+        {"zones --", "zones", NULL},
         {"-V", "", NULL, .version = true},
         {"-s", "!-s needs a value"},
         {"status -s", "!-s needs a value"},
@@ -251,6 +274,11 @@ static void test_options(void **state)
         assert_string_equal(rest, rows[i].rest);
         assert_string_equal(options.socket ? options.socket : "", rows[i].socket ? rows[i].socket : "");
         assert_true(options.json == rows[i].json && options.help == rows[i].help && options.version == rows[i].version);
+        assert_true(options.no_headers == rows[i].no_headers);
+        if (rows[i].plain > 0)
+            assert_int_equal(rows[i].plain, options.plain);
+        else
+            assert_true(options.plain >= count);
     }
 }
 
@@ -307,6 +335,9 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_a_long_note),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_a_long_note),
+        cmocka_unit_test(test_words_that_are_no_options),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_options),
