@@ -17,6 +17,12 @@ static const struct command commands[] = {
 #undef COMMAND
 };
 
+const struct command *commands_list(size_t *ret_count)
+{
+    *ret_count = ARRAY_LEN(commands);
+    return commands;
+}
+
 /* How many of the words are the command's; 0: they are another's. */
 static int words_match(const char *command, int count, char *const *words)
 {

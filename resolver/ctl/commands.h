@@ -17,6 +17,9 @@ struct command {
     struct arguments arguments;
 };
 
+/* All of them, in the order of help. */
+const struct command *commands_list(size_t *ret_count);
+
 /* The command that the first words name, the longest match; *ret_used: how many words. NULL: none. */
 const struct command *command_find(int count, char *const *words, int *ret_used);
 

@@ -5,6 +5,7 @@
  * options       bywayctl's own, anywhere on the line
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
  * order         zones as they are shown          look       how wide, colours, UTF-8
+ * complete      what the shell asks for
  * import        the one command that is more than a call
  * maillog       the one that needs no daemon
  */
@@ -12,6 +13,7 @@
 #include "control/errors.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
+#include "ctl/complete.h"
 #include "ctl/import.h"
 #include "ctl/look.h"
 #include "ctl/maillog.h"
@@ -268,6 +270,10 @@ int main(int argc, char **argv)
     int            count = argc - 1, used = 0;
     char         **words = argv + 1;
     signal(SIGPIPE, SIG_DFL); /* who stops reading is told nothing, whatever was inherited */
+    if (argc > 2 && strcmp(argv[1], "--complete") == 0) { /* the shell's completion asks, of words that are not whole */
+        complete_print(stdout, SOCKET_DEFAULT, argc - 2, argv + 2);
+        return printed();
+    }
     if (!options_take(&count, words, &options, complaint)) {
         complain("%s", complaint);
         return EXIT_USAGE;

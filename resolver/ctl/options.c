@@ -13,6 +13,8 @@
 
 static const char *const names[] = {"--socket", "--json", "--no-headers", "--help", "--version"};
 
+const char *options_name(size_t at) { return at < ARRAY_LEN(names) ? names[at] : NULL; }
+
 __attribute__((format(printf, 2, 3))) static bool wrong(char why[OPTIONS_WHY_MAX], const char *format, ...)
 {
     va_list values;

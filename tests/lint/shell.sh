@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shell lint: every script of the tree parses, and shellcheck has nothing to say about it. Run by meson.
+# Shell lint: every script of the tree, and the shell's completion, parses, and shellcheck has nothing to say about it. Run by meson.
 set -eu
 cd "$1"
 scripts=$(for file in scripts/* scripts/lib/* tests/lab/lab tests/lint/*.sh .ci/run; do
@@ -13,3 +13,7 @@ for script in $scripts; do
 done
 # shellcheck disable=SC2086 # one word a script
 shellcheck -x $scripts
+for completion in config/bash-completion/*; do
+    bash -n "$completion"
+    shellcheck -s bash "$completion"
+done
