@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,6 +113,20 @@ static void client_send(struct client *client, const char *text, size_t len)
     }
 }
 
+/* Waits for something to read, second by second while somebody wants to know of them. False: patience is at its end. */
+static bool client_wait(const struct client *client)
+{
+    struct pollfd input = {.fd = client->fd, .events = POLLIN};
+    for (unsigned second = 1; client->on_second; second++) {
+        if (poll(&input, 1, 1000) != 0) /* what went wrong, recv() says */
+            return true;
+        if (second == client->patience_s)
+            return false;
+        client->on_second(second);
+    }
+    return true;
+}
+
 /* Borrowed until the next call. */
 static enum client_result client_read_line(struct client *client, struct view *ret)
 {
@@ -120,7 +135,7 @@ static enum client_result client_read_line(struct client *client, struct view *r
         uint8_t *room = lines_room(&client->input, READ_CHUNK);
         if (!room)
             return failed(client, "no memory for the answer");
-        ssize_t count = recv(client->fd, room, READ_CHUNK, 0);
+        ssize_t count = recv(client->fd, room, READ_CHUNK, client_wait(client) ? 0 : MSG_DONTWAIT);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)

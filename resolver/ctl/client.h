@@ -19,8 +19,9 @@ struct client {
     unsigned     patience_s; /* how long the daemon may be silent */
     json_int_t   id;         /* of the latest request */
     struct lines input;
-    int          code;                /* the daemon's error code; 0: the failure is on this side of the socket */
-    char         why[CLIENT_WHY_MAX]; /* what failed, in words */
+    void (*on_second)(unsigned seconds); /* each that an answer is waited for; NULL: nobody wants to know */
+    int  code;                           /* the daemon's error code; 0: the failure is on this side of the socket */
+    char why[CLIENT_WHY_MAX];            /* what failed, in words */
 };
 
 enum client_result {

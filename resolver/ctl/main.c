@@ -5,7 +5,7 @@
  * options       bywayctl's own, anywhere on the line
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
  * order         zones as they are shown          look       how wide, colours, UTF-8
- * complete      what the shell asks for
+ * complete      what the shell asks for            progress   while it is waited for
  * import        the one command that is more than a call
  * maillog       the one that needs no daemon
  */
@@ -19,6 +19,7 @@
 #include "ctl/maillog.h"
 #include "ctl/options.h"
 #include "ctl/order.h"
+#include "ctl/progress.h"
 #include "ctl/safe.h"
 
 #include <locale.h>
@@ -70,15 +71,8 @@ static int printed(void)
 
 static void print_help(void)
 {
-    printf("usage: bywayctl [-s SOCKET] [--json] [--no-headers] COMMAND ...\n"
-           "Talks to a running bywayd. Options may stand anywhere.\n\n"
-           "  -s, --socket SOCKET   where it listens (default: %s)\n"
-           "  --json                print its answer as JSON\n"
-           "  --no-headers          tables without the line of column names, for scripts\n"
-           "  -h, --help            this text; with a command: how to use it\n"
-           "  -V, --version         the version of this program\n\n"
-           "commands:\n",
-           SOCKET_DEFAULT);
+    options_help(stdout, SOCKET_DEFAULT);
+    printf("\ncommands:\n");
     commands_help(stdout);
     printf("\nexit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon there\n");
 }
@@ -186,9 +180,11 @@ static int command_run(const struct options *options, const struct command *comm
     const char        *path   = options->socket ? options->socket : SOCKET_DEFAULT;
     const char        *file   = json_string_value(json_object_get(params, "file"));
     enum client_result result = client_open(&client, path, patience_of(command));
+    client.on_second          = progress_show;
     if (result == CLIENT_DONE)
         result = file ? import_run(&client, file, &answer)
                       : client_call(&client, command->method, json_incref(params), &answer);
+    progress_end();
     client_close(&client);
     if (result != CLIENT_DONE) {
         json_decref(params);

@@ -15,6 +15,19 @@ static const char *const names[] = {"--socket", "--json", "--no-headers", "--hel
 
 const char *options_name(size_t at) { return at < ARRAY_LEN(names) ? names[at] : NULL; }
 
+void options_help(FILE *to, const char *socket)
+{
+    fprintf(to,
+            "usage: bywayctl [-s SOCKET] [--json] [--no-headers] COMMAND ...\n"
+            "Talks to a running bywayd. Options may stand anywhere.\n\n"
+            "  -s, --socket SOCKET   where it listens (default: %s)\n"
+            "  --json                print its answer as JSON\n"
+            "  --no-headers          tables without the line of column names, for scripts\n"
+            "  -h, --help            this text; with a command: how to use it\n"
+            "  -V, --version         the version of this program\n",
+            socket);
+}
+
 __attribute__((format(printf, 2, 3))) static bool wrong(char why[OPTIONS_WHY_MAX], const char *format, ...)
 {
     va_list values;

@@ -8,6 +8,8 @@
 
 #include "base/types.h"
 
+#include <stdio.h>
+
 enum {
     OPTIONS_WHY_MAX = 256
 };
@@ -23,6 +25,8 @@ struct options {
  * wrong usage, `why` says what. */
 bool options_take(int *count, char **words, struct options *ret, char why[OPTIONS_WHY_MAX]);
 
+/* How to use the program, and each option; `socket`: the default. */
+void options_help(FILE *to, const char *socket);
 /* The names of all, one by one; NULL: there are no more. */
 const char *options_name(size_t at);
 

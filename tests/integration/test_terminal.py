@@ -7,10 +7,12 @@ import re
 import struct
 import subprocess
 import termios
+import threading
 
 import pytest
 
 from daemon import environment, program
+from upstream import Silent
 
 NOTE = "中文 und ein langer Satz, " * 8
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
@@ -91,3 +93,47 @@ def test_without_headers(pinned):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not pinned.ctl("upstreams", "--no-headers").stdout.startswith("GROUP")
     assert pinned.ctl("zones", "--json", "--no-headers").stdout == pinned.ctl("--json", "zones").stdout
+
+
+@pytest.fixture
+def slow(forwarder, domestic, external, fresh):
+    """A daemon, and a name that nobody answers for."""
+    qname = f"a.{fresh('open')}"
+    for upstream in (domestic, external):
+        upstream.set(qname, Silent())
+    return forwarder({"fallback.deadline": "3s"}), qname
+
+
+def after(text):
+    """What is left on a line that was written over."""
+    line = ""
+    for piece in text.split("\r"):
+        line = piece + line[len(piece):]
+    return line.rstrip()
+
+
+def test_a_slow_answer_says_how_long_it_takes(slow):
+    daemon, qname = slow
+    shown, answer, code = on_terminal(daemon, "query", qname, stream="stderr")
+    assert re.findall(r"\rasking … (\d+) s", shown)[:2] == ["1", "2"] and "\n" not in shown and after(shown) == ""
+    assert code == 0 and answer.startswith("SERVFAIL by ")
+
+
+def test_a_complaint_stands_alone(slow):
+    daemon, qname = slow
+    killer = threading.Timer(1.5, daemon.kill)
+    killer.start()
+    shown, _, code = on_terminal(daemon, "query", qname, stream="stderr")
+    killer.join()
+    line, rest = shown.split("\n")
+    assert code == 1 and "asking" in line and after(line).startswith("bywayctl: query: ") and rest == ""
+
+
+def test_no_progress_elsewhere(slow):
+    daemon, qname = slow
+    done = daemon.ctl("query", qname)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_no_progress_of_what_is_quick(byway):
+    assert on_terminal(byway, "status", stream="stderr")[0] == ""
