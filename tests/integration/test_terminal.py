@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
+from conftest import learn
 from daemon import environment, program
-from upstream import Silent
+from upstream import Servfail, Silent
 
 NOTE = "中文 und ein langer Satz, " * 8
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
@@ -137,3 +138,26 @@ def test_no_progress_elsewhere(slow):
 
 def test_no_progress_of_what_is_quick(byway):
     assert on_terminal(byway, "status", stream="stderr")[0] == ""
+
+
+def texts_of(value):
+    if isinstance(value, (dict, list)):
+        for part in (value.values() if isinstance(value, dict) else value):
+            yield from texts_of(part)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_times_are_relative_for_people_and_whole_for_programs(forwarder, domestic, fresh):
+    daemon = forwarder()
+    zone = fresh("open")
+    learn(daemon, domestic, zone, Servfail())
+    daemon.control("zones", "pin", f"sub.{zone}", "external", "--for", "1h")
+    for words in (["zones"], ["zones", "show", zone], ["upstreams"]):
+        result = daemon.control(*words)
+        times = [text for text in texts_of(result) if re.match(r"\d{4}-", text)]
+        assert times and all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times)
+        table = daemon.ctl(*words).stdout
+        assert re.search(r"\bnow|\d[smhd] ago|in \d+[smhd]", table)
+        for line in table.splitlines():
+            assert not re.search(r"\d{4}-\d\d-\d\dT", line) or re.match(r"(since|last_failure|next_recheck) .*\(.*\)$", line)

@@ -2,6 +2,7 @@
  * test_ctl_print.c: what bywayctl shows to people: tables, times, sizes, and nothing that a terminal would obey.
  */
 #include "base/units.h"
+#include "ctl/look.h"
 #include "ctl/order.h"
 #include "ctl/print.h"
 #include "ctl/safe.h"
@@ -371,6 +372,35 @@ static void test_strange_results(void **state)
         }
 }
 
+/* Only the words, and the words stay. */
+static void test_colours(void **state)
+{
+    (void) state;
+    look_set(&(struct look){.colour = true});
+    assert_printed(print_event,
+                   "{\"time\":\"" NOW "\",\"event\":\"zone\",\"zone\":\"a.\",\"from\":\"suspect\",\"to\":\"blocked\","
+                   "\"reason\":\"timeout\",\"why\":\"\\u001b[1m\"}",
+                   NOW " zone      a.: \x1b[33msuspect\x1b[0m -> \x1b[31mblocked\x1b[0m, timeout: \\x1b[1m\n");
+    assert_printed(print_traced,
+                   "{\"time\":\"" NOW
+                   "\",\"client\":\"192.0.2.9:5\",\"name\":\"a.\",\"type\":\"MX\",\"rcode\":\"SERVFAIL\","
+                   "\"way\":\"none\",\"ms\":7,\"why\":\"fence\"}",
+                   NOW " 192.0.2.9:5 a. MX: \x1b[31mSERVFAIL\x1b[0m by none in 7 ms, fence\n");
+    assert_printed(print_traced,
+                   "{\"time\":\"" NOW
+                   "\",\"client\":\"192.0.2.9:5\",\"name\":\"blocked.\",\"type\":\"A\",\"rcode\":\"NOERROR\","
+                   "\"way\":\"cache\",\"ms\":0,\"why\":\"fresh\"}",
+                   NOW " 192.0.2.9:5 blocked. A: NOERROR by cache in 0 ms, fresh\n");
+    assert_printed(print_zone, "{\"zone\":\"a.\",\"state\":\"recovering\"}",
+                   "zone          a.\nstate         \x1b[33mrecovering\x1b[0m\n"
+                   "\nevidence, newest first\n"
+                   "\x1b[1mAT\x1b[0m  \x1b[1mGROUP\x1b[0m  \x1b[1mUPSTREAM\x1b[0m  \x1b[1mABOUT\x1b[0m  "
+                   "\x1b[1mQUESTION\x1b[0m  \x1b[1mOUTCOME\x1b[0m\n"
+                   "\nhistory, newest first\n"
+                   "\x1b[1mAT\x1b[0m  \x1b[1mFROM\x1b[0m  \x1b[1mTO\x1b[0m  \x1b[1mWHY\x1b[0m\n");
+    look_set(&(struct look){0});
+}
+
 static void test_order(void **state)
 {
     static const char *const sorted[] = {
@@ -410,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_colours),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_no_rows),
         cmocka_unit_test(test_json_is_unchanged_and_harmless),
