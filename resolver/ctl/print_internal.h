@@ -1,5 +1,5 @@
 /*
- * print_internal.h: what print.c, told.c and tried.c share: values of a result as text, whatever they turn out to be.
+ * print_internal.h: what print.c, listed.c, told.c and tried.c share: values of a result as text, whatever they turn out to be.
  *
  * Thread: main.
  */
