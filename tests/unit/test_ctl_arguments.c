@@ -320,7 +320,8 @@ static void test_files(void **state)
         snprintf(line, sizeof(line), "%s", rows[i][0]);
         int                   count   = split(line, words);
         const struct command *command = command_find(count, words, &used);
-        json_t               *params  = arguments_read(&command->arguments, count - used, words + used, why);
+        int                   left    = count - used;
+        json_t               *params  = arguments_read(&command->arguments, left, words + used, left, why);
         char                 *text    = params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup(why);
         assert_null(command->method);
         assert_string_equal(text, rows[i][1]);
@@ -332,16 +333,10 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_a_long_note),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_a_long_note),
-        cmocka_unit_test(test_words_that_are_no_options),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_sockets_that_cannot_be),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_a_long_note), cmocka_unit_test(test_words_that_are_no_options),
+        cmocka_unit_test(test_usage),       cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_options),     cmocka_unit_test(test_sockets_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

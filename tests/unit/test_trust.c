@@ -32,23 +32,21 @@ static void what_the_marks_come_to(void **state)
         const char *domestic, *external;
         bool        reaches;
         const char *why;
-    } rows
-        [] =
-            {
-                {"p", "e", false, "no upstream of domestic or external is trusted"},
-                {"lpe", "pe", false, "no upstream of domestic or external is trusted"},
-                {"p", "E", false, "no upstream of domestic is trusted: only what external answers can have AD"},
-                {"L", "e", true, "no upstream of external is trusted: zones that go there have no AD"},
-                {"L", "E", true, ""},
-                {"EE", "EL", true, ""},
-                {"El", "E", true, "only 1 of 2 upstreams of domestic is trusted: answers of the others have no AD"},
-                {"L", "EEe", true, "only 2 of 3 upstreams of external are trusted: answers of the others have no AD"},
-                {"P", "E", true, PLAIN("domestic")},
-                {"Pl", "Pe", true,
-                 "only 1 of 2 upstreams of domestic is trusted: answers of the others have no AD; " PLAIN(
-                     "domestic") "; only 1 of 2 upstreams of external is trusted: answers of the others have no "
-                                 "AD; " PLAIN("external")},
-            };
+    } rows[] = {
+        {"p", "e", false, "no upstream of domestic or external is trusted"},
+        {"lpe", "pe", false, "no upstream of domestic or external is trusted"},
+        {"p", "E", false, "no upstream of domestic is trusted: only what external answers can have AD"},
+        {"L", "e", true, "no upstream of external is trusted: zones that go there have no AD"},
+        {"L", "E", true, ""},
+        {"EE", "EL", true, ""},
+        {"El", "E", true, "only 1 of 2 upstreams of domestic is trusted: answers of the others have no AD"},
+        {"L", "EEe", true, "only 2 of 3 upstreams of external are trusted: answers of the others have no AD"},
+        {"P", "E", true, PLAIN("domestic")},
+        {"Pl", "Pe", true,
+         "only 1 of 2 upstreams of domestic is trusted: answers of the others have no AD; " PLAIN(
+             "domestic") "; only 1 of 2 upstreams of external is trusted: answers of the others have no "
+                         "AD; " PLAIN("external")},
+    };
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
