@@ -8,20 +8,22 @@
 
 #include "core/counters.h"
 #include "core/effects.h"
+#include "core/responses.h"
 #include "core/setup.h"
 #include "core/shared.h"
 
 struct env {
-    struct shared   shared;
-    unsigned        reader; /* of the cache: number of the thread */
-    struct effects  effects;
-    struct setup   *setup; /* the current one; counted */
-    struct rng      rng;
-    struct counters counters;
-    msec_t          last_sample[LIMIT_GROUPS]; /* when OBSERVED_SAMPLE was last told of it */
-    msec_t          last_below;                /* when OBSERVED_CUT was last told without a zone */
-    uint8_t         packed[STORED_MAX];
-    uint8_t         out[LIMIT_TCP_MESSAGE];
+    struct shared    shared;
+    unsigned         reader; /* of the cache: number of the thread */
+    struct effects   effects;
+    struct setup    *setup; /* the current one; counted */
+    struct rng       rng;
+    struct counters  counters;
+    struct responses responses;
+    msec_t           last_sample[LIMIT_GROUPS]; /* when OBSERVED_SAMPLE was last told of it */
+    msec_t           last_below;                /* when OBSERVED_CUT was last told without a zone */
+    uint8_t          packed[STORED_MAX];
+    uint8_t          out[LIMIT_TCP_MESSAGE];
 };
 
 /* Of what begins now. */

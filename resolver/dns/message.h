@@ -156,6 +156,12 @@ struct record {
  * of a record may have TC set. */
 bool message_parse(struct view wire, struct message *ret);
 
+/* The four bits of the header's RCODE, of a message that we wrote; 0 if it is none. */
+static inline unsigned message_rcode(struct view wire)
+{
+    return wire.len >= MESSAGE_HEADER ? wire.data[3] & FLAG_RCODE : 0;
+}
+
 /* The next record, OPT included; begin with a zeroed `record`. False: no more. */
 bool message_next(const struct message *message, struct record *record);
 

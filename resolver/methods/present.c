@@ -8,6 +8,7 @@
 #include "learn/learner.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "server/sums.h"
 #include "stream/pin.h"
 #include "stream/remote.h"
 #include "upstream/trust.h"
@@ -304,25 +305,6 @@ json_t *present_upstreams(struct daemon *daemon)
     return list;
 }
 
-static void add_counters(struct counters *sum, const struct counters *counters)
-{
-#define COUNTER(symbol, help)                                                                                          \
-    atomic_fetch_add(&sum->symbol, atomic_load_explicit(&counters->symbol, memory_order_relaxed));
-#include "core/counters.def"
-#undef COUNTER
-}
-
-static struct counters sum_counters(struct daemon *daemon)
-{
-    struct counters sum = {0};
-    add_counters(&sum, &daemon->ended);
-    for (unsigned i = 0; i < daemon->worker_count; i++)
-        add_counters(&sum, worker_counters(daemon->workers[i]));
-    for (unsigned i = 0; i < daemon->leaving_count; i++)
-        add_counters(&sum, worker_counters(daemon->leaving[i]));
-    return sum;
-}
-
 static void set_number(json_t *object, const char *key, uint64_t number)
 {
     json_object_set_new(object, key, json_integer((json_int_t) number));
@@ -330,17 +312,14 @@ static void set_number(json_t *object, const char *key, uint64_t number)
 
 json_t *present_stats(struct daemon *daemon)
 {
-    json_t                    *object   = json_object();
-    struct counters            counters = sum_counters(daemon);
-    const struct prober_stats *prober   = prober_read_stats(daemon->prober);
-    uint64_t                   drops    = daemon->ended_drops;
+    json_t                    *object = json_object();
+    const struct prober_stats *prober = prober_read_stats(daemon->prober);
+    struct counters            counters;
+    uint64_t                   drops;
+    sums_counters(daemon, &counters, &drops);
 #define COUNTER(symbol, help) set_number(object, #symbol, atomic_load(&counters.symbol));
 #include "core/counters.def"
 #undef COUNTER
-    for (unsigned i = 0; i < daemon->worker_count; i++)
-        drops += worker_kernel_drops(daemon->workers[i]);
-    for (unsigned i = 0; i < daemon->leaving_count; i++)
-        drops += worker_kernel_drops(daemon->leaving[i]);
     set_number(object, "kernel_drops", drops);
     set_number(object, "strikes", prober->strikes);
     set_number(object, "confirmations", prober->confirmations);
@@ -403,10 +382,12 @@ json_t *present_status(struct daemon *daemon)
 {
     static const char *const learning[] = {
         [LEARNING_ON] = "on", [LEARNING_OBSERVE] = "observe", [LEARNING_OFF] = "off"};
-    struct counters       counters = sum_counters(daemon);
-    struct learner_counts zones    = learner_count(daemon->learner);
+    struct counters       counters;
+    uint64_t              drops;
+    struct learner_counts zones = learner_count(daemon->learner);
     struct cache_stats    cache;
     char                  read_at[TIME_TEXT_MAX];
+    sums_counters(daemon, &counters, &drops);
     cache_read_stats(daemon->shared.cache, &cache);
     return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
                      "s:s}, s:s, s:o, s:o, s:o}",

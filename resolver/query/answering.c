@@ -11,7 +11,9 @@
 void answering_give(struct query *query, struct env *env, struct waiter *waiter, struct view answer, enum trace_way way,
                     msec_t now)
 {
+    uint8_t group = query->answered_by ? query->answered_by->group : TRACE_NO_GROUP;
     tracing_answered(query, env, waiter, answer, way, now);
+    responses_on_waiter(&env->responses, way, group, message_rcode(answer), now - waiter->since);
     env->effects.answer(env->effects.context, &waiter->path, answer);
     list_remove(&waiter->link);
     list_append(&query->answered, &waiter->link);

@@ -217,7 +217,7 @@ static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
     if (rng_below(&env->rng, 2) == 0 || message_receive(wire, &query) != RECEPTION_QUERY)
         return 0;
     COUNT(env->counters.rate_truncated);
-    return truncation_write(&query, out);
+    return responses_count(&env->responses, RESPONSE_BY_NONE, out, truncation_write(&query, out));
 }
 
 /* ---- parse, policy, cache, join ---- */
@@ -232,12 +232,13 @@ static void read_client_query(const struct message *query, const struct path *pa
 }
 
 /* An answer of our own with nothing but a code. */
-static size_t decline(const struct message *query, unsigned rcode, int ede, const struct path *path, bool tcp,
-                      uint8_t *out)
+static size_t decline(struct engine *engine, const struct message *query, unsigned rcode, int ede,
+                      const struct path *path, bool tcp, uint8_t *out)
 {
     struct client_query client_query;
     read_client_query(query, path, tcp, &client_query);
-    return failure_write(&client_query, rcode, ede, out);
+    return responses_count(&engine->env.responses, RESPONSE_BY_NONE, out,
+                           failure_write(&client_query, rcode, ede, out));
 }
 
 /* 0: not in the cache. */
@@ -250,7 +251,7 @@ static size_t from_cache(struct engine *engine, const struct client_query *clien
     enum cache_answer found = cache_get(env->shared.cache, client_query, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
         COUNT(env->counters.cache_hits);
-        return hit.len;
+        return responses_count(&env->responses, RESPONSE_BY_CACHE, out, hit.len);
     }
     if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&client_query->name), client_query->type))
         return 0; /* a failure that is kept for the latter is of an earlier rule's */
@@ -259,10 +260,11 @@ static size_t from_cache(struct engine *engine, const struct client_query *clien
     if (failure.stale && cache_get(env->shared.cache, client_query, &read, out, cap, &hit) == CACHE_STALE &&
         rule_allows(rule, hit.origin)) {
         COUNT(env->counters.cache_stale);
-        return hit.len;
+        return responses_count(&env->responses, RESPONSE_BY_STALE, out, hit.len);
     }
     COUNT(env->counters.cache_failures);
-    return failure_write(client_query, RCODE_SERVFAIL, failure.ede, out);
+    return responses_count(&env->responses, RESPONSE_BY_CACHE, out,
+                           failure_write(client_query, RCODE_SERVFAIL, failure.ede, out));
 }
 
 static void inquiry_from(const struct client_query *client_query, struct inquiry *ret)
@@ -374,20 +376,21 @@ static size_t on_query(struct engine *engine, const struct message *message, con
      * (version.bind), and an upstream's answer would be about the upstream. */
     if (message->question.class != CLASS_IN) {
         COUNT(env->counters.refused);
-        return decline(message, RCODE_REFUSED, EDE_NOT_SUPPORTED, path, tcp, out);
+        return decline(engine, message, RCODE_REFUSED, EDE_NOT_SUPPORTED, path, tcp, out);
     }
     const struct rule *rule = policy_find_for(env->setup->policy, message->question.name, message->question.type);
     if (rule->via == VIA_REFUSE) {
         COUNT(env->counters.refused);
-        return decline(message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
+        return decline(engine, message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
     }
     struct client_query client_query;
     read_client_query(message, path, tcp, &client_query);
     if (rule->via == VIA_LOCAL) {
         COUNT(env->counters.local);
         tell_echo(env, &client_query.name);
-        return local_answer(&client_query, rule, policy_at_or_below(env->setup->policy, message->question.name),
-                            EDE_NONE, out);
+        bool below = policy_at_or_below(env->setup->policy, message->question.name);
+        return responses_count(&env->responses, RESPONSE_BY_LOCAL, out,
+                               local_answer(&client_query, rule, below, EDE_NONE, out));
     }
     size_t len = from_cache(engine, &client_query, rule, now, out, cap);
     if (len > 0)
@@ -396,7 +399,8 @@ static size_t on_query(struct engine *engine, const struct message *message, con
     if (wait_for(engine, &client_query, rule, path, now))
         return 0;
     COUNT(env->counters.overload);
-    return failure_write(&client_query, RCODE_SERVFAIL, EDE_OTHER, out);
+    return responses_count(&env->responses, RESPONSE_BY_NONE, out,
+                           failure_write(&client_query, RCODE_SERVFAIL, EDE_OTHER, out));
 }
 
 static unsigned reception_rcode(enum reception reception)
@@ -430,12 +434,14 @@ static size_t receive(struct engine *engine, struct view message, const struct p
     }
     if (!clients_allow(&env->setup->clients, &path->peer)) {
         COUNT(env->counters.refused);
-        return reception == RECEPTION_QUERY ? decline(&query, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out)
-                                            : rejection_write(&query, RCODE_REFUSED, out);
+        return reception == RECEPTION_QUERY ? decline(engine, &query, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out)
+                                            : responses_count(&env->responses, RESPONSE_BY_NONE, out,
+                                                              rejection_write(&query, RCODE_REFUSED, out));
     }
     if (reception == RECEPTION_QUERY)
         return on_query(engine, &query, path, tcp, now, out, cap);
     COUNT(env->counters.malformed);
+    responses_on_code(&env->responses, RESPONSE_BY_LOCAL, reception_rcode(reception));
     return rejection_write(&query, reception_rcode(reception), out);
 }
 
@@ -482,6 +488,8 @@ void engine_on_time(struct engine *engine, msec_t now)
 }
 
 struct counters *engine_counters(struct engine *engine) { return &engine->env.counters; }
+
+const struct responses *engine_responses(const struct engine *engine) { return &engine->env.responses; }
 
 struct rng *engine_rng(struct engine *engine) { return &engine->env.rng; }
 

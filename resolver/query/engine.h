@@ -53,9 +53,10 @@ void engine_on_unreachable(struct engine *engine, struct exchange *exchange, enu
 msec_t engine_next(const struct engine *engine);
 void   engine_on_time(struct engine *engine, msec_t now);
 
-struct counters *engine_counters(struct engine *engine); /* any thread may read */
-struct rng      *engine_rng(struct engine *engine);
-size_t           engine_flights(const struct engine *engine);
-size_t           engine_waiting(const struct engine *engine); /* clients that are owed an answer */
+struct counters        *engine_counters(struct engine *engine);        /* any thread may read */
+const struct responses *engine_responses(const struct engine *engine); /* the same */
+struct rng             *engine_rng(struct engine *engine);
+size_t                  engine_flights(const struct engine *engine);
+size_t                  engine_waiting(const struct engine *engine); /* clients that are owed an answer */
 
 #endif

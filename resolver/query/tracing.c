@@ -68,8 +68,6 @@ void tracing_judged(struct query *query, const struct exchange *exchange, msec_t
     add_exchange(query, TRACE_JUDGE, exchange, now);
 }
 
-static unsigned rcode_of(struct view answer) { return answer.len >= MESSAGE_HEADER ? answer.data[3] & 0xf : 0; }
-
 /* What nobody wants is sorted out here: on its way to the keeper it would be copied. */
 static void tell(struct env *env, const struct traced *traced)
 {
@@ -85,7 +83,7 @@ void tracing_answered(struct query *query, struct env *env, const struct waiter 
     struct traced traced = {.client = waiter->path.peer,
                             .name   = waiter->query.name,
                             .type   = waiter->query.type,
-                            .rcode  = rcode_of(answer),
+                            .rcode  = message_rcode(answer),
                             .way    = way,
                             .group  = query->answered_by ? query->answered_by->group : TRACE_NO_GROUP,
                             .why    = query->trace->why,
@@ -128,7 +126,7 @@ void tracing_at_once(struct env *env, struct view query, const struct path *path
                      const struct counters *before)
 {
     struct message message;
-    struct traced  traced = {.client = path->peer, .rcode = rcode_of(answer), .group = TRACE_NO_GROUP};
+    struct traced  traced = {.client = path->peer, .rcode = message_rcode(answer), .group = TRACE_NO_GROUP};
     message_parse(query, &message);
     if (message.has_question) {
         name_set(&traced.name, message.question.name);

@@ -69,7 +69,8 @@ struct daemon {
     unsigned                worker_count;
     struct worker          *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */
     unsigned                leaving_count;
-    struct counters         ended;       /* counters of workers that have ended */
+    struct counters         ended; /* counters of workers that have ended */
+    struct responses        ended_responses;
     uint64_t                ended_drops; /* their worker_kernel_drops() */
 };
 

@@ -242,7 +242,7 @@ void keeper_reap_workers(struct daemon *daemon, bool wait)
             continue;
         }
         daemon->leaving[i] = daemon->leaving[--daemon->leaving_count];
-        daemon->ended_drops += worker_join(worker, &daemon->ended);
+        daemon->ended_drops += worker_join(worker, &daemon->ended, &daemon->ended_responses);
     }
 }
 

@@ -399,13 +399,14 @@ void worker_stop(struct worker *worker, enum worker_end end)
 
 bool worker_has_ended(struct worker *worker) { return atomic_load(&worker->ended); }
 
-uint64_t worker_join(struct worker *worker, struct counters *sum)
+uint64_t worker_join(struct worker *worker, struct counters *sum, struct responses *responses)
 {
     const struct counters *counters = worker_counters(worker);
     pthread_join(worker->thread, NULL);
 #define COUNTER(symbol, help) atomic_fetch_add(&sum->symbol, atomic_load(&counters->symbol));
 #include "core/counters.def"
 #undef COUNTER
+    responses_add(responses, worker_responses(worker));
     engine_destroy(worker->engine);
     ring_destroy(worker->ring);
     destroy_traces(worker);
@@ -418,6 +419,8 @@ uint64_t worker_join(struct worker *worker, struct counters *sum)
 bool worker_observation(struct worker *worker, struct observation *ret) { return ring_pop(worker->ring, ret); }
 
 const struct counters *worker_counters(struct worker *worker) { return engine_counters(worker->engine); }
+
+const struct responses *worker_responses(struct worker *worker) { return engine_responses(worker->engine); }
 
 uint64_t worker_kernel_drops(struct worker *worker)
 {

@@ -43,16 +43,18 @@ void worker_set_setup(struct worker *worker, struct setup *setup); /* takes a re
 
 /* Two steps, so that many stop at once: worker_stop() lets it answer what it has and end, of which the keeper is woken
  * (who is still waiting then gets a stale answer or SERVFAIL); it may be told again that it has less time.
- * worker_join() waits for it and frees; what it counted is added to `sum`, and its kernel drops are returned. */
+ * worker_join() waits for it and frees; what it counted is added to `sum` and `responses`, and its kernel drops are
+ * returned. */
 void     worker_stop(struct worker *worker, enum worker_end end);
 bool     worker_has_ended(struct worker *worker); /* worker_join() will not wait; there are no further observations */
-uint64_t worker_join(struct worker *worker, struct counters *sum);
+uint64_t worker_join(struct worker *worker, struct counters *sum, struct responses *responses);
 
 /* Keeper: the next observation; false: none. */
 bool worker_observation(struct worker *worker, struct observation *ret);
 /* The same of queries that were traced: the caller's, on the heap; NULL: none. */
-struct traced         *worker_traced(struct worker *worker);
-const struct counters *worker_counters(struct worker *worker);
+struct traced          *worker_traced(struct worker *worker);
+const struct counters  *worker_counters(struct worker *worker);
+const struct responses *worker_responses(struct worker *worker);
 
 /* Datagrams that the kernel dropped because the receive buffers were full. */
 uint64_t worker_kernel_drops(struct worker *worker);

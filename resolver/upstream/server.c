@@ -63,8 +63,10 @@ void server_on_reply(struct server *server, enum transport transport, enum outco
         SET(server->last_failure, now);
     if (transport == TRANSPORT_TCP)
         SET(server->tcp_failed, 0);
-    if (rtt >= 0)
+    if (rtt >= 0) {
         rtt_update(&server->rtt[transport], rtt);
+        histogram_add(&server->times, rtt);
+    }
     if (outcome_usable(outcome) && !weak && GET(server->outdone) != 0)
         SET(server->outdone, 0);
     if (!heals(server, weak))

@@ -22,6 +22,7 @@
 #define UPSTREAM_SERVER_H
 
 #include "base/address.h"
+#include "base/histogram.h"
 #include "dns/judge.h"
 #include "upstream/forms.h"
 #include "upstream/rtt.h"
@@ -88,6 +89,7 @@ struct server {
     _Atomic uint64_t sent, tcp_sent, ignored, hints; /* hints: of ICMP */
     _Atomic uint64_t beaten; /* questions that it failed, or was silent to, and another of its group answered */
     _Atomic uint64_t outcomes[TRANSPORT_COUNT][OUTCOME_COUNT];
+    struct histogram times; /* of replies whose time is known */
 
     _Atomic unsigned names_failed; /* PROBE_NAME, in a row; written by the thread that probes */
     /* of that thread alone */

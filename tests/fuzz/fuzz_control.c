@@ -54,6 +54,13 @@ const struct counters *worker_counters(struct worker *worker)
     return NULL;
 }
 
+const struct responses *worker_responses(struct worker *worker)
+{
+    static const struct responses responses;
+    (void) worker;
+    return &responses;
+}
+
 uint64_t worker_kernel_drops(struct worker *worker)
 {
     (void) worker;
