@@ -65,7 +65,9 @@ struct learner_counts learner_count(const struct learner *learner) { return lear
 
 void learner_count_zone(struct learner *learner, const struct zone *zone, size_t one)
 {
+    enum zone_source source = zone->pin != PIN_NONE ? SOURCE_PINNED : zone->source;
     learner->counts.states[zone->condition.state] += one;
+    learner->counts.sources[zone->condition.state][source] += one;
     if (zone->pin != PIN_NONE)
         learner->counts.pins += one;
     if (zone->proved)
@@ -297,7 +299,7 @@ struct zone *learner_add(struct learner *learner, const struct zone_id *id, stru
     zone->condition.since = now;
     zone->domain          = domain_number(learner, id);
     atomic_store(&zone->last_used, now);
-    learner->counts.states[ZONE_CLEAR]++;
+    learner_count_zone(learner, zone, 1);
     return zone;
 }
 

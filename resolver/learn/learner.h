@@ -129,9 +129,10 @@ struct zone *learner_recheck_due(struct learner *learner, msec_t now);
 /* The zone's recheck was given up before it came to an end: it is due as if it had not begun. */
 void learner_recheck_undone(struct learner *learner, struct zone *zone);
 
-/* Zones by state, pins, and zones proved fine. */
+/* Zones by state, and of each by source (who is pinned is not counted under what it was learned from), pins, and zones
+ * proved fine. */
 struct learner_counts {
-    size_t states[ZONE_STATE_COUNT], pins, proved;
+    size_t states[ZONE_STATE_COUNT], sources[ZONE_STATE_COUNT][SOURCE_COUNT], pins, proved;
 };
 struct learner_counts learner_count(const struct learner *learner);
 /* Frees what was removed (table_reclaim). */

@@ -77,6 +77,7 @@ static void tally_one(void *context, struct zone *zone)
 {
     struct tally *tally = context;
     tally->counts.states[zone->condition.state]++;
+    tally->counts.sources[zone->condition.state][zone->pin != PIN_NONE ? SOURCE_PINNED : zone->source]++;
     tally->counts.pins += zone->pin != PIN_NONE;
     tally->counts.proved += zone->proved;
 }
