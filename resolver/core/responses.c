@@ -14,6 +14,12 @@ const char *const response_way_words[RESPONSE_WAY_COUNT] = {
 #undef X
 };
 
+size_t responses_count(struct responses *responses, enum response_way way, const uint8_t *message, size_t len)
+{
+    responses_on_code(responses, way, message_rcode((struct view){message, len}));
+    return len;
+}
+
 static enum response_way way_of(enum trace_way way, uint8_t group)
 {
     switch (way) {

@@ -49,12 +49,7 @@ static inline void responses_on_code(struct responses *responses, enum response_
 }
 
 /* The same, with the code that stands in the message. Returns `len`. */
-static inline size_t responses_count(struct responses *responses, enum response_way way, const uint8_t *message,
-                                     size_t len)
-{
-    responses_on_code(responses, way, message_rcode((struct view){message, len}));
-    return len;
-}
+size_t responses_count(struct responses *responses, enum response_way way, const uint8_t *message, size_t len);
 
 /* The client had waited for so many ms. `group`: of TRACE_BY_GROUP. */
 void responses_on_waiter(struct responses *responses, enum trace_way way, uint8_t group, unsigned rcode, msec_t took);

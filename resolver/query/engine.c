@@ -251,7 +251,8 @@ static size_t from_cache(struct engine *engine, const struct client_query *clien
     enum cache_answer found = cache_get(env->shared.cache, client_query, &read, out, cap, &hit);
     if (found == CACHE_FRESH && rule_allows(rule, hit.origin)) {
         COUNT(env->counters.cache_hits);
-        return responses_count(&env->responses, RESPONSE_BY_CACHE, out, hit.len);
+        responses_on_code(&env->responses, RESPONSE_BY_CACHE, out[3] & FLAG_RCODE);
+        return hit.len;
     }
     if (found != CACHE_FAILURE || rule_stands_in(rule, name_view(&client_query->name), client_query->type))
         return 0; /* a failure that is kept for the latter is of an earlier rule's */
