@@ -91,8 +91,9 @@ const char *rcode_format(unsigned rcode, char text[RCODE_TEXT_MAX])
 {
     static const char *const words[] = {
         [RCODE_NOERROR] = "NOERROR",   [RCODE_FORMERR] = "FORMERR", [RCODE_SERVFAIL] = "SERVFAIL",
-        [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED"};
-    if (rcode < ARRAY_LEN(words))
+        [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED",
+        [RCODE_BADVERS] = "BADVERS"};
+    if (rcode < ARRAY_LEN(words) && words[rcode])
         snprintf(text, RCODE_TEXT_MAX, "%s", words[rcode]);
     else
         snprintf(text, RCODE_TEXT_MAX, "RCODE%u", rcode);

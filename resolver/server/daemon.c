@@ -3,7 +3,7 @@
  *
  * Start: settings, lock in `state`, sockets bound, control socket, privileges dropped, keeper (replay), workers, READY.
  *
- * Stop: workers (they answer what they have), control, keeper (snapshot), lock.
+ * Stop: workers (they answer what they have), web, control, keeper (snapshot), lock.
  */
 #include "server/daemon.h"
 
@@ -17,6 +17,7 @@
 #include "server/privileges.h"
 #include "server/registry.h"
 #include "server/reload.h"
+#include "server/web_socket.h"
 #include "server/workers.h"
 
 #include <fcntl.h>
@@ -137,7 +138,7 @@ static bool start(struct daemon *daemon)
 {
     char               error[ERROR_TEXT_MAX] = "out of memory or descriptors";
     struct bound       bound                 = {0};
-    int                control_fd            = -1;
+    int                control_fd = -1, web_fd = -1;
     bool               gives;
     struct store_owner owner;
     daemon->registry = registry_create();
@@ -150,14 +151,20 @@ static bool start(struct daemon *daemon)
         !privileges_prepare(daemon->settings))
         return false;
     if (!listeners_bind(daemon, daemon->settings, NULL, 0, &bound, error) ||
+        !web_socket_open(daemon->settings, &web_fd, error) ||
         !control_socket_open(daemon->settings, &control_fd, error)) {
         log_error("%s", error);
+        close(web_fd);
         listeners_discard(&bound);
         return false;
     }
     if (gives)
         listeners_give(&bound, owner.user);
     if (!privileges_drop(daemon->settings) || !keeper_open(daemon)) {
+        close(control_fd);
+        close(web_fd);
+    } else if (!web_socket_start(daemon, web_fd, &daemon->web)) {
+        log_error("cannot serve metrics.listen: %s", error);
         close(control_fd);
     } else if (!control_socket_start(daemon, control_fd)) {
         log_error("cannot start the control socket: %s", error);
@@ -174,6 +181,7 @@ static bool start(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
     workers_end(daemon);
+    web_close(daemon->web);
     if (daemon->control)
         control_close(daemon->control);
     daemon->control = NULL;
@@ -197,7 +205,8 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     daemon->config_path = config_path;
     daemon->sources     = *sources;
     daemon->started     = clock_now();
-    daemon->read_at     = clock_wall();
+    daemon->started_at  = clock_wall();
+    daemon->read_at     = daemon->started_at;
     daemon->settings    = reload_read(daemon, NULL, error);
     if (!daemon->settings)
         return false;

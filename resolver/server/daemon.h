@@ -35,8 +35,9 @@ struct daemon {
     msec_t       now;
     msec_t       timer_due;
     bool         catching_up;
-    bool         loading;   /* the table is being filled from disk: nothing is written back */
-    bool         importing; /* many zones change at once: that is told in one line */
+    bool         loading;       /* the table is being filled from disk: nothing is written back */
+    bool         importing;     /* many zones change at once: that is told in one line */
+    bool         reload_failed; /* the file was last read in vain */
     uint64_t     watchdog_us;
     msec_t       looked; /* at what the outside may have done, last */
 
@@ -49,17 +50,17 @@ struct daemon {
     struct dispatch         dispatch;
     struct store           *store;
     struct control         *control;
+    struct web             *web;          /* NULL: none */
     struct descriptor_store passed;       /* the service manager's */
     struct address          missing;      /* [::1] of the default listen, on a host that has none; len 0: none */
     bool                    missing_told; /* that something else keeps it from being listened on */
     bool                    control_lost; /* that nobody finds it has been said */
     struct list             kept;         /* replies that wait for the disk, see durable.h */
     struct list             interviews;   /* under way, see interviews.h */
-    unsigned                interview_count;
-    struct list             lookups; /* under way, see lookups.h */
-    unsigned                lookup_count;
-    struct list             watchers; /* of events, see events.h */
-    struct list             tracers;  /* of queries, see traces.h */
+    struct list             lookups;      /* under way, see lookups.h */
+    unsigned                interview_count, lookup_count;
+    struct list             watchers;         /* of events, see events.h */
+    struct list             tracers;          /* of queries, see traces.h */
     struct query_log        query_log;
     atomic_int              watched;          /* what tracers and the log want; in shared */
     uint64_t                kept_from_abroad; /* questions, as was told last */
@@ -69,7 +70,8 @@ struct daemon {
     unsigned                worker_count;
     struct worker          *leaving[LIMIT_WORKERS]; /* answer what they have and end, which takes seconds */
     unsigned                leaving_count;
-    struct counters         ended; /* counters of workers that have ended */
+    uint64_t                zone_changes[ZONE_STATE_COUNT][REASON_COUNT]; /* to a state, for a reason */
+    struct counters         ended;                                        /* counters of workers that have ended */
     struct responses        ended_responses;
     uint64_t                ended_drops; /* their worker_kernel_drops() */
 };

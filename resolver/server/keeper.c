@@ -87,6 +87,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     if (from != zone->condition.state) {
         tell_change(zone, from, why, daemon->importing);
         events_on_zone(daemon, zone, from, why);
+        daemon->zone_changes[zone->condition.state][zone->condition.reason]++;
     }
     if (is_about_pin(why))
         events_on_pin(daemon, zone_name(zone), zone->pin);

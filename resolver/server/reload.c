@@ -15,6 +15,7 @@
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/traces.h"
+#include "server/web_socket.h"
 #include "server/workers.h"
 
 #include <stdio.h>
@@ -155,6 +156,7 @@ static const char *immovable(const struct settings *now, const struct settings *
 struct ready { /* what is made before anything is changed */
     struct setup *setup;
     struct bound  bound;
+    struct web   *web;        /* daemon->web: it stays where it is */
     int           control_fd; /* -1: the control socket stays where it is */
 };
 
@@ -163,10 +165,11 @@ static bool make_ready(struct daemon *daemon, struct settings *next, struct read
 {
     unsigned workers = daemon->worker_count;
     snprintf(ret_error, ERROR_TEXT_MAX, "out of memory or descriptors");
-    *ready = (struct ready){.control_fd = -1};
+    *ready = (struct ready){.web = daemon->web, .control_fd = -1};
     if (!workers_share(daemon, next, ret_error) || !(ready->setup = registry_setup(daemon->registry, next)))
         return false;
-    if (!listeners_bind(daemon, next, daemon->settings, workers, &ready->bound, ret_error))
+    if (!listeners_bind(daemon, next, daemon->settings, workers, &ready->bound, ret_error) ||
+        !web_socket_move(daemon, next, &ready->web, ret_error))
         goto undo;
     if (!workers_add(daemon, next->workers) || !control_socket_move(daemon, next, &ready->control_fd, ret_error)) {
         workers_dismiss(daemon, workers);
@@ -175,6 +178,8 @@ static bool make_ready(struct daemon *daemon, struct settings *next, struct read
     return true;
 
 undo:
+    if (ready->web != daemon->web)
+        web_close(ready->web);
     if (ready->control_fd >= 0)
         close(ready->control_fd);
     listeners_discard(&ready->bound);
@@ -208,6 +213,9 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
         cache_flush_all(daemon->shared.cache);
     setup_drop(setup_before);
     settings_destroy(before);
+    if (ready->web != daemon->web)
+        web_close(daemon->web);
+    daemon->web = ready->web;
     if (ready->control_fd >= 0)
         control_socket_replace(daemon, ready->control_fd);
 }
@@ -248,6 +256,7 @@ bool reload_configuration(struct daemon *daemon, json_t *warnings, char ret_erro
     } else {
         log_error("reload: %s; the old configuration stays", ret_error);
     }
+    daemon->reload_failed = !good;
     events_on_reload(daemon, good ? NULL : ret_error);
     sd_notify(0, "READY=1");
     return good;

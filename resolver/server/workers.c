@@ -4,6 +4,7 @@
 #include "server/workers.h"
 
 #include "base/log.h"
+#include "observe/web.h"
 #include "server/keeper.h"
 
 #include <inttypes.h>
@@ -71,10 +72,11 @@ bool workers_share(struct daemon *daemon, struct settings *settings, char ret_er
 {
     struct descriptors share;
     uint64_t           limit = raise_descriptors(), needed;
-    if (!descriptors_share(limit, settings->workers, settings->listen_count, &share, &needed)) {
+    uint64_t           web   = settings->metrics.len > 0 ? WEB_DESCRIPTORS : 0;
+    if (!descriptors_share(limit > web ? limit - web : 0, settings->workers, settings->listen_count, &share, &needed)) {
         snprintf(ret_error, ERROR_TEXT_MAX,
                  "%" PRIu64 " file descriptors are too few: %" PRIu64 " are needed at least (LimitNOFILE, ulimit -n)",
-                 limit, needed);
+                 limit, needed + web);
         return false;
     }
     if (share.workers < settings->workers || share.sockets < DESCRIPTORS_PLENTY)

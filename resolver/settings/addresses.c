@@ -1,5 +1,6 @@
 /*
- * addresses.c: the keys that are lists of addresses: "listen", and the blocks of "allow" and "limits.client_exempt".
+ * addresses.c: the keys that are addresses: "listen" and "metrics.listen", and the blocks of "allow" and
+ * "limits.client_exempt".
  */
 #include "settings/endpoint.h"
 #include "settings/keys.h"
@@ -7,7 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    QUOTE_MAX = 80
+    QUOTE_MAX    = 80,
+    METRICS_PORT = 9153 /* what Prometheus' list of default ports has for a DNS server's exporter */
 };
 
 void read_listen(struct reader *reader, const struct place *place, const json_t *value)
@@ -88,4 +90,26 @@ void read_limits_client_exempt(struct reader *reader, const struct place *place,
 {
     if (value_list(reader, place, value, "a list of CIDR blocks"))
         read_blocks(reader, place, value, &reader->settings->client_exempt);
+}
+
+void read_metrics_listen(struct reader *reader, const struct place *place, const json_t *value)
+{
+    static const char expected[] = "an address like \"127.0.0.1:9153\" or \"[::1]:9153\"";
+    struct settings  *settings   = reader->settings;
+    const char       *text       = value ? value_text(reader, place, value, expected) : NULL;
+    char              why[ENDPOINT_WHY_MAX];
+    if (!text)
+        return;
+    if (!endpoint_read(text, ENDPOINT_LISTEN, METRICS_PORT, &settings->metrics, why)) {
+        if (why[0] != '\0')
+            reader_error(reader, place, "%s", why);
+        else
+            reader_error(reader, place, "not an address: \"%.*s\" (expected %s)", QUOTE_MAX, text, expected);
+        return;
+    }
+    for (size_t i = 0; i < settings->listen_count; i++)
+        if (address_equal(&settings->listen[i], &settings->metrics))
+            reader_error(reader, place, "\"%.*s\" is in listen already, which answers DNS there", QUOTE_MAX, text);
+    if (why[0] != '\0')
+        reader_warning(reader, place, "%s", why);
 }

@@ -86,6 +86,7 @@ struct settings {
     char            *control_socket;
     char            *control_group; /* NULL: none */
     char            *state;
+    struct address   metrics; /* where /metrics is served; len 0: nowhere */
     enum log_level   log_level;
     enum log_format  log_format;
     enum log_queries log_queries;

@@ -16,13 +16,13 @@ wrong_usage() {
 }
 
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
-    liburcu-dev libsystemd-dev libcap-ng-dev zlib1g-dev"
+    liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
 test_packages="$lab_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils ldnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
-    python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
+    prometheus python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
     for package in "$@"; do
@@ -57,7 +57,7 @@ install_guarded() (
     apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
     command -v systemctl >/dev/null || exit 0
     for pair in nsd:nsd unbound:unbound unbound:unbound-resolvconf knot:knot dnsdist:dnsdist bind9:named \
-        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted; do
+        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )

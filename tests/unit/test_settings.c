@@ -221,10 +221,9 @@ static void test_unknown_keys(void **state)
          "upstreams.domestic[0].mixcase: unknown key (did you mean \"mix_case\"?)\n"
          "upstreams.external[0].trusted: expected true or false\n"
          "upstreams.external[0].mix_case: expected true or false"},
-        {WITH("\"cluster\": {\"redis\": \"localhost\", \"name\": 1}, \"metrics\": {\"listen\": null}"),
+        {WITH("\"cluster\": {\"redis\": \"localhost\", \"name\": 1}"),
          "cluster.redis: this version does not have it yet\n"
-         "cluster.name: this version does not have it yet\n"
-         "metrics.listen: this version does not have it yet"},
+         "cluster.name: this version does not have it yet"},
     };
     check_rows(rows, ARRAY_LEN(rows));
 }
@@ -361,6 +360,14 @@ static void test_addresses(void **state)
          "listen[1]: port 0 in \"127.0.0.1:0\" (expected 1 to 65535)\n"
          "listen[3]: \"127.0.0.1:53\" is listed already\n"
          "listen[4]: expected an address like \"127.0.0.1:53\" or \"[::1]:53\", not a number"},
+        {WITH("\"metrics\": {\"listen\": [\"127.0.0.1\"]}"),
+         "metrics.listen: expected an address like \"127.0.0.1:9153\" or \"[::1]:9153\", not a list"},
+        {WITH("\"metrics\": {\"listen\": \"9153\"}"),
+         "metrics.listen: not an address: \"9153\" (expected an address like \"127.0.0.1:9153\" or \"[::1]:9153\")"},
+        {WITH("\"metrics\": {\"listen\": \"::1:9153\"}"),
+         "metrics.listen: \"::1:9153\" is an IPv6 address without a port: write \"[::1]:9153\""},
+        {WITH("\"listen\": [\"192.0.2.80:9153\"], \"metrics\": {\"listen\": \"192.0.2.80\"}"),
+         "metrics.listen: \"192.0.2.80\" is in listen already, which answers DNS there"},
         {WITH("\"allow\": []"), "allow: expected one block at least, or nobody may ask"},
         {WITH("\"allow\": [\"10.0.0.1/8\"]"),
          "allow[0]: not a CIDR block: \"10.0.0.1/8\" (bits are set behind its prefix: write \"10.0.0.0/8\", or "
@@ -694,7 +701,7 @@ static void test_everything_set(void **state)
                   "\"cache\": {\"memory\": \"1MiB\", \"min_ttl\": \"1h\", \"max_ttl\": \"1h\", \"stale\": \"0s\",\n"
                   "  \"negative_max_ttl\": \"0s\"},\n"
                   "\"control\": {\"socket\": \"/a\", \"group\": \"root\"}, \"state\": \"/b\", \"cluster\": {}, "
-                  "\"metrics\": {},\n"
+                  "\"metrics\": {\"listen\": \"::1\"},\n"
                   "\"log\": {\"level\": \"debug\", \"format\": \"json\",\n"
                   "  \"queries\": \"external\"}}\n");
     assert_false(s->listen_default);
@@ -722,6 +729,7 @@ static void test_everything_set(void **state)
     assert_int_equal(s->patience, 1); /* 0 would be auto */
     assert_int_equal(s->learning, LEARNING_OFF);
     assert_int_equal(s->recheck_share, 10);
+    assert_address(&s->metrics, "[::1]:9153");
     assert_int_equal(s->external_qps, 1000000);
     assert_int_equal(s->client_qps, 0);
     assert_int_equal(s->client_exempt.count, 0);

@@ -1,0 +1,65 @@
+/*
+ * web_socket.c: see web_socket.h.
+ */
+#include "server/web_socket.h"
+
+#include "net/tcp_listen.h"
+#include "server/metrics.h"
+#include "server/neighbours.h"
+#include "server/refusal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void say_why_not(const struct address *address, int error, char ret_error[ERROR_TEXT_MAX])
+{
+    char text[ADDRESS_TEXT_MAX], who[NEIGHBOUR_MAX], why[REFUSAL_MAX];
+    address_format(address, text);
+    if (error == EADDRINUSE && neighbours_look(address, SOCK_STREAM, who) == NEIGHBOURS_ANOTHER)
+        snprintf(ret_error, ERROR_TEXT_MAX, "metrics.listen: another process serves %s: %s", text, who);
+    else
+        snprintf(ret_error, ERROR_TEXT_MAX, "metrics.listen: cannot bind %s: %s", text,
+                 refusal_of_address(address, error, why));
+}
+
+bool web_socket_open(const struct settings *settings, int *ret_fd, char ret_error[ERROR_TEXT_MAX])
+{
+    const struct address *address = &settings->metrics;
+    *ret_fd                       = -1;
+    if (address->len == 0)
+        return true;
+    *ret_fd = tcp_listen_bind(address, SOCKET_FIRST);
+    if (*ret_fd >= 0)
+        return true;
+    say_why_not(address, -*ret_fd, ret_error);
+    return false;
+}
+
+bool web_socket_start(struct daemon *daemon, int fd, struct web **ret)
+{
+    *ret = fd >= 0 ? web_start(&daemon->loop, fd, metrics_page, daemon) : NULL;
+    return fd < 0 || *ret;
+}
+
+static bool same_place(const struct settings *a, const struct settings *b)
+{
+    return a->metrics.len == b->metrics.len && (a->metrics.len == 0 || address_equal(&a->metrics, &b->metrics));
+}
+
+bool web_socket_move(struct daemon *daemon, const struct settings *next, struct web **ret,
+                     char ret_error[ERROR_TEXT_MAX])
+{
+    int fd;
+    *ret = daemon->web;
+    if (same_place(daemon->settings, next))
+        return true;
+    if (!web_socket_open(next, &fd, ret_error))
+        return false;
+    if (web_socket_start(daemon, fd, ret))
+        return true;
+    snprintf(ret_error, ERROR_TEXT_MAX, "metrics.listen: out of memory or descriptors");
+    *ret = daemon->web;
+    return false;
+}
