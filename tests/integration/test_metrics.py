@@ -14,7 +14,7 @@ import pytest
 
 from client import parse_endpoint, udp_exchange
 from conftest import learn, warm
-from daemon import Daemon, wait_for
+from daemon import ROOT, Daemon, wait_for
 from upstream import Servfail, Silent, endpoint, free_port
 
 CONNECTION = 10  # seconds that a connection has
@@ -161,6 +161,14 @@ def test_prometheus_finds_nothing_wrong(daemon, domestic, where, fresh):
     text = request(where)[2]
     promtool("check", "metrics", text=text)
     assert zone not in text and "good0" not in text
+
+
+def test_the_alerts_are_in_order():
+    rules = ROOT / "config" / "prometheus" / "byway.rules"
+    promtool("check", "rules", str(rules))
+    page = (ROOT / "docs" / "operating.md").read_text()
+    for alert in re.findall(r"alert: (\w+)", rules.read_text()):
+        assert f"`{alert}`" in page
 
 
 def test_methods_and_paths(daemon, where):
