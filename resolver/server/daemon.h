@@ -59,8 +59,8 @@ struct daemon {
     struct list             interviews;   /* under way, see interviews.h */
     struct list             lookups;      /* under way, see lookups.h */
     unsigned                interview_count, lookup_count;
-    struct list             watchers;         /* of events, see events.h */
-    struct list             tracers;          /* of queries, see traces.h */
+    struct list             watchers; /* of events, see events.h */
+    struct list             tracers;  /* of queries, see traces.h */
     struct query_log        query_log;
     atomic_int              watched;          /* what tracers and the log want; in shared */
     uint64_t                kept_from_abroad; /* questions, as was told last */
