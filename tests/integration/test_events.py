@@ -2,47 +2,21 @@
 
 import json
 import socket
-import subprocess
 import time
 
 import pytest
 
 from conftest import learn, warm
-from daemon import environment, program, wait_for
+from daemon import wait_for
 from upstream import Servfail, Silent
-
-
-class Watcher:
-    """`bywayctl events`, or another command that streams, running."""
-
-    def __init__(self, daemon, *options, method=("events",)):
-        self.process = subprocess.Popen([program("bywayctl"), "-s", daemon.socket, *options, *method],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-        time.sleep(0.3)  # until it watches
-
-    def end(self):
-        """All that it printed: standard output, standard error."""
-        self.process.terminate()
-        return self.process.communicate(timeout=5)
+from watcher import told, watchers
 
 
 @pytest.fixture
 def watch():
     """watch(daemon, …): a Watcher, ended whatever happens."""
-    watchers = []
-
-    def start(daemon, *options):
-        watchers.append(Watcher(daemon, *options))
-        return watchers[-1]
-    yield start
-    for watcher in watchers:
-        if watcher.process.poll() is None:
-            watcher.process.kill()
-        watcher.process.communicate()
-
-
-def told(output):
-    return [json.loads(line) for line in output.splitlines()]
+    with watchers() as start:
+        yield start
 
 
 def test_zones_pins_and_reloads_are_told(forwarder, domestic, fresh, watch):

@@ -10,8 +10,8 @@ import pytest
 
 from conftest import EXTERNAL
 from daemon import Daemon, wait_for
-from test_events import Watcher
 from upstream import Refused, Servfail
+from watcher import Watcher
 
 
 

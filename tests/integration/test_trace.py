@@ -6,23 +6,15 @@ import pytest
 
 from client import together
 from conftest import EXTERNAL, learn, warm
-from test_events import Watcher, told
 from upstream import Refused, Servfail, Silent
+from watcher import Watcher, told, watchers
 
 
 @pytest.fixture
 def tracer():
     """tracer(daemon, …): `bywayctl --json trace …`; ended whatever happens."""
-    watchers = []
-
-    def start(daemon, *options):
-        watchers.append(Watcher(daemon, "--json", method=["trace", *options]))
-        return watchers[-1]
-    yield start
-    for watcher in watchers:
-        if watcher.process.poll() is None:
-            watcher.process.kill()
-        watcher.process.communicate()
+    with watchers() as start:
+        yield lambda daemon, *options: start(daemon, "--json", method=["trace", *options])
 
 
 def lines_of(watcher):
