@@ -30,10 +30,10 @@ static void add(char why[TRUST_TEXT_MAX], const char *format, ...) __attribute__
 
 static void add(char why[TRUST_TEXT_MAX], const char *format, ...)
 {
-    size_t  len = strlen(why);
     va_list arguments;
-    if (len > 0)
-        len += (size_t) snprintf(why + len, TRUST_TEXT_MAX - len, "; ");
+    if (why[0] != '\0')
+        strncat(why, "; ", TRUST_TEXT_MAX - 1 - strlen(why));
+    size_t len = strlen(why);
     va_start(arguments, format);
     vsnprintf(why + len, TRUST_TEXT_MAX - len, format, arguments);
     va_end(arguments);

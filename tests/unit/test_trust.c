@@ -5,6 +5,8 @@
 
 #include "lib/check.h"
 
+#include <string.h>
+
 /* One upstream a letter: "e" over an encrypted way, "p" plain, "l" plain on this machine; a capital is trusted. */
 static struct group group_of(const char *name, const char *letters)
 {
@@ -60,8 +62,24 @@ static void what_the_marks_come_to(void **state)
     }
 }
 
+static void what_is_too_long_is_cut(void **state)
+{
+    char name[400], why[TRUST_TEXT_MAX];
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    struct group domestic = group_of(name, "Pl"), external = group_of(name, "Pe");
+    assert_true(trust_reaches(&domestic, &external, why));
+    assert_int_equal(strlen(why), TRUST_TEXT_MAX - 1);
+    close_group(&domestic);
+    close_group(&external);
+    (void) state;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_the_marks_come_to)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_marks_come_to),
+        cmocka_unit_test(what_is_too_long_is_cut),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
