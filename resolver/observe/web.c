@@ -61,8 +61,9 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
             shutdown(fd, SHUT_RDWR);
             return;
         }
-        if (web->count == LIMIT_WEB_CLIENTS)
-            cut_off(web, oldest(web));
+        struct client *first = oldest(web);
+        if (first && web->count == LIMIT_WEB_CLIENTS)
+            cut_off(web, first);
         *client = (struct client){.fd = fd, .end = uv_now(web->timer.loop) + WITHIN * 1000};
         list_append(&web->clients, &client->link);
         web->count++;

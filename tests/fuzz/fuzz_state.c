@@ -78,6 +78,7 @@ static void check_zone(void *context, struct zone *zone)
     size_t               len = record_write(zone, false, &clocks, bytes);
 
     sums->counts.states[zone->condition.state]++;
+    sums->counts.sources[zone->condition.state][zone->pin != PIN_NONE ? SOURCE_PINNED : zone->source]++;
     sums->counts.pins += zone->pin != PIN_NONE;
     CHECK(len <= RECORD_MAX && record_apply((struct view){bytes, len}, &clocks, sums->again->learner));
     const struct zone *copy = table_get(sums->again->table, id.name, id.scope, id.type);
