@@ -5,6 +5,7 @@
 
 #include "base/pool.h"
 #include "policy/local.h"
+#include "query/declining.h"
 #include "query/query.h"
 #include "query/tracing.h"
 
@@ -207,19 +208,6 @@ bool engine_limited(struct engine *engine, struct address *ret)
     return ret->len > 0;
 }
 
-/* Half of them, drawn, get TC=1 and nothing else. A real client then comes over TCP, where it cannot lie about its
- * address and is served at its rate; a forged one is sent less than was sent in its name. */
-static size_t cut_or_drop(struct engine *engine, struct view wire, uint8_t *out)
-{
-    struct env    *env = &engine->env;
-    struct message query;
-    COUNT(env->counters.rate_limited);
-    if (rng_below(&env->rng, 2) == 0 || message_receive(wire, &query) != RECEPTION_QUERY)
-        return 0;
-    COUNT(env->counters.rate_truncated);
-    return responses_count(&env->responses, RESPONSE_BY_NONE, out, truncation_write(&query, out));
-}
-
 /* ---- parse, policy, cache, join ---- */
 
 /* A client that asks how long its TCP connection is kept is told; one that says so itself, which it must not, is
@@ -231,14 +219,12 @@ static void read_client_query(const struct message *query, const struct path *pa
         ret->keepalive = (struct keepalive){KEEPALIVE_TOLD, (uint16_t) (path->idle_ms / 100)};
 }
 
-/* An answer of our own with nothing but a code. */
-static size_t decline(struct engine *engine, const struct message *query, unsigned rcode, int ede,
-                      const struct path *path, bool tcp, uint8_t *out)
+static size_t refuse(struct engine *engine, const struct message *query, int ede, const struct path *path, bool tcp,
+                     uint8_t *out)
 {
     struct client_query client_query;
     read_client_query(query, path, tcp, &client_query);
-    return responses_count(&engine->env.responses, RESPONSE_BY_NONE, out,
-                           failure_write(&client_query, rcode, ede, out));
+    return declining_refuse(&engine->env, &client_query, ede, out);
 }
 
 /* 0: not in the cache. */
@@ -375,15 +361,11 @@ static size_t on_query(struct engine *engine, const struct message *message, con
     struct env *env = &engine->env;
     /* Only Internet names are routed and learned. Another class is asked for what a server says of itself
      * (version.bind), and an upstream's answer would be about the upstream. */
-    if (message->question.class != CLASS_IN) {
-        COUNT(env->counters.refused);
-        return decline(engine, message, RCODE_REFUSED, EDE_NOT_SUPPORTED, path, tcp, out);
-    }
+    if (message->question.class != CLASS_IN)
+        return refuse(engine, message, EDE_NOT_SUPPORTED, path, tcp, out);
     const struct rule *rule = policy_find_for(env->setup->policy, message->question.name, message->question.type);
-    if (rule->via == VIA_REFUSE) {
-        COUNT(env->counters.refused);
-        return decline(engine, message, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out);
-    }
+    if (rule->via == VIA_REFUSE)
+        return refuse(engine, message, EDE_PROHIBITED, path, tcp, out);
     struct client_query client_query;
     read_client_query(message, path, tcp, &client_query);
     if (rule->via == VIA_LOCAL) {
@@ -404,18 +386,6 @@ static size_t on_query(struct engine *engine, const struct message *message, con
                            failure_write(&client_query, RCODE_SERVFAIL, EDE_OTHER, out));
 }
 
-static unsigned reception_rcode(enum reception reception)
-{
-    switch (reception) {
-    case RECEPTION_NOTIMP:
-        return RCODE_NOTIMP;
-    case RECEPTION_BADVERS:
-        return RCODE_BADVERS;
-    default:
-        return RCODE_FORMERR;
-    }
-}
-
 static size_t receive(struct engine *engine, struct view message, const struct path *path, bool tcp, msec_t now,
                       uint8_t *out, size_t cap)
 {
@@ -425,7 +395,7 @@ static size_t receive(struct engine *engine, struct view message, const struct p
     if (tcp)
         COUNT(env->counters.queries_tcp);
     else if (!within_rate(engine, &path->peer, now))
-        return cut_or_drop(engine, message, out);
+        return declining_cut(env, message, out);
     enum reception reception = message_receive(message, &query);
     if (reception == RECEPTION_DROP) {
         COUNT(env->counters.dropped);
@@ -433,17 +403,11 @@ static size_t receive(struct engine *engine, struct view message, const struct p
             env->effects.answer(env->effects.context, path, (struct view){0});
         return 0;
     }
-    if (!clients_allow(&env->setup->clients, &path->peer)) {
-        COUNT(env->counters.refused);
-        return reception == RECEPTION_QUERY ? decline(engine, &query, RCODE_REFUSED, EDE_PROHIBITED, path, tcp, out)
-                                            : responses_count(&env->responses, RESPONSE_BY_NONE, out,
-                                                              rejection_write(&query, RCODE_REFUSED, out));
-    }
-    if (reception == RECEPTION_QUERY)
-        return on_query(engine, &query, path, tcp, now, out, cap);
-    COUNT(env->counters.malformed);
-    responses_on_code(&env->responses, RESPONSE_BY_LOCAL, reception_rcode(reception));
-    return rejection_write(&query, reception_rcode(reception), out);
+    if (!clients_allow(&env->setup->clients, &path->peer))
+        return reception == RECEPTION_QUERY ? refuse(engine, &query, EDE_PROHIBITED, path, tcp, out)
+                                            : declining_refuse_rejected(env, &query, out);
+    return reception == RECEPTION_QUERY ? on_query(engine, &query, path, tcp, now, out, cap)
+                                        : declining_reject(env, &query, reception, out);
 }
 
 /* Apart, so that its copy of the counters costs those nothing that nobody watches. */
