@@ -45,6 +45,7 @@ class Line:
         self.tls = server.context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.peer = writer.get_extra_info("peername")
         self.first = None  # byte that came
+        self.opened = None  # time.monotonic() of the handshake's end
         self.resumed = False
         self.answers = self.sent = 0  # bytes sent
         self.frozen = False  # neither reads nor answers
@@ -86,6 +87,7 @@ class Line:
             except ssl.SSLError:
                 await self.flush()  # the alert
                 raise
+        self.opened = time.monotonic()
         self.resumed = self.tls.session_reused
         await self.flush()
 
