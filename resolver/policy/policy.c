@@ -105,6 +105,7 @@ static void policy_add(struct policy *policy, struct rule *rule)
         node->blocklist           = &policy->blocklists[policy->blocklist_count++];
         node->blocklist->zone     = rule->zone;
         node->blocklist->refusals = rule->refusals;
+        node->blocklist->entry    = rule->entry;
     }
 }
 
@@ -156,6 +157,14 @@ struct policy *policy_create(const struct rule *rules, size_t count)
     }
     policy_mark_blocklists(policy);
     return policy;
+}
+
+const struct blocklist *policy_asked_list(const struct policy *policy, size_t i)
+{
+    for (size_t at = 0; at < policy->blocklist_count; at++)
+        if (policy->blocklists[at].entry.is_asked && i-- == 0)
+            return &policy->blocklists[at];
+    return NULL;
 }
 
 void policy_destroy(struct policy *policy)

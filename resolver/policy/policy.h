@@ -21,7 +21,8 @@ enum via {
 };
 
 enum {
-    LIST_REFUSALS = 4 /* the most that is known of a list is one */
+    LIST_REFUSALS  = 4, /* the most that is known of a list is one */
+    LIST_LABEL_MAX = 22 /* bytes */
 };
 
 /* Addresses in 127.0.0.0/8 that are no listings of a list, beside those of every list (policy/blocklist.h). */
@@ -30,11 +31,19 @@ struct refusals {
     uint8_t addresses[LIST_REFUSALS][4];
 };
 
+/* Where a list is asked about a client's address: "zen" of spamhaus.org, or, with no label, the list's own zone. */
+struct list_entry {
+    bool    is_asked; /* by explain: those that mail servers ask most are marked in the preset */
+    uint8_t len;
+    char    label[LIST_LABEL_MAX];
+};
+
 /* What is one is the preset's word alone; which way it goes, and what lies below it, `zones` may say otherwise. */
 struct blocklist {
-    struct name     zone; /* lower case */
-    struct refusals refusals;
-    _Atomic msec_t  quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
+    struct name       zone; /* lower case */
+    struct refusals   refusals;
+    struct list_entry entry;
+    _Atomic msec_t quiet_until; /* before that, no complaint about it is due; 0 at first. The one thing that changes */
 };
 
 struct rule {
@@ -44,7 +53,8 @@ struct rule {
     bool              or_empty;  /* VIA_GROUP: where that group has no answer, byway's own empty zone is (local.h) */
     bool              shipped;   /* not the operator's own word: `zones` is above it */
     bool              is_list;   /* its zone is a blocklist */
-    struct refusals   refusals;  /* is_list: of that list */
+    struct refusals   refusals;  /* is_list: of that list, */
+    struct list_entry entry;     /* and this, too */
     struct blocklist *blocklist; /* in a policy: the closest list at or above this zone; NULL: there is none. Borrowed
                                     from the policy */
 };
@@ -76,6 +86,9 @@ bool policy_at_or_below(const struct policy *policy, struct view name);
  * `automatic`: VIA_AUTO leads there too. NULL: there is none, and so nobody asks that group. Borrowed from the policy.
  */
 const struct name *policy_zone_of(const struct policy *policy, uint8_t group, bool automatic);
+
+/* The lists that are asked about addresses, one by one from 0; NULL: there are no more. Borrowed from the policy. */
+const struct blocklist *policy_asked_list(const struct policy *policy, size_t i);
 
 /* True once in an hour, whichever thread asks: a complaint about this list is due. */
 bool blocklist_complain(struct blocklist *list, msec_t now);

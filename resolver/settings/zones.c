@@ -138,28 +138,52 @@ void zones_read(struct reader *reader, const struct place *place, const json_t *
 
 static const char blanks[] = " \t\r";
 
-/* The addresses behind the zone. NULL, or what is wrong with them. */
-static const char *refusals_read(char *words, struct refusals *ret, char why[SLIP_WHY_MAX])
+static const char *refusal_read(const char *word, struct refusals *ret, char why[SLIP_WHY_MAX])
 {
-    char *word;
-    while ((word = strsep(&words, blanks))) {
-        uint8_t address[4];
-        if (word[0] == '\0')
-            continue;
-        if (inet_pton(AF_INET, word, address) != 1 || address[0] != 127) {
-            snprintf(why, SLIP_WHY_MAX, "not an address in 127.0.0.0/8: \"%.*s\"", QUOTE_MAX, word);
-            return why;
-        }
-        if (ret->count == LIST_REFUSALS) {
-            snprintf(why, SLIP_WHY_MAX, "more than %d addresses behind the zone", LIST_REFUSALS);
-            return why;
-        }
-        memcpy(ret->addresses[ret->count++], address, sizeof(address));
+    uint8_t address[4];
+    if (inet_pton(AF_INET, word, address) != 1 || address[0] != 127) {
+        snprintf(why, SLIP_WHY_MAX, "not an address in 127.0.0.0/8: \"%.*s\"", QUOTE_MAX, word);
+        return why;
     }
+    if (ret->count == LIST_REFUSALS) {
+        snprintf(why, SLIP_WHY_MAX, "more than %d addresses behind the zone", LIST_REFUSALS);
+        return why;
+    }
+    memcpy(ret->addresses[ret->count++], address, sizeof(address));
     return NULL;
 }
 
-/* Takes one zone a line, and behind it the addresses by which that list refuses. A fence with a hole is worse than
+/* "@", the zone itself, or one label below it. */
+static const char *entry_read(const char *label, struct list_entry *ret, char why[SLIP_WHY_MAX])
+{
+    size_t len = strcmp(label, "@") == 0 ? 0 : strlen(label);
+    if (*label == '\0' || len > LIST_LABEL_MAX ||
+        strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789-@") != strlen(label)) {
+        snprintf(why, SLIP_WHY_MAX, "behind ip= not a label of %d bytes at most, nor @: \"%.*s\"", LIST_LABEL_MAX,
+                 QUOTE_MAX, label);
+        return why;
+    }
+    *ret = (struct list_entry){.is_asked = true, .len = (uint8_t) len};
+    memcpy(ret->label, label, len);
+    return NULL;
+}
+
+/* What stands behind the zone. NULL, or what is wrong with it. */
+static const char *list_read(char *words, struct rule *rule, char why[SLIP_WHY_MAX])
+{
+    static const char entry[] = "ip=";
+    const char       *wrong   = NULL;
+    char             *word;
+    while (!wrong && (word = strsep(&words, blanks))) {
+        if (strncmp(word, entry, strlen(entry)) == 0)
+            wrong = entry_read(word + strlen(entry), &rule->entry, why);
+        else if (word[0] != '\0')
+            wrong = refusal_read(word, &rule->refusals, why);
+    }
+    return wrong;
+}
+
+/* Takes one zone a line, and behind it the addresses by which that list refuses, and where it is asked. A fence with a hole is worse than
  * none, so a bad line is an error. */
 static void preset_lines(struct reader *reader, const struct place *place, const char *path, char *text)
 {
@@ -178,7 +202,7 @@ static void preset_lines(struct reader *reader, const struct place *place, const
         const char *zone         = strsep(&line, blanks);
         if (zone[0] == '\0')
             continue;
-        const char *wrong = name_read(zone, &rule.zone, why) ? refusals_read(line, &rule.refusals, why) : why;
+        const char *wrong = name_read(zone, &rule.zone, why) ? list_read(line, &rule, why) : why;
         if (!wrong)
             settings->rules[settings->rule_count++] = rule;
         else

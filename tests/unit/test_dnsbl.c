@@ -33,10 +33,14 @@ static size_t read_preset(struct rule *rules, size_t cap)
         if (line[0] == '#' || line[0] == '\0')
             continue;
         assert_true(count < cap);
+        char *entry = strstr(line, " ip=");
+        if (entry != NULL)
+            *entry = '\0';
         char *refusals = strchr(line, ' ');
         if (refusals != NULL)
             *refusals++ = '\0';
         rules[count] = (struct rule){.zone = named(line), .via = VIA_GROUP, .shipped = true, .is_list = true};
+        rules[count].entry.is_asked = entry != NULL;
         if (refusals != NULL) {
             rules[count].refusals.count = 1;
             if (inet_pton(AF_INET, refusals, rules[count].refusals.addresses[0]) != 1)
@@ -48,6 +52,17 @@ static size_t read_preset(struct rule *rules, size_t cap)
     }
     fclose(file);
     return count;
+}
+
+/* Each of them is a question to strangers about who sends mail here: few, and those that servers ask anyway. */
+static void the_dnsbl_preset_marks_few_to_be_asked(void **state)
+{
+    (void) state;
+    static struct rule rules[1000];
+    size_t             count = read_preset(rules, ARRAY_LEN(rules)), asked = 0;
+    for (size_t i = 0; i < count; i++)
+        asked += rules[i].entry.is_asked;
+    assert_in_range(asked, 12, 16);
 }
 
 static void the_dnsbl_preset_is_well_formed(void **state)
@@ -244,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_dnsbl_preset_is_well_formed),
+        cmocka_unit_test(the_dnsbl_preset_marks_few_to_be_asked),
         cmocka_unit_test(the_dnsbl_preset_knows_how_lists_refuse),
         cmocka_unit_test(the_dnsbl_preset_covers_what_mail_servers_ask),
         cmocka_unit_test(the_dnsbl_preset_covers_what_packages_name),
