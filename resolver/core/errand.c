@@ -113,7 +113,7 @@ void errand_on_packet(struct errands *errands, struct errand *errand, enum trans
     case EXCHANGE_REPLY:
         if (errand->strict && judge_is_unfounded(&errand->judgement))
             exchange->outcome = OUTCOME_FORGED;
-        if (errand->read && outcome_usable(exchange->outcome))
+        if (errand->read && (errand->reads_all || outcome_usable(exchange->outcome)))
             errand->read(errand->owner, errand, &reply);
         end(errands, errand, now);
         return;

@@ -33,6 +33,7 @@ struct errand {
     bool             weak;   /* that it is answered says little of it: a probe by the root (server.h) */
     struct inquiry   inquiry;
     struct judgement judgement; /* of the reply; only where exchange.outcome came from one */
+    bool             reads_all; /* read() is called for a reply that is not usable, too */
     errand_read_fn   read;      /* or NULL; called before done() with a usable reply, which it does not keep */
     errand_done_fn   done;
     void            *owner;

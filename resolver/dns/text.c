@@ -131,23 +131,39 @@ static ldns_rr *read_record(struct view wire, const struct record *record)
     return NULL;
 }
 
-static void give_record(struct view wire, const struct record *record, int64_t ttl, records_each_fn each, void *context)
+/* The caller's to free; NULL: not read. */
+static char *make_line(struct view wire, const struct record *record, uint32_t ttl)
 {
     ldns_rr *rr = read_record(wire, record);
     char    *line;
 
     if (!rr)
-        return;
-    ldns_rr_set_ttl(rr, ttl < 0 ? 0 : (uint32_t) ttl);
+        return NULL;
+    ldns_rr_set_ttl(rr, ttl);
     line = ldns_rr2str(rr);
-    if (line) {
-        line[strcspn(line, "\n")] = '\0';
-        for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
-            *tab = ' ';
-        each(context, line);
-    }
-    free(line);
     ldns_rr_free(rr);
+    if (!line)
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
+        *tab = ' ';
+    return line;
+}
+
+const char *record_format(const struct message *message, const struct record *record, char *text, size_t size)
+{
+    char *line = make_line(message->wire, record, record->ttl);
+    snprintf(text, size, "%s", line ? line : "");
+    free(line);
+    return text;
+}
+
+static void give_record(struct view wire, const struct record *record, int64_t ttl, records_each_fn each, void *context)
+{
+    char *line = make_line(wire, record, ttl < 0 ? 0 : (uint32_t) ttl);
+    if (line)
+        each(context, line);
+    free(line);
 }
 
 void records_format(struct view wire, int64_t ttl, records_each_fn each, void *context)

@@ -29,6 +29,9 @@ const char *class_format(uint16_t class, char text[TYPE_TEXT_MAX]);
 /* Gives the records of the answer section as zone file lines with the TTL `ttl`, s (0 where it is negative); where it
  * is empty, the SOA of the authority section. Nothing for what message_parse() refuses. A record that ldns cannot read
  * is left out. */
+/* One record as such a line, with its own TTL, cut at `size` bytes; "" where ldns cannot read it. Returns `text`. */
+const char *record_format(const struct message *message, const struct record *record, char *text, size_t size);
+
 typedef void (*records_each_fn)(void *context, const char *line);
 void records_format(struct view wire, int64_t ttl, records_each_fn each, void *context);
 

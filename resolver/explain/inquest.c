@@ -25,6 +25,8 @@ static void on_read(void *owner, struct errand *errand, const struct message *re
     struct fact *fact = owner;
     uint8_t     *copy = malloc(reply->wire.len);
     (void) errand;
+    free((void *) fact->wire.data); /* of an upstream that was asked before */
+    fact->wire  = (struct view){0};
     fact->flags = reply->flags;
     fact->edns  = reply->edns.present;
     if (!copy)
@@ -50,13 +52,18 @@ static void on_done(void *owner, struct errand *errand, msec_t now)
 static bool start(struct fact *fact, struct server *server, msec_t life)
 {
     struct inquest *inquest = fact->inquest;
-    fact->errand            = (struct errand){.life    = msec_min(life, inquest->began + INQUEST_LIFE - inquest->now),
-                                              .resend  = server->tcp_only ? 0 : INQUEST_RESEND,
-                                              .aside   = true,
-                                              .inquiry = {.name = fact->name, .type = fact->type, .class = CLASS_IN},
-                                              .read    = on_read,
-                                              .done    = on_done,
-                                              .owner   = fact};
+    fact->errand            = (struct errand){.life      = msec_min(life, inquest->began + INQUEST_LIFE - inquest->now),
+                                              .resend    = server->tcp_only ? 0 : INQUEST_RESEND,
+                                              .aside     = true,
+                                              .inquiry   = {.name              = fact->name,
+                                                            .type              = fact->type,
+                                                            .class             = CLASS_IN,
+                                                            .dnssec_ok         = fact->unvalidated,
+                                                            .checking_disabled = fact->unvalidated},
+                                              .reads_all = true,
+                                              .read      = on_read,
+                                              .done      = on_done,
+                                              .owner     = fact};
     inquest->running++;
     if (errand_start(&inquest->errands, &fact->errand, server, inquest->now))
         return true;
@@ -117,19 +124,22 @@ static void go_on(struct inquest *inquest)
     inquest->ended = inquest->running == 0;
 }
 
-static struct fact *find(const struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+static struct fact *find(const struct inquest *inquest, struct view name, uint16_t type, unsigned party,
+                         bool unvalidated)
 {
     for (unsigned i = 0; i < inquest->fact_count; i++) {
         struct fact *fact = inquest->facts[i];
-        if (fact->type == type && fact->party == party && name_equal(name_view(&fact->name), name))
+        if (fact->type == type && fact->party == party && fact->unvalidated == unvalidated &&
+            name_equal(name_view(&fact->name), name))
             return fact;
     }
     return NULL;
 }
 
-const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+static const struct fact *ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party,
+                              bool unvalidated)
 {
-    struct fact *fact = find(inquest, name, type, party);
+    struct fact *fact = find(inquest, name, type, party, unvalidated);
     if (fact)
         return fact;
     fact = inquest->fact_count < INQUEST_FACTS ? calloc(1, sizeof(*fact)) : NULL;
@@ -138,34 +148,53 @@ const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16
         return NULL;
     }
     name_set_lower(&fact->name, name);
-    fact->type    = type;
-    fact->party   = party;
-    fact->inquest = inquest;
+    fact->type        = type;
+    fact->party       = party;
+    fact->unvalidated = unvalidated;
+    fact->inquest     = inquest;
     if (party != PARTY_DOMESTIC && !attribution_is_open(inquest->env->setup->policy, name_view(&fact->name)))
         fact->state = FACT_FENCED;
     inquest->facts[inquest->fact_count++] = fact;
     return fact;
 }
 
+const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+{
+    return ask(inquest, name, type, party, false);
+}
+
+const struct fact *inquest_ask_unvalidated(struct inquest *inquest, struct view name, uint16_t type, unsigned party)
+{
+    return ask(inquest, name, type, party, true);
+}
+
+/* False: no memory. */
+static bool fill_server(struct inquest *inquest, struct inquest_server *ret)
+{
+    const struct way way          = {.form = ret->tcp ? WAY_TCP : WAY_UDP, .address = ret->address};
+    ret->remote                   = remote_create(&way);
+    struct server_options options = {.address = ret->address, .tcp_only = ret->tcp, .remote = ret->remote};
+    rng_fill(&inquest->env->rng, &options.key, sizeof(options.key));
+    ret->server = ret->remote ? server_create(&options) : NULL;
+    if (!ret->server)
+        remote_drop(ret->remote);
+    return ret->server != NULL;
+}
+
 bool inquest_party(struct inquest *inquest, const struct address *address, bool tcp, unsigned *ret_party)
 {
-    unsigned i = 0;
-    while (i < inquest->server_count &&
-           (inquest->servers[i].tcp != tcp || !address_equal(&inquest->servers[i].address, address)))
+    struct inquest_server *servers = inquest->servers, server = {.address = *address, .tcp = tcp};
+    unsigned               i = 0;
+    while (i < inquest->server_count && (servers[i].tcp != tcp || !address_equal(&servers[i].address, address)))
         i++;
     *ret_party = PARTY_SERVER + i;
     if (i < inquest->server_count)
         return true;
-    struct server_options options = {.address = *address, .tcp_only = tcp};
-    struct server        *server  = NULL;
-    rng_fill(&inquest->env->rng, &options.key, sizeof(options.key));
-    if (i < INQUEST_SERVERS)
-        server = server_create(&options);
-    if (!server) {
+    if (i == INQUEST_SERVERS || !fill_server(inquest, &server)) {
         inquest->is_bounded = true;
         return false;
     }
-    inquest->servers[inquest->server_count++] = (struct inquest_server){*address, tcp, server};
+    servers[inquest->server_count++] = server;
     return true;
 }
 
@@ -241,8 +270,10 @@ void inquest_destroy(struct inquest *inquest)
         free(fact);
     }
     timers_fini(&inquest->errands.timers);
-    for (unsigned i = 0; i < inquest->server_count; i++)
+    for (unsigned i = 0; i < inquest->server_count; i++) {
         server_destroy(inquest->servers[i].server);
+        remote_drop(inquest->servers[i].remote);
+    }
     setup_drop(inquest->env->setup);
     free(inquest->env);
     free(inquest);

@@ -17,6 +17,7 @@
 #define EXPLAIN_INQUEST_H
 
 #include "core/errand.h"
+#include "stream/remote.h"
 
 enum {
     INQUEST_LIFE    = 15000, /* ms, all of it */
@@ -45,11 +46,12 @@ enum fact_state {
 struct fact {
     struct name      name; /* lower case */
     uint16_t         type;
+    bool             unvalidated; /* asked with CD and DO: with signatures, and whatever they are worth */
     unsigned         party;
     enum fact_state  state;
     enum outcome     outcome; /* these where it is known */
     msec_t           ms;      /* from the first question to the outcome */
-    struct view      wire;    /* the reply, if its outcome is a usable one; owned */
+    struct view      wire;    /* the reply, usable or not; empty where there was none; owned */
     struct judgement judgement;
     uint16_t         flags;  /* of the reply, in its header */
     bool             edns;   /* the reply has OPT */
@@ -75,6 +77,7 @@ struct inquest_server { /* of a zone */
     struct address address;
     bool           tcp;
     struct server *server;
+    struct remote *remote;
 };
 
 struct inquest {
@@ -108,6 +111,8 @@ void   inquest_on_time(struct inquest *inquest, msec_t now);
 
 /* What is known of it; asks, class IN, where nobody has. Valid until inquest_destroy(); NULL: no room for another. */
 const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party);
+/* As inquest_ask(): what there is without validation (RFC 4035, 3.2.2), with its signatures. */
+const struct fact *inquest_ask_unvalidated(struct inquest *inquest, struct view name, uint16_t type, unsigned party);
 /* The party that is the zone's server there. False: too many. */
 bool inquest_party(struct inquest *inquest, const struct address *address, bool tcp, unsigned *ret_party);
 
