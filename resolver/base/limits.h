@@ -36,6 +36,7 @@ enum {
     LIMIT_DOSSIERS        = 4096,  /* zones whose evidence is at hand: 6 MB */
     LIMIT_NAMESERVER_SETS = 16384, /* nameserver sets of blocked zones that are kept; a power of two: 15 MB */
     LIMIT_INTERVIEWS      = 2,     /* upstreams that are tried at once: each has sockets of its own */
+    LIMIT_EXPLANATIONS    = 2,     /* domains that are explained at once: 200 questions each, and sockets of its own */
     LIMIT_NOTE            = 256,   /* bytes of an operator's note on a pin */
     LIMIT_LOG_DOMAINS     = 100000, /* domains that bywayctl finds in logs: 280 MB at worst */
     LIMIT_QUERY_LINES     = 5000,   /* lines of log.queries a second: a tenth of a core */

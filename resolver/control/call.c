@@ -147,7 +147,7 @@ static void notify(struct control_call *call, const char *key, json_t *told)
 
 void control_notify(struct control_call *call, json_t *event)
 {
-    if (!event || call->client->state == CLIENT_CLOSED || call->client->outbox.bytes >= STREAM_MAX) {
+    if (!event || !call->id || call->client->state == CLIENT_CLOSED || call->client->outbox.bytes >= STREAM_MAX) {
         call->lost++;
         json_decref(event);
         return;

@@ -76,8 +76,9 @@ struct control_stream {
 };
 /* Begins it; copies `stream`. A request without an id, which nothing could carry, is gone at once. */
 void control_begin_stream(struct control_call *call, const struct control_stream *stream);
-/* Sends one notification, of `event` (takes the reference). A client that is behind loses it, and is told of how many it lost
- * before the next one that it gets. NULL is lost, too. */
+/* Sends one notification, of `event` (takes the reference), of a stream, or of a call that waits for its reply: how far
+ * it has come. A client that is behind loses it, and is told of how many it lost before the next one that it gets. NULL is
+ * lost, too. */
 void control_notify(struct control_call *call, json_t *event);
 /* Once gone() was called. `call` is no longer valid afterwards. */
 void control_end_stream(struct control_call *call);

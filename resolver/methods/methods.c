@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "dns/slip.h"
 #include "dns/text.h"
+#include "methods/explain.h"
 #include "methods/import.h"
 #include "methods/listing.h"
 #include "methods/lookup.h"
@@ -374,6 +375,8 @@ static void query(void *context, struct control_call *call, json_t *params)
         lookup_reply(context, call, &name, number);
 }
 
+static void explain(void *context, struct control_call *call, json_t *params) { explain_reply(context, call, params); }
+
 static void status(void *context, struct control_call *call, json_t *params)
 {
     if (ONLY_KEYS(call, params, ))
@@ -435,6 +438,7 @@ METHOD(zones_unpin)
 METHOD(events)
 METHOD(trace)
 METHOD(query)
+METHOD(explain)
 METHOD(zones_forget)
 METHOD(zones_probe)
 METHOD(zones_export)
@@ -451,6 +455,7 @@ const struct control_method methods[] = {
     {"events", false, run_events},
     {"trace", false, run_trace},
     {"query", false, run_query},
+    {"explain", false, run_explain},
     {"zones.list", false, run_zones_list},
     {"zones.show", false, run_zones_show},
     {"zones.pin", true, run_zones_pin},

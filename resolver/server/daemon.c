@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
+#include "server/explanations.h"
 #include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
@@ -187,6 +188,7 @@ static void stop(struct daemon *daemon)
     daemon->control = NULL;
     interviews_end(daemon); /* the control socket is closed: it is told nobody */
     lookups_end(daemon);
+    explanations_end(daemon);
     keeper_close(daemon);
     close_loop(daemon);
     setup_drop(daemon->setup);
@@ -200,6 +202,7 @@ static bool prepare(struct daemon *daemon, const char *config_path, const struct
     list_init(&daemon->kept);
     list_init(&daemon->interviews);
     list_init(&daemon->lookups);
+    list_init(&daemon->explanations);
     list_init(&daemon->watchers);
     list_init(&daemon->tracers);
     daemon->config_path = config_path;

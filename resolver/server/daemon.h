@@ -58,7 +58,8 @@ struct daemon {
     struct list             kept;         /* replies that wait for the disk, see durable.h */
     struct list             interviews;   /* under way, see interviews.h */
     struct list             lookups;      /* under way, see lookups.h */
-    unsigned                interview_count, lookup_count;
+    struct list             explanations; /* under way, see explanations.h */
+    unsigned                interview_count, lookup_count, explanation_count;
     struct list             watchers; /* of events, see events.h */
     struct list             tracers;  /* of queries, see traces.h */
     struct query_log        query_log;

@@ -8,6 +8,7 @@
 #include "server/clock.h"
 #include "server/durable.h"
 #include "server/events.h"
+#include "server/explanations.h"
 #include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/lookups.h"
@@ -114,6 +115,24 @@ json_t *traces_present(const struct daemon *daemon, const struct traced *traced)
     (void) daemon;
     (void) traced;
     return json_object();
+}
+
+bool explanations_begin(struct daemon *daemon, const struct explain_request *request,
+                        const struct explanations_hooks *hooks)
+{
+    struct explanation *explanation = explanation_create(&(struct explanation_options){
+        .inquest = {.effects = {.send = send_nothing}, .shared = daemon->shared, .setup = daemon->setup},
+        .request = *request,
+        .wall    = clock_wall()});
+    if (!explanation)
+        return false;
+    inquest_begin(explanation->inquest, daemon->now);
+    CHECK(explanation->inquest->ended);
+    hooks->progress(hooks->cookie, explanation);
+    explanation_conclude(explanation);
+    hooks->done(hooks->cookie, daemon->now % 3 == 1 ? explanation : NULL);
+    explanation_destroy(explanation);
+    return true;
 }
 
 bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upstream, const struct name *censored,

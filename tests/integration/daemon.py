@@ -281,17 +281,22 @@ class Daemon:
         except AssertionError as error:
             raise AssertionError(f"{error}; the table: {self.control('zones')}\n{self.log()[-3000:]}") from None
 
-    def rpc(self, *lines, seconds=10.0):
-        """Raw lines to the control socket; the lines that came back until as many as were sent, or it closed."""
+    def rpc(self, *lines, seconds=10.0, until=None):
+        """Raw lines to the control socket; the lines that came back until as many as were sent, or one with the key
+        `until` or an error, or it closed."""
+        def is_whole(data):
+            if until is None:
+                return data.count(b"\n") >= len(lines)
+            return data.endswith(b"\n") and not {until, "error"}.isdisjoint(json.loads(data.splitlines()[-1]))
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(seconds)
             sock.connect(self.socket)
-            data, wanted = b"", len(lines)
+            data = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
                                       for line in lines))
             with contextlib.suppress(TimeoutError, ConnectionResetError):
-                while data.count(b"\n") < wanted:
+                while not is_whole(data):
                     piece = sock.recv(65536)
                     if not piece:
                         break

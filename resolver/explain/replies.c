@@ -1,0 +1,160 @@
+/*
+ * replies.c: see replies.h.
+ */
+#include "explain/replies.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 5, 6))) static void add(struct explanation *explanation, const char *server,
+                                                      const char *check, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    for (unsigned i = 0; i < explanation->reply_count; i++)
+        if (strcmp(explanation->replies[i].server, server) == 0 && strcmp(explanation->replies[i].check, check) == 0)
+            return; /* it says one thing */
+    if (explanation->reply_count == EXPLANATION_REPLIES)
+        return;
+    struct mail_reply *reply = &explanation->replies[explanation->reply_count++];
+    *reply                   = (struct mail_reply){.server = server, .check = check};
+    snprintf(reply->code, sizeof(reply->code), "%s", code);
+    va_start(arguments, format);
+    vsnprintf(reply->text, sizeof(reply->text), format, arguments);
+    va_end(arguments);
+}
+
+/* The sender's domain cannot be looked up. */
+static void on_failing_sender(struct explanation *explanation)
+{
+    add(explanation, "postfix", "sender", "450 4.1.8", "<%s>: Sender address rejected: Domain not found",
+        explanation->request.sender);
+    add(explanation, "exim", "sender", "451", "Could not complete sender verify");
+    add(explanation, "qmail", "sender", "451", "DNS temporary failure (#4.3.0)");
+}
+
+/* It is not there, or mail cannot go there. */
+static void on_missing_sender(struct explanation *explanation)
+{
+    add(explanation, "postfix", "sender", "450 4.1.8", "<%s>: Sender address rejected: Domain not found",
+        explanation->request.sender);
+    add(explanation, "exim", "sender", "550", "Sender verify failed");
+    add(explanation, "qmail", "sender", "553", "sorry, your envelope sender domain must exist (#5.7.1)");
+}
+
+static void on_null_mx(struct explanation *explanation)
+{
+    char domain[NAME_TEXT_MAX];
+    name_format(name_view(&explanation->request.domain), domain);
+    domain[strlen(domain) - 1] = '\0';
+    add(explanation, "postfix", "sender", "550 5.7.27",
+        "<%s>: Sender address rejected: Domain %s does not accept mail (nullMX)", explanation->request.sender, domain);
+    add(explanation, "exim", "sender", "550", "Sender verify failed");
+}
+
+static void on_failing_spf(struct explanation *explanation, const struct finding *finding)
+{
+    add(explanation, "postfix", "spf", "450 4.7.24", "Message deferred due to: SPF Temporary Error: %s", finding->text);
+    add(explanation, "exim", "spf", "451", "Temporary DNS error while checking SPF record");
+}
+
+static void on_wrong_spf(struct explanation *explanation, const struct finding *finding)
+{
+    add(explanation, "postfix", "spf", "550 5.7.24", "Message rejected due to: SPF Permanent Error: %s", finding->text);
+}
+
+static void on_client(struct explanation *explanation, bool fails)
+{
+    char ip[ADDRESS_TEXT_MAX];
+    if (explanation->request.ip.len == 0)
+        return;
+    add(explanation, "postfix", "client", "450 4.7.25", "Client host rejected: cannot find your hostname, [%s]",
+        address_format_host(&explanation->request.ip, ip));
+    add(explanation, "exim", "client", fails ? "451" : "550",
+        fails ? "host lookup deferred for reverse lookup check" : "host lookup failed for reverse lookup check");
+}
+
+static void on_helo(struct explanation *explanation)
+{
+    add(explanation, "postfix", "helo", "450 4.7.1", "<%s>: Helo command rejected: Host not found",
+        explanation->request.helo);
+}
+
+static const struct reliance *reliance_of(const struct explanation *explanation, const struct finding *finding)
+{
+    for (unsigned i = 0; i < explanation->zone_count; i++)
+        if (name_equal(name_view(&explanation->zones[i].zone), name_view(&finding->zone)))
+            return &explanation->zones[i];
+    return NULL;
+}
+
+/* A zone that it depends on fails. */
+static void on_failing_zone(struct explanation *explanation, const struct finding *finding)
+{
+    const struct reliance *reliance = finding->zone.len > 0 ? reliance_of(explanation, finding) : NULL;
+    unsigned               roles    = reliance ? reliance->roles : ROLE_DOMAIN;
+    if (roles & (ROLE_DOMAIN | ROLE_SERVERS))
+        on_failing_sender(explanation);
+    if (roles & (ROLE_DOMAIN | ROLE_SERVERS | ROLE_SPF))
+        on_failing_spf(explanation, finding);
+    if (roles & ROLE_CLIENT)
+        on_client(explanation, true);
+}
+
+static void on_finding(struct explanation *explanation, const struct finding *finding)
+{
+    switch (finding->tag) {
+    case FINDING_BLOCKED:
+    case FINDING_DEPENDS_ON_BLOCKED:
+    case FINDING_DNSSEC_BOGUS:
+    case FINDING_LAME:
+    case FINDING_NOT_DELEGATED:
+    case FINDING_UNRESOLVABLE:
+    case FINDING_DOMESTIC_DOWN:
+        on_failing_zone(explanation, finding);
+        return;
+    case FINDING_NO_DOMAIN:
+    case FINDING_MX_NONE:
+        on_missing_sender(explanation);
+        return;
+    case FINDING_MX_NULL:
+        on_null_mx(explanation);
+        return;
+    case FINDING_SPF_UNRESOLVABLE:
+        on_failing_spf(explanation, finding);
+        return;
+    case FINDING_SPF_SEVERAL:
+    case FINDING_SPF_SYNTAX:
+    case FINDING_SPF_LOOKUPS:
+    case FINDING_SPF_VOID:
+    case FINDING_SPF_LOOP:
+        on_wrong_spf(explanation, finding);
+        return;
+    case FINDING_SPF_FAIL:
+        add(explanation, "postfix", "spf", "550 5.7.23", "Message rejected due to: SPF fail - not authorized");
+        return;
+    case FINDING_PTR_NONE:
+    case FINDING_PTR_UNCONFIRMED:
+        on_client(explanation, false);
+        return;
+    case FINDING_PTR_UNRESOLVABLE:
+        on_client(explanation, true);
+        return;
+    case FINDING_HELO_MISSING:
+    case FINDING_HELO_NO_ADDRESS:
+    case FINDING_HELO_UNRESOLVABLE:
+        on_helo(explanation);
+        return;
+    default:
+        return;
+    }
+}
+
+void replies_write(struct explanation *explanation)
+{
+    if (explanation->cause >= 0)
+        on_finding(explanation, &explanation->findings[explanation->cause]);
+    for (unsigned i = 0; i < explanation->finding_count; i++)
+        if (explanation->findings[i].grade >= GRADE_PROBLEM)
+            on_finding(explanation, &explanation->findings[i]);
+}

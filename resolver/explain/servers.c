@@ -1,0 +1,429 @@
+/*
+ * servers.c: see servers.h.
+ */
+#include "explain/servers.h"
+
+#include "explain/own.h"
+#include "explain/zones.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PARENT_HOSTS = 2,  /* of the parent's servers that are asked for the delegation */
+    OTHER_ZONES  = 3,  /* beside the domain's */
+    WHICH_MAX    = 320 /* bytes of text */
+};
+
+/* ---- whom ---- */
+
+bool servers_may_ask(const struct address *address)
+{
+    static const char *const inner[] = {"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10",  "127.0.0.0/8",
+                                        "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
+                                        "::/127",         "fc00::/7",      "fe80::/10",      "ff00::/8"};
+    struct cidr              cidr;
+    for (size_t i = 0; i < ARRAY_LEN(inner); i++)
+        if (cidr_parse(inner[i], &cidr) && cidr_contains(&cidr, address))
+            return false;
+    return true;
+}
+
+static void add_host(struct servers_seen *seen, const struct name *host)
+{
+    for (unsigned i = 0; i < seen->host_count; i++)
+        if (name_equal(name_view(&seen->hosts[i]), name_view(host)))
+            return;
+    if (seen->host_count < EXPLANATION_NS)
+        seen->hosts[seen->host_count++] = *host;
+}
+
+/* ---- the delegation, where neither side knows the zone's own word ---- */
+
+/* Its records in any section: a referral has them in the authority section. */
+static void read_delegation(const struct fact *fact, struct servers_seen *seen)
+{
+    struct message message;
+    struct record  record = {0};
+    struct name    owner, host;
+    size_t         end;
+    if (!fact_is_known(fact) || fact->wire.len == 0 || !message_parse(fact->wire, &message))
+        return;
+    while (message_next(&message, &record))
+        if (record.type == TYPE_NS && name_unpack(message.wire, record.owner, &owner, &end) &&
+            name_equal(name_view(&owner), name_view(&seen->zone)) && fact_name(&message, &record, 0, &host))
+            add_host(seen, &host);
+    seen->from_parent = seen->host_count > 0;
+}
+
+static bool first_address(struct explanation *explanation, const struct pair *pair, struct address *ret)
+{
+    struct message     message;
+    struct record      record = {0};
+    const struct fact *best   = pair_best(explanation, pair);
+    return fact_next(best, TYPE_A, &message, &record) && fact_address(&record, 53, ret) && servers_may_ask(ret);
+}
+
+/* One of a zone's servers, to be asked directly. False: none is known yet, or none is fit. */
+static bool party_of(struct explanation *explanation, struct view zone, unsigned skip, unsigned *ret_party)
+{
+    struct message     message;
+    struct record      record = {0};
+    struct name        host;
+    struct address     address;
+    struct pair        ns   = pair_ask(explanation, zone, TYPE_NS);
+    const struct fact *best = pair_best(explanation, &ns);
+    while (fact_next(best, TYPE_NS, &message, &record)) {
+        if (skip-- > 0 || !fact_name(&message, &record, 0, &host))
+            continue;
+        struct pair a = pair_ask(explanation, name_view(&host), TYPE_A);
+        return first_address(explanation, &a, &address) &&
+               inquest_party(explanation->inquest, &address, false, ret_party);
+    }
+    return false;
+}
+
+static struct view parent_of(struct explanation *explanation, struct view zone)
+{
+    struct pair soa = pair_ask(explanation, name_parent(zone), TYPE_SOA);
+    return fact_zone(pair_best(explanation, &soa));
+}
+
+static void ask_parent(struct explanation *explanation, struct servers_seen *seen)
+{
+    struct view zone = name_view(&seen->zone), parent = parent_of(explanation, zone);
+    unsigned    party;
+    for (unsigned i = 0; parent.len > 0 && i < PARENT_HOSTS && seen->host_count == 0; i++) {
+        if (!party_of(explanation, parent, i, &party))
+            continue;
+        const struct fact *fact = inquest_ask(explanation->inquest, zone, TYPE_NS, party);
+        read_delegation(fact, seen);
+        if (fact_is_known(fact) && fact->outcome == OUTCOME_NXDOMAIN) {
+            finding_about(finding_add(explanation, FINDING_NOT_DELEGATED, GRADE_CAUSE, SIDE_DOMAIN,
+                                      "the servers above it know of no such zone: it is not delegated"),
+                          zone, TYPE_NS);
+            return;
+        }
+    }
+}
+
+static void find_hosts(struct explanation *explanation, struct servers_seen *seen)
+{
+    struct message     message;
+    struct record      record = {0};
+    struct name        host;
+    struct pair        ns   = pair_ask(explanation, name_view(&seen->zone), TYPE_NS);
+    const struct fact *best = pair_best(explanation, &ns);
+    while (fact_next(best, TYPE_NS, &message, &record))
+        if (fact_name(&message, &record, 0, &host))
+            add_host(seen, &host);
+    if (seen->host_count == 0 && pair_is_settled(&ns))
+        ask_parent(explanation, seen);
+}
+
+/* ---- their addresses ---- */
+
+static void ask_server(struct explanation *explanation, struct servers_seen *seen, const struct name *host,
+                       const struct address *address, bool whole)
+{
+    struct inquest    *inquest = explanation->inquest;
+    struct view        zone = name_view(&seen->zone), domain = name_view(&explanation->request.domain);
+    struct server_seen server = {.host = *host, .address = *address};
+    unsigned           party;
+    for (unsigned i = 0; i < seen->count; i++)
+        if (address_equal(&seen->list[i].address, address))
+            return;
+    if (seen->count == ARRAY_LEN(seen->list) || !servers_may_ask(address) ||
+        !inquest_party(inquest, address, false, &party))
+        return;
+    server.udp = inquest_ask(inquest, zone, TYPE_SOA, party);
+    if (whole && fact_is_present(server.udp)) {
+        server.mx  = inquest_ask(inquest, domain, TYPE_MX, party);
+        server.txt = inquest_ask(inquest, domain, TYPE_TXT, party);
+    }
+    if (whole && inquest_party(inquest, address, true, &party))
+        server.tcp = inquest_ask(inquest, zone, TYPE_SOA, party);
+    seen->list[seen->count++] = server;
+}
+
+static void ask_addresses(struct explanation *explanation, struct servers_seen *seen, const struct name *host,
+                          const struct fact *fact, uint16_t type, bool whole)
+{
+    struct message message;
+    struct record  record = {0};
+    struct address address;
+    while (fact_next(fact, type, &message, &record)) {
+        if (!fact_address(&record, 53, &address))
+            continue;
+        ask_server(explanation, seen, host, &address, whole);
+    }
+}
+
+/* The addresses that came with the delegation: of a host whose own zone fails there are no others. */
+static void ask_glue(struct explanation *explanation, struct servers_seen *seen, const struct name *host, bool whole)
+{
+    for (unsigned i = 0; i < explanation->inquest->fact_count; i++) {
+        const struct fact *fact   = explanation->inquest->facts[i];
+        struct record      record = {0};
+        struct message     message;
+        struct name        owner;
+        struct address     address;
+        size_t             end;
+        if (fact->party < PARTY_SERVER || fact->type != TYPE_NS || fact->wire.len == 0 ||
+            !name_equal(name_view(&fact->name), name_view(&seen->zone)) || !message_parse(fact->wire, &message))
+            continue;
+        while (message_next(&message, &record))
+            if (record.section == SECTION_ADDITIONAL && fact_address(&record, 53, &address) &&
+                name_unpack(message.wire, record.owner, &owner, &end) && name_equal(name_view(&owner), name_view(host)))
+                ask_server(explanation, seen, host, &address, whole);
+    }
+}
+
+static void ask_host(struct explanation *explanation, struct servers_seen *seen, const struct name *host, bool whole)
+{
+    struct pair a    = pair_ask(explanation, name_view(host), TYPE_A);
+    struct pair aaaa = pair_ask(explanation, name_view(host), TYPE_AAAA);
+    zones_note(explanation, ROLE_SERVERS, &a);
+    ask_addresses(explanation, seen, host, pair_best(explanation, &a), TYPE_A, whole);
+    ask_addresses(explanation, seen, host, pair_best(explanation, &aaaa), TYPE_AAAA, whole);
+    if (seen->from_parent)
+        ask_glue(explanation, seen, host, whole);
+    if (pair_is_settled(&a) && pair_is_settled(&aaaa) && !fact_is_present(pair_best(explanation, &a)) &&
+        !fact_is_present(pair_best(explanation, &aaaa)) && !pair_fails(&a) && !seen->from_parent) {
+        char            text[NAME_TEXT_MAX];
+        struct finding *finding = finding_add(explanation, FINDING_SERVER_NO_ADDRESS, GRADE_PROBLEM, SIDE_DOMAIN,
+                                              "its name server %s has no address", name_format(name_view(host), text));
+        finding->zone           = seen->zone;
+        finding_about(finding, name_view(host), TYPE_A);
+    }
+}
+
+/* ---- what they say ---- */
+
+static bool serves(const struct fact *fact) { return fact_is_present(fact) && fact->flags & FLAG_AA; }
+
+/* Nobody can be asked there by IPv6 where this machine has none. */
+static bool has_no_route(const struct server_seen *server)
+{
+    return server->address.any.sa_family == AF_INET6 && fact_is_known(server->udp) &&
+           server->udp->outcome == OUTCOME_UNREACHABLE;
+}
+
+static bool is_silent(const struct fact *fact)
+{
+    return fact_is_known(fact) && (fact->outcome == OUTCOME_TIMEOUT || fact->outcome == OUTCOME_UNREACHABLE);
+}
+
+static void count(struct servers_seen *seen)
+{
+    for (unsigned i = 0; i < seen->count; i++) {
+        const struct server_seen *server = &seen->list[i];
+        if (!fact_is_known(server->udp) || has_no_route(server))
+            continue;
+        if (serves(server->udp))
+            seen->answered++;
+        else if (is_silent(server->udp))
+            seen->silent++;
+        else
+            seen->lame++;
+    }
+}
+
+/* A server of another domain's has answered this machine. */
+static bool direct_works(struct explanation *explanation)
+{
+    bool     works = false;
+    unsigned party;
+    for (unsigned i = 0; i < EXPLANATION_UNRELATED; i++) {
+        struct pair unrelated = own_unrelated(explanation, i);
+        struct view zone      = name_view(&unrelated.name);
+        if (party_of(explanation, zone, 0, &party))
+            works |= fact_is_present(inquest_ask(explanation->inquest, zone, TYPE_SOA, party));
+    }
+    return works;
+}
+
+/* ---- findings ---- */
+
+/* "ns1.x.example. (192.0.2.1), ..." of those for which `is` holds. */
+static const char *which(const struct servers_seen *seen, bool (*is)(const struct server_seen *), char text[WHICH_MAX])
+{
+    size_t len = 0;
+    text[0]    = '\0';
+    for (unsigned i = 0; i < seen->count && len < WHICH_MAX - 1; i++) {
+        char name[NAME_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+        if (is(&seen->list[i]))
+            len += (size_t) snprintf(text + len, WHICH_MAX - len, "%s%s (%s)", len > 0 ? ", " : "",
+                                     name_format(name_view(&seen->list[i].host), name),
+                                     address_format_host(&seen->list[i].address, address));
+    }
+    return text;
+}
+
+static bool silent_server(const struct server_seen *server) { return !has_no_route(server) && is_silent(server->udp); }
+static bool deaf_to_tcp(const struct server_seen *server)
+{
+    return serves(server->udp) && fact_is_known(server->tcp) && !fact_is_present(server->tcp);
+}
+static bool without_edns(const struct server_seen *server) { return serves(server->udp) && !server->udp->edns; }
+static bool lame_server(const struct server_seen *server)
+{
+    return fact_is_known(server->udp) && !has_no_route(server) && !serves(server->udp) && !is_silent(server->udp);
+}
+
+static struct finding *about_zone(struct finding *finding, const struct servers_seen *seen)
+{
+    finding->zone = seen->zone;
+    finding_about(finding, name_view(&seen->zone), TYPE_SOA);
+    return finding;
+}
+
+static void tell_silent(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
+{
+    char text[WHICH_MAX], zone[NAME_TEXT_MAX];
+    bool all = seen->answered == 0 && seen->lame == 0;
+    which(seen, silent_server, text);
+    name_format(name_view(&seen->zone), zone);
+    if (!direct_works(explanation)) {
+        about_zone(finding_add(explanation, FINDING_DIRECT_UNKNOWN, GRADE_NOTE, SIDE_NOBODY,
+                               "name servers of %s are silent to this machine, but so is every other: no DNS "
+                               "leaves from here, so it says nothing of them: %s",
+                               zone, text),
+                   seen);
+    } else if (!all) {
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_PROBLEM, SIDE_NOBODY,
+                               "%u of the %u addresses of %s's name servers are silent to this machine: %s",
+                               seen->silent, seen->silent + seen->answered + seen->lame, zone, text),
+                   seen);
+    } else if (pair_fails(soa)) {
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_CAUSE, SIDE_DOMAIN,
+                               "none of the name servers of %s answers: not this machine, nor domestic, nor "
+                               "external: %s",
+                               zone, text),
+                   seen);
+    } else {
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE,
+                               fact_is_usable(soa->domestic) ? GRADE_NOTE : GRADE_PROBLEM, SIDE_HERE,
+                               "none of the %u addresses of %s's name servers answers this machine; %s reaches "
+                               "them: %s",
+                               seen->silent, zone, fact_is_usable(soa->external) ? "external" : "domestic", text),
+                   seen);
+    }
+}
+
+static void tell_lame(struct explanation *explanation, const struct servers_seen *seen)
+{
+    char text[WHICH_MAX], zone[NAME_TEXT_MAX];
+    bool all = seen->answered == 0 && seen->silent == 0;
+    about_zone(finding_add(explanation, FINDING_LAME, all ? GRADE_CAUSE : GRADE_PROBLEM, SIDE_DOMAIN,
+                           "%s of its name servers answer, but do not serve %s: %s", all ? "all" : "some",
+                           name_format(name_view(&seen->zone), zone), which(seen, lame_server, text)),
+               seen);
+}
+
+uint32_t servers_serial(const struct fact *fact)
+{
+    struct message message;
+    struct record  record = {0};
+    size_t         end;
+    if (!fact_next(fact, TYPE_SOA, &message, &record) || !name_skip(message.wire, record.data_at, &end) ||
+        !name_skip(message.wire, end, &end) || end + 4 > message.wire.len)
+        return 0;
+    const uint8_t *at = message.wire.data + end;
+    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
+}
+
+static bool same_records(const struct fact *one, const struct fact *other, uint16_t type)
+{
+    struct message message, others;
+    struct record  record = {0};
+    if (fact_count(one, type) != fact_count(other, type))
+        return false;
+    while (fact_next(one, type, &message, &record)) {
+        struct record candidate = {0};
+        bool          found     = false;
+        while (!found && fact_next(other, type, &others, &candidate))
+            found = candidate.data.len == record.data.len &&
+                    memcmp(candidate.data.data, record.data.data, record.data.len) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static void tell_differences(struct explanation *explanation, const struct servers_seen *seen)
+{
+    const struct server_seen *first  = NULL;
+    bool                      serial = false, mx = false, txt = false;
+    for (unsigned i = 0; i < seen->count; i++) {
+        const struct server_seen *server = &seen->list[i];
+        if (!serves(server->udp))
+            continue;
+        if (!first)
+            first = server;
+        serial |= servers_serial(first->udp) != servers_serial(server->udp);
+        mx |= fact_is_usable(first->mx) && fact_is_usable(server->mx) && !same_records(first->mx, server->mx, TYPE_MX);
+        txt |= fact_is_usable(first->txt) && fact_is_usable(server->txt) &&
+               !same_records(first->txt, server->txt, TYPE_TXT);
+    }
+    if (serial)
+        about_zone(finding_add(explanation, FINDING_SERIAL_DIFFERS, GRADE_NOTE, SIDE_DOMAIN,
+                               "its name servers have different versions of the zone (serials)"),
+                   seen);
+    if (mx || txt)
+        about_zone(finding_add(explanation, FINDING_SERVERS_DIFFER, GRADE_PROBLEM, SIDE_DOMAIN,
+                               "its name servers give different %s records", mx ? "MX" : "TXT"),
+                   seen);
+}
+
+static void tell_each(struct explanation *explanation, const struct servers_seen *seen)
+{
+    char text[WHICH_MAX];
+    bool tcp = *which(seen, deaf_to_tcp, text) != '\0', edns;
+    if (tcp)
+        about_zone(finding_add(explanation, FINDING_TCP_REFUSED, GRADE_PROBLEM, SIDE_DOMAIN,
+                               "name servers that answer over UDP alone: what does not fit a datagram is lost: %s",
+                               text),
+                   seen);
+    edns = *which(seen, without_edns, text) != '\0';
+    if (edns)
+        about_zone(finding_add(explanation, FINDING_EDNS_REFUSED, GRADE_NOTE, SIDE_DOMAIN,
+                               "name servers that do not know EDNS: %s", text),
+                   seen);
+    if (seen->answered > 0 && seen->silent + seen->lame == 0 && !tcp)
+        about_zone(finding_add(explanation, FINDING_DELEGATION, GRADE_OK, SIDE_NOBODY,
+                               "all %u addresses of its name servers answer this machine", seen->answered),
+                   seen);
+}
+
+static void look_at(struct explanation *explanation, struct servers_seen *seen, const struct name *zone, bool whole)
+{
+    struct pair soa = pair_ask(explanation, name_view(zone), TYPE_SOA);
+    *seen           = (struct servers_seen){.zone = *zone};
+    find_hosts(explanation, seen);
+    for (unsigned i = 0; i < seen->host_count; i++)
+        ask_host(explanation, seen, &seen->hosts[i], whole);
+    count(seen);
+    if (seen->silent > 0) {
+        direct_works(explanation);
+        tell_silent(explanation, seen, &soa);
+    }
+    if (seen->lame > 0)
+        tell_lame(explanation, seen);
+    if (whole) {
+        tell_differences(explanation, seen);
+        tell_each(explanation, seen);
+    }
+}
+
+void servers_look(struct explanation *explanation)
+{
+    unsigned others = 0, known = explanation->zone_count; /* what a look adds, the next one sees */
+    for (unsigned i = 0; i < known; i++) {
+        explanation->servers[i].host_count = explanation->servers[i].count = 0;
+        if (i == 0 || (zones_divide(explanation, &explanation->zones[i]) && others++ < OTHER_ZONES))
+            look_at(explanation, &explanation->servers[i], &explanation->zones[i].zone, i == 0);
+    }
+    for (unsigned i = known; i < EXPLANATION_ZONES; i++)
+        explanation->servers[i].host_count = explanation->servers[i].count = 0;
+}
