@@ -16,13 +16,19 @@ struct pair pair_ask(struct explanation *explanation, struct view name, uint16_t
     return pair;
 }
 
+struct pair pair_ask_external(struct explanation *explanation, struct view name, uint16_t type)
+{
+    struct pair pair = {.type = type};
+    name_set_lower(&pair.name, name);
+    pair.external = inquest_ask(explanation->inquest, name, type, PARTY_EXTERNAL);
+    return pair;
+}
+
 const struct fact *pair_best(const struct explanation *explanation, const struct pair *pair)
 {
     bool distrusted = explanation->is_forged && fact_is_usable(pair->external);
     if (fact_is_usable(pair->domestic) && !distrusted)
         return pair->domestic;
-    if (fact_is_waited_for(pair->domestic))
-        return NULL;
     return fact_is_usable(pair->external) ? pair->external : NULL;
 }
 

@@ -17,14 +17,17 @@ struct pair {
     const struct fact *domestic, *external;
 };
 
+/* Of the side that answers, where domestic is known to fail in that zone. */
+struct pair pair_ask_external(struct explanation *explanation, struct view name, uint16_t type);
 struct pair pair_ask(struct explanation *explanation, struct view name, uint16_t type);
 /* Nothing more is to come of it. */
 static inline bool pair_is_settled(const struct pair *pair)
 {
     return !fact_is_waited_for(pair->domestic) && !fact_is_waited_for(pair->external);
 }
-/* The word to go by: domestic's where it is usable and nothing speaks against it, else external's; NULL: neither is
- * usable, or it is not known yet. */
+/* The word to go by: domestic's where it is usable and nothing speaks against it, else external's, which is gone by
+ * while domestic's is waited for, too: a silent side must not hold up what depends on it. NULL: neither is usable, or
+ * it is not known yet. */
 const struct fact *pair_best(const struct explanation *explanation, const struct pair *pair);
 /* Domestic fails, external answers. */
 bool pair_divides(const struct pair *pair);

@@ -107,12 +107,18 @@ static void ask_parent(struct explanation *explanation, struct servers_seen *see
     }
 }
 
-static void find_hosts(struct explanation *explanation, struct servers_seen *seen)
+/* Of a zone that the domain's depends on domestic is known to fail: it is not waited for again. */
+static struct pair ask(struct explanation *explanation, struct view name, uint16_t type, bool whole)
+{
+    return whole ? pair_ask(explanation, name, type) : pair_ask_external(explanation, name, type);
+}
+
+static void find_hosts(struct explanation *explanation, struct servers_seen *seen, bool whole)
 {
     struct message     message;
     struct record      record = {0};
     struct name        host;
-    struct pair        ns   = pair_ask(explanation, name_view(&seen->zone), TYPE_NS);
+    struct pair        ns   = ask(explanation, name_view(&seen->zone), TYPE_NS, whole);
     const struct fact *best = pair_best(explanation, &ns);
     while (fact_next(best, TYPE_NS, &message, &record))
         if (fact_name(&message, &record, 0, &host))
@@ -179,23 +185,29 @@ static void ask_glue(struct explanation *explanation, struct servers_seen *seen,
     }
 }
 
+static bool has_no_address(const struct explanation *explanation, const struct pair *a, const struct pair *aaaa)
+{
+    return pair_is_settled(a) && pair_is_settled(aaaa) && !pair_fails(a) &&
+           !fact_is_present(pair_best(explanation, a)) && !fact_is_present(pair_best(explanation, aaaa));
+}
+
 static void ask_host(struct explanation *explanation, struct servers_seen *seen, const struct name *host, bool whole)
 {
-    struct pair a    = pair_ask(explanation, name_view(host), TYPE_A);
-    struct pair aaaa = pair_ask(explanation, name_view(host), TYPE_AAAA);
-    zones_note(explanation, ROLE_SERVERS, &a);
+    struct pair a    = ask(explanation, name_view(host), TYPE_A, whole);
+    struct pair aaaa = ask(explanation, name_view(host), TYPE_AAAA, whole);
+    char        text[NAME_TEXT_MAX];
+    if (whole)
+        zones_note(explanation, ROLE_SERVERS, &a);
     ask_addresses(explanation, seen, host, pair_best(explanation, &a), TYPE_A, whole);
     ask_addresses(explanation, seen, host, pair_best(explanation, &aaaa), TYPE_AAAA, whole);
     if (seen->from_parent)
         ask_glue(explanation, seen, host, whole);
-    if (pair_is_settled(&a) && pair_is_settled(&aaaa) && !fact_is_present(pair_best(explanation, &a)) &&
-        !fact_is_present(pair_best(explanation, &aaaa)) && !pair_fails(&a) && !seen->from_parent) {
-        char            text[NAME_TEXT_MAX];
-        struct finding *finding = finding_add(explanation, FINDING_SERVER_NO_ADDRESS, GRADE_PROBLEM, SIDE_DOMAIN,
-                                              "its name server %s has no address", name_format(name_view(host), text));
-        finding->zone           = seen->zone;
-        finding_about(finding, name_view(host), TYPE_A);
-    }
+    if (seen->from_parent || !has_no_address(explanation, &a, &aaaa))
+        return;
+    struct finding *finding = finding_add(explanation, FINDING_SERVER_NO_ADDRESS, GRADE_PROBLEM, SIDE_DOMAIN,
+                                          "its name server %s has no address", name_format(name_view(host), text));
+    finding->zone           = seen->zone;
+    finding_about(finding, name_view(host), TYPE_A);
 }
 
 /* ---- what they say ---- */
@@ -400,7 +412,7 @@ static void look_at(struct explanation *explanation, struct servers_seen *seen, 
 {
     struct pair soa = pair_ask(explanation, name_view(zone), TYPE_SOA);
     *seen           = (struct servers_seen){.zone = *zone};
-    find_hosts(explanation, seen);
+    find_hosts(explanation, seen, whole);
     for (unsigned i = 0; i < seen->host_count; i++)
         ask_host(explanation, seen, &seen->hosts[i], whole);
     count(seen);

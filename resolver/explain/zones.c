@@ -162,8 +162,6 @@ bool zones_look(struct explanation *explanation)
     own = rely(explanation, zone, ROLE_DOMAIN, domain);
     if (own && pair_divides(&soa))
         own->failing = soa;
-    if (!pair_is_settled(&soa))
-        return false;
     judge_forgery(explanation, &soa);
     best = pair_best(explanation, &soa);
     if (!says_no_name(best))
