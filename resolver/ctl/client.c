@@ -3,6 +3,8 @@
  */
 #include "ctl/client.h"
 
+#include "ctl/clock.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -113,18 +115,35 @@ static void client_send(struct client *client, const char *text, size_t len)
     }
 }
 
+/* How long poll() may wait: until the second is over, or the call has to be. */
+static int wait_ms(const struct client *client)
+{
+    msec_t left = client->until ? client->until - clock_now() : 1000;
+    return (int) (left < 0 ? 0 : left < 1000 ? left : 1000);
+}
+
 /* Waits for something to read, second by second while somebody wants to know of them. False: patience is at its end. */
 static bool client_wait(const struct client *client)
 {
     struct pollfd input = {.fd = client->fd, .events = POLLIN};
-    for (unsigned second = 1; client->on_second; second++) {
-        if (poll(&input, 1, 1000) != 0) /* what went wrong, recv() says */
+    for (unsigned second = 1; client->on_second || client->until; second++) {
+        int ms = wait_ms(client);
+        if (ms == 0)
+            return false;
+        if (poll(&input, 1, ms) != 0) /* what went wrong, recv() says */
             return true;
         if (second == client->patience_s)
             return false;
-        client->on_second(second);
+        if (client->on_second)
+            client->on_second(second);
     }
     return true;
+}
+
+/* Who tells something again and again has a call wait for ever. */
+static enum client_result too_late(struct client *client)
+{
+    return failed(client, "the daemon has not come to an end in the time that there is");
 }
 
 /* Borrowed until the next call. */
@@ -133,11 +152,15 @@ static enum client_result client_read_line(struct client *client, struct view *r
     while (!lines_next(&client->input, false, ret)) {
         lines_trim(&client->input);
         uint8_t *room = lines_room(&client->input, READ_CHUNK);
+        if (client->until && wait_ms(client) == 0)
+            return too_late(client);
         if (!room)
             return failed(client, "no memory for the answer");
         ssize_t count = recv(client->fd, room, READ_CHUNK, client_wait(client) ? 0 : MSG_DONTWAIT);
         if (count < 0 && errno == EINTR)
             continue;
+        if (count < 0 && errno == EAGAIN && client->until && wait_ms(client) == 0)
+            return too_late(client);
         if (count < 0 && errno == EAGAIN)
             return failed(client, "the daemon does not answer within %u s: is it stopped, or busy?",
                           client->patience_s);
@@ -225,7 +248,7 @@ enum client_result client_call(struct client *client, const char *method, json_t
     json_t            *reply  = NULL;
     enum client_result result = client_ask(client, method, params);
     if (result == CLIENT_DONE)
-        result = client_read_reply(client, NULL, NULL, &reply);
+        result = client_read_reply(client, client->on_told, NULL, &reply);
     return result == CLIENT_DONE ? client_take(client, reply, ret_result) : result;
 }
 

@@ -6,6 +6,7 @@
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
 
+#include "base/types.h"
 #include "control/lines.h"
 
 #include <jansson.h>
@@ -14,14 +15,19 @@ enum {
     CLIENT_WHY_MAX = 512
 };
 
+/* Borrows `told`, an object with "event", or "lost": how many of these the daemon could not tell. */
+typedef void (*client_each_fn)(void *context, json_t *told);
+
 struct client {
     int          fd;
     unsigned     patience_s; /* how long the daemon may be silent */
+    msec_t       until;      /* by clock_now(): a call ends then, whatever is told meanwhile; 0: it does not */
     json_int_t   id;         /* of the latest request */
     struct lines input;
-    void (*on_second)(unsigned seconds); /* each that an answer is waited for; NULL: nobody wants to know */
-    int  code;                           /* the daemon's error code; 0: the failure is on this side of the socket */
-    char why[CLIENT_WHY_MAX];            /* what failed, in words */
+    void (*on_second)(unsigned seconds); /* each that the daemon has been silent; NULL: nobody wants to know */
+    client_each_fn on_told;              /* what it tells before the answer of a call; NULL: nobody wants to know */
+    int            code;                 /* the daemon's error code; 0: the failure is on this side of the socket */
+    char           why[CLIENT_WHY_MAX];  /* what failed, in words */
 };
 
 enum client_result {
@@ -34,10 +40,8 @@ enum client_result {
 enum client_result client_open(struct client *client, const char *path, unsigned patience_s);
 /* Asks and waits for the answer. Takes `params`. *ret_result is the caller's. */
 enum client_result client_call(struct client *client, const char *method, json_t *params, json_t **ret_result);
-/* Asks and hands over what the daemon tells until it ends the stream or the connection; each() borrows it, an object with
- * "event", or "lost": how many of these the daemon could not tell.
- * It never ends well by itself: who watches ends the program. Takes `params`. */
-typedef void (*client_each_fn)(void *context, json_t *told);
+/* Asks and hands over what the daemon tells until it ends the stream or the connection. It never ends well by itself: who
+ * watches ends the program. Takes `params`. */
 enum client_result client_stream(struct client *client, const char *method, json_t *params, client_each_fn each,
                                  void *context);
 void               client_close(struct client *client);

@@ -3,6 +3,7 @@
  */
 #include "control/errors.h"
 #include "ctl/client.h"
+#include "ctl/clock.h"
 #include "ctl/import.h"
 #include "lib/check.h"
 
@@ -135,6 +136,56 @@ static void test_replies(void **state)
         client_close(&client);
         server_stop(&server);
     }
+}
+
+static int told_count;
+
+static void count_told(void *context, json_t *told)
+{
+    (void) context;
+    told_count += (int) json_integer_value(json_object_get(json_object_get(told, "event"), "known"));
+}
+
+static void test_what_is_told_before_the_answer(void **state)
+{
+#define TOLD(id, known)                                                                                                \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"explain\",\"params\":{\"id\":" #id ",\"event\":{\"known\":" #known "}}}\n"
+    static const char *const script[] = {
+        TOLD(1, 1) TOLD(7, 10) "{\"method\":\"explain\",\"params\":[]}\n" TOLD(1, 100) RESULT(1, "5"), NULL};
+    struct server server;
+    struct client client;
+    json_t       *result = NULL;
+
+    (void) state;
+    told_count = 0;
+    server_start(&server, script);
+    assert_int_equal(CLIENT_DONE, client_open(&client, server.path, PATIENCE_S));
+    client.on_told = count_told;
+    assert_int_equal(CLIENT_DONE, client_call(&client, "explain", json_object(), &result));
+    assert_int_equal(5, json_integer_value(result));
+    assert_int_equal(101, told_count);
+    json_decref(result);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void test_a_call_that_has_to_end(void **state)
+{
+    static const char *const script[] = {"", NULL};
+    struct server            server;
+    struct client            client;
+    json_t                  *result = NULL;
+    msec_t                   begun  = clock_now();
+
+    (void) state;
+    server_start(&server, script);
+    assert_int_equal(CLIENT_DONE, client_open(&client, server.path, 30));
+    client.until = begun + 200;
+    assert_int_equal(CLIENT_FAILED, client_call(&client, "explain", json_object(), &result));
+    assert_non_null(strstr(client.why, "the time that there is"));
+    assert_true(clock_now() - begun >= 200 && clock_now() - begun < 5000);
+    client_close(&client);
+    server_stop(&server);
 }
 
 static void test_a_huge_line(void **state)
@@ -277,6 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_what_is_told_before_the_answer),
+        cmocka_unit_test(test_a_call_that_has_to_end),
         cmocka_unit_test(test_a_huge_line),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_import_in_pieces),
