@@ -33,7 +33,7 @@ struct argument {
 };
 
 enum {
-    ARGUMENTS_MAX     = 4,
+    ARGUMENTS_MAX     = 7,
     ARGUMENTS_WHY_MAX = SLIP_WHY_MAX,
     SYNOPSIS_MAX      = 160
 };

@@ -147,12 +147,13 @@ static const struct argument *argument_of(const struct command *command, const s
     return NULL;
 }
 
-/* Zones that are listed are what the zone commands and --under are about; other names are not known here. */
+/* Zones that are listed are what the zone commands, explain and --under are about; other names are not known here. */
 static void offer_values(FILE *to, const struct argument *argument, const char *socket, const char *start)
 {
     if (argument->kind == ARGUMENT_CHOICE)
         offer_choices(to, argument->choices, start);
-    else if (argument->kind == ARGUMENT_NAME && (strcmp(argument->key, "zone") == 0 || argument->flag))
+    else if (argument->kind == ARGUMENT_NAME &&
+             (strcmp(argument->key, "zone") == 0 || strcmp(argument->key, "domain") == 0 || argument->flag))
         offer_zones(to, socket, start);
 }
 

@@ -47,9 +47,11 @@ const char *look_word(const char *word)
     static const struct {
         const char *word, *sequence;
     } meanings[] = {
-        {"blocked", "\x1b[31m"},  {"broken", "\x1b[31m"},  {"down", "\x1b[31m"},       {"loop", "\x1b[31m"},
-        {"SERVFAIL", "\x1b[31m"}, {"REFUSED", "\x1b[31m"}, {"FORMERR", "\x1b[31m"},    {"NOTIMP", "\x1b[31m"},
-        {"suspect", "\x1b[33m"},  {"outdone", "\x1b[33m"}, {"recovering", "\x1b[33m"}, {"up", "\x1b[32m"},
+        {"blocked", "\x1b[31m"},    {"broken", "\x1b[31m"},  {"down", "\x1b[31m"},          {"loop", "\x1b[31m"},
+        {"SERVFAIL", "\x1b[31m"},   {"REFUSED", "\x1b[31m"}, {"FORMERR", "\x1b[31m"},       {"NOTIMP", "\x1b[31m"},
+        {"forged", "\x1b[31m"},     {"cause", "\x1b[31m"},   {"misconfigured", "\x1b[31m"}, {"problem", "\x1b[33m"},
+        {"fine", "\x1b[32m"},       {"ok", "\x1b[32m"},      {"suspect", "\x1b[33m"},       {"outdone", "\x1b[33m"},
+        {"recovering", "\x1b[33m"}, {"up", "\x1b[32m"},
     };
     for (size_t i = 0; look.colour && i < ARRAY_LEN(meanings); i++)
         if (strcmp(word, meanings[i].word) == 0)

@@ -4,6 +4,8 @@
  * commands.def  what there is         arguments  words → parameters      client  the socket
  * options       bywayctl's own, anywhere on the line
  * print, value  results for people    table      aligned columns         safe    nothing raw to a terminal
+ * explained, report  the result of explain: for the administrator, for whose domain it is
+ * port25        explain --connect: knock (sockets), greeting (what is said there)
  * order         zones as they are shown          look       how wide, colours, UTF-8
  * complete      what the shell asks for            progress   while it is waited for
  * import        the one command that is more than a call
@@ -19,6 +21,7 @@
 #include "ctl/maillog.h"
 #include "ctl/options.h"
 #include "ctl/order.h"
+#include "ctl/port25.h"
 #include "ctl/progress.h"
 #include "ctl/safe.h"
 
@@ -97,10 +100,11 @@ static bool sort_answer(const struct command *command, json_t *answer)
     return true;
 }
 
-/* How long the daemon may be silent. A probe waits for upstreams, a reload and an import may have much to read. */
+/* How long the daemon may be silent. A probe, explain too, waits for upstreams; a reload and an import may have much to
+ * read. */
 static unsigned patience_of(const struct command *command)
 {
-    static const char *const slow[] = {"zones.probe", "zones.import", "reload"};
+    static const char *const slow[] = {"zones.probe", "zones.import", "reload", "explain"};
     for (size_t i = 0; i < ARRAY_LEN(slow); i++)
         if (strcmp(command->method, slow[i]) == 0)
             return 30;
@@ -172,26 +176,33 @@ static int show(const struct options *options, const struct command *command, js
     return printed();
 }
 
-/* Takes `params`. */
-static int command_run(const struct options *options, const struct command *command, json_t *params)
+/* The daemon's answer in *ret_answer, unless that is NULL afterwards: then the failure has been told. */
+static int call(const struct options *options, const struct command *command, json_t *params, json_t **ret_answer)
 {
     struct client      client;
-    json_t            *answer = NULL;
     const char        *path   = options->socket ? options->socket : SOCKET_DEFAULT;
     const char        *file   = json_string_value(json_object_get(params, "file"));
     enum client_result result = client_open(&client, path, patience_of(command));
     client.on_second          = progress_show;
+    client.on_told            = progress_told;
+    *ret_answer               = NULL;
     if (result == CLIENT_DONE)
-        result = file ? import_run(&client, file, &answer)
-                      : client_call(&client, command->method, json_incref(params), &answer);
+        result = file ? import_run(&client, file, ret_answer)
+                      : client_call(&client, command->method, json_incref(params), ret_answer);
     progress_end();
     client_close(&client);
-    if (result != CLIENT_DONE) {
-        json_decref(params);
-        return complain_of_client(&client, command->words, result);
-    }
+    return result == CLIENT_DONE ? EXIT_DONE : complain_of_client(&client, command->words, result);
+}
 
-    int status = EXIT_FAILED;
+/* Takes `params`. */
+static int command_run(const struct options *options, const struct command *command, json_t *params)
+{
+    json_t     *answer = NULL;
+    const char *file   = json_string_value(json_object_get(params, "file"));
+    int         status = call(options, command, params, &answer);
+    if (!answer)
+        goto out;
+    status = EXIT_FAILED;
     if (!sort_answer(command, answer)) {
         complain("%s: out of memory", command->words);
         goto out;
@@ -199,6 +210,48 @@ static int command_run(const struct options *options, const struct command *comm
     status = show(options, command, answer);
     if (status == EXIT_DONE && file)
         status = judge_import(command, answer);
+out:
+    json_decref(answer);
+    json_decref(params);
+    return status;
+}
+
+/* An option of the command that is not the daemon's. */
+static bool take_flag(json_t *params, const char *key)
+{
+    bool there = json_object_get(params, key) != NULL;
+    json_object_del(params, key);
+    return there;
+}
+
+static json_t *connect_to_hosts(json_t *answer)
+{
+    progress_about("connecting to port 25");
+    json_t *connect = port25_try(answer, progress_show);
+    progress_end();
+    return connect;
+}
+
+/* Takes `params`. */
+static int explain(const struct options *options, const struct command *command, json_t *params)
+{
+    bool    connects = take_flag(params, "connect"), report = take_flag(params, "report");
+    json_t *answer = NULL;
+    int     status = EXIT_USAGE;
+    if (report && options->json) {
+        complain("%s: --report is a text for people: not with --json", command->words);
+        command_usage(stderr, "bywayctl", command);
+        goto out;
+    }
+    progress_about(command->words);
+    status = call(options, command, params, &answer);
+    if (!answer)
+        goto out;
+    if (connects && json_is_object(answer))
+        port25_add(answer, connect_to_hosts(answer));
+    if (report)
+        print_report(stdout, answer, (wall_t) time(NULL));
+    status = report ? printed() : show(options, command, answer);
 out:
     json_decref(answer);
     json_decref(params);
@@ -296,5 +349,7 @@ int main(int argc, char **argv)
         return complain_of_arguments(command, used, why, count, words);
     if (!command->method)
         return maillog(&options, command, params);
+    if (strcmp(command->method, "explain") == 0)
+        return explain(&options, command, params);
     return is_stream(command) ? command_watch(&options, command, params) : command_run(&options, command, params);
 }

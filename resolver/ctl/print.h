@@ -29,6 +29,8 @@ void print_upstreams(FILE *to, json_t *result, wall_t now);
 void print_tried(FILE *to, json_t *result, wall_t now);
 void print_event(FILE *to, json_t *result, wall_t now);
 void print_looked(FILE *to, json_t *result, wall_t now);
+void print_explained(FILE *to, json_t *result, wall_t now);
+void print_report(FILE *to, json_t *result, wall_t now); /* the same, for whose domain it is */
 void print_traced(FILE *to, json_t *result, wall_t now);
 void print_maillog(FILE *to, json_t *result, wall_t now);
 void print_stats(FILE *to, json_t *result, wall_t now);

@@ -74,6 +74,7 @@ def test_every_command_that_help_has(complete):
                                                         "--type", "--failed"]),
     (["-"], ["--socket", "--json", "--no-headers", "--help", "--version"]), (["zones", "--", "--"], []),
     (["zones", "pin", "a", "external", "--note", "--"], []), (["reload", ""], []),
+    (["explain", "a.example", "--con"], ["--connect"]), (["explain", "--ip", ""], []),
     (["zones", "import", "zo"], ["zones.json"]), (["maillog", ""], ["bin", "mail.log", "zones.json"]),
     (["maillog", "mail.log", "mail.log", "m"], ["mail.log"]), (["maillog", "--off"], ["--offline"]), (["-s", "mai"], ["mail.log"]),
 ])
@@ -82,7 +83,7 @@ def test_what_is_offered(complete, words, offered):
 
 
 @pytest.mark.parametrize("words", [["zones", "show"], ["zones", "pin"], ["zones", "unpin"], ["zones", "forget"], ["zones", "probe"],
-                                   ["zones", "--under"], ["cache", "flush", "--under"], ["trace", "--under"]])
+                                   ["zones", "--under"], ["cache", "flush", "--under"], ["trace", "--under"], ["explain"]])
 def test_zones_of_the_daemon(complete, zoned, words):
     assert complete("-s", zoned.socket, *words, "b") == ["b\\`touch\\\\032hit\\`.example.", "blocked.example.", "broken.example."]
     assert complete("--socket", "=", zoned.socket, *words, "blo") == ["blocked.example."]

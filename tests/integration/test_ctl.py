@@ -44,7 +44,9 @@ MESSAGES = [
     ("-x status", 2, 'unknown option "-x" (see bywayctl --help)'),
     ("stauts", 2, 'unknown command "stauts" (did you mean "status"?)\nusage: bywayctl status'),
     ("zone show a.example", 2, 'unknown command "zone" (did you mean "zones show"?)\nusage: bywayctl zones show ZONE'),
-    ("explain a.example", 2, 'unknown command "explain" (see bywayctl --help)'),
+    ("diagnose a.example", 2, 'unknown command "diagnose" (see bywayctl --help)'),
+    ("explain", 2, "explain: no DOMAIN given\nusage: bywayctl explain DOMAIN [--ip A] [--helo N] [--sender ADDR] [--selector S] [--connect] "
+                   "[--report]"),
     ("zones shwo a", 2, 'zones: unexpected "shwo" (did you mean "zones show"?)\n' + ZONES),
     ("zones --state foo", 2, 'zones: "foo" is none of suspect|blocked|broken|recovering|clear\n' + ZONES.splitlines()[0]),
     ("zones --sate broken", 2, 'zones: unexpected "--sate" (did you mean "--state"?)\n' + ZONES.splitlines()[0]),

@@ -27,7 +27,7 @@ def folders_of_page(text):
     """folder -> words of its entry in the list of folders."""
     section = text.split("\n## Layout and ranks\n", 1)[1].split("```")[1]
     entries = re.split(r"^  ([a-z_]+)/ +", section, flags=re.M)[1:]
-    return {folder: set(re.findall(r"[a-z_]+", words)) for folder, words in zip(entries[::2], entries[1::2])}
+    return {folder: set(re.findall(r"[a-z_][a-z_0-9]*", words)) for folder, words in zip(entries[::2], entries[1::2])}
 
 
 def breaches_in(code, page, files):

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    WORDS_MAX = 10
+    WORDS_MAX = 16
 };
 
 /* Splits at blanks; "_" stands for a blank in a word. */
@@ -35,6 +35,12 @@ static void test_rows(void **state)
         {"status", "status", "{}"},
         {"status now", "status", "!\"now\""},
         {"nosuch", NULL, NULL},
+        {"explain A.example --ip 192.0.2.7 --helo=h --sender a@b.example --selector s --connect --report", "explain",
+         "{\"connect\":true,\"domain\":\"a.example.\",\"helo\":\"h\",\"ip\":\"192.0.2.7\",\"report\":true,\"selector\":"
+         "\"s\","
+         "\"sender\":\"a@b.example\"}"},
+        {"explain user@a.example", "explain", "{\"domain\":\"user@a.example\"}"},
+        {"explain --connect", "explain", "!no DOMAIN given"},
         {"cache", NULL, NULL},
         {"zone", NULL, NULL},
         {"zones", "zones.list", "{}"},
@@ -195,7 +201,8 @@ static void test_nearest(void **state)
         {"", "cache", NULL},
         {"", "cache-flush a", "cache flush"},
         {"", "upstream", "upstreams"},
-        {"", "explain a.example", NULL},
+        {"", "diagnose a.example", NULL},
+        {"", "explian a.example", "explain"},
         {"zones", "zones shwo a", "zones show"},
         {"zones", "zones list", NULL},
         {"zones", "zones --under a", NULL},

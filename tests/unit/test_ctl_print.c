@@ -348,9 +348,10 @@ static void test_tried(void **state)
 /* A daemon of another version, or a broken one: whatever it says, nothing ends or shows what it should not. */
 static void test_strange_results(void **state)
 {
-    static const print_fn    prints[]  = {print_status,    print_zones, print_zone,     print_pinned,   print_unpinned,
-                                          print_forgotten, print_probe, print_imported, print_cache,    print_flushed,
-                                          print_upstreams, print_tried, print_stats,    print_reloaded, print_json};
+    static const print_fn    prints[]  = {print_status,    print_zones,  print_zone,     print_pinned,   print_unpinned,
+                                          print_forgotten, print_probe,  print_imported, print_cache,    print_flushed,
+                                          print_upstreams, print_tried,  print_stats,    print_reloaded, print_json,
+                                          print_explained, print_report, print_maillog};
     static const char *const results[] = {
         "null",
         "7",
@@ -360,7 +361,13 @@ static void test_strange_results(void **state)
         "[[],7,null,\"\\u001b\",{}]",
         "{\"zone\":7,\"cache\":[],\"zones\":\"\\u001b\",\"upstreams\":{\"\\u001b\":7},\"evidence\":{},\"history\":[7],"
         "\"others\":[7],\"probes\":[{\"group\":\"\\u001b\"}],\"warnings\":[7,\"\\u001b\"],\"since\":\"\\u001b\","
-        "\"refusals\":[7],\"\\u001b\":1}"};
+        "\"refusals\":[7],\"\\u001b\":1}",
+        "{\"cause\":7,\"replies\":[7,{}],\"findings\":[7,{\"grade\":\"ok\"},{\"grade\":\"cause\"},{\"grade\":"
+        "\"problem\","
+        "\"side\":\"domain\",\"record\":\"\\u001b\"}],\"zones\":[7,{\"state\":\"blocked\",\"servers\":[7,{\"address\":"
+        "\":53\"}]}],"
+        "\"connect\":[7,{}],\"took_ms\":-1,\"verdict\":\"\",\"domain\":\"\"}",
+        "[{\"explain\":{}},{\"explain\":{\"cause\":{\"text\":\"\\u001b\"},\"cure\":\"\\u001b\"}}]"};
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(prints); i++)
