@@ -2,14 +2,15 @@
  * maillog.c: see maillog.h.
  *
  * maillog_read  files → blocks    maillog_find, maillog_texts.def  which lines count, and what for
- * maillog_lines lines → findings  maillog_time, maillog_names      pieces of a line
- * maillog_domains findings → the result                            maillog_cured  what the daemon knows of them
+ * maillog_lines lines → findings  maillog_time, maillog_names, maillog_envelope  pieces of a line
+ * maillog_domains findings → the result   maillog_cured, maillog_explain  what the daemon says to them
  */
 #include "ctl/maillog.h"
 
 #include "base/limits.h"
 #include "ctl/maillog_cured.h"
 #include "ctl/maillog_domains.h"
+#include "ctl/maillog_explain.h"
 #include "ctl/maillog_read.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 
 enum {
-    PATIENCE = 10 /* s for the daemon to say something */
+    PATIENCE = 20 /* s for the daemon to say something */
 };
 
 static void hear(void *context, const struct maillog_said *said) { maillog_domains_add(context, said); }
@@ -60,15 +61,20 @@ static void tell_what_is_missing(const struct maillog_options *options, const st
 }
 
 /* What the daemon knows is a help: without it the rest is worth as much. */
-static void ask(const struct maillog_options *options, json_t *list)
+static void ask(const struct maillog_options *options, const struct maillog_domains *domains, json_t *list)
 {
     struct client      client;
-    enum client_result result = client_open(&client, options->socket, PATIENCE);
+    char               why[CLIENT_WHY_MAX] = "";
+    enum client_result result              = client_open(&client, options->socket, PATIENCE);
     if (result == CLIENT_DONE)
         result = maillog_cured_set(&client, list);
+    if (result == CLIENT_DONE)
+        maillog_explain_set(&client, domains, list, why);
     client_close(&client);
     if (result != CLIENT_DONE)
         options->complain("maillog: what is cured by now is not known: %s", client.why);
+    if (*why)
+        options->complain("maillog: not all causes are known: %s", why);
 }
 
 bool maillog_run(const struct maillog_options *options, json_t **ret)
@@ -77,8 +83,8 @@ bool maillog_run(const struct maillog_options *options, json_t **ret)
     bool                    good    = read_files(options, domains);
     *ret                            = maillog_domains_list(domains);
     tell_what_is_missing(options, domains);
-    maillog_domains_destroy(domains);
     if (options->socket && json_array_size(*ret) > 0)
-        ask(options, *ret);
+        ask(options, domains, *ret);
+    maillog_domains_destroy(domains);
     return good && *ret;
 }

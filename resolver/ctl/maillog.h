@@ -1,6 +1,6 @@
 /*
- * maillog.h: the command that reads the logs of mail servers. Nothing of them leaves this process: of the daemon it
- * only asks which zones it sends where.
+ * maillog.h: the command that reads the logs of mail servers. Of these the daemon is told the worst few domains, and who
+ * sent mail of them, to have them explained; nothing else leaves this process.
  *
  * Thread: main.
  */

@@ -13,13 +13,20 @@
 #include <sys/random.h>
 
 enum {
-    SLOTS_FIRST = 256, /* a power of two, and so are all that follow */
-    REPLY_MAX   = 300  /* bytes of a reply that are kept */
+    SLOTS_FIRST  = 256, /* a power of two, and so are all that follow */
+    REPLY_MAX    = 300, /* bytes of a reply that are kept */
+    ENVELOPE_MAX = 256  /* bytes of who sent what was refused; longer ones are no names */
+};
+
+struct kept {
+    char  *text; /* NULL: never anything */
+    size_t len, room;
 };
 
 struct domain {
-    char             *name, *reply; /* the reply: the latest of the kind that it has most of, raw */
-    size_t            reply_room;
+    char             *name;
+    struct kept       reply;                /* the latest of the kind that it has most of, raw */
+    struct kept       client, helo, sender; /* of the same line */
     enum maillog_kind kind;
     bool              timed;
     wall_t            first, last;
@@ -57,7 +64,10 @@ void maillog_domains_destroy(struct maillog_domains *domains)
 {
     for (size_t i = 0; i < domains->count; i++) {
         free(domains->list[i].name);
-        free(domains->list[i].reply);
+        free(domains->list[i].reply.text);
+        free(domains->list[i].client.text);
+        free(domains->list[i].helo.text);
+        free(domains->list[i].sender.text);
     }
     free(domains->list);
     free(domains->slots);
@@ -103,17 +113,29 @@ static struct domain *find(struct maillog_domains *domains, const char *name)
 }
 
 /* Mostly over one that is as long: a log has the same replies again and again. */
-static void keep_reply(struct domain *domain, struct view raw)
+static void keep(struct kept *kept, struct view raw, size_t max)
 {
-    size_t len = raw.len < REPLY_MAX ? raw.len : REPLY_MAX;
-    if (len >= domain->reply_room) {
-        domain->reply_room = len + 1;
-        free(domain->reply);
-        domain->reply = sure(malloc(domain->reply_room));
+    kept->len = raw.len < max ? raw.len : max;
+    if (kept->len == 0 && !kept->text) /* of most lines there is nothing of it */
+        return;
+    if (kept->len >= kept->room) {
+        kept->room = kept->len + 1;
+        free(kept->text);
+        kept->text = sure(malloc(kept->room));
     }
-    memcpy(domain->reply, raw.data, len);
-    domain->reply[len] = 0;
-    for (char *nul = domain->reply; (nul = memchr(nul, 0, (size_t) (domain->reply + len - nul)));)
+    if (kept->len > 0)
+        memcpy(kept->text, raw.data, kept->len);
+    kept->text[kept->len] = 0;
+}
+
+static void keep_line(struct domain *domain, const struct maillog_said *said)
+{
+    keep(&domain->reply, said->reply, REPLY_MAX);
+    keep(&domain->client, said->envelope.client, ENVELOPE_MAX);
+    keep(&domain->helo, said->envelope.helo, ENVELOPE_MAX);
+    keep(&domain->sender, said->envelope.sender, ENVELOPE_MAX);
+    for (char *nul = domain->reply.text, *end = nul + domain->reply.len;
+         nul && (nul = memchr(nul, 0, (size_t) (end - nul)));)
         *nul = '?';
 }
 
@@ -127,7 +149,7 @@ void maillog_domains_add(struct maillog_domains *domains, const struct maillog_s
     }
     domain->count++;
     if (++domain->kinds[said->kind] >= domain->kinds[domain->kind]) {
-        keep_reply(domain, said->reply);
+        keep_line(domain, said);
         domain->kind = said->kind;
     }
     if (!said->timed)
@@ -159,8 +181,8 @@ static json_t *entry_of(const struct domain *domain)
     return json_pack("{s:s, s:I, s:s?, s:s?, s:s, s:s, s:n, s:n}", "domain", domain->name, "count",
                      (json_int_t) domain->count, "first", domain->timed ? time_format(domain->first, first) : NULL,
                      "last", domain->timed ? time_format(domain->last, last) : NULL, "reply",
-                     printable_copy(domain->reply, reply, sizeof(reply)), "kind", maillog_find_word(domain->kind),
-                     "cured", "explain");
+                     printable_copy(domain->reply.text ? domain->reply.text : "", reply, sizeof(reply)), "kind",
+                     maillog_find_word(domain->kind), "cured", "explain");
 }
 
 json_t *maillog_domains_list(struct maillog_domains *domains)
@@ -174,4 +196,12 @@ json_t *maillog_domains_list(struct maillog_domains *domains)
             return NULL;
         }
     return list;
+}
+
+static struct view view_of(const struct kept *kept) { return (struct view){(const uint8_t *) kept->text, kept->len}; }
+
+struct maillog_envelope maillog_domains_envelope(const struct maillog_domains *domains, size_t at)
+{
+    const struct domain *domain = &domains->list[at];
+    return (struct maillog_envelope){view_of(&domain->client), view_of(&domain->helo), view_of(&domain->sender)};
 }

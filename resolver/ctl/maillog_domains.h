@@ -23,5 +23,7 @@ uint64_t maillog_domains_left_out(const struct maillog_domains *domains);
 /* An array as docs/man/bywayctl.1 says, worst first: what was said most often, then what was said last. `cured` and
  * `explain` are null. The caller's; NULL: no memory. The last call: nothing may be added after it. */
 json_t *maillog_domains_list(struct maillog_domains *domains);
+/* Of the entry's `reply`, raw; borrowed. `at`: its place in the list. */
+struct maillog_envelope maillog_domains_envelope(const struct maillog_domains *domains, size_t at);
 
 #endif

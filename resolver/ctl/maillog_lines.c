@@ -224,7 +224,9 @@ static enum finding understand(struct maillog_lines *lines, const struct line *l
         return UNDERSTOOD;
     said.domain = blamed(lines, line, text, room);
     said.reply  = text->server[0] == 'p' ? postfix_reply(line) : plain_reply(line, text);
-    said.timed  = maillog_time_read(&lines->time, view_of(line->begin, line->end), &said.when);
+    if (text->kind != MAILLOG_RECIPIENT && text->kind != MAILLOG_REMOTE)
+        said.envelope = maillog_envelope_read(view_of(line->begin, line->end));
+    said.timed = maillog_time_read(&lines->time, view_of(line->begin, line->end), &said.when);
     lines->said(lines->context, &said);
     return UNDERSTOOD;
 }

@@ -7,16 +7,18 @@
 #ifndef CTL_MAILLOG_LINES_H
 #define CTL_MAILLOG_LINES_H
 
+#include "ctl/maillog_envelope.h"
 #include "ctl/maillog_find.h"
 #include "ctl/maillog_names.h"
 #include "ctl/maillog_time.h"
 
 struct maillog_said {
-    enum maillog_kind kind;
-    const char       *domain; /* as the daemon shows names; NULL: the line names none */
-    struct view       reply;  /* the server's words, raw */
-    bool              timed;
-    wall_t            when;
+    enum maillog_kind       kind;
+    const char             *domain;   /* as the daemon shows names; NULL: the line names none */
+    struct view             reply;    /* the server's words, raw */
+    struct maillog_envelope envelope; /* of inbound mail */
+    bool                    timed;
+    wall_t                  when;
 };
 
 /* Everything is borrowed until the call returns. */

@@ -1,6 +1,7 @@
 /*
  * print.c: see print.h.
  */
+#include "ctl/explained.h"
 #include "ctl/print_internal.h"
 
 #include <stdlib.h>
@@ -78,6 +79,23 @@ void print_status(FILE *to, json_t *result, wall_t now)
         say(to, "state          written");
 }
 
+static void print_causes(FILE *to, json_t *list)
+{
+    size_t      i;
+    const char *before = "\n";
+    json_t     *entry;
+    json_array_foreach(list, i, entry)
+    {
+        json_t *explained = json_object_get(entry, "explain");
+        if (!json_is_object(explained))
+            continue;
+        fputs(before, to);
+        before = "";
+        explained_sentence(to, explained);
+        explained_cure(to, explained, "  ");
+    }
+}
+
 void print_maillog(FILE *to, json_t *result, wall_t now)
 {
     struct table table;
@@ -100,6 +118,7 @@ void print_maillog(FILE *to, json_t *result, wall_t now)
     }
     table_print(&table, to);
     table_fini(&table);
+    print_causes(to, result);
 }
 
 void print_cache(FILE *to, json_t *result, wall_t now)

@@ -1,9 +1,9 @@
 /*
  * A log of a mail server, plain or packed, as a file: what is found in it is the same line by line, and every domain is
- * a name, every reply a piece of its line, every time one that can be shown.
+ * a name, every reply a piece of its line, every time one that can be shown, and what explain is asked of it is JSON.
  */
 #include "base/units.h"
-#include "ctl/maillog_domains.h"
+#include "ctl/maillog_explain.h"
 #include "ctl/maillog_read.h"
 #include "fuzz.h"
 
@@ -65,7 +65,14 @@ static json_t *end(struct hearing *hearing)
     json_int_t count = (json_int_t) maillog_domains_nameless(hearing->domains);
     size_t     i;
     CHECK(list);
-    json_array_foreach(list, i, entry) count += json_integer_value(json_object_get(entry, "count"));
+    json_array_foreach(list, i, entry)
+    {
+        struct maillog_envelope envelope = maillog_domains_envelope(hearing->domains, i);
+        json_t *params = maillog_explain_params(json_string_value(json_object_get(entry, "domain")), &envelope);
+        CHECK(params);
+        json_decref(params);
+        count += json_integer_value(json_object_get(entry, "count"));
+    }
     CHECK(count == (json_int_t) hearing->count);
     maillog_domains_destroy(hearing->domains);
     return list;

@@ -6,10 +6,13 @@ import json
 import os
 import socket
 import subprocess
+import time
 
 import pytest
 
 from daemon import ROOT, environment, program, run
+from stand_in import Failure, StandIn
+from test_terminal import after, on_terminal
 
 SENDER = ("{stamp} mx1 postfix/smtpd[4711]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.8 <bob@{domain}>: Sender address "
           "rejected: Domain not found; from=<bob@{domain}> to=<us@our.example> proto=ESMTP helo=<mail.{domain}>\n")
@@ -192,13 +195,13 @@ def test_what_the_daemon_cures(byway, tmp_path):
                 "x.name.example.": False, "example.": False, "9.8.7.44.in-addr.arpa.": True}
     path = tmp_path / "mail.log"
     path.write_text("".join(line(SENDER, "[44.7.8.9]" if "arpa" in domain else domain) for domain in expected))
-    done = maillog("--json", "-s", byway.socket, path)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = maillog("--json", "-s", byway.socket, path, timeout=90)
+    assert done.returncode == 0
     assert {entry["domain"]: entry["cured"] for entry in json.loads(done.stdout)} == expected
-    assert all(entry["explain"] is None for entry in json.loads(done.stdout))
+    assert all(entry["explain"] is None for entry in json.loads(done.stdout) if entry["cured"])
     remote = ("2026-11-29T15:41:00Z mx1 postfix/smtp[8]: 4F: to=<u@d.example>, relay=mx[192.0.2.1]:25, dsn=4.1.8, status=deferred (host mx "
               "said: 450 4.1.8 <us@blocked.example>: Sender address rejected: Domain not found (in reply to RCPT TO command))\n")
-    done = maillog("--json", "-s", byway.socket, stdin=remote)
+    done = maillog("--json", "-s", byway.socket, stdin=remote, timeout=90)
     assert [(entry["kind"], entry["cured"]) for entry in json.loads(done.stdout)] == [("remote", False)]
 
 
@@ -214,3 +217,105 @@ def test_what_real_servers_wrote():
         "a.fail.example.": ("sender", 2), "a.gone.example.": ("sender", 1), "ok.example.": ("recipient", 2), "spf.example.": ("spf", 1),
         "7.2.0.192.in-addr.arpa.": ("client", 1), "r.fail.example.": ("recipient", 1), "out.fail.example.": ("recipient", 1),
         "relay.fail.example.": ("recipient", 2), "relay.gone.example.": ("recipient", 1)}
+
+
+# ---- the cause and the cure ----
+
+ZONES = [{"zone": "cured.example.", "scope": "zone", "via": "external", "state": "blocked"}]
+
+
+def cause_of(params):
+    return {"domain": params["domain"], "verdict": "blocked", "cause": {"tag": "blocked", "text": f"domestic is silent about \x1b {params['domain']}"},
+            "cure": "wait"}
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    started = []
+
+    def start(explain=None, zones=None):
+        answers = {"zones.list": ZONES if zones is None else zones, **({"explain": explain} if explain is not None else {})}
+        started.append(StandIn(tmp_path, answers))
+        return started[-1]
+    yield start
+    for daemon in started:
+        daemon.close()
+
+
+def asked(daemon):
+    return [params for method, params in daemon.asked if method == "explain"]
+
+
+def test_the_worst_are_explained(stand_in, tmp_path):
+    daemon = stand_in(cause_of)
+    path = tmp_path / "mail.log"
+    path.write_text("".join((20 - n) * line(SENDER, f"d{n}.example") for n in range(14)) + 30 * line(SENDER, "a.cured.example"))
+    done = maillog("--json", "-s", daemon.socket, path)
+    assert (done.returncode, done.stderr) == (0, "")
+    entries = json.loads(done.stdout)
+    assert [entry["explain"] for entry in entries] == [None, *(cause_of({"domain": f"d{n}.example."}) for n in range(10)), *4 * [None]]
+    assert asked(daemon) == [{"domain": f"d{n}.example.", "ip": "192.0.2.7", "helo": f"mail.d{n}.example", "sender": f"bob@d{n}.example"}
+                             for n in range(10)]
+
+
+def test_causes_for_people(stand_in, log):
+    shown = maillog("-s", stand_in(cause_of).socket, log).stdout.split("\n\n")
+    assert shown[0].startswith("COUNT ") and len(shown[0].splitlines()) == 3
+    assert shown[1] == ("dom.example. is blocked here: domestic is silent about \\x1b dom.example.\n  cure: wait\n"
+                        "partner.example. is blocked here: domestic is silent about \\x1b partner.example.\n  cure: wait\n")
+    assert "cure" not in maillog("--offline", log).stdout
+
+
+def test_what_is_told_of_the_log(stand_in):
+    exim = ("2026-11-29 15:41:00 H=(helo.example) [192.0.2.8] F=<a@exim.example> temporarily rejected RCPT <us@our.example>: "
+            "Could not complete sender verify\n")
+    daemon = stand_in(cause_of)
+    text = (3 * line(QUEUED, "out.example") + 2 * exim +
+            line(SENDER, "odd.example").replace("unknown[192.0.2.7]", "unknown[unknown]").replace("helo=<mail.odd.example>", "helo=<[192.0.2.7]>")
+            .replace("from=<bob@odd.example>", "from=<>"))
+    assert maillog("--json", "-s", daemon.socket, stdin=text).returncode == 0
+    assert asked(daemon) == [{"domain": "out.example."},
+                             {"domain": "exim.example.", "ip": "192.0.2.8", "helo": "helo.example", "sender": "a@exim.example"},
+                             {"domain": "odd.example."}]
+
+
+@pytest.mark.parametrize("explain, count, why", [
+    (None, 1, "this daemon is older, and has no explain"),
+    (Failure(-32000, "busy"), 2, "dom.example.: busy"),
+    (b"", 1, "dom.example.: the daemon closed the connection without an answer"),
+    (b"x\n", 1, "dom.example.: the answer is not JSON-RPC")])
+def test_what_cannot_be_explained_is_said_once(stand_in, log, explain, count, why):
+    daemon = stand_in(explain)
+    done = maillog("--json", "-s", daemon.socket, log)
+    assert (done.returncode, done.stderr) == (0, f"bywayctl: maillog: not all causes are known: {why}\n")
+    assert [(entry["cured"], entry["explain"]) for entry in json.loads(done.stdout)] == 2 * [(False, None)] and len(asked(daemon)) == count
+
+
+def test_strange_explanations(stand_in, log):
+    for strange in (7, [], {}, "x", {"cause": 7, "cure": [], "verdict": {}, "domain": "\x1b"}, {"cause": {"text": "\x1b[2J"}}):
+        done = maillog("-s", stand_in(lambda _, strange=strange: strange).socket, log)
+        assert (done.returncode, done.stderr) == (0, "") and all(char == "\n" or " " <= char <= "~" for char in done.stdout)
+
+
+def test_progress_of_explanations(stand_in, log):
+    def explain(params):
+        yield {"asked": 4, "known": 2, "question": "x. MX"}
+        time.sleep(1.2)
+        return cause_of(params)
+    shown, _, code = on_terminal(stand_in(explain), "maillog", str(log), stream="stderr")
+    assert code == 0 and after(shown) == ""
+    for said in ("explain dom.example. (1 of 2): 2 of 4 answers, x. MX", "explain partner.example. (2 of 2): 2 of 4 answers, x. MX … 1 s"):
+        assert said in shown
+
+
+def test_an_endless_explanation_ends(stand_in, log):
+    def explain(params):
+        for _ in range(44 if params["domain"] == "dom.example." else 0):
+            yield {"asked": 4, "known": 2, "question": "x. MX"}
+            time.sleep(0.5)
+        return cause_of(params)
+    begun = time.monotonic()
+    done = maillog("--json", "-s", stand_in(explain).socket, log, timeout=90)
+    assert 20 <= time.monotonic() - begun < 30 and done.returncode == 0
+    assert [entry["explain"] for entry in json.loads(done.stdout)] == [None, cause_of({"domain": "partner.example."})]
+    assert done.stderr == "bywayctl: maillog: not all causes are known: dom.example.: the daemon has not come to an end in the time that there is\n"
