@@ -12,13 +12,6 @@ static const char *grade_of(json_t *finding) { return text_of(finding, "grade");
 
 static bool is_grade(json_t *finding, const char *grade) { return strcmp(grade_of(finding), grade) == 0; }
 
-/* "blocked here: domestic is silent" begins with its verdict. */
-static bool tells_itself(const char *cause, const char *verdict)
-{
-    size_t len = strlen(verdict);
-    return strncmp(cause, verdict, len) == 0 && strncmp(cause + len, " here", 5) == 0;
-}
-
 /* Where it is so. */
 static const char *reach_of(const char *verdict)
 {
@@ -27,20 +20,35 @@ static const char *reach_of(const char *verdict)
     return strcmp(verdict, "broken") == 0 ? ", not only here" : "";
 }
 
+/* "y.example. is blocked here: domestic is silent" has the verdict in it: it is said once. */
+static bool has_verdict(const char *cause, const char *verdict)
+{
+    const char *at = *verdict ? strstr(cause, verdict) : NULL;
+    return at && strncmp(at + strlen(verdict), " here", 5) == 0;
+}
+
+static void say_cause(FILE *to, const char *domain, const char *cause)
+{
+    if (strncmp(cause, domain, strlen(domain)) == 0)
+        say(to, "%s", cause);
+    else
+        say(to, "%s: %s", domain, cause);
+}
+
 void explained_sentence(FILE *to, json_t *result)
 {
-    const char *verdict = text_of(result, "verdict");
-    const char *cause   = json_string_value(json_object_get(json_object_get(result, "cause"), "text"));
-    bool        fine    = strcmp(verdict, "fine") == 0;
+    const char *domain = text_of(result, "domain"), *verdict = text_of(result, "verdict");
+    const char *cause = json_string_value(json_object_get(json_object_get(result, "cause"), "text"));
+    bool        fine  = strcmp(verdict, "fine") == 0;
     if (strcmp(verdict, "unknown") == 0) {
-        say(to, "%s: %s", text_of(result, "domain"), cause ? cause : "no cause was found");
+        say_cause(to, domain, cause ? cause : "no cause was found");
         return;
     }
-    say_part(to, "%s is ", text_of(result, "domain"));
-    if (cause && tells_itself(cause, verdict)) {
-        say(to, "%s", cause);
+    if (cause && has_verdict(cause, verdict)) {
+        say_cause(to, domain, cause);
         return;
     }
+    say_part(to, "%s is ", domain);
     say_word(to, verdict);
     say(to, "%s%s%s", reach_of(verdict), cause || fine ? ": " : "",
         cause  ? cause
