@@ -105,11 +105,44 @@ static void write_record(FILE *to, json_t *finding)
         fill(to, "", (size_t) 2 * ASIDE, record);
 }
 
+/* No part of a name: "external.example". */
+static bool is_word(const char *text, const char *at, size_t len)
+{
+    static const char joins[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    return (at == text || !strchr(joins, at[-1])) && (!at[len] || !strchr(joins, at[len])) &&
+           !(at[len] == '.' && at[len + 1] && at[len + 1] != ' ');
+}
+
+/* One word in place of another, wherever it stands; on the heap. Takes `text`. */
+static char *replaced(char *text, const char *word, const char *by)
+{
+    char  *ret = NULL, *rest = text;
+    size_t len = 0;
+    FILE  *to  = open_memstream(&ret, &len);
+    if (!to)
+        abort();
+    for (char *at; (at = strstr(rest, word)); rest = at + strlen(word))
+        fprintf(to, "%.*s%s", (int) (at - rest), rest, is_word(text, at, strlen(word)) ? by : word);
+    fputs(rest, to);
+    fclose(to);
+    free(text);
+    return ret;
+}
+
+/* What domestic and external are nobody else knows. */
+static char *in_their_words(const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        abort();
+    return replaced(replaced(copy, "domestic", "our resolver"), "external", "a resolver elsewhere");
+}
+
 static size_t write_wrong(FILE *to, json_t *findings)
 {
     size_t  count = 0, i;
     json_t *finding;
-    char    number[32];
+    char    number[32], *text;
     json_array_foreach(findings, i, finding)
     {
         if (!is_theirs(finding))
@@ -118,7 +151,9 @@ static size_t write_wrong(FILE *to, json_t *findings)
             paragraph(to, "What is wrong on your side:");
         snprintf(number, sizeof(number), "%zu.", count);
         fputc('\n', to);
-        fill(to, number, ASIDE, text_of(finding, "text"));
+        text = in_their_words(text_of(finding, "text"));
+        fill(to, number, ASIDE, text);
+        free(text);
         write_record(to, finding);
     }
     return count;
@@ -178,7 +213,20 @@ static size_t write_servers(FILE *to, json_t *servers)
     return count;
 }
 
-static size_t write_cut_off(FILE *to, json_t *zones)
+/* Where no DNS leaves this machine, that a server is silent says nothing of the server. */
+static bool means_silence(json_t *findings)
+{
+    size_t  i;
+    json_t *finding;
+    json_array_foreach(findings, i, finding)
+    {
+        if (strcmp(text_of(finding, "tag"), "direct-unknown") == 0)
+            return false;
+    }
+    return true;
+}
+
+static size_t write_cut_off(FILE *to, json_t *zones, bool silence)
 {
     size_t  count = 0, silent = 0, i;
     json_t *zone;
@@ -195,7 +243,7 @@ static size_t write_cut_off(FILE *to, json_t *zones)
         else
             paragraph(to, "%.*s (%s) cannot be looked up from our network; elsewhere it can.", NAME_OF(zone, "zone"),
                       text_of(zone, "role"));
-        silent += forged ? 0 : write_servers(to, json_object_get(zone, "servers"));
+        silent += forged || !silence ? 0 : write_servers(to, json_object_get(zone, "servers"));
     }
     if (silent > 0)
         paragraph(to,
@@ -244,7 +292,7 @@ void print_report(FILE *to, json_t *result, wall_t now)
               "network and from elsewhere, on %.10s at %.5s UTC.",
               NAME_OF(result, "domain"), when, when + strlen("2026-01-31T"));
     size_t wrong   = write_wrong(to, findings);
-    size_t cut_off = write_cut_off(to, json_object_get(result, "zones"));
+    size_t cut_off = write_cut_off(to, json_object_get(result, "zones"), means_silence(findings));
     if (wrong == 0 && cut_off == 0)
         paragraph(to, "We have found nothing wrong with it.");
     else if (wrong == 0)

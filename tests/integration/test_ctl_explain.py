@@ -319,6 +319,12 @@ def test_no_line_of_a_letter_is_longer(stand_in):
     ({"zones": [{**BLOCKED["zones"][0], "servers": []}]}, "cannot be looked up from our network", "name server"),
     ({"findings": [finding("lame", "cause", "ns2 refuses", "domain"), finding("listed", "problem", "our address is listed", "here")]},
      "1. ns2 refuses", "listed"),
+    ({"findings": [finding("no-domain", "cause", "it does not exist, say domestic and external", "domain")]},
+     "1. it does not exist, say our resolver and a resolver elsewhere", "domestic"),
+    ({"findings": [finding("lame", "cause", "(external) a.external.example. and my-domestic do not answer external.", "domain")]},
+     "1. (a resolver elsewhere) a.external.example. and my-domestic do not answer a resolver elsewhere.", "our resolver"),
+    ({"findings": [finding("direct-unknown", "note", "no DNS leaves from here", "here")], "zones": BLOCKED["zones"]},
+     "cannot be looked up from our network", "do not answer us"),
     ({"findings": [finding("x", "ok", "domestic 192.0.2.53 answers"), finding("y", "ok", "its zone is well")]}, "- its zone is well", "192.0.2.53")])
 def test_whose_fault_it_is(stand_in, changes, says, says_not):
     letter = " ".join(explained(stand_in({**FINE, **changes}), "--report").split())
