@@ -61,7 +61,7 @@ def test_a_domain_whose_spf_needs_a_blocked_zone(started):
     result = explain(started, "partner.test", "--ip", SENDER, "--sender", "a@partner.test")
     assert (result["verdict"], cause(result)) == ("blocked", "depends-on-blocked")
     assert result["cause"]["zone"] == "silent.test." and "spf.silent.test." in result["cause"]["text"]
-    assert {reply["check"] for reply in result["replies"]} == {"spf"} and result["took_ms"] < 6000
+    assert {reply["check"] for reply in result["replies"]} == {"spf"} and result["took_ms"] < 8000
 
 
 def test_a_client_whose_reverse_zone_is_blocked(started):
@@ -102,8 +102,9 @@ def test_no_dns_leaves_this_machine(started):
 
 
 def test_a_border_that_forges(country):
+    country.lab("external-by", "tls")
+    country.start(forged={"canary": "203.0.113.250"})
     country.lab("inject", "fine.test")
-    country.start(**{"fallback.on": ["timeout", "servfail", "refused", "forged"], "forged": {"canary": "203.0.113.250"}})
     result = explain(country, "fine.test")
     assert (result["verdict"], cause(result)) == ("forged", "forged")
     assert [host["host"] for host in result["hosts"]] == ["mail.fine.test."]
