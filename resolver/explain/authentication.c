@@ -136,6 +136,8 @@ static bool look_for_dmarc(struct explanation *explanation, struct view domain, 
     struct pair        pair = pair_ask(explanation, name_view(&name), TYPE_TXT);
     const struct fact *best = pair_best(explanation, &pair);
     zones_note(explanation, ROLE_DOMAIN, &pair);
+    if (pair_fails(&pair) && zones_own_fails(explanation))
+        return true;
     if (pair_fails(&pair)) {
         about(explanation,
               finding_add(explanation, FINDING_DMARC_UNRESOLVABLE, GRADE_PROBLEM, SIDE_DOMAIN,

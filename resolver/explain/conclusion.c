@@ -77,11 +77,13 @@ static int find_cause(const struct explanation *explanation)
     return -1;
 }
 
+/* That a zone is unresolvable follows from what it is that makes it so. */
 static void leave_one_cause(struct explanation *explanation)
 {
     for (unsigned i = 0; i < explanation->finding_count; i++)
         if (explanation->findings[i].grade == GRADE_CAUSE && (int) i != explanation->cause)
-            explanation->findings[i].grade = GRADE_PROBLEM;
+            explanation->findings[i].grade =
+                explanation->findings[i].tag == FINDING_UNRESOLVABLE ? GRADE_NOTE : GRADE_PROBLEM;
 }
 
 /* ---- the verdict ---- */

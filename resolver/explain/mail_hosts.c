@@ -200,7 +200,7 @@ void mail_hosts_look(struct explanation *explanation)
     unsigned           records, nulls;
     explanation->host_count = 0;
     zones_note(explanation, ROLE_DOMAIN, &mx);
-    if (pair_fails(&mx))
+    if (pair_fails(&mx) && !zones_own_fails(explanation))
         judge_failure(explanation, &mx);
     if (!best)
         return;

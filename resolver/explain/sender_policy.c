@@ -116,8 +116,10 @@ static void about(struct explanation *explanation, struct finding *finding, cons
 /* A name that fails on both sides: SPF is a temperror for whoever asks. */
 static void tell_unresolved(struct explanation *explanation, const struct spf_problem *problem)
 {
-    char            name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
-    bool            own = name_equal(name_view(&problem->name), name_view(&explanation->request.domain));
+    char name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+    bool own = name_equal(name_view(&problem->name), name_view(&explanation->request.domain));
+    if (own && zones_own_fails(explanation))
+        return;
     struct finding *finding =
         finding_add(explanation, FINDING_SPF_UNRESOLVABLE, GRADE_CAUSE, SIDE_DOMAIN,
                     "%s %s %s, which cannot be had: %s", own ? "its SPF is in" : "its SPF needs",

@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    PARENT_HOSTS = 2,  /* of the parent's servers that are asked for the delegation */
-    OTHER_ZONES  = 3,  /* beside the domain's */
-    WHICH_MAX    = 320 /* bytes of text */
+    PARENT_HOSTS = 2,   /* of the parent's servers that are asked for the delegation */
+    OTHER_ZONES  = 3,   /* beside the domain's */
+    WHICH_MAX    = 320, /* bytes of text */
+    NAME_SHOWN   = 200
 };
 
 /* ---- whom ---- */
@@ -290,37 +291,53 @@ static struct finding *about_zone(struct finding *finding, const struct servers_
     return finding;
 }
 
+/* "none of the 4 name servers of x.example. answers" */
+static const char *none_of(const struct servers_seen *seen, char text[WHICH_MAX])
+{
+    char zone[NAME_TEXT_MAX];
+    name_format(name_view(&seen->zone), zone);
+    if (seen->host_count == 1)
+        snprintf(text, WHICH_MAX, "the one name server of %.*s does not answer", NAME_SHOWN, zone);
+    else
+        snprintf(text, WHICH_MAX, "none of the %u name servers of %.*s answers", seen->host_count, NAME_SHOWN, zone);
+    return text;
+}
+
+static void tell_all_silent(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
+{
+    char none[WHICH_MAX], text[WHICH_MAX];
+    none_of(seen, none);
+    which(seen, silent_server, text);
+    if (pair_fails(soa))
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_CAUSE, SIDE_DOMAIN,
+                               "%s: neither this machine nor domestic nor external reaches it: %s", none, text),
+                   seen);
+    else
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE,
+                               fact_is_usable(soa->domestic) ? GRADE_NOTE : GRADE_PROBLEM, SIDE_HERE,
+                               "%s this machine; %s reaches it: %s", none,
+                               fact_is_usable(soa->external) ? "external" : "domestic", text),
+                   seen);
+}
+
 static void tell_silent(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
 {
     char text[WHICH_MAX], zone[NAME_TEXT_MAX];
-    bool all = seen->answered == 0 && seen->lame == 0;
     which(seen, silent_server, text);
     name_format(name_view(&seen->zone), zone);
-    if (!direct_works(explanation)) {
+    if (!direct_works(explanation))
         about_zone(finding_add(explanation, FINDING_DIRECT_UNKNOWN, GRADE_NOTE, SIDE_NOBODY,
-                               "name servers of %s are silent to this machine, but so is every other: no DNS "
-                               "leaves from here, so it says nothing of them: %s",
+                               "name servers of %s are silent to this machine, but so is every other: no DNS leaves "
+                               "from here, so it says nothing of them: %s",
                                zone, text),
                    seen);
-    } else if (!all) {
+    else if (seen->answered > 0 || seen->lame > 0)
         about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_PROBLEM, SIDE_NOBODY,
-                               "%u of the %u addresses of %s's name servers are silent to this machine: %s",
+                               "%u of the %u addresses of the name servers of %s are silent to this machine: %s",
                                seen->silent, seen->silent + seen->answered + seen->lame, zone, text),
                    seen);
-    } else if (pair_fails(soa)) {
-        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_CAUSE, SIDE_DOMAIN,
-                               "none of the name servers of %s answers: not this machine, nor domestic, nor "
-                               "external: %s",
-                               zone, text),
-                   seen);
-    } else {
-        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE,
-                               fact_is_usable(soa->domestic) ? GRADE_NOTE : GRADE_PROBLEM, SIDE_HERE,
-                               "none of the %u addresses of %s's name servers answers this machine; %s reaches "
-                               "them: %s",
-                               seen->silent, zone, fact_is_usable(soa->external) ? "external" : "domestic", text),
-                   seen);
-    }
+    else
+        tell_all_silent(explanation, seen, soa);
 }
 
 static void tell_lame(struct explanation *explanation, const struct servers_seen *seen)
@@ -404,7 +421,9 @@ static void tell_each(struct explanation *explanation, const struct servers_seen
                    seen);
     if (seen->answered > 0 && seen->silent + seen->lame == 0 && !tcp)
         about_zone(finding_add(explanation, FINDING_DELEGATION, GRADE_OK, SIDE_NOBODY,
-                               "all %u addresses of its name servers answer this machine", seen->answered),
+                               seen->answered == 1 ? "its name server answers this machine"
+                                                   : "all %u addresses of its name servers answer this machine",
+                               seen->answered),
                    seen);
 }
 

@@ -176,6 +176,12 @@ bool zones_look(struct explanation *explanation)
 
 /* ---- all of them ---- */
 
+bool zones_own_fails(struct explanation *explanation)
+{
+    struct pair soa = pair_ask(explanation, name_view(&explanation->zones[0].zone), TYPE_SOA);
+    return pair_fails(&soa);
+}
+
 bool zones_divide(struct explanation *explanation, const struct reliance *reliance)
 {
     struct pair soa = pair_ask(explanation, name_view(&reliance->zone), TYPE_SOA);

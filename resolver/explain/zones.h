@@ -18,6 +18,8 @@ void zones_note(struct explanation *explanation, enum role role, const struct pa
 /* Asks for each of the list, and says which are blocked. */
 void zones_look_behind(struct explanation *explanation);
 
+/* The domain's own zone fails on both sides, which is said once, and not of each question in it. */
+bool zones_own_fails(struct explanation *explanation);
 /* Domestic fails in it what external answers. */
 bool zones_divide(struct explanation *explanation, const struct reliance *reliance);
 /* "domain name-servers mx"; returns `text`. */

@@ -107,6 +107,7 @@ def test_what_fails_everywhere_is_not_blocked(between, domestic, external):
     result = explain(daemon, "fine.test")
     assert (result["verdict"], cause(result)) == ("broken", "unresolvable")
     assert not {"blocked", "mx-none", "spf-none", "dmarc-none"} & set(tags(result))
+    assert [tag for tag in tags(result) if tag.endswith("unresolvable")] == ["unresolvable"]  # said once
 
 
 def test_domestic_that_is_down(between, domestic):

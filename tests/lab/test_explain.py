@@ -48,7 +48,7 @@ def test_name_servers_that_are_blocked(started):
     result = explain(started, "silent.test", "--sender", "a@silent.test")
     assert (result["verdict"], cause(result)) == ("blocked", "blocked")
     (servers,) = [f for f in result["findings"] if f["tag"] == "servers-unreachable"]
-    assert "answers this machine; external reaches them" in servers["text"] and "203.0.113.20" in servers["text"]
+    assert "does not answer this machine; external reaches it" in servers["text"] and "203.0.113.20" in servers["text"]
     assert "spf-none" not in tags(result) and "mx-none" not in tags(result)
     assert ("postfix", "sender", "450 4.1.8") in {(r["server"], r["check"], r["code"]) for r in result["replies"]}
     assert result["took_ms"] < 6000
