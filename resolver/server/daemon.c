@@ -10,14 +10,12 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
-#include "server/explanations.h"
-#include "server/interviews.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
-#include "server/lookups.h"
 #include "server/privileges.h"
 #include "server/registry.h"
 #include "server/reload.h"
+#include "server/room.h"
 #include "server/web_socket.h"
 #include "server/workers.h"
 
@@ -186,9 +184,9 @@ static void stop(struct daemon *daemon)
     if (daemon->control)
         control_close(daemon->control);
     daemon->control = NULL;
-    interviews_end(daemon); /* the control socket is closed: it is told nobody */
-    lookups_end(daemon);
-    explanations_end(daemon);
+    rooms_end(&daemon->interviews); /* the control socket is closed: it is told nobody */
+    rooms_end(&daemon->lookups);
+    rooms_end(&daemon->explanations);
     keeper_close(daemon);
     close_loop(daemon);
     setup_drop(daemon->setup);

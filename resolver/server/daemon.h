@@ -56,9 +56,9 @@ struct daemon {
     bool                    missing_told; /* that something else keeps it from being listened on */
     bool                    control_lost; /* that nobody finds it has been said */
     struct list             kept;         /* replies that wait for the disk, see durable.h */
-    struct list             interviews;   /* under way, see interviews.h */
-    struct list             lookups;      /* under way, see lookups.h */
-    struct list             explanations; /* under way, see explanations.h */
+    struct list             interviews;   /* under way, see room.h */
+    struct list             lookups;      /* the same */
+    struct list             explanations; /* the same */
     unsigned                interview_count, lookup_count, explanation_count;
     struct list             watchers; /* of events, see events.h */
     struct list             tracers;  /* of queries, see traces.h */

@@ -21,7 +21,5 @@ struct explanations_hooks {
 /* Begins one; copies both. False: LIMIT_EXPLANATIONS are under way, or no memory or descriptors; nothing is called. */
 bool explanations_begin(struct daemon *daemon, const struct explain_request *request,
                         const struct explanations_hooks *hooks);
-/* Gives up all. Run the loop afterwards. */
-void explanations_end(struct daemon *daemon);
 
 #endif

@@ -4,7 +4,7 @@
 #include "server/interviews.h"
 
 #include "base/log.h"
-#include "server/keeper.h"
+#include "server/room.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +15,9 @@ enum {
     SOCKETS = 4 /* of UDP, at once: a question keeps its own for a while */
 };
 
-struct room { /* one under way */
-    struct list        link;
+struct interviewing { /* one under way */
+    struct room        room;
     struct daemon     *daemon;
-    struct dispatch    dispatch;
-    uv_timer_t         timer;
     struct remote     *remote;
     struct server     *server, *by_tcp;
     struct interview  *interview;
@@ -27,74 +25,54 @@ struct room { /* one under way */
     void              *cookie;
 };
 
-/* ---- life ---- */
+/* ---- in its room ---- */
 
-static void room_free(struct room *room)
+static void on_packet(void *owner, struct exchange *exchange, enum transport transport, struct view packet)
 {
-    interview_destroy(room->interview);
-    server_destroy(room->server);
-    server_destroy(room->by_tcp);
-    remote_drop(room->remote);
-    free(room);
+    struct interviewing *interviewing = owner;
+    interview_on_packet(interviewing->interview, exchange, transport, packet, interviewing->daemon->now);
 }
 
-static void on_closed(uv_handle_t *timer) { room_free(timer->data); }
-
-/* `found` NULL: it is given up. */
-static void conclude(struct room *room, const struct interview *found)
+static void on_unreachable(void *owner, struct exchange *exchange, enum transport transport)
 {
-    list_remove(&room->link);
-    room->daemon->interview_count--;
-    room->done(room->cookie, found, room->remote);
-    interview_destroy(room->interview); /* before the sockets that it has */
-    room->interview = NULL;
-    dispatch_close(&room->dispatch);
-    uv_close((uv_handle_t *) &room->timer, on_closed);
+    struct interviewing *interviewing = owner;
+    interview_on_unreachable(interviewing->interview, exchange, transport, interviewing->daemon->now);
 }
 
-/* ---- the loop ---- */
-
-static void on_timer(uv_timer_t *timer);
-
-/* Never ends it from within the sockets' own callbacks. */
-static void arm(struct room *room)
+static msec_t next(void *owner)
 {
-    msec_t now = room->daemon->now, due = room->interview->ended ? now : interview_next(room->interview);
-    uv_update_time(&room->daemon->loop);
-    uv_timer_start(&room->timer, on_timer, (uint64_t) msec_max(due - now, 0), 0);
+    const struct interview *interview = ((struct interviewing *) owner)->interview;
+    return interview->ended ? 0 : interview_next(interview);
 }
 
-static void on_timer(uv_timer_t *timer)
+static bool on_time(void *owner)
 {
-    struct room *room = timer->data;
-    keeper_begin(room->daemon);
-    if (!room->interview->ended)
-        interview_on_time(room->interview, room->daemon->now);
-    if (room->interview->ended)
-        conclude(room, room->interview);
-    else
-        arm(room);
+    struct interviewing *interviewing = owner;
+    if (!interviewing->interview->ended)
+        interview_on_time(interviewing->interview, interviewing->daemon->now);
+    return !interviewing->interview->ended;
 }
 
-static void begin_turn(void *context)
+static void leave(void *owner, bool given_up)
 {
-    struct room *room = ((struct dispatch *) context)->context;
-    keeper_begin(room->daemon);
+    struct interviewing *interviewing = owner;
+    interviewing->daemon->interview_count--;
+    interviewing->done(interviewing->cookie, given_up ? NULL : interviewing->interview, interviewing->remote);
+    interview_destroy(interviewing->interview);
+    interviewing->interview = NULL;
 }
 
-static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
+static void interviewing_free(void *owner)
 {
-    struct room *room = context;
-    interview_on_packet(room->interview, exchange, transport, packet, room->daemon->now);
-    arm(room);
+    struct interviewing *interviewing = owner;
+    interview_destroy(interviewing->interview);
+    server_destroy(interviewing->server);
+    server_destroy(interviewing->by_tcp);
+    remote_drop(interviewing->remote);
+    free(interviewing);
 }
 
-static void on_unreachable(void *context, struct exchange *exchange, enum transport transport)
-{
-    struct room *room = context;
-    interview_on_unreachable(room->interview, exchange, transport, room->daemon->now);
-    arm(room);
-}
+static const struct room_work work = {on_packet, on_unreachable, next, on_time, leave, interviewing_free};
 
 /* ---- beginning ---- */
 
@@ -113,56 +91,55 @@ static bool set_credentials(struct remote *remote, char why[INTERVIEWS_WHY_MAX])
     return credentials != NULL;
 }
 
-static struct server *make_server(const struct room *room, const struct upstream_setting *upstream, bool tcp_only)
+static struct server *make_server(const struct interviewing *interviewing, const struct upstream_setting *upstream,
+                                  bool tcp_only)
 {
     struct server_options options = {.address   = upstream->way.address,
                                      .tcp_only  = tcp_only,
                                      .encrypted = way_is_encrypted(&upstream->way),
                                      .trusted   = upstream->trusted,
                                      .mix_case  = upstream->mix_case,
-                                     .remote    = room->remote};
+                                     .remote    = interviewing->remote};
     return getentropy(&options.key, sizeof(options.key)) == 0 ? server_create(&options) : NULL;
 }
 
-static bool make_servers(struct room *room, const struct upstream_setting *upstream)
+static bool make_servers(struct interviewing *interviewing, const struct upstream_setting *upstream)
 {
-    bool udp     = upstream->way.form == WAY_UDP;
-    room->server = make_server(room, upstream, !udp);
-    room->by_tcp = udp ? make_server(room, upstream, true) : NULL;
-    return room->server && (!udp || room->by_tcp);
+    bool udp             = upstream->way.form == WAY_UDP;
+    interviewing->server = make_server(interviewing, upstream, !udp);
+    interviewing->by_tcp = udp ? make_server(interviewing, upstream, true) : NULL;
+    return interviewing->server && (!udp || interviewing->by_tcp);
 }
 
-static bool open_interview(struct room *room, const struct name *censored)
+static bool open_interview(struct interviewing *interviewing, const struct name *censored)
 {
     struct interview_options options = {
-        .effects  = {.network = &room->dispatch, .send = dispatch_send, .release = dispatch_release},
-        .setup    = room->daemon->setup,
-        .server   = room->server,
-        .by_tcp   = room->by_tcp,
+        .effects  = {.network = &interviewing->room.dispatch, .send = dispatch_send, .release = dispatch_release},
+        .setup    = interviewing->daemon->setup,
+        .server   = interviewing->server,
+        .by_tcp   = interviewing->by_tcp,
         .censored = censored};
     if (getentropy(options.seed, sizeof(options.seed)) != 0)
         return false;
-    room->dispatch = (struct dispatch){
-        .now = &room->daemon->now, .context = room, .on_packet = on_packet, .on_unreachable = on_unreachable};
-    room->interview = interview_create(&options);
-    return room->interview &&
-           dispatch_open(&room->dispatch, &room->daemon->loop, &room->interview->env->rng, SOCKETS, begin_turn);
+    interviewing->interview = interview_create(&options);
+    return interviewing->interview && room_open(&interviewing->room, interviewing->daemon, &work, interviewing,
+                                                &interviewing->interview->env->rng, SOCKETS);
 }
 
 /* NULL: `why` is set. */
-static struct room *room_open(struct daemon *daemon, const struct upstream_setting *upstream,
-                              const struct name *censored, char why[INTERVIEWS_WHY_MAX])
+static struct interviewing *interviewing_open(struct daemon *daemon, const struct upstream_setting *upstream,
+                                              const struct name *censored, char why[INTERVIEWS_WHY_MAX])
 {
-    struct room *room = calloc(1, sizeof(*room));
+    struct interviewing *interviewing = calloc(1, sizeof(*interviewing));
     snprintf(why, INTERVIEWS_WHY_MAX, "out of memory or descriptors");
-    if (!room)
+    if (!interviewing)
         return NULL;
-    room->daemon = daemon;
-    room->remote = remote_create(&upstream->way);
-    if (room->remote && set_credentials(room->remote, why) && make_servers(room, upstream) &&
-        open_interview(room, censored))
-        return room;
-    room_free(room);
+    interviewing->daemon = daemon;
+    interviewing->remote = remote_create(&upstream->way);
+    if (interviewing->remote && set_credentials(interviewing->remote, why) && make_servers(interviewing, upstream) &&
+        open_interview(interviewing, censored))
+        return interviewing;
+    interviewing_free(interviewing);
     return NULL;
 }
 
@@ -174,23 +151,14 @@ bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upst
         snprintf(why, INTERVIEWS_WHY_MAX, "%d upstreams are being tried already: try again", LIMIT_INTERVIEWS);
         return false;
     }
-    struct room *room = room_open(daemon, upstream, censored, why);
-    if (!room)
+    struct interviewing *interviewing = interviewing_open(daemon, upstream, censored, why);
+    if (!interviewing)
         return false;
-    room->done   = done;
-    room->cookie = cookie;
-    list_append(&daemon->interviews, &room->link);
+    interviewing->done   = done;
+    interviewing->cookie = cookie;
     daemon->interview_count++;
-    uv_timer_init(&daemon->loop, &room->timer);
-    room->timer.data = room;
     log_info("upstream %s is tried for the operator", way_format(&upstream->way, text));
-    interview_begin(room->interview, daemon->now);
-    arm(room);
+    interview_begin(interviewing->interview, daemon->now);
+    room_begin(&interviewing->room, &daemon->interviews);
     return true;
-}
-
-void interviews_end(struct daemon *daemon)
-{
-    LIST_EACH (item, next, &daemon->interviews)
-        conclude(CONTAINER_OF(item, struct room, link), NULL);
 }

@@ -21,7 +21,5 @@ typedef void (*interviews_done_fn)(void *cookie, const struct interview *found, 
 /* Begins one; `upstream` is copied, `censored` may be NULL. done() is called once, later. False: `why` says why not. */
 bool interviews_begin(struct daemon *daemon, const struct upstream_setting *upstream, const struct name *censored,
                       interviews_done_fn done, void *cookie, char why[INTERVIEWS_WHY_MAX]);
-/* Gives up all. Run the loop afterwards. */
-void interviews_end(struct daemon *daemon);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "query/engine.h"
 #include "server/clock.h"
-#include "server/keeper.h"
+#include "server/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +17,9 @@ enum {
     OBSERVED = 16, /* of one event */
 };
 
-struct lookup_room { /* one under way */
-    struct list         link;
+struct lookup { /* one under way */
+    struct room         room;
     struct daemon      *daemon;
-    struct dispatch     dispatch;
-    uv_timer_t          timer;
     struct engine      *engine;
     lookups_done_fn     done;
     void               *cookie;
@@ -37,12 +35,12 @@ static atomic_int always = TRACE_ALL;
 
 /* ---- what comes of it ---- */
 
-static void take_answer(struct lookup_room *room, struct view answer)
+static void take_answer(struct lookup *lookup, struct view answer)
 {
-    if (answer.data != room->answer)
-        memcpy(room->answer, answer.data, answer.len);
-    room->len  = answer.len;
-    room->over = true;
+    if (answer.data != lookup->answer)
+        memcpy(lookup->answer, answer.data, answer.len);
+    lookup->len  = answer.len;
+    lookup->over = true;
 }
 
 static void on_answer(void *context, const struct path *path, struct view answer)
@@ -53,85 +51,67 @@ static void on_answer(void *context, const struct path *path, struct view answer
 
 static void on_observed(void *context, const struct observation *observation)
 {
-    struct lookup_room *room = context;
-    if (room->observed < OBSERVED)
-        room->observations[room->observed++] = *observation;
+    struct lookup *lookup = context;
+    if (lookup->observed < OBSERVED)
+        lookup->observations[lookup->observed++] = *observation;
 }
 
 static void on_traced(void *context, const struct traced *traced)
 {
-    ((struct lookup_room *) context)->found.traced = *traced;
+    ((struct lookup *) context)->found.traced = *traced;
 }
 
-/* ---- life ---- */
+/* ---- in its room ---- */
 
-static void on_closed(uv_handle_t *timer) { free(timer->data); }
-
-static void conclude(struct lookup_room *room, bool found)
+static void on_packet(void *owner, struct exchange *exchange, enum transport transport, struct view packet)
 {
-    list_remove(&room->link);
-    room->daemon->lookup_count--;
-    room->found.answer = (struct view){room->answer, room->len};
-    room->done(room->cookie, found ? &room->found : NULL);
-    engine_cancel(room->engine, room->daemon->now);
-    engine_destroy(room->engine);
-    dispatch_close(&room->dispatch);
-    uv_close((uv_handle_t *) &room->timer, on_closed);
+    struct lookup *lookup = owner;
+    engine_on_packet(lookup->engine, exchange, transport, packet, lookup->daemon->now);
 }
 
-static void on_timer(uv_timer_t *timer);
-
-/* Never ends it from within the sockets' own callbacks. */
-static void arm(struct lookup_room *room)
+static void on_unreachable(void *owner, struct exchange *exchange, enum transport transport)
 {
-    msec_t now = room->daemon->now, due = room->over || room->observed ? now : engine_next(room->engine);
-    uv_update_time(&room->daemon->loop);
-    uv_timer_start(&room->timer, on_timer, (uint64_t) msec_max(due - now, 0), 0);
+    struct lookup *lookup = owner;
+    engine_on_unreachable(lookup->engine, exchange, transport, lookup->daemon->now);
 }
 
-static void on_timer(uv_timer_t *timer)
+static msec_t next(void *owner)
 {
-    struct lookup_room *room = timer->data;
-    keeper_begin(room->daemon);
-    engine_on_time(room->engine, room->daemon->now);
-    for (unsigned i = 0; i < room->observed; i++)
-        prober_observe(room->daemon->prober, &room->observations[i], room->daemon->now);
-    room->observed = 0;
-    if (room->over)
-        conclude(room, true);
-    else
-        arm(room);
+    const struct lookup *lookup = owner;
+    return lookup->over || lookup->observed ? 0 : engine_next(lookup->engine);
 }
 
-static void begin_turn(void *context)
+static bool on_time(void *owner)
 {
-    struct lookup_room *room = ((struct dispatch *) context)->context;
-    keeper_begin(room->daemon);
+    struct lookup *lookup = owner;
+    engine_on_time(lookup->engine, lookup->daemon->now);
+    for (unsigned i = 0; i < lookup->observed; i++)
+        prober_observe(lookup->daemon->prober, &lookup->observations[i], lookup->daemon->now);
+    lookup->observed = 0;
+    return !lookup->over;
 }
 
-static void on_packet(void *context, struct exchange *exchange, enum transport transport, struct view packet)
+static void leave(void *owner, bool given_up)
 {
-    struct lookup_room *room = context;
-    engine_on_packet(room->engine, exchange, transport, packet, room->daemon->now);
-    arm(room);
+    struct lookup *lookup = owner;
+    lookup->daemon->lookup_count--;
+    lookup->found.answer = (struct view){lookup->answer, lookup->len};
+    lookup->done(lookup->cookie, given_up ? NULL : &lookup->found);
+    engine_cancel(lookup->engine, lookup->daemon->now);
+    engine_destroy(lookup->engine);
 }
 
-static void on_unreachable(void *context, struct exchange *exchange, enum transport transport)
-{
-    struct lookup_room *room = context;
-    engine_on_unreachable(room->engine, exchange, transport, room->daemon->now);
-    arm(room);
-}
+static const struct room_work work = {on_packet, on_unreachable, next, on_time, leave, free};
 
-static bool open_engine(struct lookup_room *room)
+static bool open_engine(struct lookup *lookup)
 {
-    struct engine_options options = {.shared  = room->daemon->shared,
+    struct engine_options options = {.shared  = lookup->daemon->shared,
                                      .reader  = LIMIT_WORKERS,
-                                     .setup   = room->daemon->setup,
-                                     .effects = {.network = &room->dispatch,
+                                     .setup   = lookup->daemon->setup,
+                                     .effects = {.network = &lookup->room.dispatch,
                                                  .send    = dispatch_send,
                                                  .release = dispatch_release,
-                                                 .context = room,
+                                                 .context = lookup,
                                                  .answer  = on_answer,
                                                  .observe = on_observed,
                                                  .traced  = on_traced}};
@@ -139,11 +119,9 @@ static bool open_engine(struct lookup_room *room)
     options.shared.client_rate    = NULL;
     if (getentropy(options.seed, sizeof(options.seed)) != 0)
         return false;
-    room->dispatch = (struct dispatch){
-        .now = &room->daemon->now, .context = room, .on_packet = on_packet, .on_unreachable = on_unreachable};
-    room->engine = engine_create(&options);
-    return room->engine &&
-           dispatch_open(&room->dispatch, &room->daemon->loop, engine_rng(room->engine), SOCKETS, begin_turn);
+    lookup->engine = engine_create(&options);
+    return lookup->engine &&
+           room_open(&lookup->room, lookup->daemon, &work, lookup, engine_rng(lookup->engine), SOCKETS);
 }
 
 /* ---- asking ---- */
@@ -156,43 +134,34 @@ static void choose_client(const struct setup *setup, struct address *ret)
         cidr_first(&setup->clients.blocks[0], ret);
 }
 
-static void ask(struct lookup_room *room, const struct name *name, uint16_t type)
+static void ask(struct lookup *lookup, const struct name *name, uint16_t type)
 {
     uint8_t                 wire[QUERY_MAX];
     struct path             path = {.connection = 1};
     const struct query_form form = {
         .name = name_view(name), .id = 1, .type = type, .class = CLASS_IN, .edns = true, .size = LIMIT_UDP_PAYLOAD};
-    choose_client(room->daemon->setup, &path.peer);
-    size_t len = engine_receive(room->engine, (struct view){wire, query_write(&form, wire)}, &path, true,
-                                room->daemon->now, room->answer, sizeof(room->answer));
+    choose_client(lookup->daemon->setup, &path.peer);
+    size_t len = engine_receive(lookup->engine, (struct view){wire, query_write(&form, wire)}, &path, true,
+                                lookup->daemon->now, lookup->answer, sizeof(lookup->answer));
     if (len > 0)
-        take_answer(room, (struct view){room->answer, len});
+        take_answer(lookup, (struct view){lookup->answer, len});
 }
 
 bool lookups_begin(struct daemon *daemon, const struct name *name, uint16_t type, lookups_done_fn done, void *cookie)
 {
-    struct lookup_room *room = daemon->lookup_count < AT_ONCE ? calloc(1, sizeof(*room)) : NULL;
-    if (!room)
+    struct lookup *lookup = daemon->lookup_count < AT_ONCE ? calloc(1, sizeof(*lookup)) : NULL;
+    if (!lookup)
         return false;
-    room->daemon = daemon;
-    room->done   = done;
-    room->cookie = cookie;
-    if (!open_engine(room)) {
-        engine_destroy(room->engine);
-        free(room);
+    lookup->daemon = daemon;
+    lookup->done   = done;
+    lookup->cookie = cookie;
+    if (!open_engine(lookup)) {
+        engine_destroy(lookup->engine);
+        free(lookup);
         return false;
     }
-    list_append(&daemon->lookups, &room->link);
     daemon->lookup_count++;
-    uv_timer_init(&daemon->loop, &room->timer);
-    room->timer.data = room;
-    ask(room, name, type);
-    arm(room);
+    ask(lookup, name, type);
+    room_begin(&lookup->room, &daemon->lookups);
     return true;
-}
-
-void lookups_end(struct daemon *daemon)
-{
-    LIST_EACH (item, next, &daemon->lookups)
-        conclude(CONTAINER_OF(item, struct lookup_room, link), false);
 }

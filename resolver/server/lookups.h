@@ -20,7 +20,5 @@ typedef void (*lookups_done_fn)(void *cookie, const struct lookup_found *found);
 
 /* done() is called once, later. False: too many at once, or no memory or descriptors; it is not called. */
 bool lookups_begin(struct daemon *daemon, const struct name *name, uint16_t type, lookups_done_fn done, void *cookie);
-/* Gives up those that are under way. */
-void lookups_end(struct daemon *daemon);
 
 #endif
