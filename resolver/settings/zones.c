@@ -157,6 +157,10 @@ static const char *refusal_read(const char *word, struct refusals *ret, char why
 static const char *entry_read(const char *label, struct list_entry *ret, char why[SLIP_WHY_MAX])
 {
     size_t len = strcmp(label, "@") == 0 ? 0 : strlen(label);
+    if (ret->is_asked) {
+        snprintf(why, SLIP_WHY_MAX, "ip= twice");
+        return why;
+    }
     if (*label == '\0' || len > LIST_LABEL_MAX ||
         strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789-@") != strlen(label)) {
         snprintf(why, SLIP_WHY_MAX, "behind ip= not a label of %d bytes at most, nor @: \"%.*s\"", LIST_LABEL_MAX,

@@ -514,6 +514,9 @@ static void test_zones(void **state)
          "presets[0]: presets/bad.zones:8: one domain name is expected, not a list: \"f.example,\"\n"
          "presets[0]: presets/bad.zones:9: not an address in 127.0.0.0/8: \"the\"\n"
          "presets[0]: presets/bad.zones:10: more than 4 addresses behind the zone\n"
+         "presets[0]: presets/bad.zones:11: behind ip= not a label of 22 bytes at most, nor @: \"\"\n"
+         "presets[0]: presets/bad.zones:12: behind ip= not a label of 22 bytes at most, nor @: \"a.b\"\n"
+         "presets[0]: presets/bad.zones:13: ip= twice\n"
          "presets[1]: presets/empty.zones: names no zone\n"
          "presets[2]: presets/folder.zones: a directory, where a file is expected\n"
          "presets[3]: presets/nul.zones: not a text file (it holds a NUL byte)"},
@@ -644,6 +647,9 @@ static void test_defaults(void **state)
 
     assert_int_equal(s->rule_count, 2);
     assert_rule(&s->rules[0], "bl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
+    assert_true(s->rules[0].entry.is_asked && s->rules[0].entry.len == 3);
+    assert_memory_equal(s->rules[0].entry.label, "zen", 3);
+    assert_false(s->rules[1].entry.is_asked);
     assert_rule(&s->rules[1], "dnswl.example.", VIA_GROUP, GROUP_DOMESTIC, true);
     assert_int_equal(s->rules[0].refusals.count, 0);
     assert_int_equal(s->rules[1].refusals.count, 2);
@@ -1159,10 +1165,12 @@ static int open_fixture(void **state)
     put_text("resolv.conf", "# nameserver 192.0.2.99\nsearch example\nnameserver 127.0.0.1\nnameserver 192.0.2.53\n"
                             "  nameserver\t2001:db8::53 # second\nnameserver ::1\nnameserver 192.0.2.53\n"
                             "nameservers 192.0.2.98\nnameserver\noptions timeout:1");
-    put_text("presets/dnsbl.zones", "# lists\n\nBL.example. # the first\r\n\tdnswl.example 127.0.0.255\t127.0.0.1#two");
+    put_text("presets/dnsbl.zones",
+             "# lists\n\nBL.example. ip=zen # the first\r\n\tdnswl.example 127.0.0.255\t127.0.0.1#two");
     put_text("presets/bad.zones", "a.example\nb..example\n*.c.example\nd.example 127.0.0.1 192.0.2.1 127.0.0.2\n"
                                   "e.example 127.0.0\n\n127.0.0.1\nf.example, 127.0.0.1\ng.example the seventh\n"
-                                  "h.example 127.1.1.1 127.1.1.2 127.1.1.3 127.1.1.4 127.1.1.5\n");
+                                  "h.example 127.1.1.1 127.1.1.2 127.1.1.3 127.1.1.4 127.1.1.5\n"
+                                  "i.example ip=\nj.example ip=a.b\nk.example 127.0.0.1 ip=@ ip=zen\n");
     put_text("presets/empty.zones", "# nothing\n");
     put("presets/nul.zones", "a.example\n\0b.example\n", 21);
     put_text("presets/README", "no preset\n");
