@@ -26,7 +26,7 @@ static bool is_common(unsigned rcode)
     return rcode == RCODE_NOERROR || rcode == RCODE_SERVFAIL || rcode == RCODE_NXDOMAIN;
 }
 
-static void write_rcodes(struct exposition *page, const struct responses *sum, enum response_way way)
+static void write_rcodes(struct sheet *page, const struct responses *sum, enum response_way way)
 {
     for (unsigned rcode = 0; rcode < RESPONSE_RCODES; rcode++) {
         char     text[RCODE_TEXT_MAX];
@@ -39,7 +39,7 @@ static void write_rcodes(struct exposition *page, const struct responses *sum, e
 }
 
 /* What was answered at once is in the lowest bucket, and took nothing. */
-static void write_times(struct exposition *page, struct responses *sum, enum response_way way)
+static void write_times(struct sheet *page, struct responses *sum, enum response_way way)
 {
     struct histogram *times = &sum->times[way];
     for (unsigned rcode = 0; rcode < RESPONSE_RCODES; rcode++)
@@ -47,7 +47,7 @@ static void write_times(struct exposition *page, struct responses *sum, enum res
     exposition_histogram(page, "byway_response_seconds", LABELS({"way", response_way_words[way]}), times);
 }
 
-static void write_responses(struct exposition *page, const struct daemon *daemon)
+static void write_responses(struct sheet *page, const struct daemon *daemon)
 {
     struct responses sum;
     sums_responses(daemon, &sum);
@@ -67,7 +67,7 @@ struct upstream {
     char                 name[WAY_TEXT_MAX];
 };
 
-static void write_outcomes(struct exposition *page, const struct upstream *upstream)
+static void write_outcomes(struct sheet *page, const struct upstream *upstream)
 {
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
         uint64_t count = 0;
@@ -80,20 +80,20 @@ static void write_outcomes(struct exposition *page, const struct upstream *upstr
     }
 }
 
-static void write_exchange_times(struct exposition *page, const struct upstream *upstream)
+static void write_exchange_times(struct sheet *page, const struct upstream *upstream)
 {
     exposition_histogram(page, "byway_exchange_seconds",
                          LABELS({"group", upstream->group}, {"upstream", upstream->name}), &upstream->server->times);
 }
 
-static void write_up(struct exposition *page, const struct upstream *upstream)
+static void write_up(struct sheet *page, const struct upstream *upstream)
 {
     exposition_count(page, "byway_upstream_up", LABELS({"group", upstream->group}, {"upstream", upstream->name}),
                      server_health(upstream->server) != HEALTH_DOWN);
 }
 
-static void each_upstream(struct exposition *page, const struct setup *setup,
-                          void (*write)(struct exposition *page, const struct upstream *upstream))
+static void each_upstream(struct sheet *page, const struct setup *setup,
+                          void (*write)(struct sheet *page, const struct upstream *upstream))
 {
     struct upstream upstream;
     for (unsigned i = 0; i < setup->group_count; i++) {
@@ -106,7 +106,7 @@ static void each_upstream(struct exposition *page, const struct setup *setup,
     }
 }
 
-static void write_upstreams(struct exposition *page, const struct daemon *daemon)
+static void write_upstreams(struct sheet *page, const struct daemon *daemon)
 {
     exposition_metric(page, "byway_exchanges_total", "counter", "Questions to an upstream, by what became of them.");
     each_upstream(page, daemon->setup, write_outcomes);
@@ -121,7 +121,7 @@ static void write_upstreams(struct exposition *page, const struct daemon *daemon
 
 static const char *reason_text(unsigned reason) { return reason == REASON_NONE ? "none" : zone_reason_words[reason]; }
 
-static void write_zones(struct exposition *page, const struct daemon *daemon)
+static void write_zones(struct sheet *page, const struct daemon *daemon)
 {
     struct learner_counts counts = learner_count(daemon->learner);
     exposition_metric(page, "byway_zones", "gauge", "Zones that something is known of, by state and where it is from.");
@@ -141,12 +141,12 @@ static void write_zones(struct exposition *page, const struct daemon *daemon)
 
 /* ---- drops, cache, reload ---- */
 
-static void write_drop(struct exposition *page, const char *reason, uint64_t count)
+static void write_drop(struct sheet *page, const char *reason, uint64_t count)
 {
     exposition_count(page, "byway_drops_total", LABELS({"reason", reason}), count);
 }
 
-static void write_drops(struct exposition *page, const struct daemon *daemon)
+static void write_drops(struct sheet *page, const struct daemon *daemon)
 {
     struct counters sum;
     uint64_t        kernel;
@@ -162,13 +162,13 @@ static void write_drops(struct exposition *page, const struct daemon *daemon)
     write_drop(page, "observations", sum.observations_lost);
 }
 
-static void write_gauge(struct exposition *page, const char *name, const char *help, double value)
+static void write_gauge(struct sheet *page, const char *name, const char *help, double value)
 {
     exposition_metric(page, name, "gauge", help);
     exposition_number(page, name, NULL, value);
 }
 
-static void write_cache(struct exposition *page, const struct daemon *daemon)
+static void write_cache(struct sheet *page, const struct daemon *daemon)
 {
     struct cache_stats cache;
     cache_read_stats(daemon->shared.cache, &cache);
@@ -176,7 +176,7 @@ static void write_cache(struct exposition *page, const struct daemon *daemon)
     write_gauge(page, "byway_cache_entries", "Stored answers.", (double) cache.entries);
 }
 
-static void write_reload(struct exposition *page, const struct daemon *daemon)
+static void write_reload(struct sheet *page, const struct daemon *daemon)
 {
     write_gauge(page, "byway_reload_success",
                 "1: the file was in order when it was last read; 0: the settings before it are in force.",
@@ -187,7 +187,7 @@ static void write_reload(struct exposition *page, const struct daemon *daemon)
     exposition_count(page, "byway_build_info", LABELS({"version", BYWAY_VERSION}), 1);
 }
 
-static void write_process(struct exposition *page, const struct daemon *daemon)
+static void write_process(struct sheet *page, const struct daemon *daemon)
 {
     struct process process;
     process_read(&process);
@@ -200,8 +200,8 @@ static void write_process(struct exposition *page, const struct daemon *daemon)
 
 bool metrics_page(void *context, const char *path, struct web_page *ret)
 {
-    struct daemon    *daemon = context;
-    struct exposition page   = {.most = LIMIT_WEB_PAGE};
+    struct daemon *daemon = context;
+    struct sheet   page   = {.most = LIMIT_WEB_PAGE};
     if (strcmp(path, "/metrics") != 0)
         return false;
     keeper_begin(daemon);

@@ -9,19 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void assert_text(struct exposition *page, const char *expected)
+static void assert_text(struct sheet *page, const char *expected)
 {
     assert_false(page->failed);
     assert_int_equal(page->len, strlen(expected));
     assert_memory_equal(page->text, expected, page->len);
     free(page->text);
-    *page = (struct exposition){.most = page->most};
+    *page = (struct sheet){.most = page->most};
 }
 
 static void numbers_and_labels(void **state)
 {
     (void) state;
-    struct exposition page = {.most = 4096};
+    struct sheet page = {.most = 4096};
     exposition_metric(&page, "a_total", "counter", "What it is.");
     exposition_count(&page, "a_total", NULL, UINT64_MAX);
     exposition_count(&page, "a_total", LABELS({"x", "1"}, {"y", "2"}), 0);
@@ -35,7 +35,7 @@ static void numbers_and_labels(void **state)
 static void labels_are_escaped(void **state)
 {
     (void) state;
-    struct exposition page = {.most = 4096};
+    struct sheet page = {.most = 4096};
     exposition_count(&page, "a", LABELS({"x", "\"\\\n}\xc3\xbc"}), 1);
     assert_text(&page, "a{x=\"\\\"\\\\\\n}\xc3\xbc\"} 1\n");
 }
@@ -43,8 +43,8 @@ static void labels_are_escaped(void **state)
 static void a_histogram_adds_up(void **state)
 {
     (void) state;
-    struct exposition page      = {.most = 4096};
-    struct histogram  histogram = {.buckets = {[HISTOGRAM_AT_ONCE] = 3}};
+    struct sheet     page      = {.most = 4096};
+    struct histogram histogram = {.buckets = {[HISTOGRAM_AT_ONCE] = 3}};
     histogram_add(&histogram, 4);
     histogram_add(&histogram, 10001);
     exposition_histogram(&page, "h", LABELS({"x", "y"}), &histogram);
@@ -63,8 +63,8 @@ static void it_grows_to_its_bound(void **state)
 {
     (void) state;
     for (size_t most = 100000; most < 100020; most++) {
-        struct exposition page = {.most = most};
-        unsigned          rows = 0;
+        struct sheet page = {.most = most};
+        unsigned     rows = 0;
         while (!page.failed && rows < 100000) {
             exposition_count(&page, "a", NULL, 1);
             rows++;
@@ -78,7 +78,7 @@ static void it_survives_a_lack_of_memory(void **state)
 {
     (void) state;
     for (size_t nth = 0; nth < 4; nth++) {
-        struct exposition page = {.most = 1 << 20};
+        struct sheet page = {.most = 1 << 20};
         heap_fail_at(nth);
         for (unsigned i = 0; i < 20000; i++)
             exposition_count(&page, "a", NULL, i);
