@@ -5,18 +5,9 @@
 
 #include "dns/text.h"
 #include "observe/exposition.h"
-#include "server/keeper.h"
 #include "server/process.h"
 #include "server/sums.h"
 #include "stream/remote.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-enum {
-    HTTP_OK             = 200,
-    HTTP_INTERNAL_ERROR = 500
-};
 
 /* ---- answers ---- */
 
@@ -198,13 +189,10 @@ static void write_process(struct sheet *page, const struct daemon *daemon)
     write_gauge(page, "process_start_time_seconds", "When the process began, since 1970.", (double) daemon->started_at);
 }
 
-bool metrics_page(void *context, const char *path, struct web_page *ret)
+void metrics_reply(const struct daemon *daemon, struct web_call *call)
 {
-    struct daemon *daemon = context;
-    struct sheet   page   = {.most = LIMIT_WEB_PAGE};
-    if (strcmp(path, "/metrics") != 0)
-        return false;
-    keeper_begin(daemon);
+    static const struct web_header headers[] = {{"Content-Type", EXPOSITION_TYPE}, {0}};
+    struct sheet                   page      = {.most = LIMIT_WEB_PAGE};
     write_responses(&page, daemon);
     write_upstreams(&page, daemon);
     write_zones(&page, daemon);
@@ -212,11 +200,5 @@ bool metrics_page(void *context, const char *path, struct web_page *ret)
     write_cache(&page, daemon);
     write_reload(&page, daemon);
     write_process(&page, daemon);
-    if (page.failed) { /* half of it would be read as counters that have gone */
-        free(page.text);
-        *ret = (struct web_page){.status = HTTP_INTERNAL_ERROR};
-        return true;
-    }
-    *ret = (struct web_page){.status = HTTP_OK, .type = EXPOSITION_TYPE, .text = page.text, .len = page.len};
-    return true;
+    web_reply_sheet(call, &page, headers); /* half of it would be read as counters that have gone */
 }

@@ -10,7 +10,6 @@
 #include "observe/web.h"
 #include "server/daemon.h"
 
-/* A web_fn; `context`: the daemon. */
-bool metrics_page(void *context, const char *path, struct web_page *ret);
+void metrics_reply(const struct daemon *daemon, struct web_call *call);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/web_socket.h"
 
 #include "net/tcp_listen.h"
+#include "server/keeper.h"
 #include "server/metrics.h"
 #include "server/neighbours.h"
 #include "server/refusal.h"
@@ -12,6 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+enum {
+    HTTP_NOT_FOUND = 404
+};
 
 static void say_why_not(const struct address *address, int error, char ret_error[ERROR_TEXT_MAX])
 {
@@ -37,9 +42,19 @@ bool web_socket_open(const struct settings *settings, int *ret_fd, char ret_erro
     return false;
 }
 
+static void answer(void *context, struct web_call *call, const struct web_request *request)
+{
+    struct daemon *daemon = context;
+    keeper_begin(daemon);
+    if (strcmp(request->path, "/metrics") == 0)
+        metrics_reply(daemon, call);
+    else
+        web_reply(call, HTTP_NOT_FOUND);
+}
+
 bool web_socket_start(struct daemon *daemon, int fd, struct web **ret)
 {
-    *ret = fd >= 0 ? web_start(&daemon->loop, fd, metrics_page, daemon) : NULL;
+    *ret = fd >= 0 ? web_start(&daemon->loop, fd, answer, daemon) : NULL;
     return fd < 0 || *ret;
 }
 

@@ -1,5 +1,5 @@
 /*
- * web_socket.h: where /metrics is served.
+ * web_socket.h: where HTTP is served, and what is at which path.
  *
  * Thread: keeper.
  */
