@@ -29,17 +29,21 @@ static void say_why_not(const struct address *address, int error, char ret_error
                  refusal_of_address(address, error, why));
 }
 
-bool web_socket_open(const struct settings *settings, int *ret_fd, char ret_error[ERROR_TEXT_MAX])
+static bool open_at(const struct address *address, enum socket_place place, int *ret_fd, char ret_error[ERROR_TEXT_MAX])
 {
-    const struct address *address = &settings->metrics;
-    *ret_fd                       = -1;
+    *ret_fd = -1;
     if (address->len == 0)
         return true;
-    *ret_fd = tcp_listen_bind(address, SOCKET_FIRST);
+    *ret_fd = tcp_listen_bind(address, place);
     if (*ret_fd >= 0)
         return true;
     say_why_not(address, -*ret_fd, ret_error);
     return false;
+}
+
+bool web_socket_open(const struct settings *settings, int *ret_fd, char ret_error[ERROR_TEXT_MAX])
+{
+    return open_at(&settings->metrics, SOCKET_FIRST, ret_fd, ret_error);
 }
 
 static void answer(void *context, struct web_call *call, const struct web_request *request)
@@ -63,6 +67,29 @@ static bool same_place(const struct settings *a, const struct settings *b)
     return a->metrics.len == b->metrics.len && (a->metrics.len == 0 || address_equal(&a->metrics, &b->metrics));
 }
 
+static bool same_port(const struct address *a, const struct address *b)
+{
+    return a->len > 0 && a->any.sa_family == b->any.sa_family && address_port(a) == address_port(b);
+}
+
+static bool listens_there(const struct settings *settings, const struct address *address)
+{
+    for (size_t i = 0; i < settings->listen_count; i++)
+        if (same_port(&settings->listen[i], address))
+            return true;
+    return false;
+}
+
+/* From an address to the wildcard that includes it, or back, it is this process's own socket that is in the way, which
+ * is closed once the new one is there. Those for DNS stay, and are no place for HTTP. */
+static enum socket_place place_for(const struct daemon *daemon, const struct settings *next)
+{
+    char who[NEIGHBOUR_MAX];
+    bool moves = same_port(&daemon->settings->metrics, &next->metrics) && !listens_there(next, &next->metrics) &&
+                 !listens_there(daemon->settings, &next->metrics);
+    return moves && neighbours_look(&next->metrics, SOCK_STREAM, who) == NEIGHBOURS_OURS ? SOCKET_JOINS : SOCKET_FIRST;
+}
+
 bool web_socket_move(struct daemon *daemon, const struct settings *next, struct web **ret,
                      char ret_error[ERROR_TEXT_MAX])
 {
@@ -70,7 +97,7 @@ bool web_socket_move(struct daemon *daemon, const struct settings *next, struct 
     *ret = daemon->web;
     if (same_place(daemon->settings, next))
         return true;
-    if (!web_socket_open(next, &fd, ret_error))
+    if (!open_at(&next->metrics, place_for(daemon, next), &fd, ret_error))
         return false;
     if (web_socket_start(daemon, fd, ret))
         return true;

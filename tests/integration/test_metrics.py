@@ -261,6 +261,22 @@ def test_a_reload_opens_moves_and_closes_it(forwarder, where):
     assert refuses(moved) and daemon.alive()
 
 
+def test_a_reload_moves_it_to_the_wildcard_and_back(daemon, where):
+    """Its own socket is in the way, and nobody else's."""
+    port = where.rpartition(":")[2]
+    for listen, there in ((f"0.0.0.0:{port}", True), (f"127.0.0.2:{port}", False), (f"0.0.0.0:{port}", True), (where, False)):
+        daemon.set({"metrics.listen": listen})
+        daemon.control("reload")
+        assert refuses(f"127.0.0.3:{port}") != there
+        assert request(listen.replace("0.0.0.0", "127.0.0.3"))[0] == 200
+    with socket.create_server(("127.0.0.4", int(port))):
+        daemon.set({"metrics.listen": f"0.0.0.0:{port}"})
+        done = daemon.ctl("reload")
+        assert done.returncode == 1 and "metrics.listen: another process serves" in done.stderr
+    daemon.set({"metrics.listen": f"0.0.0.0:{daemon.port}"})
+    assert daemon.ctl("reload").returncode == 1 and scrape(where)["byway_reload_success"][()] == 0
+
+
 def test_a_reload_that_cannot_bind_changes_nothing(daemon, where, fresh):
     with socket.create_server(("127.0.0.1", 0)) as other:
         daemon.set({"metrics.listen": endpoint(*other.getsockname()), "cache.max_ttl": "1h"})
