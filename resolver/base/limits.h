@@ -29,7 +29,7 @@ enum {
     LIMIT_OBSERVATIONS       = 1024,     /* slots of the ring from one worker to the keeper; a power of two */
     LIMIT_CONTROL_CLIENTS    = 64,       /* connections on the control socket */
     LIMIT_CONTROL_LINE       = 16 << 20, /* bytes in one control request: an import of 100,000 zones */
-    LIMIT_WEB_CLIENTS        = 32,       /* connections for /metrics: a scraper, and a browser or two */
+    LIMIT_WEB_CLIENTS        = 32,       /* connections over HTTP: a scraper, and a browser or two */
     LIMIT_WEB_PAGE           = 2 << 20,  /* bytes of a page: 128 upstreams with long names */
     LIMIT_SUSPECTS           = 4096,     /* unconfirmed zones in the table, so that random names cannot fill it */
     LIMIT_DOMAIN_ZONES    = 256,   /* blocked zones and names of one registrable domain, so that none fills the table */

@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
+#include "server/day.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
 #include "server/privileges.h"
 #include "server/registry.h"
 #include "server/reload.h"
 #include "server/room.h"
+#include "server/status_page.h"
 #include "server/web_socket.h"
 #include "server/workers.h"
 
@@ -69,6 +71,7 @@ static void on_pulse(uv_timer_t *timer)
         control_socket_look(daemon);
         listeners_look(daemon);
     }
+    day_on_pulse(daemon);
     learner_reclaim(daemon->learner); /* last, and no oftener: it waits until each worker has ended a turn */
 }
 
@@ -94,6 +97,7 @@ static bool init_loop(struct daemon *daemon)
     uv_signal_init(&daemon->loop, &daemon->sigint);
     uv_signal_init(&daemon->loop, &daemon->sighup);
     uv_timer_init(&daemon->loop, &daemon->pulse);
+    status_page_open(daemon);
     daemon->sigterm.data = daemon->sigint.data = daemon->sighup.data = daemon->pulse.data = daemon;
     uv_signal_start(&daemon->sigterm, on_stop, SIGTERM);
     uv_signal_start(&daemon->sigint, on_stop, SIGINT);

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "control/control.h"
+#include "observe/history.h"
 #include "probe/prober.h"
 #include "server/descriptor_store.h"
 #include "server/dispatch.h"
@@ -60,6 +61,9 @@ struct daemon {
     struct list             lookups;      /* the same */
     struct list             explanations; /* the same */
     unsigned                interview_count, lookup_count, explanation_count;
+    struct list             gatherings; /* pages that somebody waits for, see status_page.h */
+    uv_idle_t               gather_turn;
+    struct history          history;  /* see day.h */
     struct list             watchers; /* of events, see events.h */
     struct list             tracers;  /* of queries, see traces.h */
     struct query_log        query_log;

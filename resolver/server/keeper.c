@@ -9,6 +9,7 @@
 #include "policy/blocklist.h"
 #include "query/claims.h"
 #include "server/clock.h"
+#include "server/day.h"
 #include "server/durable.h"
 #include "server/events.h"
 #include "server/traces.h"
@@ -438,6 +439,7 @@ bool keeper_open(struct daemon *daemon)
     uv_prepare_start(&daemon->before_sleep, on_before_sleep);
     daemon->wake.data = daemon->timer.data = daemon->before_sleep.data = daemon;
     daemon->timer_due                                                  = MSEC_NEVER;
+    day_begin(daemon);
     return true;
 }
 

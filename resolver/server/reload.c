@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "server/clock.h"
 #include "server/control_socket.h"
+#include "server/day.h"
 #include "server/events.h"
 #include "server/keeper.h"
 #include "server/listeners.h"
@@ -194,11 +195,13 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
     struct setup    *setup_before = daemon->setup;
     bool flush = !same_groups(before, next) || trust_ended(before, next) || !same_blocklists(before, next) ||
                  !same_suspicion(before, next);
+    day_bring_up(daemon);
     daemon->settings = next;
     daemon->setup    = ready->setup;
     daemon->read_at  = clock_wall();
     log_configure(next->log_level, next->log_format);
     traces_refresh(daemon);
+    day_on_setup(daemon);
     epoch_set_setup(table_epoch(daemon->shared.table), ready->setup->serial); /* before anything is flushed */
     for (unsigned i = 0; i < daemon->worker_count; i++)
         worker_set_setup(daemon->workers[i], ready->setup);

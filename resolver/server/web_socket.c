@@ -8,6 +8,7 @@
 #include "server/metrics.h"
 #include "server/neighbours.h"
 #include "server/refusal.h"
+#include "server/status_page.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,6 +53,8 @@ static void answer(void *context, struct web_call *call, const struct web_reques
     keeper_begin(daemon);
     if (strcmp(request->path, "/metrics") == 0)
         metrics_reply(daemon, call);
+    else if (strcmp(request->path, "/") == 0)
+        status_page_reply(daemon, call, request->under);
     else
         web_reply(call, HTTP_NOT_FOUND);
 }

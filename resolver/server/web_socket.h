@@ -1,5 +1,5 @@
 /*
- * web_socket.h: where HTTP is served, and what is at which path.
+ * web_socket.h: where the status page and /metrics are served, and which of them is at which path.
  *
  * Thread: keeper.
  */

@@ -13,6 +13,7 @@ from client import Load, TcpClient, question
 from conftest import GOOD, learn
 from daemon import ROOT, Daemon, program, wait_for
 from upstream import Servfail, Truncate, endpoint, free_port
+from web import request
 
 pytestmark = pytest.mark.release
 HARDENED = ["/usr/bin/python3", str(ROOT / "tests/integration/hardened.py"), str(ROOT / "config/byway.service")]
@@ -31,7 +32,8 @@ def needs_filters():
 
 @pytest.fixture
 def hardened(needs_filters, domestic, external):
-    daemon = Daemon([domestic], [external], {"workers": 2, "learning.recheck_first": "1s"})
+    web = endpoint("127.0.0.1", free_port("127.0.0.1"))
+    daemon = Daemon([domestic], [external], {"workers": 2, "learning.recheck_first": "1s", "metrics.listen": web})
     shutil.copy(program("bywayd"), daemon.directory)
     shutil.chown(daemon.directory, "nobody", "nogroup")
     daemon.program = [*HARDENED, str(pathlib.Path(daemon.directory, "bywayd"))]
@@ -52,6 +54,8 @@ def test_a_life(hardened, domestic, second, fresh):
                       ["zones", "import", str(hardened.directory / "seed")], ["cache", "show", f"learn0.{zone}"],
                       ["cache", "flush", "--all"]):
         hardened.control(*arguments)
+    for path in ("/", f"/?under={zone}", "/metrics"):
+        assert request(hardened.config["metrics"]["listen"], path)[0] == 200
     other = endpoint("127.0.0.3", free_port("127.0.0.3"))
     for config in ({"listen": [*hardened.listen, other], "workers": 3, "upstreams.domestic": [str(domestic), str(second)]},
                    {"listen": hardened.listen, "workers": 1, "control.socket": str(hardened.directory / "moved.sock")}):

@@ -3,6 +3,7 @@ leaks nothing, loses no query, forgets no verdict that it told of, and is whole 
 
 import concurrent.futures
 import contextlib
+import http.client
 import itertools
 import json
 import mmap
@@ -20,6 +21,7 @@ from client import Load, TcpClient, ask, question, udp_exchange
 from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
 from daemon import Daemon, program, run, wait_for
 from upstream import Resolve, Servfail, Truncate, endpoint, free_port
+from web import request
 
 FOREVER = 1 << 40
 
@@ -198,6 +200,21 @@ def test_tries_by_tls(starving, tls, fresh):
     assert daemon.famine.failed > 10
     daemon.famine.end()
     assert daemon.call("upstreams.try", good)["result"]["reachable"]
+
+
+def test_every_page(starving, domestic, fresh):
+    """It is whole, or an error, or the connection closes; and the next one is there."""
+    where = endpoint("127.0.0.1", free_port("127.0.0.1"))
+    daemon = starving({"metrics.listen": where})
+    learn(daemon, domestic, zone := fresh("blocked"), Servfail())
+
+    def turn(path, marks):
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            status, _, text = request(where, path)
+            assert status == 500 or (status == 200 and all(mark in text for mark in marks)), (path, status, text)
+    for path, marks in (("/", (zone, "</html>")), (f"/?under={zone}", (zone, "</html>")), ("/metrics", ("\nprocess_start_time",))):
+        assert daemon.walk(lambda path=path, marks=marks: turn(path, marks)) > 3, path
+        assert request(where, path)[0] == 200
 
 
 # ---- the configuration is read again ----

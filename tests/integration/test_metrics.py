@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import http.client
 import pathlib
 import random
 import re
@@ -16,6 +15,7 @@ from client import parse_endpoint, udp_exchange
 from conftest import learn, warm
 from daemon import ROOT, Daemon, wait_for
 from upstream import Servfail, Silent, endpoint, free_port
+from web import request, send
 
 CONNECTION = 10  # seconds that a connection has
 SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? ([-+.0-9e]+|\+Inf)$')
@@ -32,18 +32,9 @@ def daemon(forwarder, where):
     return forwarder({"metrics.listen": where})
 
 
-def request(where, method="GET", path="/metrics"):
-    """Status, headers, body."""
-    connection = http.client.HTTPConnection(*parse_endpoint(where), timeout=20)
-    with contextlib.closing(connection):
-        connection.request(method, path)
-        reply = connection.getresponse()
-        return reply.status, reply.headers, reply.read().decode()
-
-
 def scrape(where):
     """{name: {(label values): number}}"""
-    status, _, text = request(where)
+    status, _, text = request(where, "/metrics")
     assert status == 200
     found = collections.defaultdict(dict)
     for line in text.splitlines():
@@ -158,7 +149,7 @@ def promtool(*arguments, text=""):
 
 def test_prometheus_finds_nothing_wrong(daemon, domestic, where, fresh):
     learn(daemon, domestic, zone := fresh("shut"), Servfail())
-    text = request(where)[2]
+    text = request(where, "/metrics")[2]
     promtool("check", "metrics", text=text)
     assert zone not in text and "good0" not in text
 
@@ -172,15 +163,15 @@ def test_the_alerts_are_in_order():
 
 
 def test_methods_and_paths(daemon, where):
-    status, headers, body = request(where, "HEAD")
+    status, headers, body = request(where, "/metrics", "HEAD")
     assert status == 200 and body == "" and int(headers["Content-Length"]) > 1000
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
-        status, headers, _ = request(where, method)
+        status, headers, _ = request(where, "/metrics", method)
         assert (status, headers["Allow"]) == (405, "GET, HEAD"), method
-    for path in ("/", "/metrics/", "/metricsx", "/../metrics", "/favicon.ico", "/" + 2000 * "a"):
-        assert request(where, path=path)[0] == 404, path
-    assert request(where, path="/metrics?name[]=up")[0] == 200
+    for path in ("/metrics/", "/metricsx", "/../metrics", "/favicon.ico", "/" + 2000 * "a"):
+        assert request(where, path)[0] == 404, path
+    assert request(where, "/metrics?name[]=up")[0] == 200
 
 
 def test_junk_harms_nothing(daemon, where, fresh):
@@ -191,13 +182,9 @@ def test_junk_harms_nothing(daemon, where, fresh):
               b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n"]
     wholes += [chance.randbytes(chance.randrange(1, 4000)) for _ in range(100)]
     for whole in wholes:
-        with socket.create_connection(parse_endpoint(where), timeout=0.3) as client, contextlib.suppress(OSError):
-            client.sendall(whole)
-            client.shutdown(socket.SHUT_WR)
-            while client.recv(65536):
-                pass
+        send(where, whole)
     assert daemon.ask(fresh("open")).rcode == "NOERROR"
-    assert request(where)[0] == 200
+    assert request(where, "/metrics")[0] == 200
 
 
 def drip(clients, seconds):
@@ -221,14 +208,14 @@ def test_a_hundred_slow_clients_keep_nobody_out(daemon, where, fresh):
             with contextlib.suppress(OSError):
                 client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
         began = time.monotonic()
-        assert request(where)[0] == 200 and time.monotonic() - began < 1
+        assert request(where, "/metrics")[0] == 200 and time.monotonic() - began < 1
         assert daemon.descriptors() - before <= 40
         zone = fresh("open")
         for n in range(20):
             assert daemon.ask(f"n{n}.{zone}").rcode == "NOERROR"
         drip(clients, CONNECTION + 3)
         wait_for(lambda: daemon.descriptors() <= before + 2, 3, "all are closed, though they were never silent")
-    assert request(where)[0] == 200
+    assert request(where, "/metrics")[0] == 200
 
 
 # ---- where it is served ----
@@ -243,7 +230,7 @@ def test_off_by_default(forwarder):
 def test_over_ipv6(forwarder, needs_ipv6):
     where = endpoint("::1", free_port("::1"))
     forwarder({"metrics.listen": where})
-    assert request(where)[0] == 200
+    assert request(where, "/metrics")[0] == 200
 
 
 def test_a_reload_opens_moves_and_closes_it(forwarder, where):
@@ -255,7 +242,7 @@ def test_a_reload_opens_moves_and_closes_it(forwarder, where):
     moved = endpoint("127.0.0.2", free_port("127.0.0.2"))
     daemon.set({"metrics.listen": moved})
     daemon.control("reload")
-    assert refuses(where) and request(moved)[0] == 200
+    assert refuses(where) and request(moved, "/metrics")[0] == 200
     daemon.set({"metrics.listen": None})
     daemon.control("reload")
     assert refuses(moved) and daemon.alive()
@@ -268,7 +255,7 @@ def test_a_reload_moves_it_to_the_wildcard_and_back(daemon, where):
         daemon.set({"metrics.listen": listen})
         daemon.control("reload")
         assert refuses(f"127.0.0.3:{port}") != there
-        assert request(listen.replace("0.0.0.0", "127.0.0.3"))[0] == 200
+        assert request(listen.replace("0.0.0.0", "127.0.0.3"), "/metrics")[0] == 200
     with socket.create_server(("127.0.0.4", int(port))):
         daemon.set({"metrics.listen": f"0.0.0.0:{port}"})
         done = daemon.ctl("reload")
