@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import json
 import pathlib
 import random
 import re
@@ -10,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from client import parse_endpoint, udp_exchange
 from conftest import learn, warm
@@ -160,6 +162,57 @@ def test_the_alerts_are_in_order():
     page = (ROOT / "docs" / "operating.md").read_text()
     for alert in re.findall(r"alert: (\w+)", rules.read_text()):
         assert f"`{alert}`" in page
+
+
+def dashboard_expressions():
+    """With the variables that Grafana puts in; each with the title of its panel."""
+    dashboard = json.loads((ROOT / "config" / "grafana" / "byway.json").read_text())
+    variables = {"$__rate_interval": "5m", "$instance": ".*"}
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"]
+            for name, value in variables.items():
+                expression = expression.replace(name, value)
+            assert "$" not in expression, expression
+            yield panel["title"], expression, target["legendFormat"]
+
+
+def alert_expressions():
+    for group in yaml.safe_load((ROOT / "config" / "prometheus" / "byway.rules").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"], rule["annotations"]["summary"].replace("$labels.", "")
+
+
+def test_the_dashboard_parses(tmp_path):
+    rules = [{"record": f"panel:number{n}", "expr": expression} for n, (_, expression, _) in enumerate(dashboard_expressions())]
+    assert len(rules) > 20
+    path = tmp_path / "panels.rules"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    promtool("check", "rules", str(path))
+
+
+def test_the_dashboard_and_the_alerts_ask_for_what_there_is(daemon, where, fresh):
+    daemon.ask(fresh("open"))
+    labels = collections.defaultdict(lambda: {"instance"})
+    for line in request(where, "/metrics")[2].splitlines():
+        if not line.startswith("#"):
+            name, found, _ = SAMPLE.match(line).groups()
+            labels[name] |= {label for label, _ in LABEL.findall(found or "")}
+    for title, expression, legend in [*dashboard_expressions(), *alert_expressions()]:
+        names = re.findall(r"\b(?:byway|process)_[a-z_]+", expression)
+        wanted = re.findall(r"\b([a-z]+)(?:=~?|!=)\"", expression)
+        wanted += [label.strip() for by in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression) for label in by.split(",")]
+        wanted += re.findall(r"{{ ?([a-z]+) ?}}", legend)
+        assert names and set(names) <= set(labels), title
+        assert set(wanted) <= set.union(*(labels[name] for name in names)), title
+
+
+def test_the_dashboard_is_laid_out():
+    panels = json.loads((ROOT / "config" / "grafana" / "byway.json").read_text())["panels"]
+    places = [(x, y) for panel in panels for place in [panel["gridPos"]]
+              for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
+    assert len(places) == len(set(places)) and max(x for x, _ in places) < 24, "no two panels lie on each other"
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_methods_and_paths(daemon, where):
