@@ -99,6 +99,8 @@ void control_fail(struct control_call *call, enum control_error code, const char
     call_finish(call);
 }
 
+bool control_is_heard(const struct control_call *call) { return call->id && call->client->state != CLIENT_CLOSED; }
+
 void control_reply_series(struct control_call *call, json_t *result, const struct control_series *series)
 {
     struct client *client = call->client;

@@ -51,6 +51,9 @@ void control_reply(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, enum control_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* False: its client has gone, and nobody hears what comes of it. */
+bool control_is_heard(const struct control_call *call);
+
 /* A result with an array that is too long to be made at once: it is made while the client takes it, and what else is
  * sent to this client waits behind it. */
 struct control_series {

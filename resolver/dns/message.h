@@ -56,6 +56,7 @@ enum {
     TYPE_RRSIG = 46,
     TYPE_NSEC  = 47,
     TYPE_NSEC3 = 50,
+    TYPE_TLSA  = 52,
     TYPE_TSIG  = 250,
     TYPE_IXFR  = 251,
     TYPE_AXFR  = 252,

@@ -14,6 +14,7 @@
  * servers are lame is unresolvable for everybody. */
 static const enum finding_tag causes[] = {
     FINDING_DOMESTIC_DOWN,
+    FINDING_FENCED,
     FINDING_NO_DOMAIN,
     FINDING_FORGED,
     FINDING_DNSSEC_BOGUS,
@@ -112,6 +113,7 @@ static enum verdict_word judge(const struct explanation *explanation)
                                             : EXPLAINED_FINE;
     switch (explanation->findings[explanation->cause].tag) {
     case FINDING_DOMESTIC_DOWN:
+    case FINDING_FENCED:
         return EXPLAINED_UNKNOWN;
     case FINDING_FORGED:
         return EXPLAINED_FORGED;
@@ -121,7 +123,9 @@ static enum verdict_word judge(const struct explanation *explanation)
     case FINDING_UNRESOLVABLE:
     case FINDING_SPF_UNRESOLVABLE:
     case FINDING_DKIM_UNRESOLVABLE:
-        return own_is_down(explanation, PARTY_EXTERNAL) ? EXPLAINED_UNKNOWN : EXPLAINED_BROKEN;
+        return own_is_down(explanation, PARTY_EXTERNAL) || explanation->findings[explanation->cause].side == SIDE_HERE
+                   ? EXPLAINED_UNKNOWN
+                   : EXPLAINED_BROKEN;
     case FINDING_NO_DOMAIN:
     case FINDING_DNSSEC_BOGUS:
     case FINDING_NOT_DELEGATED:
@@ -134,6 +138,36 @@ static enum verdict_word judge(const struct explanation *explanation)
 }
 
 /* ---- the cure ---- */
+
+/* As byway.json(5) has it: what is neither silence nor a failing code counts as one of these. */
+static const char *fallback_word(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_SERVFAIL:
+    case OUTCOME_REFUSED:
+    case OUTCOME_FORGED:
+    case OUTCOME_NXDOMAIN:
+        return outcome_word(outcome);
+    default:
+        return outcome_word(OUTCOME_TIMEOUT);
+    }
+}
+
+static bool falls_on(const struct setup *setup, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_SERVFAIL:
+        return setup->fall_on_servfail;
+    case OUTCOME_REFUSED:
+        return setup->fall_on_refused;
+    case OUTCOME_FORGED:
+        return setup->fall_on_forged;
+    case OUTCOME_NXDOMAIN:
+        return setup->fall_on_nxdomain;
+    default:
+        return setup->fall_on_timeout;
+    }
+}
 
 /* Why external is not asked, or that it is. */
 static void cure_block(const struct explanation *explanation, const struct finding *cause, char *text, size_t size)
@@ -150,10 +184,11 @@ static void cure_block(const struct explanation *explanation, const struct findi
     else if (known.pin == PIN_DOMESTIC)
         snprintf(text, size, "it is pinned to domestic: bywayctl zones unpin %s", name);
     else if (setup->learning != SETUP_LEARN)
-        snprintf(text, size,
-                 "byway only watches: set \"learning.mode\" to \"learn\", or bywayctl zones pin %s external", name);
-    else if (cause->tag == FINDING_FORGED && !setup->fall_on_forged)
-        snprintf(text, size, "put \"forged\" into \"fallback.on\", or bywayctl zones pin %s external", name);
+        snprintf(text, size, "byway only watches: set \"learning.mode\" to \"on\", or bywayctl zones pin %s external",
+                 name);
+    else if (!falls_on(setup, cause->outcome))
+        snprintf(text, size, "put \"%s\" into \"fallback.on\", or bywayctl zones pin %s external",
+                 fallback_word(cause->outcome), name);
     else if (cause->tag == FINDING_FORGED)
         snprintf(text, size, "to send it the external way at once: bywayctl zones pin %s external", name);
     else
@@ -177,7 +212,8 @@ static void prescribe(struct explanation *explanation)
                  first_of(explanation, FINDING_CARRIED, GRADE_NOTE) >= 0
                      ? ": what is blocked goes through external already"
                      : "");
-    else if (explanation->verdict == EXPLAINED_BLOCKED || explanation->verdict == EXPLAINED_FORGED)
+    else if (explanation->verdict == EXPLAINED_BLOCKED || explanation->verdict == EXPLAINED_FORGED ||
+             cause->tag == FINDING_FENCED || (cause->tag == FINDING_UNRESOLVABLE && cause->side == SIDE_HERE))
         cure_block(explanation, cause, text, size);
     else if (cause->tag == FINDING_DOMESTIC_DOWN)
         snprintf(text, size, "see bywayctl upstreams: no domestic resolver answers");

@@ -44,7 +44,8 @@ enum role { /* why the mail depends on a zone; a bit each */
 struct reliance { /* on a zone */
     struct name zone;
     unsigned    roles;
-    struct name by;      /* the first name in it that the mail needs */
+    struct name by;      /* a name in it that the mail needs: one that fails, if any does */
+    enum role   by_role; /* why */
     struct pair failing; /* of the questions in it that domestic fails and external answers the first; type 0: none */
 };
 
@@ -59,6 +60,7 @@ struct servers_seen { /* of a zone */
     struct name        zone;
     struct name        hosts[EXPLANATION_NS];
     unsigned           host_count;
+    bool               is_cut;      /* it has more of them */
     bool               from_parent; /* neither side knows the zone's NS: these are the parent's word */
     struct server_seen list[2 * EXPLANATION_NS];
     unsigned           count;
@@ -69,6 +71,7 @@ struct mail_host {
     struct name    name;
     uint16_t       preference;
     bool           is_implicit; /* the domain itself (RFC 5321, 5.1) */
+    bool           is_twice;
     struct pair    a, aaaa;
     struct address addresses[EXPLANATION_ADDRESSES];
     unsigned       address_count;

@@ -40,6 +40,16 @@ bool fact_address(const struct record *record, uint16_t port, struct address *re
     return false;
 }
 
+bool fact_same_data(const struct message *message, const struct record *record, const struct message *others,
+                    const struct record *other)
+{
+    struct name host, other_host;
+    if (record->type == TYPE_MX && other->type == TYPE_MX)
+        return memcmp(record->data.data, other->data.data, 2) == 0 && fact_name(message, record, 2, &host) &&
+               fact_name(others, other, 2, &other_host) && name_equal(name_view(&host), name_view(&other_host));
+    return record->data.len == other->data.len && memcmp(record->data.data, other->data.data, record->data.len) == 0;
+}
+
 unsigned fact_count(const struct fact *fact, uint16_t type)
 {
     struct message message;

@@ -44,6 +44,7 @@ struct finding {
     char               text[FINDING_TEXT_MAX];
     struct name        zone, name;                 /* len 0: none */
     uint16_t           type;                       /* 0: none */
+    enum outcome       outcome;                    /* domestic's, of what is blocked or forged */
     char               record[FINDING_RECORD_MAX]; /* as in a zone file; "": none */
 };
 

@@ -4,7 +4,6 @@
 #include "explain/inquest.h"
 
 #include "core/sending.h"
-#include "policy/attribution.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +135,31 @@ static struct fact *find(const struct inquest *inquest, struct view name, uint16
     return NULL;
 }
 
+/* Addresses for documents and the like have no names but what byway says itself; what domestic says of them harms nobody
+ * who asks. */
+static bool is_reverse(struct view name)
+{
+    static const uint8_t v4[] = "\7in-addr\4arpa", v6[] = "\3ip6\4arpa";
+    return name_is_at_or_below(name, (struct view){v4, sizeof(v4)}) ||
+           name_is_at_or_below(name, (struct view){v6, sizeof(v6)});
+}
+
+static bool may_go(const struct inquest *inquest, const struct fact *fact)
+{
+    struct view        name = name_view(&fact->name);
+    const struct rule *rule = policy_find_for(inquest->env->setup->policy, name, fact->type);
+    switch (rule->via) {
+    case VIA_AUTO:
+        return fact->party <= PARTY_EXTERNAL || fact->party >= PARTY_SERVER;
+    case VIA_GROUP:
+        return rule->group == fact->party;
+    case VIA_LOCAL:
+        return fact->party == PARTY_DOMESTIC && is_reverse(name);
+    default:
+        return false;
+    }
+}
+
 static const struct fact *ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party,
                               bool unvalidated)
 {
@@ -152,7 +176,7 @@ static const struct fact *ask(struct inquest *inquest, struct view name, uint16_
     fact->party       = party;
     fact->unvalidated = unvalidated;
     fact->inquest     = inquest;
-    if (party != PARTY_DOMESTIC && !attribution_is_open(inquest->env->setup->policy, name_view(&fact->name)))
+    if (!may_go(inquest, fact))
         fact->state = FACT_FENCED;
     inquest->facts[inquest->fact_count++] = fact;
     return fact;

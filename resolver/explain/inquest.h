@@ -8,7 +8,7 @@
  *
  * A fact has three values: present (ANSWER), absent (NXDOMAIN or NODATA, and whose word that is), unknown (any other
  * outcome). At most INQUEST_FACTS questions, INQUEST_AT_ONCE at the same time, INQUEST_LIFE for all; where one of these
- * bounds is met the fact says so. External is asked nothing that a fence forbids, and a zone's servers neither; what it
+ * bounds is met the fact says so. A name behind a fence is asked of the fence's group alone, and of no zone's server; what external
  * is asked counts as a question of our own. Silence says nothing of an upstream's health here.
  *
  * Thread: keeper.
@@ -30,10 +30,10 @@ enum {
     INQUEST_SERVERS = 48 /* addresses and transports of zones' servers */
 };
 
-enum party { /* and from PARTY_SERVER on a zone's server */
-    PARTY_DOMESTIC,
-    PARTY_EXTERNAL,
-    PARTY_SERVER
+enum party { /* a group by its index, and from PARTY_SERVER on a zone's server */
+    PARTY_DOMESTIC = SETUP_DOMESTIC,
+    PARTY_EXTERNAL = SETUP_EXTERNAL,
+    PARTY_SERVER   = LIMIT_GROUPS
 };
 
 enum fact_state {

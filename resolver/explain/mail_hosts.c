@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    TYPE_TLSA  = 52,
     TLSA_HOSTS = 3
 };
 
@@ -33,12 +32,45 @@ static void tell_duplicate(struct explanation *explanation, const struct fact *m
     finding_quote(finding, mx, at);
 }
 
-static bool is_listed(const struct explanation *explanation, const struct name *host)
+static struct mail_host *find_host(struct explanation *explanation, const struct name *name)
 {
     for (unsigned i = 0; i < explanation->host_count; i++)
-        if (name_equal(name_view(&explanation->hosts[i].name), name_view(host)))
-            return true;
-    return false;
+        if (name_equal(name_view(&explanation->hosts[i].name), name_view(name)))
+            return &explanation->hosts[i];
+    return NULL;
+}
+
+/* Of too many the least preferred is left out. */
+static void add_host(struct explanation *explanation, const struct mail_host *host)
+{
+    unsigned worst = 0;
+    if (explanation->host_count < EXPLANATION_MX) {
+        explanation->hosts[explanation->host_count++] = *host;
+        return;
+    }
+    explanation->inquest->is_bounded = true;
+    for (unsigned i = 1; i < EXPLANATION_MX; i++)
+        if (compare(&explanation->hosts[i], &explanation->hosts[worst]) > 0)
+            worst = i;
+    if (compare(host, &explanation->hosts[worst]) < 0)
+        explanation->hosts[worst] = *host;
+}
+
+/* Record number `at`. */
+static void add_record(struct explanation *explanation, const struct fact *mx, unsigned at, const struct name *name,
+                       uint16_t preference)
+{
+    struct mail_host *known = find_host(explanation, name);
+    if (!known) {
+        const struct mail_host host = {.name = *name, .preference = preference};
+        add_host(explanation, &host);
+        return;
+    }
+    if (!known->is_twice)
+        tell_duplicate(explanation, mx, at, name);
+    known->is_twice = true;
+    if (preference < known->preference)
+        known->preference = preference;
 }
 
 /* The number of records; those of null MX count, and are no hosts. */
@@ -54,11 +86,8 @@ static unsigned read_records(struct explanation *explanation, const struct fact 
             continue;
         if (name_is_root(name_view(&host)))
             ++*ret_null;
-        else if (is_listed(explanation, &host))
-            tell_duplicate(explanation, mx, count, &host);
-        else if (explanation->host_count < EXPLANATION_MX)
-            explanation->hosts[explanation->host_count++] = (struct mail_host){
-                .name = host, .preference = (uint16_t) (record.data.data[0] << 8 | record.data.data[1])};
+        else
+            add_record(explanation, mx, count, &host, (uint16_t) (record.data.data[0] << 8 | record.data.data[1]));
     }
     if (explanation->host_count > 0)
         qsort(explanation->hosts, explanation->host_count, sizeof(explanation->hosts[0]), compare);

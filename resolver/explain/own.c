@@ -4,54 +4,9 @@
 #include "explain/own.h"
 
 #include "base/units.h"
+#include "explain/known.h"
 
 #include <stdio.h>
-
-/* ---- which way it goes ---- */
-
-static const struct rule *rule_of(const struct explanation *explanation, struct view name, uint16_t type)
-{
-    return policy_find_for(explanation->inquest->env->setup->policy, name, type);
-}
-
-static struct verdict verdict_of(const struct explanation *explanation, struct view name, uint16_t type)
-{
-    return table_find(explanation->inquest->env->shared.table, name, type);
-}
-
-bool own_carries(const struct explanation *explanation, struct view name, uint16_t type)
-{
-    const struct rule *rule    = rule_of(explanation, name, type);
-    struct verdict     verdict = verdict_of(explanation, name, type);
-    if (rule->via != VIA_AUTO)
-        return rule->via == VIA_GROUP && rule->group != SETUP_DOMESTIC;
-    if (verdict.pin != PIN_NONE)
-        return verdict.pin == PIN_EXTERNAL;
-    return verdict.zone && zone_state_diverts(verdict.state) &&
-           explanation->inquest->env->setup->learning == SETUP_LEARN;
-}
-
-/* ---- what the canary's study has shown ---- */
-
-enum own_forging own_forging(const struct explanation *explanation, struct view name)
-{
-    const struct env *env    = explanation->inquest->env;
-    struct view       domain = suffix_registrable(env->shared.suffix, name);
-    struct verdict    known  = verdict_of(explanation, name, TYPE_A);
-    msec_t            since;
-    if (known.zone && zone_state_diverts(known.state) && known.reason == REASON_FORGED)
-        return OWN_FORGED;
-    switch (forging_of(env->shared.forging, domain.len > 0 ? domain : name, explanation->inquest->now, &since)) {
-    case FORGING_FORGED:
-        return OWN_FORGED;
-    case FORGING_INNER:
-    case FORGING_HOME:
-    case FORGING_HONEST:
-        return OWN_TRUE;
-    default:
-        return OWN_UNKNOWN;
-    }
-}
 
 /* ---- are the sides there? ---- */
 
@@ -85,7 +40,7 @@ static void tell_zone(struct explanation *explanation, const struct reliance *re
 {
     char            zone[NAME_TEXT_MAX], since[TIME_TEXT_MAX];
     struct view     name    = name_view(&reliance->zone);
-    struct verdict  verdict = verdict_of(explanation, name, TYPE_SOA);
+    struct verdict  verdict = known_verdict(explanation, name, TYPE_SOA);
     struct finding *finding = NULL;
     name_format(name, zone);
     if (verdict.pin != PIN_NONE) {
@@ -96,7 +51,7 @@ static void tell_zone(struct explanation *explanation, const struct reliance *re
         wall_t from = explanation->wall - (wall_t) ((explanation->inquest->now - condition->since) / 1000);
         finding     = finding_add(explanation, FINDING_CARRIED, GRADE_NOTE, SIDE_NOBODY,
                                   "%s goes through external since %s%s", zone, time_format(from, since),
-                              own_carries(explanation, name, TYPE_SOA) ? ": nothing to do" : ", if learning were on");
+                              known_carries(explanation, name, TYPE_SOA) ? ": nothing to do" : ", if learning were on");
     }
     if (finding)
         finding->zone = reliance->zone;
@@ -105,17 +60,19 @@ static void tell_zone(struct explanation *explanation, const struct reliance *re
 /* A fence matters where it keeps a failing zone at home. */
 static void tell_fence(struct explanation *explanation, const struct reliance *reliance)
 {
-    const struct rule *rule = rule_of(explanation, name_view(&reliance->zone), TYPE_SOA);
+    const struct rule *rule = known_rule(explanation, name_view(&reliance->zone), TYPE_SOA);
     char               zone[NAME_TEXT_MAX], fence[NAME_TEXT_MAX];
+    bool               is_shut = reliance == &explanation->zones[0] && rule->via != VIA_GROUP;
     if (rule->via == VIA_AUTO)
         return;
-    struct finding *finding = finding_add(
-        explanation, FINDING_FENCED, GRADE_NOTE, SIDE_HERE, "%s: a rule for %s (%s) decides where it goes: %s",
-        name_format(name_view(&reliance->zone), zone), name_format(name_view(&rule->zone), fence),
-        rule->shipped ? "a preset, or shipped" : "\"zones\" of the configuration",
-        rule->via == VIA_GROUP    ? explanation->inquest->env->setup->groups[rule->group].name
-        : rule->via == VIA_REFUSE ? "it is refused"
-                                  : "byway answers it itself");
+    struct finding *finding =
+        finding_add(explanation, FINDING_FENCED, is_shut ? GRADE_CAUSE : GRADE_NOTE, SIDE_HERE,
+                    "%s: a rule for %s (%s) decides where it goes: %s", name_format(name_view(&reliance->zone), zone),
+                    name_format(name_view(&rule->zone), fence),
+                    rule->shipped ? "a preset, or shipped" : "\"zones\" of the configuration",
+                    rule->via == VIA_GROUP    ? explanation->inquest->env->setup->groups[rule->group].name
+                    : rule->via == VIA_REFUSE ? "it is refused"
+                                              : "byway answers it itself");
     finding->zone = reliance->zone;
 }
 
@@ -163,7 +120,8 @@ void own_look(struct explanation *explanation)
         tell_zone(explanation, &explanation->zones[i]);
         tell_fence(explanation, &explanation->zones[i]);
     }
-    tell_cached(explanation);
+    if (explanation->final)
+        tell_cached(explanation);
     if (explanation->inquest->is_bounded)
         finding_add(explanation, FINDING_EXPLAIN_BOUNDED, GRADE_NOTE, SIDE_NOBODY,
                     "not all could be asked: at most %d questions and %d s, and within the quota of external",

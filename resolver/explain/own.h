@@ -1,6 +1,6 @@
 /*
- * own.h: what byway itself makes of a name: its verdict, the operator's pin or rule, a failure in the cache; and whether
- * its upstreams answer at all.
+ * own.h: what byway itself has to do with it: verdicts, pins, rules, a failure in the cache; and whether its upstreams answer
+ * at all.
  *
  * Thread: keeper.
  */
@@ -9,15 +9,6 @@
 
 #include "explain/explanation.h"
 
-/* External is asked for it first, whatever domestic does: a block does it no harm. */
-bool own_carries(const struct explanation *explanation, struct view name, uint16_t type);
-/* Whether domestic's answers about it are forged, as the canary's study has found. */
-enum own_forging {
-    OWN_UNKNOWN,
-    OWN_FORGED,
-    OWN_TRUE,
-};
-enum own_forging own_forging(const struct explanation *explanation, struct view name);
 /* Says what is known of each zone of the list, and whether a side is down. */
 void own_look(struct explanation *explanation);
 /* Domains that have nothing to do with the one asked about: their SOA, of domestic and external. */

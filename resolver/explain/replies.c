@@ -101,17 +101,33 @@ static void on_failing_zone(struct explanation *explanation, const struct findin
         on_client(explanation, true);
 }
 
+/* Servers that are silent to this machine alone make no mail server say anything, nor does a rule that lets it pass. */
+static bool is_harmless(const struct finding *finding)
+{
+    bool is_cause = finding->grade == GRADE_CAUSE;
+    return (finding->tag == FINDING_SERVERS_UNREACHABLE && !is_cause) ||
+           (finding->tag == FINDING_FENCED && !is_cause) || pair_is_minor(name_view(&finding->name), finding->type);
+}
+
 static void on_finding(struct explanation *explanation, const struct finding *finding)
 {
+    if (is_harmless(finding))
+        return;
     switch (finding->tag) {
     case FINDING_BLOCKED:
     case FINDING_DEPENDS_ON_BLOCKED:
     case FINDING_DNSSEC_BOGUS:
     case FINDING_LAME:
     case FINDING_NOT_DELEGATED:
+    case FINDING_SERVERS_UNREACHABLE:
     case FINDING_UNRESOLVABLE:
     case FINDING_DOMESTIC_DOWN:
+    case FINDING_FENCED:
         on_failing_zone(explanation, finding);
+        return;
+    case FINDING_FORGED:
+        if (finding->outcome == OUTCOME_NXDOMAIN)
+            on_missing_sender(explanation);
         return;
     case FINDING_NO_DOMAIN:
     case FINDING_MX_NONE:

@@ -18,7 +18,7 @@ enum {
 /* ---- lookups, from the facts ---- */
 
 enum told {
-    TOLD_NOTHING, /* it is not known yet */
+    TOLD_NOTHING, /* it is not known yet, or was left out */
     TOLD_REPLY,   /* *ret_message */
     TOLD_FAILURE  /* *ret_pair */
 };
@@ -31,7 +31,7 @@ static enum told look_up(struct explanation *explanation, const struct spf_looku
     best      = pair_best(explanation, ret_pair);
     if (best && message_parse(best->wire, ret_message))
         return TOLD_REPLY;
-    return pair_is_settled(ret_pair) ? TOLD_FAILURE : TOLD_NOTHING;
+    return pair_fails(ret_pair) ? TOLD_FAILURE : TOLD_NOTHING;
 }
 
 static enum outcome failure_of(const struct pair *pair)
@@ -41,7 +41,35 @@ static enum outcome failure_of(const struct pair *pair)
                                              : OUTCOME_TIMEOUT;
 }
 
-/* False: it has to wait for more. */
+static void note(struct explanation *explanation, const struct pair *pair)
+{
+    bool own = name_equal(name_view(&pair->name), name_view(&explanation->request.domain));
+    zones_note(explanation, own ? ROLE_DOMAIN : ROLE_SPF, pair);
+}
+
+/* While one is waited for, all else that is known to be needed is asked. */
+static void ask_ahead(struct explanation *explanation, const struct spf_walk *walk)
+{
+    for (unsigned i = 0; i < walk->count; i++) {
+        const struct spf_dependency *dependency = &walk->dependencies[i];
+        if (dependency->whole && !dependency->is_read) {
+            struct pair pair = pair_ask(explanation, name_view(&dependency->name), dependency->type);
+            note(explanation, &pair);
+        }
+    }
+}
+
+/* Of a name that depends on the sender what is the same for each. */
+static void note_parts(struct explanation *explanation, const struct spf_walk *walk)
+{
+    for (unsigned i = 0; i < walk->count; i++)
+        if (!walk->dependencies[i].whole) {
+            struct pair pair = pair_ask(explanation, name_view(&walk->dependencies[i].name), TYPE_SOA);
+            note(explanation, &pair);
+        }
+}
+
+/* False: it has to wait for more, or more was left out. */
 static bool walk(struct explanation *explanation)
 {
     struct spf_walk         *walk = explanation->walk;
@@ -52,16 +80,18 @@ static bool walk(struct explanation *explanation)
         struct pair    pair;
         char           failure[PAIR_TEXT_MAX];
         enum told      told = look_up(explanation, lookup, &pair, &message);
-        zones_note(explanation,
-                   name_equal(name_view(&pair.name), name_view(&explanation->request.domain)) ? ROLE_DOMAIN : ROLE_SPF,
-                   &pair);
-        if (told == TOLD_NOTHING)
+        note(explanation, &pair);
+        if (told == TOLD_NOTHING) {
+            ask_ahead(explanation, walk);
             return false;
+        }
         if (told == TOLD_REPLY)
             spf_walk_on_reply(walk, &message);
         else
             spf_walk_on_failure(walk, failure_of(&pair), pair_failure(&pair, failure));
     }
+    note_parts(explanation, walk);
+    explanation->inquest->is_bounded |= walk->is_cut;
     return true;
 }
 
@@ -80,6 +110,7 @@ static bool evaluate(struct explanation *explanation)
         struct pair    pair;
         char           failure[PAIR_TEXT_MAX];
         enum told      told = look_up(explanation, lookup, &pair, &message);
+        note(explanation, &pair);
         if (told == TOLD_NOTHING)
             return false;
         if (told == TOLD_REPLY)
@@ -132,7 +163,6 @@ static void tell_unresolved(struct explanation *explanation, const struct spf_pr
 static void tell_problem(struct explanation *explanation, const struct spf_problem *problem)
 {
     char domain[NAME_TEXT_MAX], name[NAME_TEXT_MAX] = "";
-    bool own = name_equal(name_view(&problem->domain), name_view(&explanation->request.domain));
     name_format(name_view(&problem->domain), domain);
     if (problem->name.len > 0)
         name_format(name_view(&problem->name), name);
@@ -144,16 +174,15 @@ static void tell_problem(struct explanation *explanation, const struct spf_probl
               &problem->name);
         return;
     case SPF_NO_RECORD:
-        if (own && !*problem->term) {
+        if (name_equal(name_view(&problem->name), name_view(&explanation->request.domain)))
             about(explanation,
                   finding_add(explanation, FINDING_SPF_NONE, GRADE_PROBLEM, SIDE_DOMAIN, "it has no SPF record"),
                   &explanation->request.domain);
-            return;
-        }
-        about(explanation,
-              finding_add(explanation, FINDING_SPF_SYNTAX, GRADE_PROBLEM, SIDE_DOMAIN,
-                          "\"%s\" of the SPF record of %s: %s has no SPF record", problem->term, domain, name),
-              &problem->domain);
+        else
+            about(explanation,
+                  finding_add(explanation, FINDING_SPF_SYNTAX, GRADE_PROBLEM, SIDE_DOMAIN,
+                              "the SPF record of %s includes that of %s, which has none", domain, name),
+                  &problem->domain);
         return;
     case SPF_SYNTAX:
         about(explanation,
@@ -224,7 +253,8 @@ static void list_voids(const struct spf_walk *walk, char text[VOIDS_MAX])
     for (unsigned i = 1; i < walk->count && len < VOIDS_MAX - 1; i++) {
         const struct spf_dependency *one = &walk->dependencies[i];
         char                         name[NAME_TEXT_MAX];
-        if (one->is_read && (one->outcome == OUTCOME_NXDOMAIN || one->outcome == OUTCOME_NODATA))
+        if (one->is_read && one->type != TYPE_TXT &&
+            (one->outcome == OUTCOME_NXDOMAIN || one->outcome == OUTCOME_NODATA))
             len += (size_t) snprintf(text + len, VOIDS_MAX - len, "%s%s", len > 0 ? ", " : "",
                                      name_format(name_view(&one->name), name));
     }
@@ -294,6 +324,8 @@ void sender_policy_look(struct explanation *explanation)
 {
     if (walk(explanation))
         judge_walk(explanation, explanation->walk);
+    else
+        judge_lookups(explanation, explanation->walk);
     if (explanation->request.ip.len > 0 && evaluate(explanation))
         judge_result(explanation, explanation->spf);
 }

@@ -3,6 +3,7 @@
  */
 #include "explain/servers.h"
 
+#include "explain/known.h"
 #include "explain/own.h"
 #include "explain/zones.h"
 
@@ -20,9 +21,10 @@ enum {
 
 bool servers_may_ask(const struct address *address)
 {
-    static const char *const inner[] = {"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10",  "127.0.0.0/8",
-                                        "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
-                                        "::/127",         "fc00::/7",      "fe80::/10",      "ff00::/8"};
+    static const char *const inner[] = {"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
+                                        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
+                                        "224.0.0.0/3",    "::/96",         "64:ff9b::/32",  "2002::/16",
+                                        "fc00::/7",       "fe80::/10",     "ff00::/8"};
     struct cidr              cidr;
     for (size_t i = 0; i < ARRAY_LEN(inner); i++)
         if (cidr_parse(inner[i], &cidr) && cidr_contains(&cidr, address))
@@ -37,6 +39,8 @@ static void add_host(struct servers_seen *seen, const struct name *host)
             return;
     if (seen->host_count < EXPLANATION_NS)
         seen->hosts[seen->host_count++] = *host;
+    else
+        seen->is_cut = true;
 }
 
 /* ---- the delegation, where neither side knows the zone's own word ---- */
@@ -66,7 +70,7 @@ static bool first_address(struct explanation *explanation, const struct pair *pa
 }
 
 /* One of a zone's servers, to be asked directly. False: none is known yet, or none is fit. */
-static bool party_of(struct explanation *explanation, struct view zone, unsigned skip, unsigned *ret_party)
+static bool party_of(struct explanation *explanation, struct view zone, unsigned skip, bool tcp, unsigned *ret_party)
 {
     struct message     message;
     struct record      record = {0};
@@ -79,7 +83,7 @@ static bool party_of(struct explanation *explanation, struct view zone, unsigned
             continue;
         struct pair a = pair_ask(explanation, name_view(&host), TYPE_A);
         return first_address(explanation, &a, &address) &&
-               inquest_party(explanation->inquest, &address, false, ret_party);
+               inquest_party(explanation->inquest, &address, tcp, ret_party);
     }
     return false;
 }
@@ -95,7 +99,7 @@ static void ask_parent(struct explanation *explanation, struct servers_seen *see
     struct view zone = name_view(&seen->zone), parent = parent_of(explanation, zone);
     unsigned    party;
     for (unsigned i = 0; parent.len > 0 && i < PARENT_HOSTS && seen->host_count == 0; i++) {
-        if (!party_of(explanation, parent, i, &party))
+        if (!party_of(explanation, parent, i, false, &party))
             continue;
         const struct fact *fact = inquest_ask(explanation->inquest, zone, TYPE_NS, party);
         read_delegation(fact, seen);
@@ -188,8 +192,8 @@ static void ask_glue(struct explanation *explanation, struct servers_seen *seen,
 
 static bool has_no_address(const struct explanation *explanation, const struct pair *a, const struct pair *aaaa)
 {
-    return pair_is_settled(a) && pair_is_settled(aaaa) && !pair_fails(a) &&
-           !fact_is_present(pair_best(explanation, a)) && !fact_is_present(pair_best(explanation, aaaa));
+    const struct fact *four = pair_best(explanation, a), *six = pair_best(explanation, aaaa);
+    return four && six && !fact_is_present(four) && !fact_is_present(six);
 }
 
 static void ask_host(struct explanation *explanation, struct servers_seen *seen, const struct name *host, bool whole)
@@ -242,18 +246,30 @@ static void count(struct servers_seen *seen)
     }
 }
 
-/* A server of another domain's has answered this machine. */
-static bool direct_works(struct explanation *explanation)
+/* What this machine's own questions come to, by servers of domains that have nothing to do with the one asked about. */
+enum direct {
+    DIRECT_NOT,       /* none has answered */
+    DIRECT_ELSEWHERE, /* somebody else answers in their place: not with authority */
+    DIRECT_WORKS,
+};
+
+static enum direct direct_state(struct explanation *explanation, bool tcp)
 {
-    bool     works = false;
-    unsigned party;
+    enum direct state = DIRECT_NOT;
     for (unsigned i = 0; i < EXPLANATION_UNRELATED; i++) {
-        struct pair unrelated = own_unrelated(explanation, i);
-        struct view zone      = name_view(&unrelated.name);
-        if (party_of(explanation, zone, 0, &party))
-            works |= fact_is_present(inquest_ask(explanation->inquest, zone, TYPE_SOA, party));
+        struct pair        unrelated = own_unrelated(explanation, i);
+        struct view        zone      = name_view(&unrelated.name);
+        const struct fact *fact;
+        unsigned           party;
+        if (!party_of(explanation, zone, 0, tcp, &party))
+            continue;
+        fact = inquest_ask(explanation->inquest, zone, TYPE_SOA, party);
+        if (serves(fact))
+            return DIRECT_WORKS;
+        if (fact_is_known(fact) && !is_silent(fact))
+            state = DIRECT_ELSEWHERE;
     }
-    return works;
+    return state;
 }
 
 /* ---- findings ---- */
@@ -306,16 +322,21 @@ static const char *none_of(const struct servers_seen *seen, char text[WHICH_MAX]
 static void tell_all_silent(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
 {
     char none[WHICH_MAX], text[WHICH_MAX];
+    bool known    = !own_is_down(explanation, PARTY_EXTERNAL) && !pair_is_fenced_in(soa);
+    bool harmless = fact_is_usable(soa->domestic) || known_carries(explanation, name_view(&seen->zone), TYPE_SOA);
     none_of(seen, none);
     which(seen, silent_server, text);
-    if (pair_fails(soa))
+    if (pair_fails(soa) && known)
         about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_CAUSE, SIDE_DOMAIN,
                                "%s: neither this machine nor domestic nor external reaches it: %s", none, text),
                    seen);
+    else if (pair_fails(soa))
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_PROBLEM, SIDE_NOBODY,
+                               "%s this machine, nor domestic: %s", none, text),
+                   seen);
     else
-        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE,
-                               fact_is_usable(soa->domestic) ? GRADE_NOTE : GRADE_PROBLEM, SIDE_HERE,
-                               "%s this machine; %s reaches it: %s", none,
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, harmless ? GRADE_NOTE : GRADE_PROBLEM,
+                               SIDE_HERE, "%s this machine; %s reaches it: %s", none,
                                fact_is_usable(soa->external) ? "external" : "domestic", text),
                    seen);
 }
@@ -325,7 +346,7 @@ static void tell_silent(struct explanation *explanation, const struct servers_se
     char text[WHICH_MAX], zone[NAME_TEXT_MAX];
     which(seen, silent_server, text);
     name_format(name_view(&seen->zone), zone);
-    if (!direct_works(explanation))
+    if (direct_state(explanation, false) != DIRECT_WORKS)
         about_zone(finding_add(explanation, FINDING_DIRECT_UNKNOWN, GRADE_NOTE, SIDE_NOBODY,
                                "name servers of %s are silent to this machine, but so is every other: no DNS leaves "
                                "from here, so it says nothing of them: %s",
@@ -340,14 +361,27 @@ static void tell_silent(struct explanation *explanation, const struct servers_se
         tell_all_silent(explanation, seen, soa);
 }
 
-static void tell_lame(struct explanation *explanation, const struct servers_seen *seen)
+/* That they do not serve this machine is a cause only where they serve nobody. */
+static void tell_lame(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
 {
-    char text[WHICH_MAX], zone[NAME_TEXT_MAX];
-    bool all = seen->answered == 0 && seen->silent == 0;
-    about_zone(finding_add(explanation, FINDING_LAME, all ? GRADE_CAUSE : GRADE_PROBLEM, SIDE_DOMAIN,
-                           "%s of its name servers answer, but do not serve %s: %s", all ? "all" : "some",
-                           name_format(name_view(&seen->zone), zone), which(seen, lame_server, text)),
-               seen);
+    char               text[WHICH_MAX], zone[NAME_TEXT_MAX];
+    bool               all   = seen->answered == 0 && seen->silent == 0;
+    enum finding_grade grade = !all                                                           ? GRADE_PROBLEM
+                               : pair_fails(soa) && !own_is_down(explanation, PARTY_EXTERNAL) ? GRADE_CAUSE
+                                                                                              : GRADE_NOTE;
+    which(seen, lame_server, text);
+    name_format(name_view(&seen->zone), zone);
+    if (direct_state(explanation, false) == DIRECT_ELSEWHERE)
+        about_zone(finding_add(explanation, FINDING_DIRECT_UNKNOWN, GRADE_NOTE, SIDE_NOBODY,
+                               "somebody on the way answers in place of name servers, whoever is asked, so it says "
+                               "nothing of those of %s: %s",
+                               zone, text),
+                   seen);
+    else
+        about_zone(finding_add(explanation, FINDING_LAME, grade, grade == GRADE_NOTE ? SIDE_NOBODY : SIDE_DOMAIN,
+                               "%s of its name servers answer%s, but do not serve %s: %s", all ? "all" : "some",
+                               grade == GRADE_NOTE ? " this machine" : "", zone, text),
+                   seen);
 }
 
 uint32_t servers_serial(const struct fact *fact)
@@ -362,21 +396,25 @@ uint32_t servers_serial(const struct fact *fact)
     return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
 }
 
+static bool has_record(const struct fact *fact, const struct message *message, const struct record *record)
+{
+    struct message others;
+    struct record  candidate = {0};
+    while (fact_next(fact, record->type, &others, &candidate))
+        if (fact_same_data(message, record, &others, &candidate))
+            return true;
+    return false;
+}
+
 static bool same_records(const struct fact *one, const struct fact *other, uint16_t type)
 {
-    struct message message, others;
+    struct message message;
     struct record  record = {0};
     if (fact_count(one, type) != fact_count(other, type))
         return false;
-    while (fact_next(one, type, &message, &record)) {
-        struct record candidate = {0};
-        bool          found     = false;
-        while (!found && fact_next(other, type, &others, &candidate))
-            found = candidate.data.len == record.data.len &&
-                    memcmp(candidate.data.data, record.data.data, record.data.len) == 0;
-        if (!found)
+    while (fact_next(one, type, &message, &record))
+        if (!has_record(other, &message, &record))
             return false;
-    }
     return true;
 }
 
@@ -405,21 +443,28 @@ static void tell_differences(struct explanation *explanation, const struct serve
                    seen);
 }
 
+static void tell_deaf(struct explanation *explanation, const struct servers_seen *seen, const char *text)
+{
+    bool works = direct_state(explanation, true) == DIRECT_WORKS;
+    about_zone(finding_add(explanation, works ? FINDING_TCP_REFUSED : FINDING_DIRECT_UNKNOWN,
+                           works ? GRADE_PROBLEM : GRADE_NOTE, works ? SIDE_DOMAIN : SIDE_NOBODY,
+                           works ? "name servers that answer over UDP alone: what does not fit a datagram is lost: %s"
+                                 : "name servers answer this machine over UDP alone, but so does every other: %s",
+                           text),
+               seen);
+}
+
 static void tell_each(struct explanation *explanation, const struct servers_seen *seen)
 {
     char text[WHICH_MAX];
-    bool tcp = *which(seen, deaf_to_tcp, text) != '\0', edns;
-    if (tcp)
-        about_zone(finding_add(explanation, FINDING_TCP_REFUSED, GRADE_PROBLEM, SIDE_DOMAIN,
-                               "name servers that answer over UDP alone: what does not fit a datagram is lost: %s",
-                               text),
-                   seen);
-    edns = *which(seen, without_edns, text) != '\0';
-    if (edns)
+    bool deaf = *which(seen, deaf_to_tcp, text) != '\0';
+    if (deaf)
+        tell_deaf(explanation, seen, text);
+    if (*which(seen, without_edns, text) != '\0')
         about_zone(finding_add(explanation, FINDING_EDNS_REFUSED, GRADE_NOTE, SIDE_DOMAIN,
                                "name servers that do not know EDNS: %s", text),
                    seen);
-    if (seen->answered > 0 && seen->silent + seen->lame == 0 && !tcp)
+    if (seen->answered > 0 && seen->silent + seen->lame == 0 && !deaf)
         about_zone(finding_add(explanation, FINDING_DELEGATION, GRADE_OK, SIDE_NOBODY,
                                seen->answered == 1 ? "its name server answers this machine"
                                                    : "all %u addresses of its name servers answer this machine",
@@ -435,12 +480,11 @@ static void look_at(struct explanation *explanation, struct servers_seen *seen, 
     for (unsigned i = 0; i < seen->host_count; i++)
         ask_host(explanation, seen, &seen->hosts[i], whole);
     count(seen);
-    if (seen->silent > 0) {
-        direct_works(explanation);
+    explanation->inquest->is_bounded |= seen->is_cut;
+    if (seen->silent > 0)
         tell_silent(explanation, seen, &soa);
-    }
     if (seen->lame > 0)
-        tell_lame(explanation, seen);
+        tell_lame(explanation, seen, &soa);
     if (whole) {
         tell_differences(explanation, seen);
         tell_each(explanation, seen);

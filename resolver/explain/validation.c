@@ -21,20 +21,33 @@ static const struct fact *unvalidated(struct explanation *explanation, const str
     return inquest_ask_unvalidated(explanation->inquest, name_view(&pair->name), pair->type, party);
 }
 
+static bool is_signed(const struct fact *fact)
+{
+    struct message message;
+    struct record  record = {0};
+    if (!fact_is_usable(fact) || !message_parse(fact->wire, &message))
+        return false;
+    while (message_next(&message, &record))
+        if (record.type == TYPE_RRSIG)
+            return true;
+    return false;
+}
+
+/* A SERVFAIL alone may be anything: without validation there has to be an answer, and signatures in it. */
 static bool fails_at(struct explanation *explanation, const struct pair *pair, enum party party)
 {
     const struct fact *fact = party == PARTY_DOMESTIC ? pair->domestic : pair->external;
     if (says_bogus(fact) && judge_bogus(&fact->judgement) == BOGUS_OWN_FAULT)
         return true;
-    if (!is_servfail(fact))
-        return false;
-    return fact_is_usable(unvalidated(explanation, pair, party));
+    return is_servfail(fact) && is_signed(unvalidated(explanation, pair, party));
 }
 
 bool validation_fails(struct explanation *explanation, const struct pair *pair)
 {
-    return !is_validated(pair->domestic) && !is_validated(pair->external) &&
-           (fails_at(explanation, pair, PARTY_DOMESTIC) || fails_at(explanation, pair, PARTY_EXTERNAL));
+    if (is_validated(pair->domestic) || is_validated(pair->external))
+        return false;
+    return fails_at(explanation, pair, PARTY_DOMESTIC) ||
+           (!fact_is_usable(pair->domestic) && fails_at(explanation, pair, PARTY_EXTERNAL));
 }
 
 /* When the signatures of that answer end, s since 1970 (RFC 4034, 3.1.5: modulo 2^32, near now); 0: it has none. */
@@ -61,7 +74,7 @@ static const char *why(struct explanation *explanation, const struct pair *pair,
         if (past > 2 * 86400)
             snprintf(text, PAIR_TEXT_MAX, "its signatures expired %lld days ago", past / 86400);
         else if (past > 0)
-            snprintf(text, PAIR_TEXT_MAX, "its signatures expired %lld hours ago", past / 3600);
+            snprintf(text, PAIR_TEXT_MAX, "its signatures expired within the last %lld hours", past / 3600 + 1);
         else if (says_bogus(said) && said->judgement.ede == EDE_SIGNATURE_EXPIRED)
             snprintf(text, PAIR_TEXT_MAX, "its signatures have expired");
         else if (says_bogus(said) && said->judgement.ede == EDE_SIGNATURE_NOT_YET_VALID)

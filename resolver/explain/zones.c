@@ -3,11 +3,17 @@
  */
 #include "explain/zones.h"
 
-#include "explain/own.h"
+#include "explain/forging.h"
+#include "explain/known.h"
 #include "explain/validation.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum {
+    WHAT_MAX   = 320, /* bytes of text */
+    NAME_SHOWN = 240
+};
 
 /* ---- the list ---- */
 
@@ -37,7 +43,7 @@ static struct reliance *rely(struct explanation *explanation, struct view zone, 
         return NULL;
     }
     reliance  = &explanation->zones[explanation->zone_count++];
-    *reliance = (struct reliance){.roles = role};
+    *reliance = (struct reliance){.roles = role, .by_role = role};
     name_set(&reliance->zone, zone);
     name_set(&reliance->by, by);
     return reliance;
@@ -70,85 +76,42 @@ static void note_name(struct explanation *explanation, enum role role, struct vi
     struct name      zone;
     name_set(&zone, failing ? failing_zone(explanation, name) : zone_of(explanation, name));
     reliance = rely(explanation, name_view(&zone), role, name);
-    if (reliance && failing && reliance->failing.type == 0)
-        reliance->failing = *failing;
+    if (!reliance || !failing ||
+        (reliance->failing.type != 0 && (pair_is_minor(name_view(&failing->name), failing->type) ||
+                                         !pair_is_minor(name_view(&reliance->failing.name), reliance->failing.type))))
+        return;
+    reliance->failing = *failing;
+    reliance->by_role = role;
+    name_set(&reliance->by, name);
+}
+
+/* Of an alias either its own zone fails, or that of what it stands for, which is asked for by itself. */
+static void note_alias(struct explanation *explanation, enum role role, const struct pair *pair,
+                       const struct name *alias)
+{
+    struct pair target   = pair_ask(explanation, name_view(alias), pair->type);
+    bool        is_there = pair_divides(&target);
+    note_name(explanation, role, name_view(alias), is_there ? &target : NULL);
+    note_name(explanation, role, name_view(&pair->name), is_there || !pair_is_settled(&target) ? NULL : pair);
 }
 
 void zones_note(struct explanation *explanation, enum role role, const struct pair *pair)
 {
-    const struct fact *best    = pair_best(explanation, pair);
-    const struct pair *failing = pair_divides(pair) ? pair : NULL;
-    bool               alias   = best && best->judgement.has_alias;
-    note_name(explanation, role, name_view(&pair->name), alias ? NULL : failing);
-    if (alias)
-        note_name(explanation, role, name_view(&best->judgement.alias), failing);
+    const struct fact *best = pair_best(explanation, pair);
+    if (!best || !best->judgement.has_alias)
+        note_name(explanation, role, name_view(&pair->name), pair_divides(pair) ? pair : NULL);
+    else if (pair_divides(pair)) {
+        const struct name alias = best->judgement.alias;
+        note_alias(explanation, role, pair, &alias);
+    } else {
+        note_name(explanation, role, name_view(&pair->name), NULL);
+        note_name(explanation, role, name_view(&best->judgement.alias), NULL);
+    }
 }
 
 /* ---- the domain ---- */
 
 static bool says_no_name(const struct fact *fact) { return fact_is_known(fact) && fact->outcome == OUTCOME_NXDOMAIN; }
-
-static bool was_forged(const struct fact *fact) { return fact_is_known(fact) && fact->outcome == OUTCOME_FORGED; }
-
-static bool share_a_record(const struct fact *one, const struct fact *other)
-{
-    struct message message, others;
-    struct record  record = {0};
-    while (fact_next(one, one->type, &message, &record)) {
-        struct record candidate = {0};
-        while (fact_next(other, one->type, &others, &candidate))
-            if (candidate.data.len == record.data.len &&
-                memcmp(candidate.data.data, record.data.data, record.data.len) == 0)
-                return true;
-    }
-    return false;
-}
-
-/* Both answer, and nothing of it is the same. */
-static bool contradict(const struct pair *pair)
-{
-    if (!fact_is_usable(pair->domestic) || !fact_is_usable(pair->external))
-        return false;
-    if (!fact_is_present(pair->domestic) || !fact_is_present(pair->external))
-        return pair->domestic->outcome != pair->external->outcome;
-    return !share_a_record(pair->domestic, pair->external);
-}
-
-/* Somebody on the way answers in the place of an address where nobody listens. */
-static bool canary_is_answered(struct explanation *explanation)
-{
-    const struct server *canary = explanation->inquest->env->setup->canary;
-    unsigned             party;
-    return canary && inquest_party(explanation->inquest, &canary->address, false, &party) &&
-           fact_is_usable(inquest_ask(explanation->inquest, name_view(&explanation->request.domain), TYPE_A, party));
-}
-
-static void judge_forgery(struct explanation *explanation, const struct pair *soa)
-{
-    struct view domain = name_view(&explanation->request.domain);
-    struct pair a = pair_ask(explanation, domain, TYPE_A), mx = pair_ask(explanation, domain, TYPE_MX);
-    bool        answered    = canary_is_answered(explanation);
-    bool        own_words   = was_forged(soa->domestic) || was_forged(a.domestic) || was_forged(mx.domestic);
-    bool        contradicts = contradict(&a) || contradict(&mx);
-    bool        denied = says_no_name(soa->domestic) && fact_is_usable(soa->external) && !says_no_name(soa->external);
-    enum own_forging known = own_forging(explanation, domain);
-    explanation->is_forged =
-        own_words || known == OWN_FORGED || (known == OWN_UNKNOWN && (denied || (contradicts && answered)));
-    if (explanation->is_forged)
-        finding_about(finding_add(explanation, FINDING_FORGED,
-                                  own_carries(explanation, domain, TYPE_MX) ? GRADE_NOTE : GRADE_CAUSE, SIDE_HERE,
-                                  "answers about it are forged on the way to domestic: %s",
-                                  own_words  ? "addresses come where something else was asked for, or known false ones"
-                                  : denied   ? "domestic says that it does not exist, external has it"
-                                  : answered ? "an address where nobody listens is answered for it"
-                                             : "as byway has found by comparing with external"),
-                      domain, 0);
-    else if (contradict(&a) && fact_is_present(a.domestic) && fact_is_present(a.external))
-        finding_about(finding_add(explanation, FINDING_ADDRESSES_DIFFER, GRADE_NOTE, SIDE_NOBODY,
-                                  "domestic and external give different addresses, as they do for who is served "
-                                  "by where he asks from"),
-                      domain, TYPE_A);
-}
 
 bool zones_look(struct explanation *explanation)
 {
@@ -156,13 +119,11 @@ bool zones_look(struct explanation *explanation)
     struct pair        soa    = pair_ask(explanation, domain, TYPE_SOA);
     const struct fact *best   = pair_best(explanation, &soa);
     struct view        zone   = fact_zone(best);
-    struct reliance   *own;
     if (zone.len == 0 || !name_is_at_or_below(domain, zone))
         zone = zone_of(explanation, domain);
-    own = rely(explanation, zone, ROLE_DOMAIN, domain);
-    if (own && pair_divides(&soa))
-        own->failing = soa;
-    judge_forgery(explanation, &soa);
+    rely(explanation, zone, ROLE_DOMAIN, domain);
+    zones_note(explanation, ROLE_DOMAIN, &soa);
+    forging_look(explanation, &soa);
     best = pair_best(explanation, &soa);
     if (!says_no_name(best))
         return true;
@@ -205,62 +166,96 @@ static const char *domestic_words(const struct pair *pair)
         return "domestic refuses it";
     case OUTCOME_FORGED:
         return "domestic has a forged answer";
+    case OUTCOME_NXDOMAIN:
+        return "domestic says that it does not exist";
     default:
         return "domestic cannot be asked";
     }
 }
 
 /* What of the domain's mail leads there. */
-static const char *role_words(unsigned roles)
+static const char *role_words(enum role role)
 {
-    return roles & ROLE_SPF       ? "its SPF needs"
-           : roles & ROLE_MX      ? "its mail host is"
-           : roles & ROLE_SERVERS ? "its name server is"
-           : roles & ROLE_DKIM    ? "its DKIM key is at"
-                                  : "the client's name is";
+    switch (role) {
+    case ROLE_SPF:
+        return "its SPF needs";
+    case ROLE_MX:
+        return "its mail host is";
+    case ROLE_SERVERS:
+        return "its name server is";
+    case ROLE_DKIM:
+        return "its DKIM key is at";
+    case ROLE_CLIENT:
+        return "the client's name is";
+    default:
+        return "it is an alias of";
+    }
 }
 
 /* A name server's zone that fails does no harm where the domain's does not. */
-static enum finding_grade grade_of(struct explanation *explanation, const struct reliance *reliance)
+static enum finding_grade grade_of(struct explanation *explanation, const struct reliance *reliance,
+                                   const struct pair *failing)
 {
-    struct pair failing = failing_pair(explanation, reliance);
-    if (own_carries(explanation, name_view(&failing.name), failing.type))
+    if (known_carries(explanation, name_view(&failing->name), failing->type))
         return GRADE_NOTE;
-    if (reliance->roles == ROLE_SERVERS && !zones_divide(explanation, &explanation->zones[0]))
-        return GRADE_NOTE;
-    return GRADE_CAUSE;
+    if (pair_is_minor(name_view(&failing->name), failing->type))
+        return GRADE_PROBLEM;
+    return reliance->roles == ROLE_SERVERS && !zones_divide(explanation, &explanation->zones[0]) ? GRADE_NOTE
+                                                                                                 : GRADE_CAUSE;
+}
+
+/* "silent.example. is blocked here", or, where the zone answers but for one question, "_dmarc.x.example. TXT fails here" */
+static const char *what_fails(struct explanation *explanation, const struct reliance *reliance,
+                              const struct pair *failing, char text[WHAT_MAX])
+{
+    char        name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+    struct pair soa   = pair_ask(explanation, name_view(&reliance->zone), TYPE_SOA);
+    bool        whole = failing->type == TYPE_SOA || !fact_is_usable(soa.domestic) || pair_is_denied(&soa);
+    name_format(name_view(whole ? &reliance->zone : &failing->name), name);
+    if (whole)
+        snprintf(text, WHAT_MAX, "%.*s is blocked here", NAME_SHOWN, name);
+    else
+        snprintf(text, WHAT_MAX, "%.*s %s fails here", NAME_SHOWN, name, type_format(failing->type, type));
+    return text;
 }
 
 static void tell_divided(struct explanation *explanation, const struct reliance *reliance)
 {
-    char               zone[NAME_TEXT_MAX], by[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+    char               what[WHAT_MAX], by[NAME_TEXT_MAX];
     struct pair        failing = failing_pair(explanation, reliance);
-    enum finding_grade grade   = grade_of(explanation, reliance);
+    bool               own     = reliance == &explanation->zones[0];
+    enum finding_grade grade   = grade_of(explanation, reliance, &failing);
     struct finding    *finding;
-    name_format(name_view(&reliance->zone), zone);
-    name_format(name_view(&reliance->by), by);
-    if ((reliance->roles & ROLE_DOMAIN && explanation->is_forged) || validation_fails(explanation, &failing))
+    if ((own && explanation->is_forged) || validation_fails(explanation, &failing))
         return; /* said already, and why */
-    if (reliance->roles & ROLE_DOMAIN)
-        finding = finding_add(explanation, FINDING_BLOCKED, grade, SIDE_HERE,
-                              "%s is blocked here: %s, external answers", zone, domestic_words(&failing));
+    what_fails(explanation, reliance, &failing, what);
+    if (own)
+        finding = finding_add(explanation, FINDING_BLOCKED, grade, SIDE_HERE, "%s: %s, external answers", what,
+                              domestic_words(&failing));
     else
         finding = finding_add(explanation, FINDING_DEPENDS_ON_BLOCKED, grade, SIDE_HERE,
-                              "%s %s, and %s is blocked here: %s (%s), external answers", role_words(reliance->roles),
-                              by, zone, domestic_words(&failing), type_format(failing.type, type));
-    finding->zone = reliance->zone;
+                              "%s %s, and %s: %s, external answers", role_words(reliance->by_role),
+                              name_format(name_view(&reliance->by), by), what, domestic_words(&failing));
+    finding->zone    = reliance->zone;
+    finding->outcome = failing.domestic->outcome;
     finding_about(finding, name_view(&failing.name), failing.type);
 }
 
 static void tell_failed(struct explanation *explanation, const struct reliance *reliance, const struct pair *soa)
 {
-    char            zone[NAME_TEXT_MAX], by[NAME_TEXT_MAX], failure[PAIR_TEXT_MAX];
-    bool            own = reliance->roles & ROLE_DOMAIN;
-    struct finding *finding =
-        finding_add(explanation, FINDING_UNRESOLVABLE, own ? GRADE_CAUSE : GRADE_PROBLEM, SIDE_DOMAIN,
-                    own ? "%s%s%s fails wherever it is asked: %s" : "%s %s, whose zone %s fails wherever it is asked",
-                    own ? "" : role_words(reliance->roles), own ? "" : name_format(name_view(&reliance->by), by),
-                    name_format(name_view(&reliance->zone), zone), pair_failure(soa, failure));
+    char              zone[NAME_TEXT_MAX], by[NAME_TEXT_MAX], failure[PAIR_TEXT_MAX];
+    bool              own  = reliance == &explanation->zones[0];
+    enum finding_side side = pair_is_fenced_in(soa) || soa->other ? SIDE_HERE : SIDE_DOMAIN;
+    struct finding   *finding;
+    name_format(name_view(&reliance->zone), zone);
+    pair_failure(soa, failure);
+    if (own)
+        finding = finding_add(explanation, FINDING_UNRESOLVABLE, GRADE_CAUSE, side, "%s fails wherever it is asked: %s",
+                              zone, failure);
+    else
+        finding = finding_add(explanation, FINDING_UNRESOLVABLE, GRADE_PROBLEM, side,
+                              "%s %s, whose zone %s fails wherever it is asked: %s", role_words(reliance->by_role),
+                              name_format(name_view(&reliance->by), by), zone, failure);
     finding->zone = reliance->zone;
     finding_about(finding, name_view(&soa->name), soa->type);
 }

@@ -14,14 +14,28 @@
 
 /* ---- parameters ---- */
 
+/* An IPv4 client of a socket of both families, as logs may have it. */
+static void unmap(struct address *address)
+{
+    struct in_addr four;
+    if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+        return;
+    memcpy(&four, &address->in6.sin6_addr.s6_addr[12], sizeof(four));
+    *address = (struct address){.in = {.sin_family = AF_INET, .sin_addr = four}, .len = sizeof(address->in)};
+}
+
 /* False: the call is answered. */
 static bool read_ip(struct control_call *call, json_t *params, struct address *ret)
 {
     const char *text;
     if (!params_text(call, params, "ip", false, &text))
         return false;
-    if (!text || (address_parse(text, 0, ret) && address_port(ret) == 0))
+    if (!text)
         return true;
+    if (address_parse(text, 0, ret) && address_port(ret) == 0) {
+        unmap(ret);
+        return true;
+    }
     control_fail(call, CONTROL_BAD_PARAMS, "ip: expected an address such as \"192.0.2.7\", not \"%.64s\"", text);
     return false;
 }
@@ -94,7 +108,7 @@ struct asked {
     msec_t               began;
 };
 
-static void on_progress(void *cookie, const struct explanation *explanation)
+static bool on_progress(void *cookie, const struct explanation *explanation)
 {
     const struct asked   *asked   = cookie;
     const struct inquest *inquest = explanation->inquest;
@@ -108,6 +122,7 @@ static void on_progress(void *cookie, const struct explanation *explanation)
     control_notify(asked->call,
                    json_pack("{s:i, s:i, s:o}", "asked", (int) inquest->fact_count, "known", (int) known, "question",
                              waiting ? present_question(name_view(&waiting->name), waiting->type) : json_null()));
+    return control_is_heard(asked->call);
 }
 
 static void on_done(void *cookie, const struct explanation *explanation)

@@ -114,16 +114,13 @@ static const struct fact *find_soa(const struct explanation *explanation, const 
     return NULL;
 }
 
-/* The question in it that domestic fails tells more than one that it answers. */
 static json_t *present_reliance(const struct explanation *explanation, const struct daemon *daemon, unsigned i)
 {
     const struct reliance *reliance = &explanation->zones[i];
-    const struct fact     *domestic =
-        reliance->failing.type ? reliance->failing.domestic : find_soa(explanation, &reliance->zone, PARTY_DOMESTIC);
-    const struct fact *external =
-        reliance->failing.type ? reliance->failing.external : find_soa(explanation, &reliance->zone, PARTY_EXTERNAL);
-    struct verdict verdict = table_find(daemon->shared.table, name_view(&reliance->zone), TYPE_SOA);
-    char           role[ROLES_TEXT_MAX];
+    const struct fact     *domestic = find_soa(explanation, &reliance->zone, PARTY_DOMESTIC);
+    const struct fact     *external = find_soa(explanation, &reliance->zone, PARTY_EXTERNAL);
+    struct verdict         verdict  = table_find(daemon->shared.table, name_view(&reliance->zone), TYPE_SOA);
+    char                   role[ROLES_TEXT_MAX];
     return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o}", "zone", present_name(name_view(&reliance->zone)), "role",
                      roles_format(reliance->roles, role), "state",
                      zone_state_words[verdict.zone ? verdict.state : ZONE_CLEAR], "via",
@@ -146,8 +143,9 @@ static json_t *present_hosts(const struct explanation *explanation)
     for (unsigned i = 0; i < explanation->host_count; i++) {
         const struct mail_host *host      = &explanation->hosts[i];
         json_t                 *addresses = json_array();
-        for (unsigned a = 0; a < host->address_count; a++)
-            json_array_append_new(addresses, json_string(address_format_host(&host->addresses[a], text)));
+        for (unsigned a = 0; a < host->address_count; a++) /* who reads this may connect to them */
+            if (servers_may_ask(&host->addresses[a]))
+                json_array_append_new(addresses, json_string(address_format_host(&host->addresses[a], text)));
         json_array_append_new(list, json_pack("{s:o, s:i, s:o}", "host", present_name(name_view(&host->name)),
                                               "preference", (int) host->preference, "addresses", addresses));
     }
@@ -191,6 +189,14 @@ static const struct fact *other_side(const struct inquest *inquest, const struct
     return NULL;
 }
 
+/* The group that is neither, to which a rule sends the name. */
+static json_t *present_group(const struct setup *setup, const struct fact *fact)
+{
+    json_t *object = present_side(fact);
+    json_object_set_new(object, "group", json_string(setup->groups[fact->party].name));
+    return object;
+}
+
 /* What was asked of a zone's servers stands with the zones. */
 static json_t *present_facts(const struct explanation *explanation)
 {
@@ -200,11 +206,15 @@ static json_t *present_facts(const struct explanation *explanation)
     for (unsigned i = 0; i < inquest->fact_count; i++) {
         const struct fact *fact     = inquest->facts[i];
         const struct fact *domestic = other_side(inquest, fact, PARTY_DOMESTIC);
-        if (fact->party > PARTY_EXTERNAL || fact->unvalidated || (fact->party == PARTY_EXTERNAL && domestic))
+        if (fact->party >= PARTY_SERVER || fact->unvalidated || (fact->party == PARTY_EXTERNAL && domestic))
             continue;
-        json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "name", present_name(name_view(&fact->name)),
-                                              "type", type_format(fact->type, type), "domestic", present_side(domestic),
-                                              "external", present_side(other_side(inquest, fact, PARTY_EXTERNAL))));
+        bool    both   = fact->party <= PARTY_EXTERNAL;
+        json_t *object = json_pack("{s:o, s:s, s:o, s:o}", "name", present_name(name_view(&fact->name)), "type",
+                                   type_format(fact->type, type), "domestic", present_side(both ? domestic : NULL),
+                                   "external", present_side(both ? other_side(inquest, fact, PARTY_EXTERNAL) : NULL));
+        if (!both)
+            json_object_set_new(object, "other", present_group(inquest->env->setup, fact));
+        json_array_append_new(list, object);
     }
     return list;
 }

@@ -20,6 +20,7 @@ struct explaining { /* one under way */
     struct explanation       *explanation;
     struct explanations_hooks hooks;
     msec_t                    told;
+    bool                      abandoned;
 };
 
 /* ---- in its room ---- */
@@ -45,26 +46,27 @@ static msec_t next(void *owner)
 
 static bool on_time(void *owner)
 {
-    struct explaining *explaining = owner;
-    struct inquest    *inquest    = explaining->explanation->inquest;
-    if (!inquest->ended)
-        inquest_on_time(inquest, explaining->daemon->now);
-    if (inquest->ended) {
-        explanation_conclude(explaining->explanation);
+    struct explaining  *explaining  = owner;
+    struct explanation *explanation = explaining->explanation;
+    if (!explanation->inquest->ended)
+        inquest_on_time(explanation->inquest, explaining->daemon->now);
+    if (explanation->inquest->ended) {
+        explanation_conclude(explanation);
         return false;
     }
-    if (explaining->daemon->now - explaining->told >= PROGRESS_EVERY) {
-        explaining->told = explaining->daemon->now;
-        explaining->hooks.progress(explaining->hooks.cookie, explaining->explanation);
-    }
-    return true;
+    if (explaining->daemon->now - explaining->told < PROGRESS_EVERY)
+        return true;
+    explaining->told      = explaining->daemon->now;
+    explaining->abandoned = !explaining->hooks.progress(explaining->hooks.cookie, explanation);
+    return !explaining->abandoned;
 }
 
 static void leave(void *owner, bool given_up)
 {
     struct explaining *explaining = owner;
     explaining->daemon->explanation_count--;
-    explaining->hooks.done(explaining->hooks.cookie, given_up ? NULL : explaining->explanation);
+    explaining->hooks.done(explaining->hooks.cookie,
+                           given_up || explaining->abandoned ? NULL : explaining->explanation);
     explanation_destroy(explaining->explanation);
 }
 

@@ -11,9 +11,9 @@
 #include "server/daemon.h"
 
 struct explanations_hooks {
-    /* How far it has come; now and then. */
-    void (*progress)(void *cookie, const struct explanation *explanation);
-    /* Once, later; `explanation`, borrowed, is concluded; NULL: it was given up, for the daemon stops. */
+    /* How far it has come; now and then. False: nobody wants to know any more, and it is given up. */
+    bool (*progress)(void *cookie, const struct explanation *explanation);
+    /* Once, later; `explanation`, borrowed, is concluded; NULL: it was given up. */
     void (*done)(void *cookie, const struct explanation *explanation);
     void *cookie;
 };

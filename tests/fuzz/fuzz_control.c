@@ -128,7 +128,7 @@ bool explanations_begin(struct daemon *daemon, const struct explain_request *req
         return false;
     inquest_begin(explanation->inquest, daemon->now);
     CHECK(explanation->inquest->ended);
-    hooks->progress(hooks->cookie, explanation);
+    (void) hooks->progress(hooks->cookie, explanation);
     explanation_conclude(explanation);
     hooks->done(hooks->cookie, daemon->now % 3 == 1 ? explanation : NULL);
     explanation_destroy(explanation);

@@ -130,7 +130,8 @@ def test_a_fence_is_not_crossed(between, domestic, external):
     domestic.set("fine.test", Servfail())
     result = explain(daemon, "fine.test")
     assert external.count("fine.test") == 0
-    assert result["verdict"] == "broken" and "fenced" in tags(result)
+    assert result["verdict"] == "unknown" and "fenced" in tags(result) and result["cause"]["side"] == "here"
+    assert 'give it "via": "auto"' in result["cure"]
     (mx,) = [fact for fact in result["facts"] if (fact["name"], fact["type"]) == ("fine.test.", "MX")]
     assert mx["external"] == {"skipped": "fence"}
 
@@ -303,3 +304,163 @@ def test_answers_that_come_over_tcp(between, domestic):
     daemon = between()
     domestic.set("fine.test", Truncate())
     assert explain(daemon, "fine.test")["verdict"] == "fine"
+
+
+# ---- what looks alike and is not ----
+
+
+@pytest.mark.parametrize("via", ["external", "office"])
+def test_a_fence_keeps_domestic_out(between, domestic, external, office, via):
+    """What the operator sends elsewhere is asked there alone, and that is the word on it."""
+    daemon = between({"zones": [{"zone": "fine.test", "via": via}], "upstreams.office": [str(office)]})
+    office.world = external.world
+    domestic.set("fine.test", Nxdomain())
+    result = explain(daemon, "fine.test")
+    assert domestic.count("fine.test") == 0 and (via == "external" or external.count("fine.test") == 0)
+    assert (result["verdict"], cause(result)) == ("fine", None)
+    if via == "office":
+        (mx,) = [fact for fact in result["facts"]
+                 if (fact["name"], fact["type"]) == ("fine.test.", "MX") and "other" in fact]
+        assert (mx["domestic"], mx["external"], mx["other"]["group"]) == (None, None, "office")
+
+
+def test_a_zone_that_is_refused_here(between, domestic, external):
+    daemon = between({"zones": [{"zone": "fine.test", "via": "refuse"}]})
+    result = explain(daemon, "fine.test")
+    assert domestic.count("fine.test") == external.count("fine.test") == 0 and "fenced" in tags(result)
+    assert result["verdict"] == "unknown"
+
+
+def test_a_denial_of_what_its_mail_needs(between, domestic):
+    """A resolver that censors by NXDOMAIN: external's word counts, and the zone is named."""
+    daemon = between(user_test=INCLUDES + "    @ MX 20 mx.partner.test.\n",
+                     partner_test='_spf TXT "v=spf1 -all"\n@ A 198.51.100.31\nmx A 198.51.100.32')
+    domestic.set("partner.test", Nxdomain("test"))
+    result = explain(daemon, "user.test")
+    assert (result["verdict"], cause(result)) == ("blocked", "depends-on-blocked")
+    assert result["cause"]["zone"] == "partner.test." and "does not exist" in result["cause"]["text"]
+    assert '"nxdomain" into "fallback.on"' in result["cure"]
+    assert not {"mx-no-address", "spf-none", "spf-syntax"} & set(tags(result))
+
+
+def test_a_denial_with_its_zone_may_be_old(between, domestic):
+    daemon = between()
+    domestic.set("fine.test", Nxdomain("test"))
+    result = explain(daemon, "fine.test")
+    assert cause(result) == "blocked" and "says that it does not exist" in result["cause"]["text"]
+
+
+def test_a_domain_of_too_many_questions(between):
+    """A bound is no failure of anybody's."""
+    terms = " ".join(f"mx:h{n}.many.test" for n in range(9))
+    hosts = "\n".join(f"h{n} MX {m} h{m}.z{n}.many.test.\nh{m}.z{n} A 198.51.100.{m + 1}"
+                      for n in range(9) for m in range(9))
+    result = explain(between(user_test=f'@ MX 10 mail\nmail A {HOST}\n@ TXT "v=spf1 {terms} -all"', many_test=hosts),
+                     "user.test")
+    assert result["bounded"] and cause(result) is None and result["replies"] == []
+    assert "explain-bounded" in tags(result) and "spf-unresolvable" not in tags(result)
+
+
+def test_without_a_quota_nobody_has_failed(between):
+    result = explain(between({"limits.external_qps": 4}), "fine.test")
+    assert (result["verdict"], cause(result)) == ("fine", None)
+
+
+def test_a_hiccup_of_domestic_is_no_bad_signature(between, domestic, external):
+    daemon = between()
+    domestic.set_name("fine.test", Servfail(), types=["SOA"])
+    assert "dnssec-bogus" not in tags(explain(daemon, "fine.test"))
+    domestic.clear()
+    external.set("fine.test", Servfail(7))
+    result = explain(daemon, "fine.test")
+    assert (result["verdict"], cause(result)) == ("fine", None)
+
+
+def test_one_question_that_fails_blocks_no_zone(between, domestic):
+    daemon = between()
+    domestic.set("_25._tcp.mail.fine.test", Refused(), types=["TLSA"])
+    domestic.set("_dmarc.fine.test", Silent())
+    result = explain(daemon, "fine.test", sender="a@fine.test")
+    assert cause(result) is None and "450 4.1.8" not in {reply["code"] for reply in result["replies"]}
+    domestic.clear()
+    domestic.set_name("mail2.fine.test", Servfail())
+    result = explain(daemon, "fine.test")
+    assert "mail2.fine.test. A fails here" in result["cause"]["text"]
+
+
+def test_a_subdomain_that_is_an_alias_into_a_blocked_zone(between, domestic):
+    daemon = between(user_test=INCLUDES.replace("include:_spf.partner.test ", "") + "    news CNAME n.keys.test.\n",
+                     keys_test=f'n A {HOST}\nn MX 10 n\nn TXT "v=spf1 -all"')
+    domestic.set("keys.test", Servfail())
+    domestic.set_name("news.user.test", Servfail())
+    result = explain(daemon, "news.user.test")
+    assert cause(result) == "depends-on-blocked" and result["cause"]["zone"] == "keys.test."
+    assert "it is an alias of n.keys.test." in result["cause"]["text"]
+
+
+def test_an_alias_whose_own_zone_is_blocked(between, domestic):
+    daemon = between(user_test="@ MX 10 mail\nmail CNAME mx.keys.test.", keys_test=f"mx A {HOST}")
+    domestic.set("user.test", Servfail())
+    result = explain(daemon, "user.test")
+    assert cause(result) == "blocked" and result["cause"]["zone"] == "user.test."
+    assert "depends-on-blocked" not in tags(result)
+
+
+def test_what_only_this_sender_makes_spf_ask(between, domestic):
+    daemon = between(user_test=INCLUDES.replace("_spf.partner.test", "%{i}._spf.partner.test"),
+                     partner_test=f'{HOST}._spf TXT "v=spf1 +ip4:{HOST} -all"')
+    domestic.set("partner.test", Silent())
+    result = explain(daemon, "user.test", ip=HOST, sender="a@user.test")
+    assert cause(result) == "depends-on-blocked" and result["cause"]["zone"] == "partner.test."
+
+
+def test_an_include_of_what_has_no_spf(between):
+    result = explain(between(user_test='@ TXT "v=spf1 include:mail.fine.test -all"'), "user.test")
+    assert "spf-none" not in tags(result)
+    assert "includes that of mail.fine.test., which has none" in finding(result, "spf-syntax")["text"]
+
+
+@pytest.mark.parametrize("config, words", [({"learning.mode": "observe"}, '"learning.mode" to "on"'),
+                                           ({"fallback.on": ["timeout"]}, 'put "servfail" into "fallback.on"')])
+def test_cures_that_are_in_the_configuration(between, domestic, config, words):
+    daemon = between(config)
+    domestic.set("fine.test", Servfail())
+    assert words in explain(daemon, "fine.test")["cure"]
+
+
+def test_two_roles_of_one_zone(between, domestic):
+    daemon = between(user_test=INCLUDES + "    @ MX 5 mx.partner.test.\n",
+                     partner_test=f'_spf TXT "v=spf1 -all"\nmx A {HOST}')
+    domestic.set("partner.test", Servfail())
+    text = explain(daemon, "user.test")["cause"]["text"]
+    assert "its mail host is mx.partner.test." in text or "its SPF needs _spf.partner.test." in text
+
+
+def test_more_mail_hosts_than_are_looked_at(between):
+    hosts = "\n".join(f"@ MX {20 + n} h{n}\nh{n} A 198.51.100.{n + 1}" for n in range(10))
+    result = explain(between(user_test=f"{hosts}\n@ MX 10 best\nbest A {HOST}\n@ MX 20 best\n@ MX 30 best"), "user.test")
+    assert result["hosts"][0]["host"] == "best.user.test." and len(result["hosts"]) == 8 and result["bounded"]
+    assert tags(result).count("mx-duplicate") == 1
+
+
+def test_who_leaves_makes_room(between, domestic):
+    daemon = between()
+    domestic.set(".", Silent())
+    for n in range(2):
+        daemon.rpc({"jsonrpc": "2.0", "id": n, "method": "explain", "params": {"domain": f"n{n}.test"}}, seconds=0.1)
+    time.sleep(0.6)
+    lines = daemon.rpc({"jsonrpc": "2.0", "id": 7, "method": "explain", "params": {"domain": "fine.test"}},
+                       seconds=0.5, until="result")
+    assert not [line for line in lines if "error" in line], lines
+
+
+def test_inner_addresses_are_nobodys_business(between, domestic):
+    daemon = between({"presets": ["dnsbl"]},
+                     user_test="@ MX 10 mail\nmail A 127.0.0.1\nmail A 198.51.100.7\nmail AAAA 64:ff9b::a00:1")
+    result = explain(daemon, "user.test", ip="10.1.2.3")
+    assert result["hosts"][0]["addresses"] == ["198.51.100.7"] and "mx-private" in tags(result)
+    assert domestic.count("spamhaus.org") == 0
+
+
+def test_an_address_as_a_socket_of_both_families_has_it(between):
+    assert "ptr" in tags(explain(between(), "fine.test", ip=f"::ffff:{HOST}"))
