@@ -52,8 +52,9 @@ static int blocked_behind(const struct explanation *explanation)
     if (explanation->zone_count == 0 || explanation->servers[0].answered == 0)
         return -1;
     for (unsigned i = 0; i < explanation->finding_count; i++) {
-        const struct finding *finding = &explanation->findings[i];
-        for (unsigned z = 1; finding->tag == FINDING_DEPENDS_ON_BLOCKED && z < explanation->zone_count; z++)
+        const struct finding *finding  = &explanation->findings[i];
+        bool                  is_cause = finding->tag == FINDING_DEPENDS_ON_BLOCKED && finding->grade == GRADE_CAUSE;
+        for (unsigned z = 1; is_cause && z < explanation->zone_count; z++)
             if (explanation->zones[z].roles & ROLE_SERVERS &&
                 name_equal(name_view(&explanation->zones[z].zone), name_view(&finding->zone)))
                 return (int) i;
