@@ -117,9 +117,7 @@ static void on_finding(struct explanation *explanation, const struct finding *fi
     case FINDING_BLOCKED:
     case FINDING_DEPENDS_ON_BLOCKED:
     case FINDING_DNSSEC_BOGUS:
-    case FINDING_LAME:
     case FINDING_NOT_DELEGATED:
-    case FINDING_SERVERS_UNREACHABLE:
     case FINDING_UNRESOLVABLE:
     case FINDING_DOMESTIC_DOWN:
     case FINDING_FENCED:
@@ -128,6 +126,11 @@ static void on_finding(struct explanation *explanation, const struct finding *fi
     case FINDING_FORGED:
         if (finding->outcome == OUTCOME_NXDOMAIN)
             on_missing_sender(explanation);
+        return;
+    case FINDING_LAME:
+    case FINDING_SERVERS_UNREACHABLE:
+        if (finding->grade == GRADE_CAUSE) /* else others of its servers serve it */
+            on_failing_zone(explanation, finding);
         return;
     case FINDING_NO_DOMAIN:
     case FINDING_MX_NONE:
