@@ -103,7 +103,7 @@ static void ask_parent(struct explanation *explanation, struct servers_seen *see
             continue;
         const struct fact *fact = inquest_ask(explanation->inquest, zone, TYPE_NS, party);
         read_delegation(fact, seen);
-        if (fact_is_known(fact) && fact->outcome == OUTCOME_NXDOMAIN) {
+        if (fact_is_known(fact) && fact->outcome == OUTCOME_NXDOMAIN && fact->flags & FLAG_AA) {
             finding_about(finding_add(explanation, FINDING_NOT_DELEGATED, GRADE_CAUSE, SIDE_DOMAIN,
                                       "the servers above it know of no such zone: it is not delegated"),
                           zone, TYPE_NS);
