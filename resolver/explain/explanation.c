@@ -31,6 +31,7 @@ static void look(void *owner, struct inquest *inquest)
     struct explanation *explanation = owner;
     (void) inquest;
     explanation->zone_count = explanation->host_count = 0;
+    servers_forget(explanation);
     if (zones_look(explanation)) {
         mail_hosts_look(explanation);
         sender_policy_look(explanation);

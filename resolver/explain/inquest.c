@@ -166,7 +166,7 @@ static const struct fact *ask(struct inquest *inquest, struct view name, uint16_
     struct fact *fact = find(inquest, name, type, party, unvalidated);
     if (fact)
         return fact;
-    fact = inquest->fact_count < INQUEST_FACTS ? calloc(1, sizeof(*fact)) : NULL;
+    fact = inquest->fact_count < INQUEST_FACTS && !inquest->ended ? calloc(1, sizeof(*fact)) : NULL;
     if (!fact) {
         inquest->is_bounded = true;
         return NULL;

@@ -109,7 +109,8 @@ void   inquest_on_time(struct inquest *inquest, msec_t now);
 
 /* ---- from within look() ---- */
 
-/* What is known of it; asks, class IN, where nobody has. Valid until inquest_destroy(); NULL: no room for another. */
+/* What is known of it; asks, class IN, where nobody has. Valid until inquest_destroy(); NULL: no room for another, or
+ * it has ended. */
 const struct fact *inquest_ask(struct inquest *inquest, struct view name, uint16_t type, unsigned party);
 /* As inquest_ask(): what there is without validation (RFC 4035, 3.2.2), with its signatures. */
 const struct fact *inquest_ask_unvalidated(struct inquest *inquest, struct view name, uint16_t type, unsigned party);

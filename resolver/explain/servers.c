@@ -491,14 +491,18 @@ static void look_at(struct explanation *explanation, struct servers_seen *seen, 
     }
 }
 
+void servers_forget(struct explanation *explanation)
+{
+    for (unsigned i = 0; i < EXPLANATION_ZONES; i++) {
+        struct servers_seen *seen = &explanation->servers[i];
+        seen->host_count = seen->count = seen->answered = seen->silent = seen->lame = 0;
+    }
+}
+
 void servers_look(struct explanation *explanation)
 {
     unsigned others = 0, known = explanation->zone_count; /* what a look adds, the next one sees */
-    for (unsigned i = 0; i < known; i++) {
-        explanation->servers[i].host_count = explanation->servers[i].count = 0;
+    for (unsigned i = 0; i < known; i++)
         if (i == 0 || (zones_divide(explanation, &explanation->zones[i]) && others++ < OTHER_ZONES))
             look_at(explanation, &explanation->servers[i], &explanation->zones[i].zone, i == 0);
-    }
-    for (unsigned i = known; i < EXPLANATION_ZONES; i++)
-        explanation->servers[i].host_count = explanation->servers[i].count = 0;
 }

@@ -10,6 +10,8 @@
 
 #include "explain/explanation.h"
 
+/* What an earlier look saw, which may have been of other zones. */
+void servers_forget(struct explanation *explanation);
 /* Those of the domain's zone, and of what is blocked of the others. */
 void servers_look(struct explanation *explanation);
 /* False: an address that no name server of a zone has that all can resolve; it is not asked. */
