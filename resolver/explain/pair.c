@@ -15,8 +15,9 @@ struct pair pair_ask(struct explanation *explanation, struct view name, uint16_t
     const struct rule *rule    = policy_find_for(inquest->env->setup->policy, name, type);
     struct pair        pair    = {.type = type};
     name_set_lower(&pair.name, name);
-    pair.domestic = inquest_ask(inquest, name, type, PARTY_DOMESTIC);
-    pair.external = inquest_ask(inquest, name, type, PARTY_EXTERNAL);
+    pair.is_trusted = known_forging(explanation, name_view(&pair.name)) == KNOWN_TRUE;
+    pair.domestic   = inquest_ask(inquest, name, type, PARTY_DOMESTIC);
+    pair.external   = inquest_ask(inquest, name, type, PARTY_EXTERNAL);
     if (rule->via == VIA_GROUP && rule->group > PARTY_EXTERNAL)
         pair.other = inquest_ask(inquest, name, type, rule->group);
     return pair;
@@ -59,7 +60,8 @@ static bool says_no_name(const struct fact *fact) { return fact_is_known(fact) &
 
 bool pair_is_denied(const struct pair *pair)
 {
-    return says_no_name(pair->domestic) && fact_is_usable(pair->external) && !says_no_name(pair->external);
+    return !pair->is_trusted && says_no_name(pair->domestic) && fact_is_usable(pair->external) &&
+           !says_no_name(pair->external);
 }
 
 bool pair_divides(const struct pair *pair)

@@ -16,6 +16,7 @@ struct pair {
     uint16_t           type;
     const struct fact *domestic, *external;
     const struct fact *other; /* of the group that a rule sends it to, which is neither; then its word is the one */
+    bool is_trusted;          /* domestic's word is true, as the canary's study has found: external's may be forged */
 };
 
 /* Of the side that answers, where domestic is known to fail in that zone. */
@@ -34,7 +35,7 @@ static inline bool pair_is_settled(const struct pair *pair)
 const struct fact *pair_best(const struct explanation *explanation, const struct pair *pair);
 /* A question whose failure no mail server that is sent mail minds: DMARC, TLSA. */
 bool pair_is_minor(struct view name, uint16_t type);
-/* Domestic denies the name, external does not. */
+/* Domestic denies the name, external does not, and nothing says that domestic's word is the true one. */
 bool pair_is_denied(const struct pair *pair);
 /* Domestic fails, or denies the name, and external answers. */
 bool pair_divides(const struct pair *pair);
