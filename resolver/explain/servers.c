@@ -341,9 +341,16 @@ static void tell_all_silent(struct explanation *explanation, const struct server
                    seen);
 }
 
+/* By IPv6 this network may lead nowhere, which says nothing of the servers. */
+static bool silent_by_four(const struct server_seen *server)
+{
+    return server->address.any.sa_family == AF_INET && silent_server(server);
+}
+
 static void tell_silent(struct explanation *explanation, const struct servers_seen *seen, const struct pair *soa)
 {
     char text[WHICH_MAX], zone[NAME_TEXT_MAX];
+    bool six = *which(seen, silent_by_four, text) == '\0';
     which(seen, silent_server, text);
     name_format(name_view(&seen->zone), zone);
     if (direct_state(explanation, false) != DIRECT_WORKS)
@@ -353,7 +360,7 @@ static void tell_silent(struct explanation *explanation, const struct servers_se
                                zone, text),
                    seen);
     else if (seen->answered > 0 || seen->lame > 0)
-        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, GRADE_PROBLEM, SIDE_NOBODY,
+        about_zone(finding_add(explanation, FINDING_SERVERS_UNREACHABLE, six ? GRADE_NOTE : GRADE_PROBLEM, SIDE_NOBODY,
                                "%u of the %u addresses of the name servers of %s are silent to this machine: %s",
                                seen->silent, seen->silent + seen->answered + seen->lame, zone, text),
                    seen);

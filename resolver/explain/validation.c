@@ -73,8 +73,10 @@ static const char *why(struct explanation *explanation, const struct pair *pair,
         long long          past  = until ? (long long) (explanation->wall - until) : 0;
         if (past > 2 * 86400)
             snprintf(text, PAIR_TEXT_MAX, "its signatures expired %lld days ago", past / 86400);
+        else if (past > 2 * 3600)
+            snprintf(text, PAIR_TEXT_MAX, "its signatures expired %lld hours ago", past / 3600);
         else if (past > 0)
-            snprintf(text, PAIR_TEXT_MAX, "its signatures expired within the last %lld hours", past / 3600 + 1);
+            snprintf(text, PAIR_TEXT_MAX, "its signatures expired %lld minutes ago", past / 60);
         else if (says_bogus(said) && said->judgement.ede == EDE_SIGNATURE_EXPIRED)
             snprintf(text, PAIR_TEXT_MAX, "its signatures have expired");
         else if (says_bogus(said) && said->judgement.ede == EDE_SIGNATURE_NOT_YET_VALID)

@@ -192,13 +192,20 @@ static const char *role_words(enum role role)
     }
 }
 
+/* DMARC or TLSA, where all else of the zone is answered. */
+static bool is_minor_alone(struct explanation *explanation, const struct reliance *reliance, const struct pair *failing)
+{
+    struct pair soa = pair_ask(explanation, name_view(&reliance->zone), TYPE_SOA);
+    return pair_is_minor(name_view(&failing->name), failing->type) && !pair_divides(&soa);
+}
+
 /* A name server's zone that fails does no harm where the domain's does not. */
 static enum finding_grade grade_of(struct explanation *explanation, const struct reliance *reliance,
                                    const struct pair *failing)
 {
     if (known_carries(explanation, name_view(&failing->name), failing->type))
         return GRADE_NOTE;
-    if (pair_is_minor(name_view(&failing->name), failing->type))
+    if (is_minor_alone(explanation, reliance, failing))
         return GRADE_PROBLEM;
     return reliance->roles == ROLE_SERVERS && !zones_divide(explanation, &explanation->zones[0]) ? GRADE_NOTE
                                                                                                  : GRADE_CAUSE;
@@ -229,7 +236,11 @@ static void tell_divided(struct explanation *explanation, const struct reliance 
     if ((own && explanation->is_forged) || validation_fails(explanation, &failing))
         return; /* said already, and why */
     what_fails(explanation, reliance, &failing, what);
-    if (own)
+    if (is_minor_alone(explanation, reliance, &failing))
+        finding =
+            finding_add(explanation, failing.type == TYPE_TLSA ? FINDING_TLSA_UNRESOLVABLE : FINDING_DMARC_UNRESOLVABLE,
+                        grade, SIDE_HERE, "%s: %s, external answers", what, domestic_words(&failing));
+    else if (own)
         finding = finding_add(explanation, FINDING_BLOCKED, grade, SIDE_HERE, "%s: %s, external answers", what,
                               domestic_words(&failing));
     else
