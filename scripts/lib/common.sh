@@ -18,9 +18,10 @@ wrong_usage() {
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
+mail_packages="postfix postfix-policyd-spf-python"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
-test_packages="$lab_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
+test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
     prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
@@ -54,10 +55,17 @@ install_guarded() (
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod 755 $policy
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@" || exit 1
+    apt-get -q update || exit 1
+    # Postfix without configuration: it does not start, now or ever, until somebody makes one. Nor does it take the
+    # place of another mail server.
+    case " $* " in
+    *" postfix "*) echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections || exit 1 ;;
+    esac
+    apt-get -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 install "$@" || exit 1
     command -v systemctl >/dev/null || exit 0
     for pair in nsd:nsd unbound:unbound unbound:unbound-resolvconf knot:knot dnsdist:dnsdist bind9:named \
-        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus; do
+        knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus \
+        postfix:postfix; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )

@@ -146,12 +146,26 @@ class Country:
     def asked_below(self, role, zone):
         return [(name, rdtype) for name, rdtype in self.asked(role) if f".{name}".endswith(f".{zone}.")]
 
-    def ctl(self, *arguments):
+    def ctl(self, *arguments, timeout=15):
         """bywayctl --json; what it printed, parsed."""
         done = subprocess.run([BUILD / "bywayctl", "-s", self.dir / "control.sock", "--json", *arguments],
-                              capture_output=True, text=True, timeout=15, check=False)
-        assert done.returncode == 0, f"bywayctl {' '.join(arguments)}: {done.stderr}"
+                              capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == 0, f"bywayctl {' '.join(map(str, arguments))}: {done.stderr}"
         return json.loads(done.stdout)
+
+    def send(self, sender, recipient="u@home.inland", at="192.0.2.25", helo="mail.fine.test"):
+        """One mail to the lab's Postfix, from a mail host abroad; how it was answered."""
+        return self.lab("exec-abroad", "/usr/bin/python3", ROOT / "tests/lab/send.py", "--at", at, "--helo", helo,
+                        "198.18.1.25", sender, recipient).strip()
+
+    def send_out(self, recipient):
+        """One mail to the lab's Postfix, from inside, that goes abroad."""
+        return self.lab("exec-inside", "/usr/bin/python3", ROOT / "tests/lab/send.py", "198.18.1.25", "ops@home.inland",
+                        recipient).strip()
+
+    def maillog(self, path):
+        """What bywayctl makes of a mail server's log; domain without its final dot → its entry."""
+        return {entry["domain"].rstrip("."): entry for entry in self.ctl("maillog", path, timeout=75)}
 
     def zones(self):
         """Zone name without its final dot → what bywayctl shows of it."""
