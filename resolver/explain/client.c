@@ -213,7 +213,7 @@ static void look_at_helo(struct explanation *explanation)
     const struct fact *best_six = pair_best(explanation, &aaaa), *best_mx = pair_best(explanation, &mx);
     char               failure[PAIR_TEXT_MAX];
     const char        *text = explanation->request.helo;
-    zones_note(explanation, ROLE_CLIENT, &a);
+    zones_note(explanation, ROLE_HELO, &a);
     if (pair_fails(&a))
         finding_about(finding_add(explanation, FINDING_HELO_UNRESOLVABLE, GRADE_PROBLEM, SIDE_DOMAIN,
                                   "the HELO name %s cannot be had: %s", text, pair_failure(&a, failure)),

@@ -38,7 +38,8 @@ enum role { /* why the mail depends on a zone; a bit each */
     ROLE_MX      = 4,
     ROLE_SPF     = 8,
     ROLE_DKIM    = 16,
-    ROLE_CLIENT  = 32, /* PTR and HELO */
+    ROLE_CLIENT  = 32, /* the names of its address */
+    ROLE_HELO    = 64,
 };
 
 struct reliance { /* on a zone */

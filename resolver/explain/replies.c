@@ -3,14 +3,27 @@
  */
 #include "explain/replies.h"
 
+#include "dns/name.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* What is said to who sends for another domain is not about this one. */
+static bool is_senders(const struct explanation *explanation)
+{
+    const char *at = strrchr(explanation->request.sender, '@');
+    struct name domain;
+    return !at ||
+           (name_parse(at + 1, &domain) && name_equal(name_view(&domain), name_view(&explanation->request.domain)));
+}
 
 __attribute__((format(printf, 5, 6))) static void add(struct explanation *explanation, const char *server,
                                                       const char *check, const char *code, const char *format, ...)
 {
     va_list arguments;
+    if ((strcmp(check, "sender") == 0 || strcmp(check, "spf") == 0) && !is_senders(explanation))
+        return;
     for (unsigned i = 0; i < explanation->reply_count; i++)
         if (strcmp(explanation->replies[i].server, server) == 0 && strcmp(explanation->replies[i].check, check) == 0)
             return; /* it says one thing */
@@ -52,15 +65,19 @@ static void on_null_mx(struct explanation *explanation)
     add(explanation, "exim", "sender", "550", "Sender verify failed");
 }
 
-static void on_failing_spf(struct explanation *explanation, const struct finding *finding)
+/* What Postfix says before the words of a policy service, policyd-spf here; who the mail is for is not known. */
+#define POLICY "<recipient>: Recipient address rejected: "
+
+static void on_failing_spf(struct explanation *explanation)
 {
-    add(explanation, "postfix", "spf", "450 4.7.24", "Message deferred due to: SPF Temporary Error: %s", finding->text);
+    add(explanation, "postfix", "spf", "450 4.7.24", POLICY "Message deferred due to: SPF Temporary Error: DNS");
     add(explanation, "exim", "spf", "451", "Temporary DNS error while checking SPF record");
 }
 
-static void on_wrong_spf(struct explanation *explanation, const struct finding *finding)
+/* Where policyd-spf is told to reject for it (PermError_reject). */
+static void on_wrong_spf(struct explanation *explanation, const char *words)
 {
-    add(explanation, "postfix", "spf", "550 5.7.24", "Message rejected due to: SPF Permanent Error: %s", finding->text);
+    add(explanation, "postfix", "spf", "550 5.7.24", POLICY "Message rejected due to: SPF Permanent Error%s", words);
 }
 
 static void on_client(struct explanation *explanation, bool fails)
@@ -96,9 +113,11 @@ static void on_failing_zone(struct explanation *explanation, const struct findin
     if (roles & (ROLE_DOMAIN | ROLE_SERVERS))
         on_failing_sender(explanation);
     if (roles & (ROLE_DOMAIN | ROLE_SERVERS | ROLE_SPF))
-        on_failing_spf(explanation, finding);
+        on_failing_spf(explanation);
     if (roles & ROLE_CLIENT)
         on_client(explanation, true);
+    if (roles & ROLE_HELO)
+        on_helo(explanation);
 }
 
 /* Servers that are silent to this machine alone make no mail server say anything, nor does a rule that lets it pass. */
@@ -140,17 +159,23 @@ static void on_finding(struct explanation *explanation, const struct finding *fi
         on_null_mx(explanation);
         return;
     case FINDING_SPF_UNRESOLVABLE:
-        on_failing_spf(explanation, finding);
+        on_failing_spf(explanation);
         return;
     case FINDING_SPF_SEVERAL:
-    case FINDING_SPF_SYNTAX:
+        on_wrong_spf(explanation, ": Two or more type TXT spf records found.");
+        return;
     case FINDING_SPF_LOOKUPS:
+        on_wrong_spf(explanation, ": Too many DNS lookups");
+        return;
     case FINDING_SPF_VOID:
+        on_wrong_spf(explanation, ": Void lookup limit of 2 exceeded");
+        return;
+    case FINDING_SPF_SYNTAX:
     case FINDING_SPF_LOOP:
-        on_wrong_spf(explanation, finding);
+        on_wrong_spf(explanation, "");
         return;
     case FINDING_SPF_FAIL:
-        add(explanation, "postfix", "spf", "550 5.7.23", "Message rejected due to: SPF fail - not authorized");
+        add(explanation, "postfix", "spf", "550 5.7.23", POLICY "Message rejected due to: SPF fail - not authorized");
         return;
     case FINDING_PTR_NONE:
     case FINDING_PTR_UNCONFIRMED:

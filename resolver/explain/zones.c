@@ -19,7 +19,7 @@ enum {
 
 const char *roles_format(unsigned roles, char text[ROLES_TEXT_MAX])
 {
-    static const char *const words[] = {"domain", "name-servers", "mx", "spf", "dkim", "client"};
+    static const char *const words[] = {"domain", "name-servers", "mx", "spf", "dkim", "client", "helo"};
     size_t                   len     = 0;
     text[0]                          = '\0';
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
@@ -187,6 +187,8 @@ static const char *role_words(enum role role)
         return "its DKIM key is at";
     case ROLE_CLIENT:
         return "the client's name is";
+    case ROLE_HELO:
+        return "the HELO name is";
     default:
         return "it is an alias of";
     }

@@ -14,6 +14,7 @@ INCLUDES = """
     @   TXT "v=spf1 include:_spf.partner.test -all"
     mail A  198.51.100.30
 """
+POLICY = "<recipient>: Recipient address rejected: "  # what Postfix puts before the words of policyd-spf
 
 
 @pytest.fixture
@@ -72,7 +73,9 @@ def test_a_blocked_zone_behind_an_include(between, domestic):
     assert (result["verdict"], cause(result)) == ("blocked", "depends-on-blocked")
     assert result["cause"]["zone"] == "partner.test." and "_spf.partner.test." in result["cause"]["text"]
     assert {zone["zone"]: zone["role"] for zone in result["zones"]}["partner.test."] == "spf"
-    assert {reply["check"] for reply in result["replies"]} == {"spf"}
+    assert {(reply["server"], reply["check"]): f"{reply['code']} {reply['text']}" for reply in result["replies"]} == {
+        ("postfix", "spf"): f"450 4.7.24 {POLICY}Message deferred due to: SPF Temporary Error: DNS",
+        ("exim", "spf"): "451 Temporary DNS error while checking SPF record"}
     assert finding(result, "spf-result")["text"].startswith(f"SPF for {HOST}, a@user.test: pass")
 
 
@@ -195,25 +198,29 @@ def test_a_null_mx_is_what_postfix_refuses(between):
     assert cause(result) == "mx-null" and result["replies"][0]["code"] == "550 5.7.27"
 
 
-SPF = {
-    "several": ('@ TXT "v=spf1 -all"\n@ TXT "v=spf1 ~all"', "spf-several", "more than one"),
-    "syntax": ('@ TXT "v=spf1 ip4:1.2.3.4.5 -all"', "spf-syntax", "at byte 7"),
-    "void": ('@ TXT "v=spf1 a:a.fine.test a:b.fine.test a:c.fine.test -all"', "spf-void", "b.fine.test."),
-    "loop": ('@ TXT "v=spf1 include:user.test -all"', "spf-loop", "leads back"),
-    "pass all": ('@ TXT "v=spf1 +all"', "spf-pass-all", "everybody"),
-    "lookups": ('@ TXT "v=spf1 include:many.test a -all"', "spf-lookups", "include of many.test."),
-    "none": ('@ TXT "hello"', "spf-none", "no SPF"),
+SPF = {  # and what policyd-spf says
+    "several": ('@ TXT "v=spf1 -all"\n@ TXT "v=spf1 ~all"', "spf-several", "more than one",
+                ": Two or more type TXT spf records found."),
+    "syntax": ('@ TXT "v=spf1 ip4:1.2.3.4.5 -all"', "spf-syntax", "at byte 7", ""),
+    "void": ('@ TXT "v=spf1 a:a.fine.test a:b.fine.test a:c.fine.test -all"', "spf-void", "b.fine.test.",
+             ": Void lookup limit of 2 exceeded"),
+    "loop": ('@ TXT "v=spf1 include:user.test -all"', "spf-loop", "leads back", ""),
+    "pass all": ('@ TXT "v=spf1 +all"', "spf-pass-all", "everybody", None),
+    "lookups": ('@ TXT "v=spf1 include:many.test a -all"', "spf-lookups", "include of many.test.", ": Too many DNS lookups"),
+    "none": ('@ TXT "hello"', "spf-none", "no SPF", None),
 }
 
 
-@pytest.mark.parametrize("text, tag, words", SPF.values(), ids=SPF.keys())
-def test_sender_policies(between, text, tag, words):
+@pytest.mark.parametrize("text, tag, words, said", SPF.values(), ids=SPF.keys())
+def test_sender_policies(between, text, tag, words, said):
     many = '@ TXT "v=spf1 ' + " ".join(f"a:n{n}.many.test" for n in range(11)) + ' -all"\n* A 192.0.2.3'
     result = explain(between(user_test=f"@ MX 10 mail.fine.test.\n{text}", many_test=many), "user.test")
     found = finding(result, tag)
     assert words in found["text"] and found["grade"] == "problem" and found["side"] == "domain"
     if tag not in ("spf-none",):
         assert "v=spf1" in found["record"]
+    assert [reply["text"] for reply in result["replies"] if reply["check"] == "spf"] == (
+        [] if said is None else [f"{POLICY}Message rejected due to: SPF Permanent Error{said}"])
 
 
 def test_an_include_that_nobody_can_resolve(between, domestic, external):
@@ -246,6 +253,19 @@ def test_clients(between, params, tag):
         assert finding(found, tag)["grade"] == "problem"
     if tag == "helo-missing":
         assert cause(found) == tag and found["replies"][0]["code"] == "450 4.7.1"
+
+
+def test_a_helo_name_in_a_blocked_zone(between, domestic):
+    """It is the HELO name that is refused, whoever sends; not the client, whose name is elsewhere."""
+    daemon = between(partner_test=f"mail A {HOST}")
+    domestic.set("partner.test", Silent())
+    asked = {"ip": HOST, "helo": "mail.partner.test", "sender": "a@fine.test"}
+    refused = [("postfix", "helo", "450 4.7.1", "<mail.partner.test>: Helo command rejected: Host not found")]
+    for domain, tag in (("fine.test", "depends-on-blocked"), ("mail.partner.test", "blocked")):
+        result = explain(daemon, domain, **asked)
+        assert cause(result) == tag and result["cause"]["zone"] == "partner.test."
+        assert [(r["server"], r["check"], r["code"], r["text"]) for r in result["replies"]] == refused
+    assert "the HELO name is mail.partner.test." in explain(daemon, "fine.test", **asked)["cause"]["text"]
 
 
 def test_blocklists_are_asked_at_domestic_alone(between, domestic, external):
