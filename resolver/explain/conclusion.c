@@ -62,12 +62,27 @@ static int blocked_behind(const struct explanation *explanation)
     return -1;
 }
 
+/* What is explained is a HELO name or a client's reverse name, and does not exist: no domain of anybody's mail. */
+static int missing_name(const struct explanation *explanation)
+{
+    static const enum finding_tag tags[] = {FINDING_HELO_MISSING, FINDING_PTR_NONE};
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+        int found = first_of(explanation, tags[i], GRADE_PROBLEM);
+        if (found >= 0 &&
+            name_equal(name_view(&explanation->findings[found].name), name_view(&explanation->request.domain)))
+            return found;
+    }
+    return -1;
+}
+
 static int find_cause(const struct explanation *explanation)
 {
     for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
         int found = first_of(explanation, causes[i], GRADE_CAUSE);
         if (found >= 0 && causes[i] == FINDING_BLOCKED && blocked_behind(explanation) >= 0)
             return blocked_behind(explanation);
+        if (found >= 0 && causes[i] == FINDING_NO_DOMAIN && missing_name(explanation) >= 0)
+            return missing_name(explanation);
         if (found >= 0)
             return found;
     }
@@ -220,6 +235,10 @@ static void prescribe(struct explanation *explanation)
         snprintf(text, size, "see bywayctl upstreams: no domestic resolver answers");
     else if (cause->tag == FINDING_LISTED)
         snprintf(text, size, "ask the list to take the address off, once what it sent is mended");
+    else if (cause->tag == FINDING_HELO_MISSING)
+        snprintf(text, size, "the administrator of that server has to give it a name that exists");
+    else if (cause->tag == FINDING_PTR_NONE)
+        snprintf(text, size, "its owner has to have one set by the provider of that network");
     else if (cause->tag == FINDING_PORT25_UNREACHABLE || cause->side == SIDE_HERE)
         snprintf(text, size, "it is to be mended here");
     else if (explanation->verdict == EXPLAINED_UNKNOWN)

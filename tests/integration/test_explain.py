@@ -255,6 +255,19 @@ def test_clients(between, params, tag):
         assert cause(found) == tag and found["replies"][0]["code"] == "450 4.7.1"
 
 
+def test_a_name_of_a_client_that_does_not_exist(between):
+    """As maillog asks about it: the name that the server blamed, and who sent."""
+    daemon = between()
+    helo = explain(daemon, "gone.fine.test", ip=HOST, helo="gone.fine.test", sender="a@fine.test")
+    assert (helo["verdict"], cause(helo)) == ("misconfigured", "helo-missing")
+    assert helo["cure"] == "the administrator of that server has to give it a name that exists"
+    assert [(reply["check"], reply["code"]) for reply in helo["replies"]] == [("helo", "450 4.7.1")]
+    client = explain(daemon, "9.8.7.44.in-addr.arpa", ip="44.7.8.9", sender="a@fine.test")
+    assert (client["verdict"], cause(client)) == ("misconfigured", "ptr-none")
+    assert client["cure"] == "its owner has to have one set by the provider of that network"
+    assert {reply["check"] for reply in client["replies"]} == {"client"}
+
+
 def test_a_helo_name_in_a_blocked_zone(between, domestic):
     """It is the HELO name that is refused, whoever sends; not the client, whose name is elsewhere."""
     daemon = between(partner_test=f"mail A {HOST}")
