@@ -70,6 +70,7 @@ static void ask(const struct maillog_options *options, const struct maillog_doma
         result = maillog_cured_set(&client, list);
     if (result == CLIENT_DONE)
         maillog_explain_set(&client, domains, list, why);
+    maillog_cured_add_explained(list);
     client_close(&client);
     if (result != CLIENT_DONE)
         options->complain("maillog: what is cured by now is not known: %s", client.why);

@@ -68,3 +68,31 @@ enum client_result maillog_cured_set(struct client *client, json_t *list)
     json_decref(answer);
     return CLIENT_DONE;
 }
+
+/* Nothing is wrong any more, and byway is the reason. */
+static bool is_carried(json_t *explained)
+{
+    const char *verdict = json_string_value(json_object_get(explained, "verdict"));
+    json_t     *finding;
+    size_t      i;
+    if (!verdict || strcmp(verdict, "fine") != 0)
+        return false;
+    json_array_foreach(json_object_get(explained, "findings"), i, finding)
+    {
+        const char *tag = json_string_value(json_object_get(finding, "tag"));
+        if (tag && strcmp(tag, "carried") == 0)
+            return true;
+    }
+    return false;
+}
+
+void maillog_cured_add_explained(json_t *list)
+{
+    json_t *entry;
+    size_t  i;
+    json_array_foreach(list, i, entry)
+    {
+        if (is_ours(entry) && is_carried(json_object_get(entry, "explain")))
+            json_object_set_new(entry, "cured", json_true());
+    }
+}

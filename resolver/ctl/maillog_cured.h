@@ -12,4 +12,7 @@
  * external now. Where the daemon does not say it `client->why` says why, and all stay null. */
 enum client_result maillog_cured_set(struct client *client, json_t *list);
 
+/* Once "explain" is set: true also where mail fails for a zone behind the domain, and that goes to external now. */
+void maillog_cured_add_explained(json_t *list);
+
 #endif

@@ -96,6 +96,26 @@ static void print_causes(FILE *to, json_t *list)
     }
 }
 
+/* Nothing where no daemon said it. */
+static void print_cured(FILE *to, json_t *list)
+{
+    json_int_t all = 0, cured = 0;
+    bool       known = false;
+    size_t     i;
+    json_t    *entry;
+    json_array_foreach(list, i, entry)
+    {
+        json_t *now = json_object_get(entry, "cured");
+        known       = known || json_is_boolean(now);
+        all += number_of(entry, "count");
+        cured += json_is_true(now) ? number_of(entry, "count") : 0;
+    }
+    if (!known)
+        return;
+    fputs("\n", to);
+    say(to, "cured by now: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT, cured, all);
+}
+
 void print_maillog(FILE *to, json_t *result, wall_t now)
 {
     struct table table;
@@ -118,6 +138,7 @@ void print_maillog(FILE *to, json_t *result, wall_t now)
     }
     table_print(&table, to);
     table_fini(&table);
+    print_cured(to, result);
     print_causes(to, result);
 }
 

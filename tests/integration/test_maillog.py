@@ -260,10 +260,23 @@ def test_the_worst_are_explained(stand_in, tmp_path):
 
 def test_causes_for_people(stand_in, log):
     shown = maillog("-s", stand_in(cause_of).socket, log).stdout.split("\n\n")
-    assert shown[0].startswith("COUNT ") and len(shown[0].splitlines()) == 3
-    assert shown[1] == ("dom.example. is blocked here: domestic is silent about \\x1b dom.example.\n  cure: wait\n"
+    assert shown[0].startswith("COUNT ") and len(shown[0].splitlines()) == 3 and shown[1] == "cured by now: 0 of 3"
+    assert shown[2] == ("dom.example. is blocked here: domestic is silent about \\x1b dom.example.\n  cure: wait\n"
                         "partner.example. is blocked here: domestic is silent about \\x1b partner.example.\n  cure: wait\n")
     assert "cure" not in maillog("--offline", log).stdout
+
+
+def test_what_is_cured_by_the_zone_behind_it(stand_in, tmp_path):
+    """Its own domain goes to nobody but domestic; what explain says decides."""
+    def carried(params):
+        tag = "delegation" if params["domain"] == "good.example." else "carried"
+        verdict = "broken" if params["domain"] == "lame.example." else "fine"
+        return {"domain": params["domain"], "verdict": verdict, "cause": None, "cure": "", "findings": [{"tag": "mx"}, {"tag": tag}]}
+    daemon = stand_in(carried)
+    path = tmp_path / "mail.log"
+    path.write_text(4 * line(SENDER, "partner.example") + 2 * line(SENDER, "good.example") + line(SENDER, "lame.example"))
+    assert [entry["cured"] for entry in json.loads(maillog("--json", "-s", daemon.socket, path).stdout)] == [True, False, False]
+    assert "\n\ncured by now: 4 of 7\n\n" in maillog("-s", daemon.socket, path).stdout
 
 
 def test_what_is_told_of_the_log(stand_in):
