@@ -3,7 +3,7 @@
  */
 #include "explain/client.h"
 
-#include "explain/servers.h"
+#include "explain/direct.h"
 #include "explain/zones.h"
 #include "policy/blocklist.h"
 
@@ -239,7 +239,7 @@ void client_look(struct explanation *explanation)
     if (explanation->request.ip.len > 0) {
         address_format_host(&explanation->request.ip, ip);
         look_at_ptr(explanation, ip);
-        if (servers_may_ask(&explanation->request.ip)) /* no list knows an inner one, and none is to hear of it */
+        if (direct_may_ask(&explanation->request.ip)) /* no list knows an inner one, and none is to hear of it */
             look_at_lists(explanation, ip);
     }
     if (explanation->request.helo_name.len > 0)

@@ -3,7 +3,7 @@
  */
 #include "explain/mail_hosts.h"
 
-#include "explain/servers.h"
+#include "explain/direct.h"
 #include "explain/zones.h"
 
 #include <stdlib.h>
@@ -118,7 +118,7 @@ static unsigned count_private(const struct mail_host *host)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < host->address_count; i++)
-        count += !servers_may_ask(&host->addresses[i]);
+        count += !direct_may_ask(&host->addresses[i]);
     return count;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "explain/servers.h"
 
+#include "explain/direct.h"
 #include "explain/known.h"
 #include "explain/own.h"
 #include "explain/zones.h"
@@ -18,19 +19,6 @@ enum {
 };
 
 /* ---- whom ---- */
-
-bool servers_may_ask(const struct address *address)
-{
-    static const char *const inner[] = {"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
-                                        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
-                                        "224.0.0.0/3",    "::/96",         "64:ff9b::/32",  "2002::/16",
-                                        "fc00::/7",       "fe80::/10",     "ff00::/8"};
-    struct cidr              cidr;
-    for (size_t i = 0; i < ARRAY_LEN(inner); i++)
-        if (cidr_parse(inner[i], &cidr) && cidr_contains(&cidr, address))
-            return false;
-    return true;
-}
 
 static void add_host(struct servers_seen *seen, const struct name *host)
 {
@@ -61,33 +49,6 @@ static void read_delegation(const struct fact *fact, struct servers_seen *seen)
     seen->from_parent = seen->host_count > 0;
 }
 
-static bool first_address(struct explanation *explanation, const struct pair *pair, struct address *ret)
-{
-    struct message     message;
-    struct record      record = {0};
-    const struct fact *best   = pair_best(explanation, pair);
-    return fact_next(best, TYPE_A, &message, &record) && fact_address(&record, 53, ret) && servers_may_ask(ret);
-}
-
-/* One of a zone's servers, to be asked directly. False: none is known yet, or none is fit. */
-static bool party_of(struct explanation *explanation, struct view zone, unsigned skip, bool tcp, unsigned *ret_party)
-{
-    struct message     message;
-    struct record      record = {0};
-    struct name        host;
-    struct address     address;
-    struct pair        ns   = pair_ask(explanation, zone, TYPE_NS);
-    const struct fact *best = pair_best(explanation, &ns);
-    while (fact_next(best, TYPE_NS, &message, &record)) {
-        if (skip-- > 0 || !fact_name(&message, &record, 0, &host))
-            continue;
-        struct pair a = pair_ask(explanation, name_view(&host), TYPE_A);
-        return first_address(explanation, &a, &address) &&
-               inquest_party(explanation->inquest, &address, tcp, ret_party);
-    }
-    return false;
-}
-
 static struct view parent_of(struct explanation *explanation, struct view zone)
 {
     struct pair soa = pair_ask(explanation, name_parent(zone), TYPE_SOA);
@@ -99,7 +60,7 @@ static void ask_parent(struct explanation *explanation, struct servers_seen *see
     struct view zone = name_view(&seen->zone), parent = parent_of(explanation, zone);
     unsigned    party;
     for (unsigned i = 0; parent.len > 0 && i < PARENT_HOSTS && seen->host_count == 0; i++) {
-        if (!party_of(explanation, parent, i, false, &party))
+        if (!direct_party(explanation, parent, i, false, &party))
             continue;
         const struct fact *fact = inquest_ask(explanation->inquest, zone, TYPE_NS, party);
         read_delegation(fact, seen);
@@ -144,7 +105,7 @@ static void ask_server(struct explanation *explanation, struct servers_seen *see
     for (unsigned i = 0; i < seen->count; i++)
         if (address_equal(&seen->list[i].address, address))
             return;
-    if (seen->count == ARRAY_LEN(seen->list) || !servers_may_ask(address) ||
+    if (seen->count == ARRAY_LEN(seen->list) || !direct_may_ask(address) ||
         !inquest_party(inquest, address, false, &party))
         return;
     server.udp = inquest_ask(inquest, zone, TYPE_SOA, party);
@@ -217,18 +178,11 @@ static void ask_host(struct explanation *explanation, struct servers_seen *seen,
 
 /* ---- what they say ---- */
 
-static bool serves(const struct fact *fact) { return fact_is_present(fact) && fact->flags & FLAG_AA; }
-
 /* Nobody can be asked there by IPv6 where this machine has none. */
 static bool has_no_route(const struct server_seen *server)
 {
     return server->address.any.sa_family == AF_INET6 && fact_is_known(server->udp) &&
            server->udp->outcome == OUTCOME_UNREACHABLE;
-}
-
-static bool is_silent(const struct fact *fact)
-{
-    return fact_is_known(fact) && (fact->outcome == OUTCOME_TIMEOUT || fact->outcome == OUTCOME_UNREACHABLE);
 }
 
 static void count(struct servers_seen *seen)
@@ -237,39 +191,13 @@ static void count(struct servers_seen *seen)
         const struct server_seen *server = &seen->list[i];
         if (!fact_is_known(server->udp) || has_no_route(server))
             continue;
-        if (serves(server->udp))
+        if (direct_serves(server->udp))
             seen->answered++;
-        else if (is_silent(server->udp))
+        else if (direct_is_silent(server->udp))
             seen->silent++;
         else
             seen->lame++;
     }
-}
-
-/* What this machine's own questions come to, by servers of domains that have nothing to do with the one asked about. */
-enum direct {
-    DIRECT_NOT,       /* none has answered */
-    DIRECT_ELSEWHERE, /* somebody else answers in their place: not with authority */
-    DIRECT_WORKS,
-};
-
-static enum direct direct_state(struct explanation *explanation, bool tcp)
-{
-    enum direct state = DIRECT_NOT;
-    for (unsigned i = 0; i < EXPLANATION_UNRELATED; i++) {
-        struct pair        unrelated = own_unrelated(explanation, i);
-        struct view        zone      = name_view(&unrelated.name);
-        const struct fact *fact;
-        unsigned           party;
-        if (!party_of(explanation, zone, 0, tcp, &party))
-            continue;
-        fact = inquest_ask(explanation->inquest, zone, TYPE_SOA, party);
-        if (serves(fact))
-            return DIRECT_WORKS;
-        if (fact_is_known(fact) && !is_silent(fact))
-            state = DIRECT_ELSEWHERE;
-    }
-    return state;
 }
 
 /* ---- findings ---- */
@@ -289,15 +217,19 @@ static const char *which(const struct servers_seen *seen, bool (*is)(const struc
     return text;
 }
 
-static bool silent_server(const struct server_seen *server) { return !has_no_route(server) && is_silent(server->udp); }
+static bool silent_server(const struct server_seen *server)
+{
+    return !has_no_route(server) && direct_is_silent(server->udp);
+}
 static bool deaf_to_tcp(const struct server_seen *server)
 {
-    return serves(server->udp) && fact_is_known(server->tcp) && !fact_is_present(server->tcp);
+    return direct_serves(server->udp) && fact_is_known(server->tcp) && !fact_is_present(server->tcp);
 }
-static bool without_edns(const struct server_seen *server) { return serves(server->udp) && !server->udp->edns; }
+static bool without_edns(const struct server_seen *server) { return direct_serves(server->udp) && !server->udp->edns; }
 static bool lame_server(const struct server_seen *server)
 {
-    return fact_is_known(server->udp) && !has_no_route(server) && !serves(server->udp) && !is_silent(server->udp);
+    return fact_is_known(server->udp) && !has_no_route(server) && !direct_serves(server->udp) &&
+           !direct_is_silent(server->udp);
 }
 
 static struct finding *about_zone(struct finding *finding, const struct servers_seen *seen)
@@ -431,7 +363,7 @@ static void tell_differences(struct explanation *explanation, const struct serve
     bool                      serial = false, mx = false, txt = false;
     for (unsigned i = 0; i < seen->count; i++) {
         const struct server_seen *server = &seen->list[i];
-        if (!serves(server->udp))
+        if (!direct_serves(server->udp))
             continue;
         if (!first)
             first = server;

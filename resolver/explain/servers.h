@@ -14,8 +14,6 @@
 void servers_forget(struct explanation *explanation);
 /* Those of the domain's zone, and of what is blocked of the others. */
 void servers_look(struct explanation *explanation);
-/* False: an address that no name server of a zone has that all can resolve; it is not asked. */
-bool servers_may_ask(const struct address *address);
 
 /* Of the SOA record that it brings; 0: it brings none. */
 uint32_t servers_serial(const struct fact *fact);

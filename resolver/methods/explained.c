@@ -4,6 +4,7 @@
 #include "methods/explained.h"
 
 #include "base/printable.h"
+#include "explain/direct.h"
 #include "explain/servers.h"
 #include "explain/zones.h"
 #include "methods/present.h"
@@ -144,7 +145,7 @@ static json_t *present_hosts(const struct explanation *explanation)
         const struct mail_host *host      = &explanation->hosts[i];
         json_t                 *addresses = json_array();
         for (unsigned a = 0; a < host->address_count; a++) /* who reads this may connect to them */
-            if (servers_may_ask(&host->addresses[a]))
+            if (direct_may_ask(&host->addresses[a]))
                 json_array_append_new(addresses, json_string(address_format_host(&host->addresses[a], text)));
         json_array_append_new(list, json_pack("{s:o, s:i, s:o}", "host", present_name(name_view(&host->name)),
                                               "preference", (int) host->preference, "addresses", addresses));

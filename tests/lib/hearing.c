@@ -4,7 +4,7 @@
 #include "lib/hearing.h"
 
 #include "base/printable.h"
-#include "explain/servers.h"
+#include "explain/direct.h"
 #include "fuzz/fuzz.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static void check_question(const struct hearing *hearing, enum hearing_party par
     const struct rule    *rule    = policy_find_for(hearing->setup.policy, name_view(&inquiry->name), inquiry->type);
     CHECK(rule->via == VIA_AUTO || (rule->via == VIA_GROUP && rule->group == (unsigned) party));
     CHECK(inquiry->class == CLASS_IN);
-    CHECK(party != HEARD_SERVER || servers_may_ask(&exchange->server->address));
+    CHECK(party != HEARD_SERVER || direct_may_ask(&exchange->server->address));
     CHECK(inquest->running <= INQUEST_AT_ONCE && inquest->fact_count <= INQUEST_FACTS);
     CHECK(hearing->now < inquest->began + INQUEST_LIFE);
 }
@@ -174,7 +174,7 @@ static void check_lists(const struct explanation *explanation)
         CHECK(seen->host_count <= EXPLANATION_NS);
         CHECK(seen->count <= ARRAY_LEN(seen->list) && seen->answered + seen->silent + seen->lame <= seen->count);
         for (unsigned s = 0; s < seen->count; s++)
-            CHECK(servers_may_ask(&seen->list[s].address));
+            CHECK(direct_may_ask(&seen->list[s].address));
     }
     for (unsigned i = 0; i < explanation->zone_count; i++)
         check_name(&explanation->zones[i].zone);
