@@ -199,9 +199,6 @@ static void cure_block(const struct explanation *explanation, const struct findi
                  name_format(name_view(&rule->zone), fence), name);
     else if (known.pin == PIN_DOMESTIC)
         snprintf(text, size, "it is pinned to domestic: bywayctl zones unpin %s", name);
-    else if (setup->learning != SETUP_LEARN)
-        snprintf(text, size, "byway only watches: set \"learning.mode\" to \"on\", or bywayctl zones pin %s external",
-                 name);
     else if (!falls_on(setup, cause->outcome))
         snprintf(text, size, "put \"%s\" into \"fallback.on\", or bywayctl zones pin %s external",
                  fallback_word(cause->outcome), name);
@@ -209,9 +206,11 @@ static void cure_block(const struct explanation *explanation, const struct findi
         snprintf(text, size, "to send it the external way at once: bywayctl zones pin %s external", name);
     else
         snprintf(text, size,
-                 "have the mail server ask byway, which turns to external for %s whenever domestic fails; to send it "
+                 "have the mail server ask byway, which turns to external for %s whenever domestic fails%s; to send it "
                  "there at once: bywayctl zones pin %s external",
-                 name, name);
+                 name,
+                 setup->learning == SETUP_LEARN ? "" : ", and would remember it with \"learning.mode\" set to \"on\"",
+                 name);
 }
 
 static void prescribe(struct explanation *explanation)

@@ -453,7 +453,7 @@ def test_an_include_of_what_has_no_spf(between):
     assert "includes that of mail.fine.test., which has none" in finding(result, "spf-syntax")["text"]
 
 
-@pytest.mark.parametrize("config, words", [({"learning.mode": "observe"}, '"learning.mode" to "on"'),
+@pytest.mark.parametrize("config, words", [({"learning.mode": "observe"}, 'would remember it with "learning.mode" set to "on"'),
                                            ({"fallback.on": ["timeout"]}, 'put "servfail" into "fallback.on"')])
 def test_cures_that_are_in_the_configuration(between, domestic, config, words):
     daemon = between(config)
