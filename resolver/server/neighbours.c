@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
+    CLOSING        = 5,   /* ms that a closed socket may take to be gone */
+    CLOSINGS       = 5,   /* one after the other */
     LINE_MAX_BYTES = 512, /* of /proc/net; they have some 180 */
     STATE_LISTENS  = 10,  /* TCP_LISTEN */
     STATE_OPEN     = 7,   /* TCP_CLOSE, which is also that of a UDP socket without a peer */
@@ -189,20 +192,37 @@ static enum neighbours read_table(FILE *table, const struct inodes *ours, const 
     return found;
 }
 
-enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
+static enum neighbours look(const struct address *address, int type, struct row *ret)
 {
     char            path[32];
     enum neighbours found = NEIGHBOURS_NONE;
     struct inodes   ours;
-    struct row      row;
     snprintf(path, sizeof(path), "/proc/net/%s%s", type == SOCK_STREAM ? "tcp" : "udp",
              address->any.sa_family == AF_INET6 ? "6" : "");
     FILE *table = fopen(path, "re");
     if (find_ours(&ours) && table)
-        found = read_table(table, &ours, address, type, &row);
+        found = read_table(table, &ours, address, type, ret);
     free(ours.list);
     if (table)
         fclose(table);
+    return found;
+}
+
+/* A socket that another thread of ours is closing has no descriptor any more before it leaves the kernel's table: a
+ * stranger's is still there a moment later. */
+enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
+{
+    static const struct timespec moment = {.tv_nsec = CLOSING * 1000000};
+    struct row                   row;
+    unsigned long                before;
+    enum neighbours              found = look(address, type, &row);
+    for (unsigned i = 0; found == NEIGHBOURS_ANOTHER && i < CLOSINGS; i++) {
+        before = row.inode;
+        nanosleep(&moment, NULL);
+        found = look(address, type, &row);
+        if (found == NEIGHBOURS_ANOTHER && row.inode == before)
+            break;
+    }
     if (found == NEIGHBOURS_ANOTHER)
         describe(&row, ret_who);
     return found;

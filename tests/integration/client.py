@@ -232,7 +232,7 @@ class Load:
         self.where, self.pattern, self.rate, self.tcp = where, pattern, rate, tcp
         self.sent, self.replies, self.lost, self.stalled = 0, [], [], 0.0
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(8)]
+        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(8)]
         for thread in self._threads:
             thread.start()
 
