@@ -17,13 +17,15 @@ wrong_usage() {
 
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev"
+package_packages="debhelper dpkg-dev lintian"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
 test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
-    prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
+    prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev
+    $package_packages mmdebstrap"
 
 missing() { # missing PACKAGE ...: those that are not installed
     for package in "$@"; do
