@@ -24,8 +24,7 @@ soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
 test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
-    prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev
-    $package_packages mmdebstrap"
+    prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
     for package in "$@"; do

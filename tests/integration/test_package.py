@@ -15,7 +15,7 @@ import pytest
 import booted
 from daemon import ROOT
 
-pytestmark = [pytest.mark.release, pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root"),
+pytestmark = [pytest.mark.release, pytest.mark.package, pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root"),
               pytest.mark.skipif(not (ROOT / ".git").exists(), reason="packages are made of a commit")]
 TOOLS = ["systemd", "man-db", "python3-dnspython"]
 SOURCES = "$(CREATED_BY)|$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
