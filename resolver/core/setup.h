@@ -9,6 +9,7 @@
 #define CORE_SETUP_H
 
 #include "dns/forgery.h"
+#include "dns/judge.h"
 #include "policy/clients.h"
 #include "policy/policy.h"
 #include "upstream/group.h"
@@ -63,6 +64,24 @@ static inline void setup_drop(struct setup *setup)
 {
     if (setup && atomic_fetch_sub_explicit(&setup->references, 1, memory_order_acq_rel) == 1)
         setup->destroy(setup);
+}
+
+/* fallback.on allows the external way after that outcome of domestic's; what is neither silence nor a failing code counts
+ * as silence. */
+static inline bool setup_falls_on(const struct setup *setup, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_SERVFAIL:
+        return setup->fall_on_servfail;
+    case OUTCOME_REFUSED:
+        return setup->fall_on_refused;
+    case OUTCOME_FORGED:
+        return setup->fall_on_forged;
+    case OUTCOME_NXDOMAIN:
+        return setup->fall_on_nxdomain;
+    default:
+        return setup->fall_on_timeout;
+    }
 }
 
 #endif

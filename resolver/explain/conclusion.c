@@ -169,22 +169,6 @@ static const char *fallback_word(enum outcome outcome)
     }
 }
 
-static bool falls_on(const struct setup *setup, enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_SERVFAIL:
-        return setup->fall_on_servfail;
-    case OUTCOME_REFUSED:
-        return setup->fall_on_refused;
-    case OUTCOME_FORGED:
-        return setup->fall_on_forged;
-    case OUTCOME_NXDOMAIN:
-        return setup->fall_on_nxdomain;
-    default:
-        return setup->fall_on_timeout;
-    }
-}
-
 /* Why external is not asked, or that it is. */
 static void cure_block(const struct explanation *explanation, const struct finding *cause, char *text, size_t size)
 {
@@ -199,7 +183,7 @@ static void cure_block(const struct explanation *explanation, const struct findi
                  name_format(name_view(&rule->zone), fence), name);
     else if (known.pin == PIN_DOMESTIC)
         snprintf(text, size, "it is pinned to domestic: bywayctl zones unpin %s", name);
-    else if (!falls_on(setup, cause->outcome))
+    else if (!setup_falls_on(setup, cause->outcome))
         snprintf(text, size, "put \"%s\" into \"fallback.on\", or bywayctl zones pin %s external",
                  fallback_word(cause->outcome), name);
     else if (cause->tag == FINDING_FORGED)

@@ -65,22 +65,6 @@ static bool is_awaited(const struct query *query, const struct side *side)
 
 /* ---- the other side ---- */
 
-static bool falls_on(const struct setup *setup, enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_SERVFAIL:
-        return setup->fall_on_servfail;
-    case OUTCOME_REFUSED:
-        return setup->fall_on_refused;
-    case OUTCOME_FORGED:
-        return setup->fall_on_forged;
-    case OUTCOME_NXDOMAIN:
-        return setup->fall_on_nxdomain;
-    default:
-        return setup->fall_on_timeout;
-    }
-}
-
 /* An outcome among the first side's failures that fallback.on allows. A blocklist that answered with an error code has
  * been reached; and whoever declines ANY may do so (RFC 8482). */
 static bool failure_allows(const struct query *query)
@@ -94,7 +78,7 @@ static bool failure_allows(const struct query *query)
         if (exchange->copy || reached || declined)
             continue;
         if (exchange->state == EXCHANGE_DONE && asking_in_side(query, exchange, &query->sides[0]) &&
-            falls_on(query->setup, exchange->outcome))
+            setup_falls_on(query->setup, exchange->outcome))
             return true;
     }
     return false;
