@@ -240,12 +240,6 @@ void read_state(struct reader *reader, const struct place *place, const json_t *
     value_path(reader, place, value, PATH_MAX - NAME_MAX, &reader->settings->state);
 }
 
-void read_later(struct reader *reader, const struct place *place, const json_t *value)
-{
-    if (value)
-        reader_error(reader, place, "this version does not have it yet");
-}
-
 void read_log_level(struct reader *reader, const struct place *place, const json_t *value)
 {
     static const char *const words[] = {[LOG_LEVEL_ERROR]   = "error",

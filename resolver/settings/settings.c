@@ -1,6 +1,6 @@
 /*
  * settings.c: the reading as a whole, and which keys there are (their list is settings.def). The readers
- * are in keys.c; those of keys with a grammar of their own in addresses.c, upstreams.c and zones.c.
+ * are in keys.c; those of keys with a grammar of their own in addresses.c, cluster.c, forged.c, upstreams.c and zones.c.
  */
 #include "settings/settings.h"
 
@@ -236,6 +236,8 @@ void settings_destroy(struct settings *settings)
     free(settings->allow.blocks);
     free(settings->client_exempt.blocks);
     free(settings->user);
+    free(settings->cluster.user);
+    free(settings->cluster.password_file);
     free(settings->control_socket);
     free(settings->control_group);
     free(settings->state);

@@ -46,6 +46,24 @@ enum log_queries { /* each is part of the next */
     LOG_QUERIES_ALL
 };
 
+enum {
+    SETTINGS_PATH_MAX = 108, /* bytes of a Unix socket's path, the NUL among them: sun_path */
+    SETTINGS_WORD_MAX = 64
+};
+
+/* What is learned is shared with other nodes through Redis. */
+struct settings_cluster {
+    bool           on;
+    bool           local;                      /* at `path`; else at `address` */
+    struct address address;                    /* len 0: none */
+    char           path[SETTINGS_PATH_MAX];    /* "": none */
+    char           name[SETTINGS_WORD_MAX];    /* of the cluster: others in the same Redis are not ours */
+    char           vantage[SETTINGS_WORD_MAX]; /* from where this node looks; "": off */
+    char           node[SETTINGS_WORD_MAX];    /* "": off */
+    char          *user;                       /* NULL: Redis' default one */
+    char          *password_file;              /* its first line, at each connecting; NULL: none is asked for */
+};
+
 struct settings {
     char *path; /* the file it was read from */
 
@@ -83,13 +101,14 @@ struct settings {
     uint32_t min_ttl, max_ttl, stale; /* s */
     uint32_t negative_max_ttl;        /* s; max_ttl holds too */
 
-    char            *control_socket;
-    char            *control_group; /* NULL: none */
-    char            *state;
-    struct address   metrics; /* where /metrics is served; len 0: nowhere */
-    enum log_level   log_level;
-    enum log_format  log_format;
-    enum log_queries log_queries;
+    char                   *control_socket;
+    char                   *control_group; /* NULL: none */
+    char                   *state;
+    struct settings_cluster cluster;
+    struct address          metrics; /* where /metrics is served; len 0: nowhere */
+    enum log_level          log_level;
+    enum log_format         log_format;
+    enum log_queries        log_queries;
 };
 
 /* Where errors go: one call each, `text` without a newline: "upstreams.external[1]: not an address: \"1.2.3\" (expected
@@ -100,6 +119,7 @@ typedef void (*settings_report_fn)(void *context, const char *text);
 struct settings_sources {
     const char *resolv_conf; /* "/etc/resolv.conf" */
     const char *presets;     /* directory with NAME.zones and NAME.forged files */
+    const char *host;        /* this machine's name; NULL: the system is asked */
 };
 
 /* Reads and checks. NULL after at least one report; warnings, whose text starts with "warning: ", do not make it NULL.

@@ -70,6 +70,19 @@ static void check_rules(const struct settings *settings)
     policy_destroy(policy);
 }
 
+/* Whoever connects and writes keys needs all of it. */
+static void check_cluster(const struct settings_cluster *cluster)
+{
+    CHECK(memchr(cluster->path, '\0', sizeof(cluster->path)) != NULL);
+    CHECK(cluster->name[0] != '\0' && strlen(cluster->name) < sizeof(cluster->name));
+    if (!cluster->on)
+        return;
+    CHECK(cluster->local ? cluster->path[0] == '/' : cluster->address.len > 0);
+    CHECK(cluster->vantage[0] != '\0' && strlen(cluster->vantage) < sizeof(cluster->vantage));
+    CHECK(cluster->node[0] != '\0' && strlen(cluster->node) < sizeof(cluster->node));
+    CHECK(cluster->user == NULL || cluster->password_file != NULL);
+}
+
 static void check_settings(const struct settings *settings)
 {
     CHECK(settings->listen_count >= 1 && settings->allow.count >= 1);
@@ -81,6 +94,7 @@ static void check_settings(const struct settings *settings)
     CHECK(settings->negative_max_ttl <= 365 * 86400);
     CHECK(settings->min_ttl <= settings->max_ttl && settings->cache_memory >= 1 << 20);
     CHECK(settings->control_socket[0] == '/' && settings->state[0] == '/');
+    check_cluster(&settings->cluster);
     check_groups(settings);
     check_rules(settings);
 }
@@ -105,7 +119,7 @@ static void check_relax(const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct file             config, resolv_conf;
-    static struct settings_sources sources = {.presets = PRESETS};
+    static struct settings_sources sources = {.presets = PRESETS, .host = "node"};
     const uint8_t                 *nul     = size > 0 ? memchr(data, '\0', size) : NULL;
     size_t                         len     = nul != NULL ? (size_t) (nul - data) : size;
     struct heard                   heard   = {0};

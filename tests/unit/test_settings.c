@@ -221,9 +221,6 @@ static void test_unknown_keys(void **state)
          "upstreams.domestic[0].mixcase: unknown key (did you mean \"mix_case\"?)\n"
          "upstreams.external[0].trusted: expected true or false\n"
          "upstreams.external[0].mix_case: expected true or false"},
-        {WITH("\"cluster\": {\"redis\": \"localhost\", \"name\": 1}"),
-         "cluster.redis: this version does not have it yet\n"
-         "cluster.name: this version does not have it yet"},
     };
     check_rows(rows, ARRAY_LEN(rows));
 }
