@@ -16,7 +16,8 @@ wrong_usage() {
 }
 
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
-    liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev"
+    liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev
+    libhiredis-dev"
 package_packages="debhelper dpkg-dev lintian"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
@@ -24,6 +25,7 @@ soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
 test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
+    redis-server
     prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
@@ -66,7 +68,8 @@ install_guarded() (
     command -v systemctl >/dev/null || exit 0
     for pair in nsd:nsd unbound:unbound unbound:unbound-resolvconf knot:knot dnsdist:dnsdist bind9:named \
         knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus \
-        postfix:postfix; do
+        postfix:postfix \
+        redis-server:redis-server; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )
