@@ -49,6 +49,31 @@ static void print_ad(FILE *to, json_t *ad)
         say(to, "AD             does not reach clients: %s", why ? why : "-");
 }
 
+static void print_peer(FILE *to, json_t *peer, wall_t now)
+{
+    char        text[SPAN_TEXT_MAX];
+    const char *problem = json_string_value(json_object_get(peer, "problem"));
+    say(to, "  node         %s, vantage %s, %s, seen %s, zones from it: %lld%s%s", text_of(peer, "node"),
+        text_of(peer, "vantage"), json_is_true(json_object_get(peer, "present")) ? "there" : "gone",
+        when_format(json_object_get(peer, "last_seen"), now, text), (long long) number_of(peer, "zones"),
+        problem ? "; " : "", problem ? problem : "");
+}
+
+static void print_cluster(FILE *to, json_t *cluster, wall_t now)
+{
+    char        text[SPAN_TEXT_MAX];
+    const char *problem = json_string_value(json_object_get(cluster, "problem"));
+    size_t      i;
+    json_t     *peer;
+    if (!json_is_object(cluster))
+        return;
+    say(to, "cluster        %s as %s, vantage %s, by %s since %s%s%s",
+        json_is_true(json_object_get(cluster, "connected")) ? "connected" : "alone", text_of(cluster, "node"),
+        text_of(cluster, "vantage"), text_of(cluster, "redis"),
+        when_format(json_object_get(cluster, "since"), now, text), problem ? ": " : "", problem ? problem : "");
+    json_array_foreach(json_object_get(cluster, "peers"), i, peer) print_peer(to, peer, now);
+}
+
 void print_status(FILE *to, json_t *result, wall_t now)
 {
     json_t    *cache = json_object_get(result, "cache"), *zones = json_object_get(result, "zones");
@@ -69,6 +94,7 @@ void print_status(FILE *to, json_t *result, wall_t now)
     print_groups(to, json_object_get(result, "upstreams"));
     print_canary(to, json_object_get(result, "canary"));
     print_ad(to, json_object_get(result, "ad"));
+    print_cluster(to, json_object_get(result, "cluster"), now);
     say(to, "cache          entries: %lld, %s of %s, hits: %.0f%%", (long long) number_of(cache, "entries"),
         size_format(number_of(cache, "bytes"), text), size_format(number_of(cache, "memory"), more),
         asked > 0 ? 100.0 * (double) hits / (double) asked : 0.0);

@@ -101,7 +101,7 @@ static void let_go(struct learner *learner, struct zone *zone)
 
 static void take_out(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why)
 {
-    learner->hooks.changed(learner->hooks.context, zone, from, zone_why_words[why], true);
+    learner->hooks.changed(learner->hooks.context, zone, from, why, true);
     timers_cancel(&learner->rechecks, &zone->recheck);
     timers_cancel(&learner->ends, &zone->end);
     dossier_close(&learner->dossiers, zone);
@@ -129,7 +129,7 @@ bool learner_publish(struct learner *learner, struct zone *zone, enum zone_state
         dossier_note_change(&learner->dossiers, zone, &line);
     }
     set_timers(learner, zone);
-    learner->hooks.changed(learner->hooks.context, zone, from, zone_why_words[why], false);
+    learner->hooks.changed(learner->hooks.context, zone, from, why, false);
     return true;
 }
 
@@ -170,6 +170,11 @@ static uint16_t domain_number(const struct learner *learner, const struct zone_i
 static bool domain_is_full(const struct learner *learner, uint16_t domain)
 {
     return domain && learner->domains[domain] >= LIMIT_DOMAIN_ZONES;
+}
+
+bool learner_is_full(const struct learner *learner, const struct zone_id *id)
+{
+    return is_full(learner) || domain_is_full(learner, domain_number(learner, id));
 }
 
 static enum zone_why why_of(enum evidence evidence)

@@ -34,10 +34,9 @@ struct learner_limits {
     size_t             max_zones;
 };
 
-/* Called after a zone's state, pin or presence changed. `removed`: it leaves the table after the call. `why`: a
- * literal. */
+/* Called after a zone's state, pin or presence changed. `removed`: it leaves the table after the call. */
 struct learner_hooks {
-    void (*changed)(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed);
+    void (*changed)(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed);
     /* The registrable domain of a zone, a tail of its name, or empty. NULL: LIMIT_DOMAIN_ZONES binds nobody. */
     struct view (*domain)(void *context, struct view zone);
     void *context;
@@ -92,8 +91,9 @@ struct zone *learner_pin(struct learner *learner, struct view name, enum pin pin
                          msec_t now);
 /* False: no such pin. */
 bool learner_unpin(struct learner *learner, struct view name, msec_t now);
-/* Drops the zone's entries of all scopes, pins excepted, and that it was blocked before. Returns how many. */
-size_t learner_forget(struct learner *learner, struct view name, msec_t now);
+/* Drops the zone's entries of all scopes, pins excepted, that have failed at `until` or before for the last time, and
+ * that it was blocked before. Returns how many. */
+size_t learner_forget(struct learner *learner, struct view name, msec_t until, msec_t now);
 
 /* A zone as it was, times already in this clock. All is borrowed. */
 struct learned {
@@ -112,6 +112,21 @@ struct learned {
  * next recheck, or end, is not left further off than the settings allow; over max_zones another one gives way. NULL: no
  * memory, or nothing is to be said of it. */
 struct zone *learner_restore(struct learner *learner, const struct learned *learned, msec_t now);
+
+/* What another node, or a file, says of a zone that is blocked. All is borrowed. */
+struct hearsay {
+    struct zone_id   id;
+    enum zone_reason reason;
+    msec_t           failed;   /* in this clock: when it failed for the last time */
+    msec_t           interval; /* ms between rechecks, there */
+    struct view      asked;
+    uint16_t         asked_type;
+    enum zone_source source; /* of an entry that is new here */
+};
+
+/* It is blocked here too, and its next recheck is due as if it had failed here then; a failure that is not later than
+ * the last one known changes nothing. NULL: there is no room, nobody gives way to it; or no memory. */
+struct zone *learner_hear(struct learner *learner, const struct hearsay *heard, msec_t now);
 
 /* Domestic is down, or in trouble: what looked like a failing zone was its own doing. Every suspicion that failed at
  * `since` or later for the last time is dropped. */

@@ -37,6 +37,8 @@ void learner_count_zone(struct learner *learner, const struct zone *zone, size_t
 /* A zone whose condition or pin was changed: publishes it, or takes it out when nothing is left to say of it (false).
  * The caller has counted it out before the change. */
 bool learner_publish(struct learner *learner, struct zone *zone, enum zone_state from, enum zone_why why, msec_t now);
+/* True if no more zones may be blocked: max_zones, or LIMIT_DOMAIN_ZONES of its registrable domain. */
+bool learner_is_full(const struct learner *learner, const struct zone_id *id);
 /* For one more zone that is listed; `confirmed`: suspicions give way to it. False: there is none. */
 bool learner_make_room(struct learner *learner, bool confirmed, enum evidence evidence);
 /* A new zone, of which nothing is said yet; NULL: no memory. */

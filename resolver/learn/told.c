@@ -53,22 +53,22 @@ bool learner_unpin(struct learner *learner, struct view name, msec_t now)
 
 struct forgetting {
     struct learner *learner;
-    msec_t          now;
+    msec_t          until, now;
     size_t          count;
 };
 
 static void forget_one(void *context, struct zone *zone)
 {
     struct forgetting *forgetting = context;
-    if (zone->condition.state == ZONE_CLEAR && !zone->proved)
+    if ((zone->condition.state == ZONE_CLEAR && !zone->proved) || zone->condition.last_failure > forgetting->until)
         return;
     forgetting->count++;
     learner_forget_zone(forgetting->learner, zone, WHY_FORGOTTEN, forgetting->now);
 }
 
-size_t learner_forget(struct learner *learner, struct view name, msec_t now)
+size_t learner_forget(struct learner *learner, struct view name, msec_t until, msec_t now)
 {
-    struct forgetting forgetting = {.learner = learner, .now = now};
+    struct forgetting forgetting = {.learner = learner, .until = until, .now = now};
     recent_unmark(learner->former, name);
     table_each_of(learner->table, name, forget_one, &forgetting);
     epoch_turn(table_epoch(learner->table));
@@ -114,6 +114,45 @@ struct zone *learner_restore(struct learner *learner, const struct learned *lear
     atomic_store(&zone->last_used, msec_clamp(learned->last_used, now - ZONE_IDLE + ZONE_IDLE_LEFT, now));
     epoch_turn(table_epoch(learner->table));
     return learner_publish(learner, zone, from, WHY_RESTORED, now) ? zone : NULL;
+}
+
+/* The recheck that its last failure calls for, wherever it failed. */
+static struct condition heard_condition(struct learner *learner, const struct zone *zone, const struct hearsay *heard,
+                                        msec_t now)
+{
+    const struct zone_limits *limits = &learner->limits.zone;
+    struct condition          is     = zone->condition;
+    msec_t                    failed = msec_min(heard->failed, now);
+    if (is.state != ZONE_BLOCKED)
+        is.since = zone_diverts(zone) ? now : failed;
+    is.state   = ZONE_BLOCKED;
+    is.strikes = is.good = 0;
+    is.reason            = heard->reason;
+    is.last_failure      = failed;
+    is.interval          = msec_clamp(heard->interval, limits->recheck_first, limits->recheck_max);
+    msec_t tenth         = is.interval / 10;
+    is.next = msec_max(now, failed + is.interval - tenth + rng_below(&learner->rng, (uint32_t) (2 * tenth) + 1));
+    is.failures++;
+    return is;
+}
+
+struct zone *learner_hear(struct learner *learner, const struct hearsay *heard, msec_t now)
+{
+    const struct zone_id *id   = &heard->id;
+    struct zone          *zone = table_get(learner->table, id->name, id->scope, id->type);
+    if (zone && zone_diverts(zone) && heard->failed <= zone->condition.last_failure)
+        return zone;
+    if (!(zone && zone_diverts(zone)) && learner_is_full(learner, id))
+        return NULL;
+    if (!zone && !(zone = learner_add(learner, id, heard->asked, heard->asked_type, now)))
+        return NULL;
+    enum zone_state from = zone->condition.state;
+    learner_count_zone(learner, zone, (size_t) -1);
+    if (!zone_diverts(zone))
+        zone->source = heard->source;
+    zone->condition  = heard_condition(learner, zone, heard, now);
+    zone->waited_out = false;
+    return learner_publish(learner, zone, from, WHY_HEARD, now) ? zone : NULL;
 }
 
 struct dropping {

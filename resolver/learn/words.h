@@ -59,7 +59,8 @@
     X(RESTORED, "restored")                                                                                            \
     X(OUTAGE, "domestic is down")                                                                                      \
     X(LAPSED, "neither confirmed nor renewed")                                                                         \
-    X(IDLE, "not used for 30 days")
+    X(IDLE, "not used for 30 days")                                                                                    \
+    X(HEARD, "another node found it blocked")
 
 enum zone_why {
 #define X(symbol, text) WHY_##symbol,

@@ -11,6 +11,7 @@
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/keeper.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct imported { /* one zone object, read */
     enum zone_reason reason;
     bool             external, pinned;
     msec_t           until;
+    int64_t          failed_ms, pinned_ms; /* since 1970; 0: it does not say */
     const char      *note;
     struct name      asked; /* the question that failed there */
     uint16_t         asked_type;
@@ -92,6 +94,17 @@ static const char *read_asked(json_t *object, struct imported *ret)
     return NULL;
 }
 
+/* Absent: *ret is 0. What lies ahead is taken for now: the other node's clock may be a little ahead. */
+static bool read_time(json_t *object, const char *key, const struct clocks *clocks, int64_t *ret)
+{
+    const char *text = word_of(object, key, "");
+    wall_t      when = 0;
+    if (!text || (*text && !time_parse(text, &when)))
+        return false;
+    *ret = when > clocks->wall_ms / 1000 ? clocks->wall_ms : when * 1000;
+    return true;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *read_imported(json_t *object, struct imported *ret)
 {
@@ -118,6 +131,9 @@ static const char *read_imported(json_t *object, struct imported *ret)
         return "via: expected domestic or external";
     if (!until || (*until && !time_parse(until, &end)))
         return "until: not a time";
+    if (!read_time(object, "last_failure", &clocks, &ret->failed_ms) ||
+        !read_time(object, "pinned_at", &clocks, &ret->pinned_ms))
+        return "last_failure or pinned_at: not a time";
     ret->scope    = (enum zone_scope) scope;
     ret->type     = scope == SCOPE_TYPE ? ret->type : 0;
     ret->state    = (enum zone_state) state;
@@ -134,14 +150,18 @@ static const char *read_imported(json_t *object, struct imported *ret)
 static enum fate import_pin(struct daemon *daemon, const struct imported *read, const char **ret_why)
 {
     struct zone *there = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
-    if ((there && there->pin != PIN_NONE) || read->until <= daemon->now)
+    if ((there && there->pin != PIN_NONE && !read->pinned_ms) || read->until <= daemon->now)
         return FATE_SKIPPED;
     if (!route_allows(daemon->setup, name_view(&read->name), 0, read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
         *ret_why = "a fence forbids it";
         return FATE_REFUSED;
     }
-    if (!learner_pin(daemon->learner, name_view(&read->name), read->external ? PIN_EXTERNAL : PIN_DOMESTIC, read->until,
-                     read->note, daemon->now)) {
+    enum pin pin = read->external ? PIN_EXTERNAL : PIN_DOMESTIC;
+    if (!read->pinned_ms)
+        cluster_tell_pin(daemon, name_view(&read->name), pin, read->until, read->note, false);
+    else if (!cluster_tell_past_pin(daemon, name_view(&read->name), pin, read->until, read->note, read->pinned_ms))
+        return FATE_SKIPPED;
+    if (!learner_pin(daemon->learner, name_view(&read->name), pin, read->until, read->note, daemon->now)) {
         *ret_why = "out of memory";
         return FATE_REFUSED;
     }
@@ -170,6 +190,15 @@ static enum fate import_blocked(struct daemon *daemon, const struct imported *re
     *ret_why = forbidden(daemon, name);
     if (*ret_why)
         return FATE_REFUSED;
+    struct clocks        clocks = clock_both();
+    int64_t              failed = read->failed_ms ? read->failed_ms : clocks.wall_ms;
+    const struct hearsay heard  = {.id         = {.name = name, .scope = read->scope, .type = read->type},
+                                   .reason     = read->reason,
+                                   .interval   = daemon->settings->recheck_first,
+                                   .asked      = name_view(&read->asked),
+                                   .asked_type = read->asked_type};
+    if (!cluster_tell_failure(daemon, &heard, failed))
+        return FATE_SKIPPED;
     msec_t spread =
         rng_below(prober_rng(daemon->prober), (uint32_t) msec_min(daemon->settings->recheck_first, INT32_MAX) + 1);
     const struct learned learned = {.id         = {.name = name, .scope = read->scope, .type = read->type},

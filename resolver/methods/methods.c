@@ -17,6 +17,7 @@
 #include "policy/suffix.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/durable.h"
 #include "server/events.h"
 #include "server/keeper.h"
@@ -141,7 +142,9 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
     const char    *via, *length, *note;
     msec_t         lasts = 0;
     char           text[NAME_TEXT_MAX], way[PRESENT_WAY_MAX];
-    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note") || !params_zone(call, params, "zone", true, &name) ||
+    bool           everywhere;
+    if (!ONLY_KEYS(call, params, "zone", "via", "for", "note", "everywhere") ||
+        !params_flag(call, params, "everywhere", &everywhere) || !params_zone(call, params, "zone", true, &name) ||
         !params_text(call, params, "via", true, &via) || !params_text(call, params, "for", false, &length) ||
         !params_text(call, params, "note", false, &note))
         return;
@@ -171,6 +174,7 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
         control_fail(call, CONTROL_INTERNAL, "out of memory");
         return;
     }
+    cluster_tell_pin(daemon, name_view(&name), zone->pin, zone->pin_until, note, everywhere);
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
     durable_reply(daemon, call, present_zone(daemon, zone, &clocks));
@@ -180,12 +184,16 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
 {
     struct daemon *daemon = context;
     struct name    name;
-    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
+    bool           everywhere;
+    if (!ONLY_KEYS(call, params, "zone", "everywhere") || !params_flag(call, params, "everywhere", &everywhere) ||
+        !params_name(call, params, "zone", true, &name))
         return;
-    if (!learner_unpin(daemon->learner, name_view(&name), daemon->now)) {
+    if (!learner_unpin(daemon->learner, name_view(&name), daemon->now) && !everywhere &&
+        cluster_pinned_at(daemon, name_view(&name)) == 0) {
         fail_not_found(call, params, "zone", "", " is not pinned");
         return;
     }
+    cluster_tell_pin(daemon, name_view(&name), PIN_NONE, MSEC_NEVER, NULL, everywhere);
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
     durable_reply(daemon, call,
@@ -197,13 +205,16 @@ static void zones_forget(void *context, struct control_call *call, json_t *param
 {
     struct daemon *daemon = context;
     struct name    name;
-    if (!ONLY_KEYS(call, params, "zone") || !params_name(call, params, "zone", true, &name))
+    bool           everywhere;
+    if (!ONLY_KEYS(call, params, "zone", "everywhere") || !params_flag(call, params, "everywhere", &everywhere) ||
+        !params_name(call, params, "zone", true, &name))
         return;
-    size_t forgotten = learner_forget(daemon->learner, name_view(&name), daemon->now);
-    if (forgotten == 0) {
+    size_t forgotten = learner_forget(daemon->learner, name_view(&name), MSEC_NEVER, daemon->now);
+    if (forgotten == 0 && !everywhere && !cluster_knows(daemon, name_view(&name))) {
         fail_not_found(call, params, "zone", "nothing is known of ", "");
         return;
     }
+    cluster_tell_forget(daemon, name_view(&name), everywhere);
     prober_abandon(daemon->prober, name_view(&name), daemon->now);
     size_t flushed = cache_flush_under(daemon->shared.cache, name_view(&name));
     durable_reply(daemon, call,
@@ -347,16 +358,14 @@ static void trace(void *context, struct control_call *call, json_t *params)
     const char          *client, *type;
     if (!ONLY_KEYS(call, params, "client", "under", "type", "failed") ||
         !params_text(call, params, "client", false, &client) || !params_text(call, params, "type", false, &type) ||
+        !params_flag(call, params, "failed", &filter.failed) ||
         !params_zone(call, params, "under", false, &filter.under))
         return;
     filter.has_client = client != NULL;
-    filter.failed     = json_is_true(json_object_get(params, "failed"));
     if (client && !cidr_parse(client, &filter.client))
         control_fail(call, CONTROL_BAD_PARAMS, "client: expected an address or a block, not \"%.64s\"", client);
     else if (type && !type_parse(type, &filter.type))
         control_fail(call, CONTROL_BAD_PARAMS, "type: not a type: \"%.64s\"", type);
-    else if (json_object_get(params, "failed") && !json_is_boolean(json_object_get(params, "failed")))
-        control_fail(call, CONTROL_BAD_PARAMS, "failed: expected true or false");
     else
         traces_watch(context, call, &filter);
 }

@@ -35,6 +35,16 @@ bool params_text(struct control_call *call, json_t *params, const char *key, boo
     return false;
 }
 
+bool params_flag(struct control_call *call, json_t *params, const char *key, bool *ret)
+{
+    const json_t *value = json_object_get(params, key);
+    *ret                = json_is_true(value);
+    if (!value || json_is_boolean(value))
+        return true;
+    control_fail(call, CONTROL_BAD_PARAMS, "%s: expected true or false", key);
+    return false;
+}
+
 bool params_name(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret)
 {
     const char *text;

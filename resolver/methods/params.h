@@ -15,6 +15,8 @@ bool params_only(struct control_call *call, json_t *params, const char *const *k
 
 /* *ret is NULL where an optional one is absent. */
 bool params_text(struct control_call *call, json_t *params, const char *key, bool required, const char **ret);
+/* Absent: false. */
+bool params_flag(struct control_call *call, json_t *params, const char *key, bool *ret);
 /* A name that stands for itself: one that can match nothing may be there all the same, as what somebody asked for. Absent:
  * len 0. */
 bool params_name(struct control_call *call, json_t *params, const char *key, bool required, struct name *ret);

@@ -6,8 +6,10 @@
 #include "base/units.h"
 #include "dns/text.h"
 #include "learn/learner.h"
+#include "methods/present_cluster.h"
 #include "query/route.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/sums.h"
 #include "stream/pin.h"
 #include "stream/remote.h"
@@ -95,20 +97,28 @@ static const char *via_of(const struct daemon *daemon, const struct zone *zone)
     return external ? "external" : "domestic";
 }
 
+static json_t *present_pinned_at(const struct daemon *daemon, const struct zone *zone)
+{
+    int64_t at = zone->pin != PIN_NONE ? cluster_pinned_at(daemon, zone_name(zone)) : 0;
+    char    text[TIME_TEXT_MAX];
+    return at ? json_string(time_format(at / 1000, text)) : json_null();
+}
+
 json_t *present_zone(const struct daemon *daemon, const struct zone *zone, const struct clocks *clocks)
 {
     const struct condition *is     = &zone->condition;
     bool                    pinned = zone->pin != PIN_NONE, failed = is->state != ZONE_CLEAR;
     return json_pack(
-        "{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "zone",
+        "{s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "zone",
         present_name(zone_name(zone)), "scope", zone_scope_words[zone->scope], "type",
         zone->scope == SCOPE_TYPE ? present_type(zone->type) : json_null(), "state", zone_state_words[is->state], "via",
         via_of(daemon, zone), "source", zone_source_words[pinned ? SOURCE_PINNED : zone->source], "reason",
         text_or_null(zone_reason_words[is->reason]), "since", time_text(clocks, is->since), "last_failure",
         is->failures ? time_text(clocks, is->last_failure) : json_null(), "next_recheck",
         is_blocked(zone) ? time_text(clocks, is->next) : json_null(), "failures", (json_int_t) is->failures, "answered",
-        (json_int_t) atomic_load(&zone->answered), "until", pinned ? time_text(clocks, zone->pin_until) : json_null(),
-        "note", text_or_null(zone->note), "asked", failed ? present_name(zone_asked(zone)) : json_null(), "asked_type",
+        (json_int_t) atomic_load(&zone->answered), "pinned_at", present_pinned_at(daemon, zone), "until",
+        pinned ? time_text(clocks, zone->pin_until) : json_null(), "note", text_or_null(zone->note), "asked",
+        failed ? present_name(zone_asked(zone)) : json_null(), "asked_type",
         failed ? present_type(zone->asked_type) : json_null());
 }
 
@@ -390,7 +400,7 @@ json_t *present_status(struct daemon *daemon)
     sums_counters(daemon, &counters, &drops);
     cache_read_stats(daemon->shared.cache, &cache);
     return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
-                     "s:s}, s:s, s:o, s:o, s:o}",
+                     "s:s}, s:s, s:o, s:o, s:o, s:o}",
                      "version", BYWAY_VERSION, "uptime_s", (json_int_t) ((clock_now() - daemon->started) / 1000),
                      "workers", (int) daemon->worker_count, "queries", (json_int_t) counters.queries, "cache",
                      "entries", (json_int_t) cache.entries, "bytes", (json_int_t) cache.bytes, "memory",
@@ -401,5 +411,6 @@ json_t *present_status(struct daemon *daemon)
                      (json_int_t) zones.states[ZONE_RECOVERING], "pinned", (json_int_t) zones.pins, "upstreams",
                      present_group_health(daemon->setup), "configuration", "file", daemon->config_path, "read_at",
                      time_format(daemon->read_at, read_at), "learning", learning[daemon->settings->learning], "store",
-                     present_store(daemon->store), "canary", present_canary(daemon), "ad", present_ad(daemon->setup));
+                     present_store(daemon->store), "canary", present_canary(daemon), "ad", present_ad(daemon->setup),
+                     "cluster", present_cluster(daemon));
 }

@@ -133,6 +133,12 @@ bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probe
     return true;
 }
 
+void prober_on_lease(struct prober *prober, const struct zone_id *id, bool granted, msec_t now)
+{
+    rechecks_on_lease(prober, id, granted, now);
+    prober_tend(prober, now);
+}
+
 void prober_abandon(struct prober *prober, struct view zone, msec_t now)
 {
     struct view domain = suffix_registrable(prober->env.shared.suffix, zone);

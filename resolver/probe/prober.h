@@ -36,6 +36,9 @@ struct prober_hooks {
     void (*canary_blind)(void *context, bool blind);
     /* How many questions clients' queries have asked of domestic since the start. */
     uint64_t (*domestic_questions)(void *context);
+    /* The zone is due to be rechecked, which only one of the nodes that share what they learn shall do: true if that is
+     * being found out; then prober_on_lease() is called once, later. False, or NULL: there is nobody else. */
+    bool (*ask_lease)(void *context, const struct zone *zone);
 };
 
 struct prober_options {
@@ -58,6 +61,8 @@ void prober_observe(struct prober *prober, const struct observation *observation
  * entry of that name, study->scope. probed() is called once, later or before this returns, with hooks.context; the
  * study is borrowed. False: it was not begun (limit, memory). */
 bool prober_probe(struct prober *prober, struct view zone, study_probed_fn probed, void *cookie, msec_t now);
+/* What came of hooks.ask_lease(). A zone whose recheck is another node's is due again after ZONE_POSTPONE. */
+void prober_on_lease(struct prober *prober, const struct zone_id *id, bool granted, msec_t now);
 /* Gives up the studies at or below `zone`, forgets what the canary has shown of its domain, and probes no upstream with a
  * name there: after a pin, a forget. */
 void prober_abandon(struct prober *prober, struct view zone, msec_t now);

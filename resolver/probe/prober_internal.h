@@ -30,6 +30,7 @@ struct prober {
     struct list           studies, finished;
     unsigned              study_counts[STUDY_KINDS];
     struct recheck_budget budget;
+    unsigned              leases; /* asked for, and not yet known */
     struct delegations    delegations;
     struct recent        *cuts; /* zones and names below blocked ones that were asked about lately */
     struct recent        *fine; /* zones that were seen fine, though a name in them had failed */
@@ -76,6 +77,7 @@ void prober_on_study_done(void *owner, struct study *study, msec_t now);
 /* ---- rechecks.c ---- */
 
 void   rechecks_on_time(struct prober *prober, msec_t now);
+void   rechecks_on_lease(struct prober *prober, const struct zone_id *id, bool granted, msec_t now);
 msec_t rechecks_next(const struct prober *prober);
 
 /* ---- prober.c ---- */

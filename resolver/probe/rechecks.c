@@ -25,7 +25,7 @@ static bool is_fenced(const struct prober *prober, const struct zone *zone)
 static void recheck(struct prober *prober, struct zone *zone, msec_t now)
 {
     if (is_fenced(prober, zone)) {
-        learner_forget(prober->learner, zone_name(zone), now);
+        learner_forget(prober->learner, zone_name(zone), MSEC_NEVER, now);
         return;
     }
     if (prober_domestic_down(prober)) {
@@ -72,7 +72,7 @@ static void save_up(struct prober *prober)
 static bool may_recheck(const struct prober *prober, msec_t now)
 {
     const struct recheck_budget *budget = &prober->budget;
-    return prober->study_counts[STUDY_RECHECK] < RECHECKS_AT_ONCE &&
+    return prober->study_counts[STUDY_RECHECK] + prober->leases < RECHECKS_AT_ONCE &&
            (budget->saved >= RECHECK_COST || now - budget->last >= RECHECK_EVERY);
 }
 
@@ -85,13 +85,25 @@ void rechecks_on_time(struct prober *prober, msec_t now)
     while (may_recheck(prober, now) && (zone = learner_recheck_due(prober->learner, now))) {
         prober->budget.saved -= msec_min(RECHECK_COST, (msec_t) prober->budget.saved);
         prober->budget.last = now;
-        recheck(prober, zone, now);
+        if (prober->hooks.ask_lease && prober->hooks.ask_lease(prober->hooks.context, zone))
+            prober->leases++;
+        else
+            recheck(prober, zone, now);
     }
+}
+
+void rechecks_on_lease(struct prober *prober, const struct zone_id *id, bool granted, msec_t now)
+{
+    struct zone *zone = table_get(learner_table(prober->learner), id->name, id->scope, id->type);
+    prober->leases--;
+    if (granted && zone && zone_diverts(zone))
+        recheck(prober, zone, now);
 }
 
 msec_t rechecks_next(const struct prober *prober)
 {
-    if (prober->study_counts[STUDY_RECHECK] >= RECHECKS_AT_ONCE || prober->env.setup->learning == SETUP_LEARN_NOTHING)
+    if (prober->study_counts[STUDY_RECHECK] + prober->leases >= RECHECKS_AT_ONCE ||
+        prober->env.setup->learning == SETUP_LEARN_NOTHING)
         return MSEC_NEVER;
     bool may = prober->budget.saved >= RECHECK_COST;
     return msec_max(learner_next_recheck(prober->learner), may ? 0 : prober->budget.last + RECHECK_EVERY);

@@ -18,6 +18,8 @@
 #include "server/worker.h"
 #include "store/store.h"
 
+struct cluster; /* see cluster.h */
+
 struct daemon {
     const char                  *config_path;
     struct settings_sources      sources;
@@ -50,6 +52,7 @@ struct daemon {
     struct prober          *prober;
     struct dispatch         dispatch;
     struct store           *store;
+    struct cluster         *cluster;
     struct control         *control;
     struct web             *web;          /* NULL: none */
     struct descriptor_store passed;       /* the service manager's */

@@ -60,7 +60,7 @@ static json_t *name_text(struct view name)
 
 static json_t *text_or_null(const char *text) { return text && *text ? json_string(text) : json_null(); }
 
-void events_on_zone(struct daemon *daemon, const struct zone *zone, enum zone_state from, const char *why)
+void events_on_zone(struct daemon *daemon, const struct zone *zone, enum zone_state from, enum zone_why why)
 {
     char type[TYPE_TEXT_MAX] = "";
     if (!is_watched(daemon))
@@ -71,7 +71,7 @@ void events_on_zone(struct daemon *daemon, const struct zone *zone, enum zone_st
          json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:s}", "zone", name_text(zone_name(zone)), "scope",
                    zone_scope_words[zone->scope], "type", text_or_null(type), "from", zone_state_words[from], "to",
                    zone_state_words[zone->condition.state], "reason",
-                   text_or_null(zone_reason_words[zone->condition.reason]), "why", why));
+                   text_or_null(zone_reason_words[zone->condition.reason]), "why", zone_why_words[why]));
 }
 
 void events_on_pin(struct daemon *daemon, struct view zone, enum pin pin)
@@ -138,6 +138,20 @@ void events_on_quota(struct daemon *daemon, uint64_t kept)
 {
     if (is_watched(daemon))
         tell(daemon, "quota", json_pack("{s:I}", "kept", (json_int_t) kept));
+}
+
+void events_on_cluster(struct daemon *daemon, bool connected, const char *problem)
+{
+    if (is_watched(daemon))
+        tell(daemon, "cluster",
+             json_pack("{s:s, s:o}", "state", connected ? "connected" : "alone", "problem",
+                       connected ? json_null() : text_or_null(problem)));
+}
+
+void events_on_peer(struct daemon *daemon, const char *node, bool present)
+{
+    if (is_watched(daemon))
+        tell(daemon, "cluster", json_pack("{s:s, s:s}", "node", node, "state", present ? "up" : "down"));
 }
 
 void events_on_reload(struct daemon *daemon, const char *error)

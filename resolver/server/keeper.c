@@ -9,6 +9,7 @@
 #include "policy/blocklist.h"
 #include "query/claims.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/day.h"
 #include "server/durable.h"
 #include "server/events.h"
@@ -60,7 +61,7 @@ static bool is_kept(const struct zone *zone)
     return zone->pin != PIN_NONE || zone_diverts(zone) || zone->condition.state == ZONE_BROKEN;
 }
 
-static void tell_change(const struct zone *zone, enum zone_state from, const char *why, bool in_detail)
+static void tell_change(const struct zone *zone, enum zone_state from, enum zone_why why, bool in_detail)
 {
     char           name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX] = "";
     enum log_level level =
@@ -71,16 +72,12 @@ static void tell_change(const struct zone *zone, enum zone_state from, const cha
         type_format(zone->type, type);
     log_line(level, "zone %s%s%s: %s -> %s%s%s: %s", name_format(zone_name(zone), name), *type ? " " : "", type,
              zone_state_words[from], zone_state_words[zone->condition.state], zone->condition.reason ? ", reason " : "",
-             zone_reason_words[zone->condition.reason], why);
+             zone_reason_words[zone->condition.reason], zone_why_words[why]);
 }
 
-static bool is_about_pin(const char *why)
-{
-    return strcmp(why, zone_why_words[WHY_PINNED]) == 0 || strcmp(why, zone_why_words[WHY_UNPINNED]) == 0 ||
-           strcmp(why, zone_why_words[WHY_PIN_ENDED]) == 0;
-}
+static bool is_about_pin(enum zone_why why) { return why == WHY_PINNED || why == WHY_UNPINNED || why == WHY_PIN_ENDED; }
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     struct daemon *daemon = context;
     if (daemon->loading)
@@ -90,6 +87,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         events_on_zone(daemon, zone, from, why);
         daemon->zone_changes[zone->condition.state][zone->condition.reason]++;
     }
+    cluster_on_evidence(daemon, zone, why);
     if (is_about_pin(why))
         events_on_pin(daemon, zone_name(zone), zone->pin);
     bool keep = !removed && is_kept(zone);
@@ -282,6 +280,7 @@ static void on_timer(uv_timer_t *timer)
     daemon->timer_due = MSEC_NEVER;
     if (!stalled)
         prober_on_time(daemon->prober, daemon->now);
+    cluster_on_time(daemon);
     tell_taints(daemon);
     tell_quota(daemon);
 }
@@ -290,7 +289,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct daemon *daemon = prepare->data;
     keeper_begin(daemon);
-    msec_t due = msec_min(prober_next(daemon->prober), durable_on_time(daemon));
+    msec_t due = msec_min(msec_min(prober_next(daemon->prober), cluster_next(daemon)), durable_on_time(daemon));
     if (due >= daemon->timer_due && daemon->timer_due > daemon->now)
         return;
     daemon->timer_due = due;
@@ -310,6 +309,7 @@ static void collect(void *context)
 {
     struct daemon *daemon = context;
     table_each(daemon->shared.table, collect_one, daemon);
+    cluster_collect(daemon);
 }
 
 static void report_store(void *context, const char *text)
@@ -326,7 +326,7 @@ struct replay {
 static bool replay_one(void *context, struct view record)
 {
     struct replay *replay = context;
-    return record_apply(record, &replay->clocks, replay->daemon->learner);
+    return cluster_replay(replay->daemon, record) || record_apply(record, &replay->clocks, replay->daemon->learner);
 }
 
 static bool replay_store(struct daemon *daemon)
@@ -404,7 +404,8 @@ static bool open_logic(struct daemon *daemon)
                           .server_loops       = on_server_loops,
                           .canary_shown       = on_canary_shown,
                           .canary_blind       = on_canary_blind,
-                          .domestic_questions = domestic_questions},
+                          .domestic_questions = domestic_questions,
+                          .ask_lease          = cluster_ask_lease},
     };
     uint8_t seed[RNG_SEED_BYTES];
     if (getentropy(seed, sizeof(seed)) != 0 || getentropy(options.seed, sizeof(options.seed)) != 0) {
@@ -422,7 +423,7 @@ static bool open_logic(struct daemon *daemon)
 bool keeper_open(struct daemon *daemon)
 {
     keeper_begin(daemon);
-    if (!open_shared(daemon) || !open_logic(daemon)) {
+    if (!open_shared(daemon) || !open_logic(daemon) || !cluster_open(daemon)) {
         log_error("cannot start: out of memory or descriptors");
         return false;
     }
@@ -440,10 +441,11 @@ bool keeper_open(struct daemon *daemon)
     daemon->wake.data = daemon->timer.data = daemon->before_sleep.data = daemon;
     daemon->timer_due                                                  = MSEC_NEVER;
     day_begin(daemon);
+    cluster_set_settings(daemon, true);
     return true;
 }
 
-void keeper_set_setup(struct daemon *daemon)
+void keeper_set_setup(struct daemon *daemon, bool cluster_changed)
 {
     const struct learner_limits limits = learner_limits(daemon->settings);
     const struct cache_limits   cache  = cache_limits(daemon->settings);
@@ -451,15 +453,18 @@ void keeper_set_setup(struct daemon *daemon)
     cache_set_limits(daemon->shared.cache, &cache);
     external_rate_set_rate(&daemon->quota, daemon->settings->external_qps, daemon->now);
     prober_set_setup(daemon->prober, daemon->setup, daemon->now);
+    cluster_set_settings(daemon, cluster_changed);
 }
 
 void keeper_close(struct daemon *daemon)
 {
     durable_on_time(daemon); /* the control socket is closed: they go to nobody */
     prober_destroy(daemon->prober);
+    daemon->prober = NULL;
     dispatch_close(&daemon->dispatch);
     if (daemon->store)
         store_close(daemon->store, CLOSE_WITHIN);
+    cluster_close(daemon);
     learner_destroy(daemon->learner);
     table_destroy(daemon->shared.table);
     cache_destroy(daemon->shared.cache);

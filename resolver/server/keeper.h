@@ -14,7 +14,7 @@
 bool keeper_open(struct daemon *daemon);
 /* After the workers ended: writes what is to be kept. */
 void keeper_close(struct daemon *daemon);
-void keeper_set_setup(struct daemon *daemon);
+void keeper_set_setup(struct daemon *daemon, bool cluster_changed);
 /* Takes what the leaving workers have seen so far, and frees those that have ended; `wait`: until all have, and what
  * they see meanwhile is lost. */
 void keeper_reap_workers(struct daemon *daemon, bool wait);

@@ -5,6 +5,7 @@
 
 #include "dns/text.h"
 #include "observe/exposition.h"
+#include "server/cluster.h"
 #include "server/process.h"
 #include "server/sums.h"
 #include "stream/remote.h"
@@ -167,6 +168,16 @@ static void write_cache(struct sheet *page, const struct daemon *daemon)
     write_gauge(page, "byway_cache_entries", "Stored answers.", (double) cache.entries);
 }
 
+/* Nothing where no Redis is configured. */
+static void write_cluster(struct sheet *page, const struct daemon *daemon)
+{
+    struct session_report report;
+    if (!cluster_read(daemon, &report))
+        return;
+    write_gauge(page, "byway_cluster_connected", "1: connected to Redis and so to the other nodes; 0: alone.",
+                report.connected);
+}
+
 static void write_reload(struct sheet *page, const struct daemon *daemon)
 {
     write_gauge(page, "byway_reload_success",
@@ -198,6 +209,7 @@ void metrics_reply(const struct daemon *daemon, struct web_call *call)
     write_zones(&page, daemon);
     write_drops(&page, daemon);
     write_cache(&page, daemon);
+    write_cluster(&page, daemon);
     write_reload(&page, daemon);
     write_process(&page, daemon);
     web_reply_sheet(call, &page, headers); /* half of it would be read as counters that have gone */

@@ -144,6 +144,15 @@ static bool trust_ended(const struct settings *before, const struct settings *ne
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
+static bool same_cluster(const struct settings_cluster *a, const struct settings_cluster *b)
+{
+    bool same_place = a->local == b->local && strcmp(a->path, b->path) == 0 && a->address.len == b->address.len &&
+                      (a->address.len == 0 || address_equal(&a->address, &b->address));
+    return a->on == b->on && same_place && strcmp(a->name, b->name) == 0 && strcmp(a->vantage, b->vantage) == 0 &&
+           strcmp(a->node, b->node) == 0 && same_text(a->user, b->user) &&
+           same_text(a->password_file, b->password_file);
+}
+
 /* What cannot change while running is said, not ignored. */
 static const char *immovable(const struct settings *now, const struct settings *next)
 {
@@ -211,7 +220,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
     listeners_forget(daemon, before, next->workers);
     workers_dismiss(daemon, next->workers);
     listeners_leave(daemon, before, next);
-    keeper_set_setup(daemon);
+    keeper_set_setup(daemon, !same_cluster(&before->cluster, &next->cluster));
     if (flush)
         cache_flush_all(daemon->shared.cache);
     setup_drop(setup_before);

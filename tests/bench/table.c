@@ -32,7 +32,7 @@ static long resident(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     (void) context, (void) zone, (void) from, (void) why, (void) removed;
 }

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "methods/methods.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/durable.h"
 #include "server/events.h"
 #include "server/explanations.h"
@@ -47,6 +48,19 @@ void store_read_stats(const struct store *store, struct store_stats *ret)
 {
     (void) store;
     *ret = disk;
+}
+
+void store_append(struct store *store, struct view record) { (void) store, (void) record; }
+void store_snapshot_add(struct store *store, struct view record) { (void) store, (void) record; }
+
+void events_on_cluster(struct daemon *daemon, bool connected, const char *problem)
+{
+    (void) daemon, (void) connected, (void) problem;
+}
+
+void events_on_peer(struct daemon *daemon, const char *node, bool present)
+{
+    (void) daemon, (void) node, (void) present;
 }
 
 const struct counters *worker_counters(struct worker *worker)
@@ -212,6 +226,7 @@ static void begin(bool slow_disk)
     daemon_.prober      = stage->prober;
     disk                = (struct store_stats){.appended = slow_disk};
     list_init(&daemon_.kept);
+    CHECK(cluster_open(&daemon_));
 }
 
 /* Something that waited for the disk or the network goes on. */
@@ -229,6 +244,7 @@ static void end(void)
     for (unsigned i = 0; i < LAST_TURNS; i++)
         turn();
     CHECK(list_empty(&daemon_.kept));
+    cluster_close(&daemon_);
     stage_end(stage);
 }
 

@@ -26,10 +26,10 @@ struct node {
     struct learner *learner;
 };
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     (void) context, (void) removed;
-    CHECK(why != NULL && from < ZONE_STATE_COUNT && zone->condition.state < ZONE_STATE_COUNT);
+    CHECK(why < WHY_COUNT && from < ZONE_STATE_COUNT && zone->condition.state < ZONE_STATE_COUNT);
     CHECK(name_check(zone_name(zone)) == zone->name_len && name_check(zone_asked(zone)) == zone->asked_len);
     CHECK(zone->pin == PIN_NONE || zone->scope == SCOPE_ZONE);
 }

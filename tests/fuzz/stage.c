@@ -108,7 +108,7 @@ static void observe(void *context, const struct observation *observation)
         stage->observations[stage->observation_count++] = *observation;
 }
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     const struct stage *stage = context;
 

@@ -78,7 +78,7 @@ static void compare(void *context, struct zone *zone)
 
 static void count_kept(void *context, struct zone *zone) { *(size_t *) context += is_kept(zone); }
 
-static void ignore(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void ignore(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     (void) context, (void) zone, (void) from, (void) why, (void) removed;
 }

@@ -216,7 +216,7 @@ static bool make_servers(struct world *world)
 }
 
 /* What no event may do to the table. */
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     struct world *world = context;
     char          text[NAME_TEXT_MAX];
@@ -224,16 +224,16 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     world_journal_note(world, zone, removed);
     struct learner_counts counts = learner_count(world->learner);
     if (counts.states[ZONE_BLOCKED] + counts.states[ZONE_RECOVERING] > world_learner_limits(world).max_zones)
-        fail_msg("more zones than may be: %s", why);
+        fail_msg("more zones than may be: %s", zone_why_words[why]);
     if (counts.states[ZONE_SUSPECT] + counts.states[ZONE_BROKEN] > LIMIT_SUSPECTS)
-        fail_msg("more unconfirmed zones than may be: %s", why);
+        fail_msg("more unconfirmed zones than may be: %s", zone_why_words[why]);
     if (zone->condition.state == ZONE_CLEAR && !zone->proved)
         return;
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE && !suffix_learnable(world->shared.suffix, zone_name(zone)))
-        fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), why);
+        fail_msg("the public suffix %s was learned: %s", name_format(zone_name(zone), text), zone_why_words[why]);
     if (zone->scope == SCOPE_ZONE && zone->pin == PIN_NONE &&
         !attribution_is_open(world->setup->policy, zone_name(zone)))
-        fail_msg("%s is fenced and was learned: %s", name_format(zone_name(zone), text), why);
+        fail_msg("%s is fenced and was learned: %s", name_format(zone_name(zone), text), zone_why_words[why]);
 }
 
 static void on_probed(void *context, void *cookie, const struct study *study)

@@ -406,7 +406,7 @@ static void a_blocked_zone_is_not_known_good(void **state)
     world_run(world, 12000);
     assert_int_equal(world_state(world, "shut.example"), ZONE_BLOCKED);
     const struct name name = named("shut.example");
-    assert_int_equal(learner_forget(world_learner(world), name_view(&name), world_now(world)), 1);
+    assert_int_equal(learner_forget(world_learner(world), name_view(&name), MSEC_NEVER, world_now(world)), 1);
     msec_t behind = world_wait(world, world_ask(world, "b.shut.example", TYPE_MX));
     assert_in_range(behind, PATIENCE_UNKNOWN_MIN, PATIENCE_UNKNOWN + EXTERNAL_DELAY + 20);
     world_end(world);

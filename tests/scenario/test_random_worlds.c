@@ -91,7 +91,7 @@ static void say_a_word(struct world *world)
         learner_unpin(learner, name_view(&name), world_now(world));
         break;
     default:
-        learner_forget(learner, name_view(&name), world_now(world));
+        learner_forget(learner, name_view(&name), MSEC_NEVER, world_now(world));
     }
     prober_abandon(world_prober(world), name_view(&name), world_now(world));
 }

@@ -42,7 +42,7 @@ static void a_stranger_does_not_push_out_what_is_confirmed(void **state)
     assert_true(confirm(world, "evil.example", SCOPE_ZONE));
     assert_false(confirm(world, "new.evil.example", SCOPE_ZONE));
     struct name name = named("x0.evil.example");
-    assert_int_equal(learner_forget(world_learner(world), name_view(&name), world_now(world)), 1);
+    assert_int_equal(learner_forget(world_learner(world), name_view(&name), MSEC_NEVER, world_now(world)), 1);
     assert_true(confirm(world, "new.evil.example", SCOPE_ZONE));
     assert_true(confirm(world, "other.example", SCOPE_ZONE));
     world_end(world);

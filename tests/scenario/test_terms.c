@@ -132,7 +132,7 @@ static void evidence_from_before_a_forget_is_dropped(void **state)
         world_run(world, 100);
         const struct name name = named("gone.example");
         if (forgets)
-            learner_forget(world_learner(world), name_view(&name), world_now(world));
+            learner_forget(world_learner(world), name_view(&name), MSEC_NEVER, world_now(world));
         world_wait(world, ask);
         world_run(world, 10000);
         assert_int_equal(world_state(world, "gone.example"), forgets ? ZONE_CLEAR : ZONE_BLOCKED);

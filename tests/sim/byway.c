@@ -268,7 +268,7 @@ static void end_hold(struct byway *byway, uint32_t zone, bool recovered)
     sim->seen[zone] = 0;
 }
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     struct byway  *byway = context;
     struct sim    *sim   = byway->sim;
@@ -295,7 +295,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
         if (!truly && sim->options.trace) {
             char text[NAME_TEXT_MAX];
             fprintf(stderr, "%lld false: %s kind %s: %s\n", (long long) sim->now, name_format(zone_name(zone), text),
-                    kind_words[truth_kind(sim->truth, subject.zone)], why);
+                    kind_words[truth_kind(sim->truth, subject.zone)], zone_why_words[why]);
         }
     } else if (!is && held->listed) {
         bool   recovered = from == ZONE_RECOVERING;

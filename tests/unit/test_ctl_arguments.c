@@ -170,7 +170,8 @@ static void test_usage(void **state)
     static const struct {
         const char *start, *usage;
     } rows[] = {
-        {"zones pin", "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT]\n"},
+        {"zones pin",
+         "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT] [--everywhere]\n"},
         {"cache", "usage: bywayctl cache show NAME [TYPE]\nusage: bywayctl cache flush NAME|--under NAME|--all\n"},
         {"zone", ""},
         {"stats", "usage: bywayctl stats\n"},

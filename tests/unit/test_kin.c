@@ -24,7 +24,7 @@ struct fixture {
     struct learner *learner;
 };
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     (void) context, (void) zone, (void) from, (void) why, (void) removed;
 }
@@ -140,7 +140,7 @@ static void a_set_ends_with_its_last_zone(void **state)
     struct name       name    = named("one.example");
     learner_place(fixture->learner, block(fixture, "one.example", 1000), &a);
     assert_int_equal(get(fixture, "one.example")->set->member_count, 1);
-    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 2000), 1);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), MSEC_NEVER, 2000), 1);
     assert_false(learner_is_kin(fixture->learner, &a));
     struct zone *zone = block(fixture, "one.example", 3000);
     assert_null(zone->set);
@@ -527,7 +527,7 @@ static void a_batch_outlives_its_zones(void **state)
         char text[32];
         snprintf(text, sizeof(text), "zone-%u.example", i);
         struct name name = named(text);
-        assert_int_equal(learner_forget(fixture->learner, name_view(&name), 2000), 1);
+        assert_int_equal(learner_forget(fixture->learner, name_view(&name), MSEC_NEVER, 2000), 1);
         learner_reclaim(fixture->learner);
     }
     assert_null(learner_recheck_due(fixture->learner, (msec_t) 86400 * 1000));
@@ -596,7 +596,7 @@ static void a_zone_that_recovered_is_remembered(void **state)
     assert_false(learner_was_blocked(fixture->learner, name_view(&other), 4000));
     assert_false(learner_was_blocked(fixture->learner, name_view(&name), 4000 + FORMER_LIFE));
     zone = block(fixture, "two.example", 1000);
-    learner_forget(fixture->learner, name_view(&other), 2000); /* the operator knows better */
+    learner_forget(fixture->learner, name_view(&other), MSEC_NEVER, 2000); /* the operator knows better */
     assert_false(learner_was_blocked(fixture->learner, name_view(&other), 3000));
 }
 
@@ -636,7 +636,7 @@ static void a_forgotten_zone_has_no_past(void **state)
     recheck(fixture, zone, true, 2000);
     recheck(fixture, zone, true, 3000);
     block(fixture, "one.example", 4000);
-    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 5000), 1);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), MSEC_NEVER, 5000), 1);
     assert_false(learner_was_blocked(fixture->learner, name_view(&name), 6000));
 }
 

@@ -43,7 +43,7 @@ struct fixture {
     char            why[80];
 };
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     struct fixture *fixture = context;
     fixture->changes++;
@@ -51,7 +51,7 @@ static void on_changed(void *context, struct zone *zone, enum zone_state from, c
     fixture->to      = zone->condition.state;
     fixture->removed = removed;
     name_set(&fixture->name, zone_name(zone));
-    snprintf(fixture->why, sizeof(fixture->why), "%s", why);
+    snprintf(fixture->why, sizeof(fixture->why), "%s", zone_why_words[why]);
 }
 
 static const struct learner_limits limits = {.zone = {.recheck_first = FIRST, .recheck_max = MAX, .recover_after = 2},
@@ -260,7 +260,7 @@ static void a_fine_answer_brings_the_recheck_forward(void **state)
         }
         assert_null(due_now(fixture->learner, 4 * FIRST - 1));
         assert_ptr_equal(due_now(fixture->learner, 4 * FIRST), zone);
-        learner_forget(fixture->learner, zone_name(zone), 4 * FIRST);
+        learner_forget(fixture->learner, zone_name(zone), MSEC_NEVER, 4 * FIRST);
     }
 }
 
@@ -310,7 +310,7 @@ static void what_was_proved_fine_may_fail(void **state)
     learner_end_due(fixture->learner, 3000 + ZONE_SUSPECT_LIFE);
     learner_prove(fixture->learner, name_view(&child), 90000);
     assert_true(is_proved(fixture, "child.shut.example"));
-    assert_int_equal(learner_forget(fixture->learner, name_view(&child), 90001), 1);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&child), MSEC_NEVER, 90001), 1);
     assert_false(is_proved(fixture, "child.shut.example"));
     learner_prove(fixture->learner, name_view(&child), 90002);
     learner_pin(fixture->learner, name_view(&child), PIN_EXTERNAL, 91000, NULL, 90003);
@@ -655,12 +655,12 @@ static void forgetting_drops_all_scopes_but_no_pin(void **state)
     apply(fixture, "example.com", EVIDENCE_CONFIRMED, 0);
     pin(fixture, "example.com", PIN_EXTERNAL, MSEC_NEVER, 0);
     apply(fixture, "www.example.com", EVIDENCE_CONFIRMED, 0);
-    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 0), 3);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), MSEC_NEVER, 0), 3);
     assert_int_equal(table_count(fixture->table), 2);
     assert_int_equal(get(fixture, "example.com")->condition.state, ZONE_CLEAR);
     assert_int_equal(get(fixture, "example.com")->pin, PIN_EXTERNAL);
     assert_non_null(get(fixture, "www.example.com"));
-    assert_int_equal(learner_forget(fixture->learner, name_view(&name), 0), 0);
+    assert_int_equal(learner_forget(fixture->learner, name_view(&name), MSEC_NEVER, 0), 0);
 }
 
 /* ---- as it was ---- */

@@ -30,7 +30,7 @@ struct node {
     unsigned        changes;
 };
 
-static void on_changed(void *context, struct zone *zone, enum zone_state from, const char *why, bool removed)
+static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
     (void) zone, (void) from, (void) why, (void) removed;
     ((struct node *) context)->changes++;

@@ -1,0 +1,148 @@
+/*
+ * peers.c: which other nodes there are: see session_internal.h.
+ */
+#include "cluster/session_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PRESENCE_TEXT = 200, /* bytes of another node's that are looked at */
+};
+
+void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size)
+{
+    struct view vantage = replica_vantage(session->replica);
+    snprintf(out, size, "%.*s %016" PRIx64 " %" PRId64 " %s", (int) vantage.len, (const char *) vantage.data,
+             session->instance, clocks->wall_ms, session->version);
+}
+
+struct peer *peers_get(struct session *session, struct view node)
+{
+    for (unsigned i = 0; i < session->report.peers; i++)
+        if (strlen(session->peers[i].is.node) == node.len &&
+            memcmp(session->peers[i].is.node, node.data, node.len) == 0)
+            return &session->peers[i];
+    if (session->report.peers == SESSION_PEERS)
+        return NULL;
+    struct peer *peer = &session->peers[session->report.peers++];
+    *peer             = (struct peer){.credit = SESSION_PEER_BURST};
+    memcpy(peer->is.node, node.data, node.len);
+    return peer;
+}
+
+bool peers_admit(struct session *session, struct view node, msec_t now)
+{
+    struct peer *peer = peers_get(session, node);
+    if (!peer)
+        return false;
+    double gained  = (double) (now - peer->credited) * SESSION_PEER_RATE / 1000;
+    peer->credit   = peer->credit + gained < SESSION_PEER_BURST ? peer->credit + gained : SESSION_PEER_BURST;
+    peer->credited = now;
+    if (peer->credit < 1) {
+        peer->is.skipped++;
+        return false;
+    }
+    peer->credit--;
+    return true;
+}
+
+struct presence {
+    char     vantage[STATEMENT_NODE_MAX + 1];
+    uint64_t instance;
+    int64_t  wall_ms;
+};
+
+static bool presence_read(const redisReply *value, struct presence *ret)
+{
+    char text[PRESENCE_TEXT];
+    if (value->type != REDIS_REPLY_STRING || value->len >= sizeof(text) || memchr(value->str, '\0', value->len))
+        return false;
+    memcpy(text, value->str, value->len + 1);
+    char *blank = strchr(text, ' '), *end;
+    if (!blank || !statement_is_label((struct view){(const uint8_t *) text, (size_t) (blank - text)}))
+        return false;
+    *blank = '\0';
+    memcpy(ret->vantage, text, (size_t) (blank - text) + 1);
+    ret->instance = strtoull(blank + 1, &end, 16);
+    if (end == blank + 1 || *end != ' ')
+        return false;
+    blank        = end;
+    ret->wall_ms = strtoll(blank + 1, &end, 10);
+    return end != blank + 1 && *end == ' ' && ret->wall_ms >= 0 && ret->wall_ms < INT64_MAX / 2;
+}
+
+static void set_present(struct session *session, struct peer *peer, bool present)
+{
+    if (peer->is.present == present)
+        return;
+    peer->is.present = present;
+    session->hooks.peer_changed(session->hooks.context, peer->is.node, present);
+}
+
+/* A presence that has changed since it was last read is a sign of life; the first that is read may be of a node that has
+ * gone long ago. */
+static void note(struct session *session, struct peer *peer, const struct presence *presence,
+                 const struct clocks *clocks)
+{
+    bool first = peer->is.vantage[0] == '\0';
+    bool news  = presence->wall_ms != peer->is.seen_wall_ms || presence->instance != peer->instance;
+    memcpy(peer->is.vantage, presence->vantage, sizeof(peer->is.vantage));
+    peer->instance        = presence->instance;
+    peer->is.seen_wall_ms = presence->wall_ms;
+    bool fresh            = llabs(presence->wall_ms - clocks->wall_ms) < SESSION_PRESENT;
+    if (first ? fresh : news) {
+        peer->is.seen  = clocks->now;
+        peer->is.ahead = presence->wall_ms - clocks->wall_ms;
+        set_present(session, peer, true);
+    }
+}
+
+/* Two processes by one name would overwrite each other's statements: the one whose instance is greater stays, and the
+ * other one comes back only when that has not been heard of since. */
+static bool is_rival(struct session *session, const struct presence *presence)
+{
+    struct rival was = session->rival;
+    if (presence->instance == session->instance)
+        return false;
+    session->rival = (struct rival){.instance = presence->instance, .wall_ms = presence->wall_ms};
+    if (session->stage == STAGE_JOINING)
+        return presence->instance == was.instance && presence->wall_ms != was.wall_ms;
+    return presence->instance > session->instance;
+}
+
+static void forget_absent(struct session *session, msec_t now)
+{
+    for (unsigned i = 0; i < session->report.peers; i++)
+        if (now - session->peers[i].is.seen > SESSION_PRESENT)
+            set_present(session, &session->peers[i], false);
+}
+
+bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks,
+                char problem[SESSION_PROBLEM_MAX])
+{
+    struct view own = replica_node(session->replica);
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const redisReply *field = reply->element[i];
+        struct view       node  = {(const uint8_t *) field->str, field->len};
+        struct presence   presence;
+        if (field->type != REDIS_REPLY_STRING || !statement_is_label(node) ||
+            !presence_read(reply->element[i + 1], &presence)) {
+            continue;
+        }
+        bool         self = node.len == own.len && memcmp(node.data, own.data, own.len) == 0;
+        struct peer *peer = self ? NULL : peers_get(session, node);
+        if (peer)
+            note(session, peer, &presence, clocks);
+        if (!self || !is_rival(session, &presence))
+            continue;
+        snprintf(problem, SESSION_PROBLEM_MAX,
+                 "another byway calls itself \"%.*s\" there: give one of them another cluster.node", (int) own.len,
+                 (const char *) own.data);
+        return false;
+    }
+    forget_absent(session, clocks->now);
+    return true;
+}

@@ -1,0 +1,100 @@
+/*
+ * replica.h: what all nodes of a vantage state of zones, merged. Every node has the same, whatever order it heard it in:
+ * merging is commutative, associative and idempotent. What follows from it for this node is server/cluster's.
+ *
+ * CONSTANTS
+ *   REPLICA_AHEAD 60 s
+ *     a stamp that lies further ahead of this node's clock is not merged: its node's clock is wrong, and its word
+ *     would stand above everybody's until that time has come
+ *   REPLICA_LIFE 30 days
+ *     evidence, what was forgotten and a pin that was taken back are dropped then; so is a pin that has ended. A pin
+ *     that stands is kept.
+ *
+ * WHAT IS KEPT
+ *   1. Of a zone, the latest PIN and the latest FORGET, whoever's they are.
+ *   2. Of a zone, scope and type the latest EVIDENCE of each node, unless the zone was forgotten since.
+ *   3. A node has evidence on at most half of `max` entries, so that none fills all.
+ *   4. The latest failure of any node and what was found good since decide, see replica_judge().
+ *
+ * Thread: keeper.
+ */
+#ifndef CLUSTER_REPLICA_H
+#define CLUSTER_REPLICA_H
+
+#include "base/list.h"
+#include "cluster/statement.h"
+
+#define REPLICA_AHEAD 60000
+#define REPLICA_LIFE ((uint64_t) 30 * 86400 * 1000) /* ms */
+
+enum {
+    REPLICA_NODES = 256, /* whose statements are kept */
+};
+
+struct replica;
+
+/* `vantage`, `node`: labels (statement_is_label()), copied. NULL: no memory. */
+struct replica *replica_create(struct hash_key key, struct view vantage, struct view node, size_t max);
+void            replica_destroy(struct replica *replica);
+/* This node's, for a statement of its own. Borrowed. */
+struct view replica_vantage(const struct replica *replica);
+struct view replica_node(const struct replica *replica);
+
+/* A stamp for a statement of this node's own: later than all that was merged. `wall_ms`: the calendar, ms since 1970.
+ * If that was set back by more than REPLICA_AHEAD it is believed. */
+struct stamp replica_stamp(struct replica *replica, uint64_t wall_ms);
+
+enum merged {
+    MERGED_NEWS,    /* it is the latest of its kind */
+    MERGED_KNOWN,   /* this very statement is there */
+    MERGED_OLD,     /* a later one is there, or it was forgotten since */
+    MERGED_EXPIRED, /* older than REPLICA_LIFE */
+    MERGED_AHEAD,   /* of the future */
+    MERGED_FOREIGN, /* of another vantage */
+    MERGED_FULL,    /* no memory, or its node has too many */
+};
+/* Takes a copy. `seen`: it stands in the shared place too, and need not be written there (replica_unseen()). */
+enum merged replica_merge(struct replica *replica, const struct statement *statement, bool seen, uint64_t wall_ms);
+
+struct replica_judgement {
+    bool             blocked; /* the latest failure is later than `recover_after` good rechecks of all nodes */
+    bool             good;    /* a good recheck of some node is later than the latest failure */
+    uint64_t         failed;  /* ms since 1970: the latest failure; 0: none */
+    struct view      node;    /* whose it is */
+    struct statement failure; /* if `failed` */
+};
+/* What follows from all evidence on one zone, scope and type. Borrows until the next merge. */
+struct replica_judgement replica_judge(const struct replica *replica, const struct zone_id *id, unsigned recover_after);
+
+/* The latest pin of the zone, and when the zone was forgotten last. False: there is none. */
+bool replica_pin(const struct replica *replica, struct view zone, struct statement *ret);
+bool replica_forgotten(const struct replica *replica, struct view zone, struct statement *ret);
+
+/* Whether some node has found out something about the zone, of whatever scope. */
+bool replica_knows(const struct replica *replica, struct view zone);
+
+/* A walk over all statements in short steps, as table_walk(); nothing is merged in between or, if it is, it may be
+ * visited or not. */
+typedef void (*replica_visit_fn)(void *context, const struct statement *statement);
+bool replica_walk(struct replica *replica, size_t *at, size_t most, replica_visit_fn visit, void *context);
+
+/* The shared place is read from its beginning: nothing has been seen of it. */
+void replica_unsee(struct replica *replica);
+/* A statement that stands here and not there, the longest waiting first. False: there is none. */
+bool replica_unseen(const struct replica *replica, struct statement *ret);
+/* That one has been written there. */
+void replica_saw(struct replica *replica);
+
+/* Drops what is older than REPLICA_LIFE, and what lies ahead since the calendar was set back; statements of this node
+ * that do get a new stamp. In steps as replica_walk(). */
+bool replica_sweep(struct replica *replica, size_t *at, size_t most, uint64_t wall_ms);
+
+/* Of one node: on how many entries its evidence is kept, and how many statements were not taken, by cause. */
+struct replica_node_counts {
+    size_t   zones;
+    uint64_t ahead, full;
+    uint64_t ahead_ms; /* how far the last of them lay ahead */
+};
+struct replica_node_counts replica_counts(const struct replica *replica, struct view node);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * session_internal.h: the session's parts to each other, each of which calls only those before it: saying.c (commands),
+ * peers.c (who else is there), session.c (replies, life).
+ *
+ * Thread: keeper.
+ */
+#ifndef CLUSTER_SESSION_INTERNAL_H
+#define CLUSTER_SESSION_INTERNAL_H
+
+#include "cluster/session.h"
+
+#include "dns/name.h"
+
+enum tag { /* what a reply is to; SESSION_TAG_LEASE: with the lease's place in the upper bits */
+    TAG_AUTH,
+    TAG_NODES,
+    TAG_BEAT,
+    TAG_TIME,
+    TAG_STREAM,
+    TAG_SCAN,
+    TAG_PUT,   /* replies of which nothing follows but that they are no errors */
+    TAG_PRUNE, /* nothing follows at all */
+    TAG_LEASE,
+    TAG_CHANGES,
+    TAG_BITS = 8
+};
+
+enum stage {
+    STAGE_WAITING,  /* alone */
+    STAGE_OPENING,  /* the first connection */
+    STAGE_JOINING,  /* presence, position */
+    STAGE_READING,  /* the hash, for the first time */
+    STAGE_TOGETHER, /* connected */
+};
+
+struct position { /* an id in the stream */
+    uint64_t ms, number;
+};
+
+struct lease {
+    enum {
+        LEASE_NONE,
+        LEASE_ASKED,
+        LEASE_HELD
+    } state;
+    struct name     name;
+    enum zone_scope scope;
+    uint16_t        type;
+    msec_t          until; /* held: it ends by itself */
+};
+
+struct peer { /* of one node, as this session knows it */
+    struct session_peer is;
+    uint64_t            instance; /* of its process */
+    double              credit;   /* statements that may still come at once */
+    msec_t              credited;
+};
+
+struct rival { /* another process that goes by this node's name, as it was last seen */
+    uint64_t instance;
+    int64_t  wall_ms;
+};
+
+struct session {
+    char                  name[STATEMENT_NODE_MAX + 1];
+    char                 *user; /* owned, or NULL */
+    const char           *version;
+    struct replica       *replica;
+    struct session_hooks  hooks;
+    struct rng            rng;
+    uint64_t              instance;
+    enum stage            stage;
+    msec_t                again, beat, reread;
+    msec_t                wait;          /* the next one after a failure */
+    bool                  hearing;       /* the second connection is ready */
+    bool                  reading;       /* the hash is being read */
+    bool                  reread_soon;   /* once that has ended */
+    struct position       position;      /* of the last change that was taken */
+    int64_t               redis_wall_ms; /* Redis' clock when this session joined, and */
+    msec_t                redis_at;      /* when that was; 0: not known */
+    struct rival          rival;
+    unsigned              putting; /* TAG_PUT without a reply */
+    struct session_report report;
+    struct lease          leases[SESSION_LEASES * 2]; /* asked for and held */
+    struct peer           peers[SESSION_PEERS];
+};
+
+/* ---- saying.c ---- */
+
+/* Sends words up to a NULL. False: it could not be sent. */
+bool session_say(struct session *session, enum session_line line, uint64_t tag, msec_t patience, ...)
+    __attribute__((sentinel));
+bool session_say_scan(struct session *session, const char *cursor);
+bool session_say_presence(struct session *session, const struct clocks *clocks);
+bool session_say_hear(struct session *session);
+/* Removes a field if it still holds that value. */
+void session_prune(struct session *session, struct view field, struct view value);
+/* Writes what Redis has not, as far as replies keep up. */
+void session_publish(struct session *session);
+void session_on_lease(struct session *session, unsigned place, const redisReply *reply, msec_t now);
+/* Nobody else can be asked: whoever asked may. */
+void session_grant_all(struct session *session);
+
+/* ---- peers.c ---- */
+
+/* What NAME:nodes has. False: another process goes by this node's name; `problem` says so. */
+bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks,
+                char problem[SESSION_PROBLEM_MAX]);
+/* It has spoken; NULL: there are too many. */
+struct peer *peers_get(struct session *session, struct view node);
+/* Whether one more statement of it is taken now. */
+bool peers_admit(struct session *session, struct view node, msec_t now);
+/* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
+void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * cluster.c: see cluster.h and cluster_internal.h.
+ */
+#include "server/cluster_internal.h"
+
+#include "base/log.h"
+#include "cluster/redis.h"
+#include "server/clock.h"
+#include "server/events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    SWEEP_EVERY  = 3600 * 1000, /* ms */
+    SWEEP_STEP   = 1000,        /* statements in one turn */
+    PASSWORD_MAX = 513,
+    ALONE_AGAIN  = 600 * 1000, /* ms between lines of the log that say the same */
+};
+
+#define LOCAL_WORD "-" /* vantage and node where there is no cluster */
+
+static struct view text_view(const char *text) { return (struct view){(const uint8_t *) text, strlen(text)}; }
+
+static bool is_shared(const struct cluster *cluster) { return cluster->session != NULL; }
+
+/* ---- the session's way out ---- */
+
+static void on_ready(void *context);
+static void on_reply(void *context, uint64_t tag, const redisReply *reply);
+static void on_closed(void *context, const char *problem);
+
+static void open_line(void *context, enum session_line which)
+{
+    struct cluster                *cluster  = context;
+    struct cluster_line           *line     = &cluster->lines[which];
+    const struct settings_cluster *settings = &cluster->daemon->settings->cluster;
+    const struct redis_target target = {.local = settings->local, .address = settings->address, .path = settings->path};
+    const struct redis_hooks  hooks  = {.context = line, .ready = on_ready, .reply = on_reply, .closed = on_closed};
+    line->redis                      = redis_open(&cluster->daemon->loop, &target, &hooks);
+    if (!line->redis)
+        on_closed(line, "out of memory");
+}
+
+static void close_line(void *context, enum session_line which)
+{
+    struct cluster_line *line = &((struct cluster *) context)->lines[which];
+    if (line->redis)
+        redis_close(line->redis);
+    line->redis = NULL;
+}
+
+static bool send_line(void *context, enum session_line which, uint64_t tag, int count, const char *const *words,
+                      const size_t *lengths, msec_t patience)
+{
+    struct cluster_line *line = &((struct cluster *) context)->lines[which];
+    return line->redis && redis_send(line->redis, tag, count, words, lengths, patience);
+}
+
+/* The first line of the file. NULL, or why it could not be had. */
+static const char *read_password(const char *path, char out[PASSWORD_MAX])
+{
+    int         fd  = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t     len = fd >= 0 ? read(fd, out, PASSWORD_MAX - 1) : -1;
+    const char *why = len < 0 ? strerror(errno) : NULL;
+    if (fd >= 0)
+        close(fd);
+    out[len > 0 ? len : 0]    = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    return why ? why : out[0] == '\0' ? "empty" : NULL;
+}
+
+static void on_ready(void *context)
+{
+    struct cluster_line *line    = context;
+    struct cluster      *cluster = line->cluster;
+    const char          *path = cluster->daemon->settings->cluster.password_file, *why = NULL;
+    char                 password[PASSWORD_MAX], problem[SESSION_PROBLEM_MAX];
+    struct clocks        clocks = clock_both();
+    if (path && (why = read_password(path, password))) {
+        snprintf(problem, sizeof(problem), "cluster.password_file %.160s: %s", path, why);
+        session_on_closed(cluster->session, line->line, problem, &clocks);
+    } else {
+        session_on_ready(cluster->session, line->line, path ? password : NULL, &clocks);
+    }
+    explicit_bzero(password, sizeof(password));
+}
+
+static void on_reply(void *context, uint64_t tag, const redisReply *reply)
+{
+    struct cluster_line *line   = context;
+    struct clocks        clocks = clock_both();
+    line->cluster->daemon->now  = clocks.now;
+    session_on_reply(line->cluster->session, line->line, tag, reply, &clocks);
+}
+
+static void on_closed(void *context, const char *problem)
+{
+    struct cluster_line *line   = context;
+    struct clocks        clocks = clock_both();
+    line->redis                 = NULL;
+    session_on_closed(line->cluster->session, line->line, problem, &clocks);
+}
+
+static void on_leased(void *context, const struct zone_id *id, bool granted)
+{
+    struct daemon *daemon = ((struct cluster *) context)->daemon;
+    if (daemon->prober) /* else it ends */
+        prober_on_lease(daemon->prober, id, granted, daemon->now);
+}
+
+static void on_changed(void *context, bool connected)
+{
+    struct cluster       *cluster = context;
+    struct session_report report;
+    session_read(cluster->session, &report);
+    if (connected)
+        log_info("cluster: connected as %s, vantage %s; nodes: %u", cluster->daemon->settings->cluster.node,
+                 cluster->daemon->settings->cluster.vantage, report.peers + 1);
+    else
+        log_warning("cluster: alone: %s", report.problem);
+    cluster->told = connected ? 0 : cluster->daemon->now;
+    events_on_cluster(cluster->daemon, connected, report.problem);
+}
+
+static void on_peer_changed(void *context, const char *node, bool present)
+{
+    struct daemon *daemon = ((struct cluster *) context)->daemon;
+    log_info("cluster: node %s is %s", node, present ? "there" : "gone");
+    events_on_peer(daemon, node, present);
+}
+
+/* ---- the disk ---- */
+
+bool cluster_replay(struct daemon *daemon, struct view record)
+{
+    struct statement statement;
+    if (!statement_read(record, &statement))
+        return false;
+    replica_merge(daemon->cluster->replica, &statement, false, (uint64_t) clock_both().wall_ms);
+    return true;
+}
+
+static void collect_one(void *context, const struct statement *statement)
+{
+    cluster_keep(context, statement, store_snapshot_add);
+}
+
+void cluster_collect(struct daemon *daemon)
+{
+    size_t at = 0;
+    while (replica_walk(daemon->cluster->replica, &at, SIZE_MAX, collect_one, daemon->cluster))
+        ;
+}
+
+/* ---- life ---- */
+
+static struct replica *make_replica(struct daemon *daemon)
+{
+    const struct settings_cluster *settings = &daemon->settings->cluster;
+    struct hash_key                key;
+    if (getentropy(&key, sizeof(key)) != 0)
+        return NULL;
+    return replica_create(key, text_view(settings->on ? settings->vantage : LOCAL_WORD),
+                          text_view(settings->on ? settings->node : LOCAL_WORD), daemon->settings->max_zones);
+}
+
+bool cluster_open(struct daemon *daemon)
+{
+    struct cluster *cluster = daemon->cluster = calloc(1, sizeof(*cluster));
+    if (!cluster)
+        return false;
+    cluster->daemon = daemon;
+    for (int i = 0; i < SESSION_LINES; i++)
+        cluster->lines[i] = (struct cluster_line){.cluster = cluster, .line = (enum session_line) i};
+    cluster->sweep   = daemon->now + SWEEP_EVERY;
+    cluster->replica = make_replica(daemon);
+    return cluster->replica;
+}
+
+static void begin_session(struct cluster *cluster)
+{
+    struct daemon                 *daemon   = cluster->daemon;
+    const struct settings_cluster *settings = &daemon->settings->cluster;
+    struct session_options         options  = {
+                 .name    = settings->name,
+                 .user    = settings->user,
+                 .version = BYWAY_VERSION,
+                 .replica = cluster->replica,
+                 .hooks = {cluster, open_line, close_line, send_line, cluster_on_heard, on_leased, on_changed, on_peer_changed},
+    };
+    if (getentropy(options.seed, sizeof(options.seed)) == 0)
+        cluster->session = session_create(&options, daemon->now);
+    if (!cluster->session)
+        log_error("cluster: out of memory: nothing is shared");
+    else
+        cluster_seed(cluster);
+}
+
+static void end_session(struct cluster *cluster)
+{
+    session_destroy(cluster->session);
+    cluster->session = NULL;
+}
+
+static void hand_over(void *context, const struct statement *statement)
+{
+    replica_merge(context, statement, false, (uint64_t) clock_both().wall_ms);
+}
+
+/* A new vantage or node begins with what the old one knew and may know too. */
+static void renew_replica(struct cluster *cluster)
+{
+    struct replica *next = make_replica(cluster->daemon);
+    size_t          at   = 0;
+    if (!next) {
+        log_error("cluster: out of memory: what was heard is kept as it was");
+        return;
+    }
+    while (replica_walk(cluster->replica, &at, SIZE_MAX, hand_over, next))
+        ;
+    replica_destroy(cluster->replica);
+    cluster->replica = next;
+}
+
+static void repin_one(void *context, const struct statement *statement)
+{
+    if (statement->kind == STATEMENT_PIN && statement->pin != PIN_NONE)
+        cluster_take_pin(context, statement->id.name);
+}
+
+static void begin_anew(struct cluster *cluster)
+{
+    end_session(cluster);
+    renew_replica(cluster);
+    if (cluster->daemon->settings->cluster.on)
+        begin_session(cluster);
+}
+
+void cluster_set_settings(struct daemon *daemon, bool changed)
+{
+    struct cluster *cluster = daemon->cluster;
+    size_t          at      = 0;
+    if (changed)
+        begin_anew(cluster);
+    while (replica_walk(cluster->replica, &at, SIZE_MAX, repin_one, cluster)) /* a fence may have gone */
+        ;
+}
+
+void cluster_close(struct daemon *daemon)
+{
+    struct cluster *cluster = daemon->cluster;
+    if (!cluster)
+        return;
+    end_session(cluster);
+    replica_destroy(cluster->replica);
+    free(cluster);
+    daemon->cluster = NULL;
+}
+
+/* ---- time ---- */
+
+msec_t cluster_next(const struct daemon *daemon)
+{
+    const struct cluster *cluster = daemon->cluster;
+    msec_t                next    = cluster->sweep;
+    if (cluster->flush_all)
+        next = msec_min(next, cluster->flushed + 1000);
+    return is_shared(cluster) ? msec_min(next, session_next(cluster->session)) : next;
+}
+
+static void say_still_alone(struct cluster *cluster)
+{
+    struct session_report report;
+    session_read(cluster->session, &report);
+    if (report.connected || report.problem[0] == '\0' || cluster->daemon->now - cluster->told < ALONE_AGAIN)
+        return;
+    if (cluster->told == 0)
+        events_on_cluster(cluster->daemon, false, report.problem);
+    log_warning("cluster: %s: %s", cluster->told == 0 ? "not connected" : "still alone", report.problem);
+    cluster->told = cluster->daemon->now;
+}
+
+void cluster_on_time(struct daemon *daemon)
+{
+    struct cluster *cluster = daemon->cluster;
+    struct clocks   clocks  = clock_both();
+    if (cluster->flush_all && daemon->now - cluster->flushed >= 1000) {
+        cluster->flush_all = false;
+        cache_flush_all(daemon->shared.cache);
+    }
+    if (cluster->sweep <= daemon->now) {
+        bool more = replica_sweep(cluster->replica, &cluster->swept, SWEEP_STEP, (uint64_t) clocks.wall_ms);
+        if (!more)
+            cluster->swept = 0;
+        cluster->sweep = daemon->now + (more ? 0 : SWEEP_EVERY);
+    }
+    if (!is_shared(cluster))
+        return;
+    session_on_time(cluster->session, &clocks);
+    say_still_alone(cluster);
+}
+
+bool cluster_read(const struct daemon *daemon, struct session_report *ret)
+{
+    if (!is_shared(daemon->cluster))
+        return false;
+    session_read(daemon->cluster->session, ret);
+    return true;
+}
+
+const struct session_peer *cluster_peer(const struct daemon *daemon, unsigned index, struct replica_node_counts *ret)
+{
+    const struct session_peer *peer = session_peer(daemon->cluster->session, index);
+    *ret                            = replica_counts(daemon->cluster->replica, text_view(peer->node));
+    return peer;
+}

@@ -1,0 +1,48 @@
+/*
+ * cluster_internal.h: the cluster's parts to each other: cluster_heard.c (what follows from what is stated),
+ * cluster_said.c (what this node states), cluster.c (the session, the disk, life), each of which calls only those before
+ * it.
+ *
+ * Thread: keeper.
+ */
+#ifndef SERVER_CLUSTER_INTERNAL_H
+#define SERVER_CLUSTER_INTERNAL_H
+
+#include "server/cluster.h"
+
+struct cluster_line {
+    struct cluster   *cluster;
+    enum session_line line;
+    struct redis     *redis; /* NULL: none */
+};
+
+struct cluster {
+    struct daemon      *daemon;
+    struct replica     *replica;
+    struct session     *session; /* NULL: none is configured */
+    struct cluster_line lines[SESSION_LINES];
+    msec_t              sweep; /* when the next step of it is due */
+    size_t              swept;
+    msec_t              flushed; /* the second in which `flushes` were done */
+    unsigned            flushes;
+    bool                flush_all; /* a second after that */
+    msec_t              told;      /* that it is alone, last; 0: it was connected since */
+};
+
+/* ---- cluster_heard.c ---- */
+
+/* session_hooks.heard. */
+void cluster_on_heard(void *context, const struct statement *statement);
+/* The pin that stands is in force, if no fence forbids it. */
+void cluster_take_pin(struct cluster *cluster, struct view zone);
+/* To the journal, or the snapshot, if it is of a kind that is kept. */
+void cluster_keep(struct cluster *cluster, const struct statement *statement,
+                  void (*put)(struct store *store, struct view record));
+
+/* ---- cluster_said.c ---- */
+
+/* What the table has and nobody has stated: what this node learned while it was alone, and pins of a time when there was
+ * no cluster. */
+void cluster_seed(struct cluster *cluster);
+
+#endif

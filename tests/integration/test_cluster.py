@@ -1,0 +1,136 @@
+"""Nodes that share what they learn through a real Redis."""
+
+import json
+import time
+
+import pytest
+
+from client import together
+from conftest import DOMESTIC, EXTERNAL, GOOD, learn, warm
+from daemon import wait_for
+from redis_server import Redis
+from upstream import Resolve, Servfail, Silent
+
+SOON = {"learning.recheck_first": "2s", "learning.recheck_max": "8s"}
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = Redis(tmp_path / "redis").start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def node(forwarder, redis):
+    """node("a", vantage, config): a bywayd of that name, connected to its peers."""
+    def start(name, vantage="cn", config=None, connected=True, **more):
+        daemon = forwarder({**redis.settings(name, vantage, **more), "workers": 1, **(config or {})})
+        if connected:
+            wait_connected(daemon)
+        return daemon
+    return start
+
+
+def cluster(daemon):
+    return daemon.control("status")["cluster"]
+
+
+def wait_connected(daemon, seconds=5):
+    wait_for(lambda: cluster(daemon)["connected"], seconds, f"connected: {cluster(daemon)}")
+
+
+def wait_alone(daemon, problem, seconds=10):
+    wait_for(lambda: not cluster(daemon)["connected"] and problem in (cluster(daemon)["problem"] or ""), seconds,
+             f"alone, {problem}: {cluster(daemon)}")
+
+
+def within_a_second(condition, what):
+    began = time.monotonic()
+    wait_for(condition, 2, what, every=0.02)
+    took = time.monotonic() - began
+    assert took < 1, f"{what}: after {took:.2f} s"
+
+
+def test_what_one_node_confirmed_the_others_of_its_vantage_believe(node, domestic, fresh):
+    first, second, elsewhere = node("a"), node("b"), node("c", "ir")
+    zone = fresh("blocked")
+    learn(first, domestic, zone, Silent())
+    within_a_second(lambda: f"{zone}." in second.zones(), "b has it")
+    entry = second.zones()[f"{zone}."]
+    assert (entry["state"], entry["via"], entry["source"], entry["reason"]) == ("blocked", "external", "cluster", "timeout")
+    reply = second.ask(f"first.{zone}")
+    assert reply.addresses == [EXTERNAL] and reply.elapsed < 0.2, "straight there"
+    assert elsewhere.zones() == {}
+    peers = {peer["node"]: peer for peer in cluster(second)["peers"]}
+    assert set(peers) >= {"a"} and peers["a"]["zones"] == 1 and peers["a"]["vantage"] == "cn"
+    assert peers["a"]["present"] and peers["a"]["last_seen"] and not peers["a"]["problem"]
+
+
+def test_pins_and_forgets_hold_throughout_the_vantage(node, domestic, fresh):
+    first, second, elsewhere = node("a"), node("b"), node("c", "ir")
+    zone, other = fresh("blocked"), fresh("pinned")
+    second.control("zones", "pin", other, "external", "--note", "customer 12", "--for", "1h")
+    within_a_second(lambda: f"{other}." in first.zones(), "the pin is in force")
+    entry = first.zones()[f"{other}."]
+    assert (entry["source"], entry["via"], entry["note"]) == ("pinned", "external", "customer 12")
+    assert entry["until"] == second.zones()[f"{other}."]["until"] and entry["pinned_at"]
+    assert first.ask(f"x.{other}").addresses == [EXTERNAL], "above what is learned"
+    first.control("zones", "unpin", other)
+    within_a_second(lambda: f"{other}." not in second.zones(), "the pin is taken back")
+
+    learn(first, domestic, zone, Silent())
+    within_a_second(lambda: f"{zone}." in second.zones(), "b has it")
+    second.control("zones", "forget", zone)
+    within_a_second(lambda: f"{zone}." not in first.zones(), "a has forgotten it")
+    assert elsewhere.zones() == {}
+
+    first.control("zones", "pin", other, "external", "--everywhere")
+    within_a_second(lambda: f"{other}." in elsewhere.zones(), "the pin is in force everywhere")
+    second.control("zones", "unpin", other, "--everywhere")
+    within_a_second(lambda: f"{other}." not in elsewhere.zones() and f"{other}." not in first.zones(), "and taken back")
+
+
+def test_a_zone_is_rechecked_by_one_node_and_recovers_on_all(node, domestic, fresh):
+    nodes = [node(name, config=SOON) for name in "abc"]
+    zone = fresh("blocked")
+    learn(nodes[0], domestic, zone, Silent())
+    for daemon in nodes[1:]:
+        daemon.wait_state(f"{zone}.", "blocked")
+    began = time.monotonic()
+    time.sleep(9)
+    asked = domestic.count(zone, since=began)
+    assert 1 <= asked <= 4, f"2 s, 4 s, 8 s, whoever asks: {asked}"
+    domestic.set(zone, Resolve())
+    for daemon in nodes:
+        daemon.wait_state(f"{zone}.", None, seconds=40)
+    assert all(daemon.ask(f"y.{zone}").addresses == [DOMESTIC] for daemon in nodes)
+
+
+def test_a_new_node_has_ten_thousand_zones_in_a_second(node):
+    first = node("a")
+    zones = [{"zone": f"z{n}.many{n % 200}.test.", "state": "blocked", "reason": "timeout"} for n in range(10000)]
+    assert first.control("zones", "import", "-", stdin=json.dumps({"version": 1, "zones": zones}))["imported"] == 10000
+    wait_for(lambda: cluster(first)["sent"] >= 10000, 10, "all is written")
+    second = node("b", connected=False)
+    began = time.monotonic()
+    wait_for(lambda: len(second.zones()) == 10000, 5, "b has all", every=0.02)
+    assert time.monotonic() - began < 1
+
+
+def test_alone_and_together_again(node, redis, domestic, fresh):
+    first, second = node("a"), node("b")
+    redis.kill()
+    for daemon in (first, second):
+        wait_alone(daemon, "")
+        assert cluster(daemon)["problem"]
+    zone, other, pinned = fresh("blocked"), fresh("blocked"), fresh("pinned")
+    learn(first, domestic, zone, Silent())
+    learn(second, domestic, other, Servfail())
+    first.control("zones", "pin", pinned, "external")
+    time.sleep(0.5)
+    assert f"{zone}." not in second.zones()
+    redis.start()
+    for daemon in (first, second):
+        wait_connected(daemon, seconds=40)
+    wait_for(lambda: {f"{zone}.", f"{other}.", f"{pinned}."} <= set(second.zones()) == set(first.zones()), 5, "both have all")
