@@ -318,6 +318,12 @@ static enum merged refuse(struct replica *replica, const struct statement *state
     return why;
 }
 
+/* Its own is bounded by what it learns. */
+static size_t room_of(const struct replica *replica, const struct node *node)
+{
+    return node == &replica->nodes[0] ? SIZE_MAX : replica->max / 2;
+}
+
 static enum merged add(struct replica *replica, struct node *node, const struct statement *statement, bool seen)
 {
     struct subject *subject = get_subject(replica, statement->id.name);
@@ -331,7 +337,7 @@ static enum merged add(struct replica *replica, struct node *node, const struct 
         return later == 0 ? MERGED_KNOWN : MERGED_OLD;
     }
     struct entry *entry = NULL;
-    if (statement->kind != STATEMENT_EVIDENCE || there || node->counts.zones < replica->max / 2)
+    if (statement->kind != STATEMENT_EVIDENCE || there || node->counts.zones < room_of(replica, node))
         entry = make_entry(replica, subject, node, statement);
     if (!entry) {
         node->counts.full++;

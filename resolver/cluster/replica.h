@@ -13,7 +13,7 @@
  * WHAT IS KEPT
  *   1. Of a zone, the latest PIN and the latest FORGET, whoever's they are.
  *   2. Of a zone, scope and type the latest EVIDENCE of each node, unless the zone was forgotten since.
- *   3. A node has evidence on at most half of `max` entries, so that none fills all.
+ *   3. Another node has evidence on at most half of `max` entries, so that none fills all.
  *   4. The latest failure of any node and what was found good since decide, see replica_judge().
  *
  * Thread: keeper.

@@ -71,7 +71,15 @@ static const char *read_password(const char *path, char out[PASSWORD_MAX])
         close(fd);
     out[len > 0 ? len : 0]    = '\0';
     out[strcspn(out, "\r\n")] = '\0';
-    return why ? why : out[0] == '\0' ? "empty" : NULL;
+    return why ? why : out[0] == '\0' ? "its first line is empty" : NULL;
+}
+
+/* These come between the loop's other events. */
+static struct clocks begin(struct cluster *cluster)
+{
+    struct clocks clocks = clock_both();
+    cluster->daemon->now = clocks.now;
+    return clocks;
 }
 
 static void on_ready(void *context)
@@ -80,7 +88,7 @@ static void on_ready(void *context)
     struct cluster      *cluster = line->cluster;
     const char          *path = cluster->daemon->settings->cluster.password_file, *why = NULL;
     char                 password[PASSWORD_MAX], problem[SESSION_PROBLEM_MAX];
-    struct clocks        clocks = clock_both();
+    struct clocks        clocks = begin(cluster);
     if (path && (why = read_password(path, password))) {
         snprintf(problem, sizeof(problem), "cluster.password_file %.160s: %s", path, why);
         session_on_closed(cluster->session, line->line, problem, &clocks);
@@ -93,15 +101,14 @@ static void on_ready(void *context)
 static void on_reply(void *context, uint64_t tag, const redisReply *reply)
 {
     struct cluster_line *line   = context;
-    struct clocks        clocks = clock_both();
-    line->cluster->daemon->now  = clocks.now;
+    struct clocks        clocks = begin(line->cluster);
     session_on_reply(line->cluster->session, line->line, tag, reply, &clocks);
 }
 
 static void on_closed(void *context, const char *problem)
 {
     struct cluster_line *line   = context;
-    struct clocks        clocks = clock_both();
+    struct clocks        clocks = begin(line->cluster);
     line->redis                 = NULL;
     session_on_closed(line->cluster->session, line->line, problem, &clocks);
 }

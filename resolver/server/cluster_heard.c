@@ -52,11 +52,12 @@ static bool is_believable(const struct daemon *daemon, const struct statement *f
 
 static void take_evidence(struct cluster *cluster, const struct zone_id *id)
 {
-    struct daemon           *daemon = cluster->daemon;
-    struct replica_judgement judged = replica_judge(cluster->replica, id, daemon->settings->recover_after);
-    struct clocks            clocks = clock_both();
-    struct zone             *zone   = table_get(daemon->shared.table, id->name, id->scope, id->type);
-    if (judged.blocked && is_believable(daemon, &judged.failure)) {
+    struct daemon           *daemon  = cluster->daemon;
+    struct replica_judgement judged  = replica_judge(cluster->replica, id, daemon->settings->recover_after);
+    struct clocks            clocks  = clock_both();
+    struct zone             *zone    = table_get(daemon->shared.table, id->name, id->scope, id->type);
+    bool                     diverts = zone && zone_diverts(zone);
+    if (judged.blocked && !(judged.good && diverts) && is_believable(daemon, &judged.failure)) {
         const struct hearsay heard = {
             .id         = *id,
             .reason     = judged.failure.reason,
@@ -67,7 +68,7 @@ static void take_evidence(struct cluster *cluster, const struct zone_id *id)
             .source     = SOURCE_CLUSTER,
         };
         learner_hear(daemon->learner, &heard, daemon->now);
-    } else if (judged.good && zone && zone_diverts(zone)) {
+    } else if (judged.good && diverts) {
         learner_apply_zone(daemon->learner, zone, EVIDENCE_FINE, REASON_NONE, daemon->now);
     }
 }

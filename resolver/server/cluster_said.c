@@ -3,7 +3,6 @@
  */
 #include "server/cluster_internal.h"
 
-#include "base/log.h"
 #include "server/clock.h"
 
 #include <string.h>
@@ -27,8 +26,6 @@ static bool say(struct cluster *cluster, const struct statement *statement)
 {
     struct clocks clocks = clock_both();
     enum merged   merged = replica_merge(cluster->replica, statement, false, (uint64_t) clocks.wall_ms);
-    if (merged == MERGED_FULL && cluster->session)
-        log_warning("cluster: no room for what this node has to say");
     if (merged != MERGED_NEWS)
         return false;
     cluster_keep(cluster, statement, store_append);

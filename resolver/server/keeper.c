@@ -66,7 +66,7 @@ static void tell_change(const struct zone *zone, enum zone_state from, enum zone
     char           name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX] = "";
     enum log_level level =
         from == ZONE_SUSPECT && zone->condition.state == ZONE_CLEAR ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-    if (zone->condition.state == ZONE_SUSPECT || in_detail)
+    if (zone->condition.state == ZONE_SUSPECT || in_detail || why == WHY_HEARD)
         level = LOG_LEVEL_DEBUG;
     if (zone->scope == SCOPE_TYPE)
         type_format(zone->type, type);
