@@ -23,7 +23,7 @@ usage: bywayctl zones probe ZONE
 usage: bywayctl zones export
 usage: bywayctl zones import FILE
 """
-PIN = "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT]\n"
+PIN = "usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT] [--everywhere]\n"
 
 FORMS = ('"192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53", "tcp://192.0.2.1", "tls://192.0.2.1#dns.example.net" or '
          '"https://192.0.2.1/dns-query#dns.example.net"')
