@@ -16,9 +16,9 @@ from daemon import environment, program, run
 
 ZONES = """usage: bywayctl zones [--state STATE] [--under NAME]
 usage: bywayctl zones show ZONE
-usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT]
-usage: bywayctl zones unpin ZONE
-usage: bywayctl zones forget ZONE
+usage: bywayctl zones pin ZONE domestic|external [--for DURATION] [--note TEXT] [--everywhere]
+usage: bywayctl zones unpin ZONE [--everywhere]
+usage: bywayctl zones forget ZONE [--everywhere]
 usage: bywayctl zones probe ZONE
 usage: bywayctl zones export
 usage: bywayctl zones import FILE
