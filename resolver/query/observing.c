@@ -68,12 +68,19 @@ void observing_list_error(struct query *query, struct env *env, const struct exc
     env->effects.observe(env->effects.context, &observation);
 }
 
-/* A failure of CD=1 or ANY says nothing about a zone: servers treat both apart. Nor does a blocklist that will not
- * serve us, whoever else fails beside it. */
+/* Of the zone that the name is in. Servers treat ANY apart, DS is the zone's above, and a blocklist that will not serve us
+ * is no evidence, whoever else fails beside it. */
+static bool says_nothing(const struct query *query)
+{
+    return query->inquiry.type == TYPE_ANY || query->inquiry.type == TYPE_DS || query->inquiry.class != CLASS_IN ||
+           query->list_error;
+}
+
+/* Servers treat CD=1 apart as well, where they answer it. */
 bool observing_wanted(const struct query *query)
 {
-    return query->route.learn && !query->list_error && !query->denied && !query->suspense &&
-           !query->inquiry.checking_disabled && query->inquiry.type != TYPE_ANY && query->inquiry.class == CLASS_IN;
+    return query->route.learn && !query->denied && !query->suspense && !says_nothing(query) &&
+           (!query->inquiry.checking_disabled || observing_reason(query) == REASON_TIMEOUT);
 }
 
 enum zone_reason observing_reason(const struct query *query)
@@ -134,8 +141,7 @@ static void mark_good(const struct query *query, const struct env *env, msec_t n
 void observing_sample(const struct query *query, struct env *env, const struct judgement *judgement, msec_t now)
 {
     uint8_t group = query->answered_by->group;
-    if (now - env->last_sample[group] < SAMPLE_EVERY || query->inquiry.type == TYPE_ANY ||
-        query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled || query->list_error)
+    if (now - env->last_sample[group] < SAMPLE_EVERY || query->inquiry.checking_disabled || says_nothing(query))
         return;
     struct view domain = domain_of(query, env);
     if (domain.len == 0)
@@ -154,11 +160,10 @@ void observing_sample(const struct query *query, struct env *env, const struct j
 
 void observing_domestic_fine(struct query *query, struct env *env, bool late, msec_t now)
 {
-    if (query->inquiry.type == TYPE_ANY || query->inquiry.class != CLASS_IN || query->inquiry.checking_disabled ||
-        query->list_error)
+    if (says_nothing(query))
         return;
     mark_good(query, env, now);
-    if (query->route.known || late)
+    if (late || (query->route.known && !query->inquiry.checking_disabled)) /* silence is disproved by any answer */
         observing_tell(query, env, OBSERVED_FINE, REASON_NONE, NULL);
 }
 
