@@ -213,9 +213,8 @@ static bool read_sections(struct message *ret)
         }
         ret->start[section + 1] = record.end;
     }
-    if (edited) /* what a middlebox or a careless server put behind a reply is no part of it */
-        ret->wire.len = record.end;
-    return record.end == ret->wire.len;
+    ret->wire.len = record.end; /* what a careless client, server or middlebox has put behind it is no part of it */
+    return true;
 }
 
 bool message_parse(struct view wire, struct message *ret)
