@@ -78,8 +78,8 @@ def test_in_front_of_a_stacks_resolver(stack):
 
 def test_in_front_of_bind(stack):
     """Mail-in-a-Box."""
-    stack.named(5353, forward=False)
-    stack.start({"address": "127.0.0.1:5353", "trusted": True})
+    stack.named(5335, forward=False)
+    stack.start({"address": "127.0.0.1:5335", "trusted": True})
     check_chain(stack, "@127.0.0.1")
 
 
@@ -135,13 +135,13 @@ def test_what_the_lines_for_an_unbound_in_front_are_for(stack):
 def test_behind_bind(stack):
     """It asks everything with CD, and byway learns all the same."""
     stack.start({"address": DOMESTIC, "trusted": True})
-    stack.named(5353, forward=True)
+    stack.named(5335, forward=True)
     for name, rcode in (("mail.silent.test", "NOERROR"), ("gone.silent.test", "NXDOMAIN")):
-        answer = stack.flags(name, "A", "@127.0.0.1", "-p", 5353)
+        answer = stack.flags(name, "A", "@127.0.0.1", "-p", 5335)
         assert answer[0] == rcode and is_authentic(answer)
-    assert stack.flags("mail.hush.example", "A", "@127.0.0.1", "-p", 5353)[0] == "NOERROR"
-    check_learning(stack, "@127.0.0.1", "-p", 5353)
-    assert is_authentic(stack.flags("_25._tcp.mail.fine.test", "TLSA", "@127.0.0.1", "-p", 5353))
+    assert stack.flags("mail.hush.example", "A", "@127.0.0.1", "-p", 5335)[0] == "NOERROR"
+    check_learning(stack, "@127.0.0.1", "-p", 5335)
+    assert is_authentic(stack.flags("_25._tcp.mail.fine.test", "TLSA", "@127.0.0.1", "-p", 5335))
 
 
 # --- rspamd ---
