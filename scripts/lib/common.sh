@@ -19,6 +19,7 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
     liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev
     libhiredis-dev"
 package_packages="debhelper dpkg-dev lintian"
+deploy_packages="mmdebstrap"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"

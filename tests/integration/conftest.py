@@ -177,5 +177,5 @@ def learn(daemon, domestic, zone, failure):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "release: only for a release build: size and speed")
-    config.addinivalue_line("markers", "package: of the Debian packages, by hand: it takes minutes and mmdebstrap")
+    config.addinivalue_line("markers", "nightly: too slow for scripts/test, by hand")
     config.addinivalue_line("markers", "tsan: only for a build with ThreadSanitizer")

@@ -43,11 +43,12 @@ START = r"""
             sh -c "umount -l /mnt && exec /lib/systemd/systemd --unit=script.service"
     ' sh "$root" "$how"
 """
-UNIT = """[Unit]
+STAGE = "stage"  # where in the tree the script and its end are
+UNIT = f"""[Unit]
 Requires=basic.target
 After=basic.target
 [Service]
-ExecStart=/bin/sh -c 'PATH=/usr/sbin:/usr/bin:/sbin:/bin sh /root/script >>/root/said 2>&1; echo $? >/root/ended; /bin/systemctl --force --force poweroff'
+ExecStart=/bin/sh -c 'PATH=/usr/sbin:/usr/bin:/sbin:/bin sh /{STAGE}/script >>/{STAGE}/said 2>&1; echo $? >/{STAGE}/ended; /bin/systemctl --force --force poweroff'
 """
 
 
@@ -67,15 +68,17 @@ def remove(group):
 
 def boot(root, script, seconds):
     """(how the script ended, what it said); None as its end if it did not."""
-    (root / "root/script").write_text(script)
+    stage = root / STAGE
+    stage.mkdir(exist_ok=True)
+    (stage / "script").write_text(script)
     (root / "etc/systemd/system/script.service").write_text(UNIT)
-    ended = root / "root/ended"
+    ended = stage / "ended"
     ended.unlink(missing_ok=True)
     how, hierarchies = ("alone", [CGROUPS]) if ALONE.exists() else ("named", [NAMED, BESIDE])
     groups = [hierarchy / f"byway-boot-{os.getpid()}" for hierarchy in hierarchies]
     for group in groups:
         group.mkdir()
-    said = root / "root/said"
+    said = stage / "said"
     said.write_text("")
     try:
         with open(said, "ab") as log, contextlib.suppress(subprocess.TimeoutExpired):

@@ -5,6 +5,7 @@ the last test boots the real one."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -15,23 +16,23 @@ import pytest
 import booted
 from daemon import ROOT
 
-pytestmark = [pytest.mark.release, pytest.mark.package, pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root"),
-              pytest.mark.skipif(not (ROOT / ".git").exists(), reason="packages are made of a commit")]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
+STAGE = "/stage"  # what is the test's own in the chroot
 TOOLS = ["systemd", "man-db", "python3-dnspython"]
 SOURCES = "$(CREATED_BY)|$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
 # A network and processes of its own, so that nothing outlives a command, mounts included.
 ENTER = 'ip link set lo up && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 # What needs no running systemd is the real one's: which units are enabled.
-STAND_IN = '#!/bin/sh\ncase $1 in --root=*) exec "/bin/${0##*/}" "$@" ;; esac\necho "${0##*/} $*" >>/root/asked\n'
+STAND_IN = '#!/bin/sh\ncase $1 in --root=*) exec "/bin/${0##*/}" "$@" ;; esac\necho "${0##*/} $*" >>/stage/asked\n'
 CONFIG = {"listen": ["127.0.0.1:5353"], "upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
 SERVE = """
     install -d -o byway -g byway /run/byway /var/lib/byway
-    setpriv --reuid=byway --regid=byway --clear-groups bywayd -c /etc/byway/byway.json 2>/root/log &
+    setpriv --reuid=byway --regid=byway --clear-groups bywayd -c /etc/byway/byway.json 2>/stage/log &
     for try in $(seq 100); do bywayctl status >/dev/null 2>&1 && break; sleep 0.1; done
     "$@"; result=$?
     kill $!
     wait $! && rm -r /run/byway && exit $result
-    cat /root/log >&2; exit 99
+    cat /stage/log >&2; exit 99
 """
 OURS = ["/usr/sbin/bywayd", "/usr/bin/bywayctl"]
 THERE = [*OURS, "/lib/systemd/system/byway.service", "/usr/lib/sysusers.d/byway.conf", "/usr/share/byway/presets/dnsbl.zones",
@@ -46,16 +47,24 @@ def run(*argv, **options):
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    """Two of the same commit, the second of a higher version."""
-    kept = tmp_path_factory.mktemp("packages")
-    made = []
-    for revision in ("1", "2"):
-        run(str(ROOT / "scripts/package"), "--revision", revision)
-        package, = (ROOT / "build/packages").glob("byway_*.deb")
-        made.append(pathlib.Path(shutil.copy(package, kept)))
+def again(package, revision, work):
+    """The same package as `revision`, without compiling it once more."""
+    tree = work / f"again-{revision}"
+    run("dpkg-deb", "-R", str(package), str(tree))
+    control = tree / "DEBIAN/control"
+    before = control.read_text()
+    control.write_text(re.sub(r"^(Version: .*)-1$", rf"\1-{revision}", before, flags=re.MULTILINE))
+    assert control.read_text() != before
+    made = work / f"byway-{revision}.deb"
+    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", str(tree), str(made))
+    shutil.rmtree(tree)
     return made
+
+
+@pytest.fixture(scope="module")
+def packages(package, tmp_path_factory):
+    """Two of the same commit, the second of a higher version."""
+    return [package, again(package, 2, tmp_path_factory.mktemp("packages"))]
 
 
 class Chroot:
@@ -67,7 +76,7 @@ class Chroot:
 
     def run(self, *argv):
         return run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", ENTER, str(self.root), *argv,
-                   env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
+                   env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": STAGE, "LC_ALL": "C.UTF-8",
                         "DEBIAN_FRONTEND": "noninteractive"})
 
     def serve(self, *argv):
@@ -75,19 +84,19 @@ class Chroot:
         return self.run("sh", "-c", SERVE, "sh", *argv)
 
     def install(self, package):
-        shutil.copy(package, self.path("/root/byway.deb"))
-        return self.run("sh", "-c", "dpkg -i /root/byway.deb 2>&1")
+        shutil.copy(package, self.path("/stage/byway.deb"))
+        return self.run("sh", "-c", "dpkg -i /stage/byway.deb 2>&1")
 
     def asked(self):
         """What was asked of systemd since the last call, but to read its units again."""
-        asked = self.path("/root/asked")
+        asked = self.path("/stage/asked")
         lines = asked.read_text().splitlines() if asked.exists() else []
         asked.unlink(missing_ok=True)
         return [line for line in lines if line != "systemctl --system daemon-reload"]
 
     def files(self):
         """All but what other programs write about packages and users, and what the test itself puts there."""
-        elsewhere = ("/proc", "/dev", "/root", "/run/systemd", "/var/lib/dpkg", "/var/log", "/var/cache", "/etc/passwd", "/etc/group", "/etc/shadow",
+        elsewhere = ("/proc", "/dev", STAGE, "/run/systemd", "/var/lib/dpkg", "/var/log", "/var/cache", "/etc/passwd", "/etc/group", "/etc/shadow",
                      "/etc/gshadow", "/etc/.pwd.lock")
         found = set()
         for folder, folders, names in os.walk(self.root):
@@ -123,6 +132,7 @@ def chroot(packages):
             path.write_text(STAND_IN)
             path.chmod(0o755)
         (root / "run/systemd/system").mkdir(parents=True, exist_ok=True)
+        (root / STAGE[1:]).mkdir(mode=0o755)
         yield Chroot(root)
     finally:
         shutil.rmtree(directory)
@@ -187,10 +197,9 @@ def test_unit(clean, packages):
 def test_resolves(clean, packages):
     """The test that autopkgtest runs."""
     clean.install(packages[0])
-    shutil.copytree(ROOT / "config/debian/tests", clean.path("/root/tests"))
-    clean.path("/root").chmod(0o755)
+    shutil.copytree(ROOT / "config/debian/tests", clean.path("/stage/tests"))
     assert "again.shut.test" in clean.run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env", "HOME=/tmp",
-                                          "PYTHONDONTWRITEBYTECODE=1", "sh", "-c", "mkdir /tmp/resolve && AUTOPKGTEST_TMP=/tmp/resolve /root/tests/resolve;"
+                                          "PYTHONDONTWRITEBYTECODE=1", "sh", "-c", "mkdir /tmp/resolve && AUTOPKGTEST_TMP=/tmp/resolve /stage/tests/resolve;"
                                           "failed=$?; rm -r /tmp/resolve; exit $failed")
 
 
@@ -236,10 +245,10 @@ def test_configuration_that_is_unusable(clean, packages):
 def test_upgrade_loses_no_query(chroot, packages):
     """Under systemd, by the unit as it is installed. The last test, for a systemd that ran leaves files."""
     for revision, package in enumerate(packages, 1):
-        shutil.copy(package, chroot.path(f"/root/byway-{revision}.deb"))
-    shutil.copytree(ROOT / "config/debian/tests", chroot.path("/root/booted"))
+        shutil.copy(package, chroot.path(f"/stage/byway-{revision}.deb"))
+    shutil.copytree(ROOT / "config/debian/tests", chroot.path("/stage/booted"))
     ended, said = booted.boot(chroot.root, """
-        dpkg -i /root/byway-1.deb && /root/booted/restart dpkg -i /root/byway-2.deb && systemctl is-enabled byway &&
+        dpkg -i /stage/byway-1.deb && /stage/booted/restart dpkg -i /stage/byway-2.deb && systemctl is-enabled byway &&
             dpkg --purge byway && ! systemctl cat byway && ! ls -d /etc/byway /var/lib/byway
     """, 90)
     assert ended == 0, said
