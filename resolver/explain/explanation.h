@@ -21,11 +21,11 @@
 enum {
     EXPLANATION_FINDINGS  = 96,
     EXPLANATION_ZONES     = 24,
-    EXPLANATION_MX        = 8,   /* mail hosts that are looked at, the most preferred first */
-    EXPLANATION_NS        = 8,   /* of a zone */
-    EXPLANATION_LISTS     = 16,  /* blocklists that are asked */
-    EXPLANATION_TEXT_MAX  = 256, /* of a sender, a HELO name */
-    EXPLANATION_CURE_MAX  = 512,
+    EXPLANATION_MX        = 8,                       /* mail hosts that are looked at, the most preferred first */
+    EXPLANATION_NS        = 8,                       /* of a zone */
+    EXPLANATION_LISTS     = 16,                      /* blocklists that are asked */
+    EXPLANATION_TEXT_MAX  = 256,                     /* of a sender, a HELO name */
+    EXPLANATION_CURE_MAX  = 256 + 2 * NAME_TEXT_MAX, /* a command in it is never cut */
     EXPLANATION_REPLIES   = 8,
     EXPLANATION_REPLY_MAX = 384,
     EXPLANATION_ADDRESSES = 8, /* of a host */

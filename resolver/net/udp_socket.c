@@ -64,10 +64,9 @@ static struct udp_socket *take_unused(struct udp_sockets *sockets, bool ipv6)
 
 static void drop_unused(struct udp_sockets *sockets, unsigned count)
 {
-    while (count-- > 0) {
-        struct udp_socket *socket = take_unused(sockets, list_empty(&sockets->unused[0]));
+    struct udp_socket *socket;
+    while (count-- > 0 && (socket = take_unused(sockets, list_empty(&sockets->unused[0]))))
         destroy(sockets, socket);
-    }
 }
 
 void udp_sockets_fini(struct udp_sockets *sockets)

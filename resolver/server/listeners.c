@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool lists(const struct settings *settings, const struct address *address)
@@ -162,10 +163,13 @@ void listeners_warn(const struct settings *settings, settings_report_fn report, 
 
 void listeners_give(struct bound *bound, uid_t user)
 {
+    bool given = true;
     for (size_t i = 0; i < bound->workers * bound->addresses; i++) {
-        (void) fchown(bound->sockets[i].udp, user, (gid_t) -1);
-        (void) fchown(bound->sockets[i].tcp, user, (gid_t) -1);
+        given &= bound->sockets[i].udp < 0 || fchown(bound->sockets[i].udp, user, (gid_t) -1) == 0;
+        given &= bound->sockets[i].tcp < 0 || fchown(bound->sockets[i].tcp, user, (gid_t) -1) == 0;
     }
+    if (!given)
+        log_warning("cannot give the listening sockets to \"user\": %s; a reload cannot add workers", strerror(errno));
 }
 
 /* Of workers or addresses that are no more: nobody else reads what came to them meanwhile. */

@@ -120,6 +120,13 @@ static int refuse_strangers(int directory, const char *path, char *ret_why)
     return error;
 }
 
+/* What cannot be given is found when it is used. */
+static void give_open(int file, const struct store_owner *owner)
+{
+    int failed = fchownat(file, "", owner->user, owner->group, AT_EMPTY_PATH);
+    (void) failed;
+}
+
 /* By the open file, which nobody can exchange meanwhile; one that has another name elsewhere may be somebody's. */
 static void give_file(int directory, const char *name, const struct store_owner *owner)
 {
@@ -128,12 +135,12 @@ static void give_file(int directory, const char *name, const struct store_owner 
     if (file < 0)
         return;
     if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == 0 && status.st_nlink == 1)
-        (void) fchownat(file, "", owner->user, owner->group, AT_EMPTY_PATH);
+        give_open(file, owner);
     close(file);
 }
 
-/* What root has made, when an earlier start was root's or just now. What cannot be given is found when it is used. A
- * directory behind a symbolic link may be anybody's, and stays his. */
+/* What root has made, when an earlier start was root's or just now. A directory behind a symbolic link may be anybody's,
+ * and stays his. */
 static void give(int directory, const char *path, const struct store_owner *owner)
 {
     DIR           *list = open_list(directory);
@@ -142,7 +149,7 @@ static void give(int directory, const char *path, const struct store_owner *owne
 
     if (fstat(directory, &status) == 0 && lstat(path, &link) == 0 && S_ISDIR(link.st_mode) && status.st_uid == 0 &&
         (status.st_mode & S_IWOTH) == 0)
-        (void) fchown(directory, owner->user, owner->group);
+        give_open(directory, owner);
     while (list && (entry = readdir(list)))
         if (strcmp(entry->d_name, "lost+found") != 0)
             give_file(directory, entry->d_name, owner);

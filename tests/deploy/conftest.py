@@ -1,4 +1,4 @@
-"""Fixtures: those of tests/integration, and the packages of the last commit."""
+"""Fixtures: those of tests/integration, the package of the last commit, and a Debian to install it in."""
 
 import importlib.util
 import pathlib
@@ -21,6 +21,7 @@ def of_integration():
 
 
 globals().update(of_integration())
+import chroot as chroots  # it needs modules of tests/integration
 
 
 def made_of():
@@ -39,3 +40,9 @@ def package():
         subprocess.run([str(ROOT / "scripts/package")], check=True, timeout=600)
     path, = (ROOT / "build/packages").glob("byway_*.deb")
     return path
+
+
+@pytest.fixture(scope="session")
+def chroot(package):
+    with chroots.debian(package) as debian:
+        yield debian

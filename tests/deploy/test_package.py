@@ -1,6 +1,5 @@
-"""The Debian packages of the last commit: built, then installed, upgraded, removed and purged in a Debian of their own,
-that mmdebstrap makes from where this machine's apt has it. What the packages ask of systemd is written down by stand-ins;
-the last test boots the real one."""
+"""The Debian packages of the last commit: installed, upgraded, removed and purged in a Debian of their own (chroot.py); the
+last test boots the systemd there."""
 
 import json
 import os
@@ -8,54 +7,32 @@ import pathlib
 import re
 import shutil
 import stat
-import subprocess
-import tempfile
 
 import pytest
 
 import booted
+from chroot import STAGE, run
 from daemon import ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
-STAGE = "/stage"  # what is the test's own in the chroot
-TOOLS = ["systemd", "man-db", "python3-dnspython"]
-SOURCES = "$(CREATED_BY)|$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
-# A network and processes of its own, so that nothing outlives a command, mounts included.
-ENTER = 'ip link set lo up && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-# What needs no running systemd is the real one's: which units are enabled.
-STAND_IN = '#!/bin/sh\ncase $1 in --root=*) exec "/bin/${0##*/}" "$@" ;; esac\necho "${0##*/} $*" >>/stage/asked\n'
 CONFIG = {"listen": ["127.0.0.1:5353"], "upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
-SERVE = """
-    install -d -o byway -g byway /run/byway /var/lib/byway
-    setpriv --reuid=byway --regid=byway --clear-groups bywayd -c /etc/byway/byway.json 2>/stage/log &
-    for try in $(seq 100); do bywayctl status >/dev/null 2>&1 && break; sleep 0.1; done
-    "$@"; result=$?
-    kill $!
-    wait $! && rm -r /run/byway && exit $result
-    cat /stage/log >&2; exit 99
-"""
 OURS = ["/usr/sbin/bywayd", "/usr/bin/bywayctl"]
-THERE = [*OURS, "/lib/systemd/system/byway.service", "/usr/lib/sysusers.d/byway.conf", "/usr/share/byway/presets/dnsbl.zones",
+UNIT = "/lib/systemd/system/byway.service"
+THERE = [*OURS, UNIT, "/usr/lib/sysusers.d/byway.conf",
+         *(f"/usr/share/byway/presets/{path.name}" for path in (ROOT / "config/presets").iterdir()),
          "/usr/share/byway/grafana/byway.json", "/usr/share/byway/prometheus/byway.rules", "/usr/share/byway/byway.schema.json",
          "/usr/share/bash-completion/completions/bywayctl", "/usr/share/doc/byway/copyright"]
 
 
-def run(*argv, **options):
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, stdin=options.pop("stdin", subprocess.DEVNULL),
-                          timeout=400, **options)
-    assert done.returncode == 0, f"{argv}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-    return done.stdout
-
-
-def again(package, revision, work):
-    """The same package as `revision`, without compiling it once more."""
-    tree = work / f"again-{revision}"
+def again(package, work):
+    """The same of the revision that comes next, without compiling it once more."""
+    tree = work / "again"
     run("dpkg-deb", "-R", str(package), str(tree))
     control = tree / "DEBIAN/control"
-    before = control.read_text()
-    control.write_text(re.sub(r"^(Version: .*)-1$", rf"\1-{revision}", before, flags=re.MULTILINE))
-    assert control.read_text() != before
-    made = work / f"byway-{revision}.deb"
+    text, changed = re.subn(r"^(Version: .*-)(\d+)$", lambda match: f"{match[1]}{int(match[2]) + 1}", control.read_text(), flags=re.MULTILINE)
+    assert changed == 1
+    control.write_text(text)
+    made = work / "again.deb"
     run("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", str(tree), str(made))
     shutil.rmtree(tree)
     return made
@@ -64,78 +41,7 @@ def again(package, revision, work):
 @pytest.fixture(scope="module")
 def packages(package, tmp_path_factory):
     """Two of the same commit, the second of a higher version."""
-    return [package, again(package, 2, tmp_path_factory.mktemp("packages"))]
-
-
-class Chroot:
-    def __init__(self, root):
-        self.root = root
-
-    def path(self, name):
-        return self.root / name.lstrip("/")
-
-    def run(self, *argv):
-        return run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", ENTER, str(self.root), *argv,
-                   env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": STAGE, "LC_ALL": "C.UTF-8",
-                        "DEBIAN_FRONTEND": "noninteractive"})
-
-    def serve(self, *argv):
-        """What `argv` says while bywayd serves there, as the unit would have it."""
-        return self.run("sh", "-c", SERVE, "sh", *argv)
-
-    def install(self, package):
-        shutil.copy(package, self.path("/stage/byway.deb"))
-        return self.run("sh", "-c", "dpkg -i /stage/byway.deb 2>&1")
-
-    def asked(self):
-        """What was asked of systemd since the last call, but to read its units again."""
-        asked = self.path("/stage/asked")
-        lines = asked.read_text().splitlines() if asked.exists() else []
-        asked.unlink(missing_ok=True)
-        return [line for line in lines if line != "systemctl --system daemon-reload"]
-
-    def files(self):
-        """All but what other programs write about packages and users, and what the test itself puts there."""
-        elsewhere = ("/proc", "/dev", STAGE, "/run/systemd", "/var/lib/dpkg", "/var/log", "/var/cache", "/etc/passwd", "/etc/group", "/etc/shadow",
-                     "/etc/gshadow", "/etc/.pwd.lock")
-        found = set()
-        for folder, folders, names in os.walk(self.root):
-            for name in folders + names:
-                path = "/" + str(pathlib.Path(folder, name).relative_to(self.root))
-                if not path.startswith(elsewhere):
-                    found.add(path)
-        return found
-
-
-@pytest.fixture(scope="module")
-def chroot(packages):
-    depends = run("dpkg-deb", "-f", str(packages[0]), "Depends")
-    needed = [alternatives.split("|")[0].split("(")[0].strip() for alternatives in depends.split(",")]
-    sources = [line.split("|", 2)[2] for line in run("apt-get", "indextargets", "--format", SOURCES).splitlines()
-               if line.startswith("Packages|Debian|")]
-    assert sources, "apt here knows no Debian"
-    options = [f"--aptopt={line}" for line in run("apt-config", "dump", "Acquire").splitlines()
-               if line.startswith(("Acquire::http", "Acquire::https", "Acquire::Check-"))]
-    release = run("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME").strip()
-    # One that others may enter: not all that runs there is root.
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="byway-chroot-", dir="/var/tmp"))
-    root = directory / "root"
-    try:
-        with open(directory / "sources", "w+", encoding="ascii") as file:
-            file.write("\n".join(sources) + "\n")
-            file.seek(0)
-            run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join([*TOOLS, *needed])}", *options,
-                release, str(root), "-", stdin=file)
-        directory.chmod(0o755)
-        for name in ("systemctl", "deb-systemd-invoke"):
-            path = root / "usr/local/sbin" / name
-            path.write_text(STAND_IN)
-            path.chmod(0o755)
-        (root / "run/systemd/system").mkdir(parents=True, exist_ok=True)
-        (root / STAGE[1:]).mkdir(mode=0o755)
-        yield Chroot(root)
-    finally:
-        shutil.rmtree(directory)
+    return [package, again(package, tmp_path_factory.mktemp("packages"))]
 
 
 @pytest.fixture
@@ -154,6 +60,7 @@ def test_what_is_installed(clean, packages):
     assert clean.asked() == ["deb-systemd-invoke start byway.service"]
     assert clean.path("/etc/systemd/system/multi-user.target.wants/byway.service").is_symlink()
     assert not list(clean.path("/etc/byway").iterdir())
+    assert clean.run("dpkg-query", "-W", "-f", "${Conffiles}", "byway") == ""  # so nobody's edits are asked about
     assert not clean.path("/var/lib/byway").exists()
 
     for name in clean.run("dpkg", "-L", "byway").split("\n")[1:-1]:
@@ -186,8 +93,9 @@ def test_examples_are_usable(clean, packages):
 
 def test_unit(clean, packages):
     clean.install(packages[0])
-    assert clean.run("sh", "-c", "systemd-analyze verify /lib/systemd/system/byway.service 2>&1") == ""
-    condition, = (line for line in clean.path("/lib/systemd/system/byway.service").read_text().splitlines()
+    assert clean.run("sh", "-c", f"systemd-analyze verify {UNIT} 2>&1") == ""
+    clean.run("systemd-analyze", "security", "--offline=true", "--threshold=20", UNIT)
+    condition, = (line for line in clean.path(UNIT).read_text().splitlines()
                   if line.startswith("Condition"))
     clean.run("sh", "-c", f"! systemd-analyze condition {condition}")
     clean.path("/etc/byway/byway.json").write_text("{}")
@@ -212,7 +120,7 @@ def test_life(clean, packages):
     clean.asked()
 
     clean.install(packages[1])
-    assert clean.run("dpkg-query", "-W", "-f", "${Version}", "byway").endswith("-2")
+    assert clean.run("dpkg-query", "-W", "-f", "${Version}", "byway") == run("dpkg-deb", "-f", str(packages[1]), "Version").strip()
     assert clean.asked() == ["deb-systemd-invoke restart byway.service"]
     assert json.loads(config.read_text()) == CONFIG
     assert "partner.example" in clean.serve("bywayctl", "zones")

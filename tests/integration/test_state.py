@@ -212,6 +212,17 @@ def test_the_state_of_another_that_runs(make):
     assert owners(first.state) == before
 
 
+def test_root_without_the_right_to_give(make):
+    """It says so, and serves with what is its user's already."""
+    daemon = make({"user": "nobody"})
+    daemon.state.mkdir(mode=0o750)
+    for path in (daemon.directory, daemon.state):
+        give(path, "nobody")
+    daemon.program = ["setpriv", "--bounding-set=-chown", program("bywayd")]
+    daemon.start()
+    assert "cannot give the listening sockets" in daemon.log_path.read_text()
+
+
 def test_from_root_to_a_user_and_to_a_unit(make):
     """Each start leaves what the next can use, down to the lock."""
     daemon = make()

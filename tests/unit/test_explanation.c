@@ -294,6 +294,21 @@ static void a_client_whose_name_fails(void **state)
 
 /* ---- bounds ---- */
 
+#define LONG                                                                                                           \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."                                                 \
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb."                                                 \
+    "ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc.example"
+
+static void a_command_is_not_cut(void **state)
+{
+    const char *const lines[] = {"de " LONG " SOA ns1.x.example. h.example. 1 2 3 4 5", "de " LONG " NS ns1.x.example.",
+                                 "de " LONG " MX 10 mail.x.example.", "d *" LONG " * !servfail", NULL};
+    const struct explain_request request     = {.domain = named(LONG)};
+    const struct explanation    *explanation = explain_request(*state, lines, &request);
+    assert_concluded(explanation, EXPLAINED_BLOCKED, FINDING_BLOCKED);
+    assert_non_null(strstr(explanation->cure, "zones pin " LONG ". external"));
+}
+
 static void a_record_that_wants_too_much(void **state)
 {
     const struct explanation *explanation =
@@ -336,6 +351,7 @@ int main(void)
         FIXTURE_TEST(a_fence_round_a_name_server),
         FIXTURE_TEST(a_fence_round_a_clients_name),
         FIXTURE_TEST(a_client_whose_name_fails),
+        FIXTURE_TEST(a_command_is_not_cut),
         FIXTURE_TEST(a_record_that_wants_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
