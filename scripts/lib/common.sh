@@ -19,7 +19,8 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
     liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev
     libhiredis-dev"
 package_packages="debhelper dpkg-dev lintian"
-deploy_packages="mmdebstrap"
+image_packages="mmdebstrap buildah"
+deploy_packages="$image_packages podman runc"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
