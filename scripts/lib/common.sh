@@ -18,9 +18,9 @@ wrong_usage() {
 build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-dev libjansson-dev libpsl-dev libidn2-dev libssl-dev libnghttp2-dev publicsuffix
     liburcu-dev libsystemd-dev libcap-ng-dev libmicrohttpd-dev zlib1g-dev
     libhiredis-dev"
-package_packages="debhelper dpkg-dev lintian"
+package_packages="debhelper dpkg-dev lintian xz-utils"
 image_packages="mmdebstrap buildah"
-deploy_packages="$image_packages podman runc"
+deploy_packages="$image_packages podman runc rpm"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
@@ -92,6 +92,10 @@ compile() { # compile DIRECTORY OPTION ...: set up once, then build; the program
         [ -n "$built" ] || continue
         ln -sf "$built" "$directory/$program"
     done
+}
+
+source_archive() { # source_archive VERSION COMMIT NAME: NAME.tar.xz, the same bytes each time
+    git -c tar.umask=0022 archive --format=tar --prefix="byway-$1/" -o "$3.tar" "$2" && xz -9 -T1 -f "$3.tar"
 }
 
 # compile, quiet unless it fails.

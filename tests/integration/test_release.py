@@ -12,6 +12,7 @@ SOURCES = pathlib.Path(__file__).parents[2]
 SECTION = "### Added\n\n- A *first* thing,\n  in two lines.\n\n### Fixed\n\n- `#` stays."
 CHANGES = f"# Changelog\n\n## Unreleased\n\n## 1.2.0, 2026-11-29\n\n{SECTION}\n\n## 1.1.0, 2026-10-01\n\n- Old.\n"
 MESON = "project('byway', 'c',\n  version: '1.2.0',\n  license: 'ISC')\ndep = dependency('x', version: '>=9.9.9')\n"
+SPEC = "%{!?byway_version: %global byway_version 1.2.0}\nVersion: %{byway_version}\n"
 PERSON = {"GIT_AUTHOR_NAME": "tests", "GIT_AUTHOR_EMAIL": "tests@example.org", "GIT_COMMITTER_NAME": "tests",
           "GIT_COMMITTER_EMAIL": "tests@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
@@ -27,6 +28,8 @@ class Repository:
         self.write("scripts/check", "#!/bin/sh\necho checked\n")
         (root / "scripts/check").chmod(0o755)
         self.write("meson.build", MESON)
+        (root / "config/rpm").mkdir(parents=True)
+        self.write("config/rpm/byway.spec", SPEC)
         self.write("CHANGELOG.md", CHANGES)
         self.commit()
         self.git("tag", "-a", "-m", "old", "v1.1.0")
@@ -108,6 +111,7 @@ REFUSALS = [  # what is wrong, and what is said of it
     (tagged, "the tag v1.2.0 is there already"),
     (tagged_later, "1.2.0 is not greater than the last version, 1.10.0"),
     (changed("meson.build", "1.2.0", "1.3.0"), "meson.build says version 1.3.0"),
+    (changed("config/rpm/byway.spec", "1.2.0", "1.1.0"), "config/rpm/byway.spec has another version"),
     (changed("CHANGELOG.md", "## 1.2.0, 2026-11-29", "## 1.2.0, unreleased"), 'no section "## 1.2.0, YYYY-MM-DD"'),
     (changed("CHANGELOG.md", "## 1.2.0, 2026-11-29", "## 1.2.0, 2026-13-29"), 'no section "## 1.2.0, YYYY-MM-DD"'),
     (changed("CHANGELOG.md", "## 1.2.0,", "## 1x2.0,"), 'no section "## 1.2.0, YYYY-MM-DD"'),
