@@ -94,41 +94,101 @@ static size_t put_any(uint8_t *out)
     return sizeof(record);
 }
 
+/* ---- what is given of a message that is too long ---- */
+
+struct part {
+    size_t   len;
+    uint16_t count[SECTION_COUNT];
+    bool     cut; /* what is missing belongs to the answer */
+};
+
+/* Where the first `count` records of the message end. */
+static size_t records_end(const struct stored *stored, size_t count, size_t question_end)
+{
+    if (count == 0)
+        return question_end;
+    const uint8_t *ttl = stored->message.data + get_u16(stored->ttls.data + 2 * (count - 1));
+    return (size_t) (ttl + 6 - stored->message.data) + get_u16(ttl + 4);
+}
+
+/* NS records, all that there is in authority beside an answer, if the client did not set DO. */
+static bool authority_is_hint(const struct stored *stored, const struct part *part, bool dnssec_ok)
+{
+    size_t first = part->count[SECTION_ANSWER];
+    if (dnssec_ok || first == 0 || part->count[SECTION_AUTHORITY] == 0)
+        return false;
+    return get_u16(stored->message.data + get_u16(stored->ttls.data + 2 * first) - 4) == TYPE_NS;
+}
+
+/* Nobody need come again by TCP for hints (RFC 2181, 9). Where the answer itself is too long, as many of its records as
+ * fit go with TC: some clients know no TCP, and take them. */
+static struct part part_within(const struct stored *stored, size_t question_end, bool dnssec_ok, size_t room)
+{
+    const uint8_t *message = stored->message.data;
+    struct part    part    = {.len   = stored->message.len,
+                              .count = {get_u16(message + 6), get_u16(message + 8), get_u16(message + 10)}};
+    if (part.len <= room)
+        return part;
+    part.count[SECTION_ADDITIONAL] = 0;
+    part.len = records_end(stored, (size_t) part.count[SECTION_ANSWER] + part.count[SECTION_AUTHORITY], question_end);
+    if (part.len <= room)
+        return part;
+    part.cut                      = !authority_is_hint(stored, &part, dnssec_ok);
+    part.count[SECTION_AUTHORITY] = 0;
+    part.len                      = question_end;
+    for (uint16_t i = 0; i < part.count[SECTION_ANSWER]; i++) {
+        size_t end = records_end(stored, i + 1U, question_end);
+        if (end > room) {
+            part.count[SECTION_ANSWER] = i;
+            part.cut                   = true;
+            return part;
+        }
+        part.len = end;
+    }
+    return part;
+}
+
+static void put_records(uint8_t *out, const struct stored *stored, const struct part *part, uint32_t age, bool stale)
+{
+    size_t records = 0;
+    for (size_t i = 0; i < SECTION_COUNT; i++) {
+        put_u16(out + 6 + 2 * i, part->count[i]);
+        records += part->count[i];
+    }
+    patch_ttls(out, (struct view){stored->ttls.data, 2 * records}, age, stale);
+}
+
 size_t answer_write(const struct client_query *query, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap)
 {
     size_t     question_end = MESSAGE_HEADER + (size_t) query->name.len + 4;
-    size_t     len          = stored->message.len;
     uint16_t   flags        = get_u16(stored->message.data + 2);
     size_t     limit        = query->limit < cap ? query->limit : cap;
     size_t     opt_min      = query->edns ? OPT_LEN : 0;
-    bool       fits, any;
-    struct opt opt = {
-        .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = ede, .keepalive = query->keepalive};
+    struct opt opt          = {
+                 .size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = ede, .keepalive = query->keepalive};
 
-    assert(len >= question_end);
+    assert(stored->message.len >= question_end);
+    struct part part = part_within(stored, question_end, query->dnssec_ok, limit > opt_min ? limit - opt_min : 0);
     /* An option that alone would cost the records is left out. */
-    fits = len + opt_min <= limit;
-    if (fits && query->edns && len + opt_len(&opt) > limit)
+    if (query->edns && part.len + opt_len(&opt) > limit)
         opt = (struct opt){.size = LIMIT_UDP_PAYLOAD, .dnssec_ok = query->dnssec_ok, .ede = EDE_NONE};
     /* Whoever sent DO may validate, and no signature covers that HINFO. */
-    any = !fits && query->limit < LIMIT_TCP_MESSAGE && query->type == TYPE_ANY && !query->dnssec_ok &&
-          (flags & FLAG_RCODE) == RCODE_NOERROR;
-    if (!fits)
-        len = question_end;
-    if (len + (any ? ANY_RECORD : 0) + (query->edns ? opt_len(&opt) : 0) > cap)
+    bool any = part.cut && query->limit < LIMIT_TCP_MESSAGE && query->type == TYPE_ANY && !query->dnssec_ok &&
+               (flags & FLAG_RCODE) == RCODE_NOERROR;
+    if (any)
+        part = (struct part){.len = question_end};
+    if (part.len + (any ? ANY_RECORD : 0) + (query->edns ? opt_len(&opt) : 0) > cap)
         return 0;
 
-    memcpy(out, stored->message.data, len);
+    memcpy(out, stored->message.data, part.len);
     memcpy(out + MESSAGE_HEADER, query->name.wire, query->name.len);
     if (((query->flags & FLAG_AD) == 0 && !query->dnssec_ok) || any)
         flags &= (uint16_t) ~FLAG_AD;
     put_u16(out, query->id);
-    put_u16(out + 2, (uint16_t) (flags | (query->flags & (FLAG_RD | FLAG_CD)) | (fits || any ? 0 : FLAG_TC)));
-    if (fits)
-        patch_ttls(out, stored->ttls, age, stale);
-    else
-        memset(out + 6, 0, 6);
+    put_u16(out + 2, (uint16_t) (flags | (query->flags & (FLAG_RD | FLAG_CD)) | (part.cut ? FLAG_TC : 0)));
+    put_records(out, stored, &part, age, stale);
+    size_t len = part.len;
     if (any) {
         put_u16(out + 6, 1);
         len += put_any(out + len);

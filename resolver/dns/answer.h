@@ -52,9 +52,10 @@ void client_query_from(const struct message *query, uint16_t udp_limit, struct c
 
 /* Writes the client's answer: id, question in the client's case, RD and CD from the query, AD only where the query had
  * AD or DO, TTLs less `age` s but not below 0 (`stale`: all are STALE_TTL), OPT if the query had one, with `ede` unless
- * EDE_NONE and query->keepalive, unless only these would not fit. Over query->limit or `cap`: TC set, empty sections;
- * but for ANY over UDP without DO one HINFO "RFC8482" instead of the records. `stored` was made from a reply to this
- * very question. Returns the length, 0 if `cap` is too small (never for cap >= limit). */
+ * EDE_NONE and query->keepalive, unless only these would not fit. Over query->limit or `cap` additional is left out, and
+ * then the NS records beside an answer. Is it still too long: TC, and as many records of the answer as fit; but for ANY
+ * over UDP without DO one HINFO "RFC8482" instead. `stored` was made from a reply to this very question. Returns the
+ * length, 0 if `cap` is too small (never for cap >= limit). */
 size_t answer_write(const struct client_query *query, const struct stored *stored, uint32_t age, bool stale, int ede,
                     uint8_t *out, size_t cap);
 

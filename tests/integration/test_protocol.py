@@ -345,6 +345,6 @@ def test_a_large_any_is_one_hinfo_over_udp(byway, shared_domestic, fresh):
             assert rrset.rdtype == dns.rdatatype.HINFO and rrset[0].to_text() == '"RFC8482" ""' and rrset.ttl == 3600
             assert len(byway.ask(small, "ANY", **flags).message.answer) == 2
         reply = byway.ask(large, "ANY", do=True)
-        assert reply.truncated and reply.message.answer == []
+        assert reply.truncated and len(reply.wire) <= 1232 and "RFC8482" not in str(reply.message)
         reply = byway.ask(large, "ANY", tcp=True)
         assert not reply.truncated and len(reply.wire) > 4000
