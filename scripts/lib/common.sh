@@ -23,12 +23,15 @@ image_packages="mmdebstrap buildah"
 deploy_packages="$image_packages podman runc rpm"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
+client_packages="musl-tools libc-ares-dev adns-tools udns-utils unbound-host dbus"
+unpacked_packages="systemd-resolved nscd" # once installed they would resolve for this machine
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
 test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
     redis-server
     rspamd
+    $client_packages
     prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"
 
 missing() { # missing PACKAGE ...: those that are not installed
@@ -77,6 +80,18 @@ install_guarded() (
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )
+
+# Beside the machine's own, in build/unpacked, for the tests alone.
+unpack_packages() { # unpack_packages PACKAGE ...
+    mkdir -p build/unpacked
+    for package in "$@"; do
+        [ ! -e "build/unpacked/$package.done" ] || continue
+        say "unpacking $package"
+        (cd build/unpacked && apt-get -q download "$package" && dpkg-deb -x "$package"_*.deb . && chmod -R ug-s . && rm "$package"_*.deb) \
+            >build/apt.log 2>&1 || die "apt-get could not download $package: $(tail -n 1 build/apt.log)"
+        touch "build/unpacked/$package.done"
+    done
+}
 
 compile() { # compile DIRECTORY OPTION ...: set up once, then build; the programs stand at DIRECTORY/bywayd and bywayctl
     directory=$1

@@ -23,3 +23,7 @@ def country(bare):
     output = bare.output()
     print(output[-4000:])
     assert not re.search(r"Sanitizer|runtime error:|Assertion", output), "bywayd broke; see its output"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "nightly: too long, or of programs too large, for scripts/test: by hand")
