@@ -149,12 +149,12 @@ struct record {
 
 /* Reads a whole message, any direction. False: shorter than a header, QDCOUNT over 1, a record that
  * does not fit, a bad name or pointer, a second OPT, an OPT outside additional or not at the root,
- * a TSIG that is not the last record; in a query, bytes after the last record. In a reply ret->wire ends before these:
- * they belong to nobody (RFC 1035, 4.1 counts what is in a message). The compressed names inside the rdata of NS,
- * CNAME, SOA, PTR, MX and the other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. In
- * a reply no name may run through a TTL or a letter of the question, which answer.h changes. After false the id, flags
- * and question (if has_question) may still be used when there was a whole header: a datagram that was cut in the middle
- * of a record may have TC set. */
+ * a TSIG that is not the last record. ret->wire ends before bytes after the last record: they belong to nobody (RFC
+ * 1035, 4.1 counts what is in a message). The compressed names inside the rdata of NS, CNAME, SOA, PTR, MX and the
+ * other types of RFC 1035, of SRV, and DNAME are checked too, and must fill their rdata. In a reply no name may run
+ * through a TTL or a letter of the question, which answer.h changes. After false the id, flags and question (if
+ * has_question) may still be used when there was a whole header: a datagram that was cut in the middle of a record may
+ * have TC set. */
 bool message_parse(struct view wire, struct message *ret);
 
 /* The four bits of the header's RCODE, of a message that we wrote; 0 if it is none. */

@@ -91,7 +91,7 @@ static void a_reply_is_read(void **state)
     assert_false(message_next(&message, &record));
 }
 
-/* Every cut of a good message is refused. Bytes too many are no part of a reply, and make a query a bad one. */
+/* Every cut of a good message is refused. Bytes too many are no part of it. */
 static void a_cut_message_is_refused(void **state)
 {
     struct message message;
