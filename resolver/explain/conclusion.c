@@ -62,10 +62,11 @@ static int blocked_behind(const struct explanation *explanation)
     return -1;
 }
 
-/* What is explained is a HELO name or a client's reverse name, and does not exist: no domain of anybody's mail. */
-static int missing_name(const struct explanation *explanation)
+/* What is explained is a HELO name or a client's reverse name, with a fault of its own: no domain of anybody's mail. */
+static int fault_of_name(const struct explanation *explanation)
 {
-    static const enum finding_tag tags[] = {FINDING_HELO_MISSING, FINDING_PTR_NONE};
+    static const enum finding_tag tags[] = {FINDING_HELO_MISSING, FINDING_HELO_NO_ADDRESS, FINDING_PTR_NONE,
+                                            FINDING_PTR_UNCONFIRMED, FINDING_PTR_UNRESOLVABLE};
     for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
         int found = first_of(explanation, tags[i], GRADE_PROBLEM);
         if (found >= 0 &&
@@ -81,11 +82,13 @@ static int find_cause(const struct explanation *explanation)
         int found = first_of(explanation, causes[i], GRADE_CAUSE);
         if (found >= 0 && causes[i] == FINDING_BLOCKED && blocked_behind(explanation) >= 0)
             return blocked_behind(explanation);
-        if (found >= 0 && causes[i] == FINDING_NO_DOMAIN && missing_name(explanation) >= 0)
-            return missing_name(explanation);
+        if (found >= 0 && causes[i] == FINDING_NO_DOMAIN && fault_of_name(explanation) >= 0)
+            return fault_of_name(explanation);
         if (found >= 0)
             return found;
     }
+    if (fault_of_name(explanation) >= 0)
+        return fault_of_name(explanation);
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
         int found = first_of(explanation, mistakes[i], GRADE_PROBLEM);
         if (found >= 0)

@@ -292,6 +292,26 @@ static void a_client_whose_name_fails(void **state)
     assert_found(explain_request(*state, lines, &request), FINDING_PTR_UNRESOLVABLE, GRADE_PROBLEM, "cannot be had");
 }
 
+/* A log has it, and it is explained by itself: that no mail goes to it is no news. */
+static void a_clients_reverse_name(void **state)
+{
+    const char *const lines[] = {"de 25.113.0.203.in-addr.arpa PTR mail.x.example.", "de mail.x.example A 203.0.113.9",
+                                 NULL};
+    struct explain_request request = {.domain = named("25.113.0.203.in-addr.arpa"), .sender = "a@x.example"};
+    assert_true(address_parse("203.0.113.25", 0, &request.ip));
+    assert_concluded(explain_request(*state, lines, &request), EXPLAINED_MISCONFIGURED, FINDING_PTR_UNCONFIRMED);
+}
+
+static void a_helo_name_without_an_address(void **state)
+{
+    const char *const      lines[] = {"de bare.x.example TXT \"nothing\"", NULL};
+    struct explain_request request = {.domain    = named("bare.x.example"),
+                                      .sender    = "a@x.example",
+                                      .helo      = "bare.x.example",
+                                      .helo_name = named("bare.x.example")};
+    assert_concluded(explain_request(*state, lines, &request), EXPLAINED_MISCONFIGURED, FINDING_HELO_NO_ADDRESS);
+}
+
 /* ---- bounds ---- */
 
 #define LONG                                                                                                           \
@@ -321,6 +341,8 @@ static void a_record_that_wants_too_much(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_clients_reverse_name),
+        FIXTURE_TEST(a_helo_name_without_an_address),
         FIXTURE_TEST(a_domain_behind_blocked_name_servers),
         FIXTURE_TEST(a_domain_behind_name_servers_that_are_carried),
         FIXTURE_TEST(name_servers_that_are_blocked_alone),
