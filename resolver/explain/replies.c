@@ -37,12 +37,15 @@ __attribute__((format(printf, 5, 6))) static void add(struct explanation *explan
     va_end(arguments);
 }
 
+/* What Exim says by Debian's configuration of it; its log has more (ctl/maillog_texts.def). */
+#define EXIM_LATER "Temporary local problem - please try later"
+
 /* The sender's domain cannot be looked up. */
 static void on_failing_sender(struct explanation *explanation)
 {
     add(explanation, "postfix", "sender", "450 4.1.8", "<%s>: Sender address rejected: Domain not found",
         explanation->request.sender);
-    add(explanation, "exim", "sender", "451", "Could not complete sender verify");
+    add(explanation, "exim", "sender", "451", EXIM_LATER);
     add(explanation, "qmail", "sender", "451", "DNS temporary failure (#4.3.0)");
 }
 
@@ -51,18 +54,25 @@ static void on_missing_sender(struct explanation *explanation)
 {
     add(explanation, "postfix", "sender", "450 4.1.8", "<%s>: Sender address rejected: Domain not found",
         explanation->request.sender);
-    add(explanation, "exim", "sender", "550", "Sender verify failed");
+    add(explanation, "exim", "sender", "550", "Verification failed for <%s>", explanation->request.sender);
     add(explanation, "qmail", "sender", "553", "sorry, your envelope sender domain must exist (#5.7.1)");
+}
+
+/* Without its final dot. */
+static const char *domain_of(const struct explanation *explanation, char text[NAME_TEXT_MAX])
+{
+    name_format(name_view(&explanation->request.domain), text);
+    text[strlen(text) - 1] = '\0';
+    return text;
 }
 
 static void on_null_mx(struct explanation *explanation)
 {
     char domain[NAME_TEXT_MAX];
-    name_format(name_view(&explanation->request.domain), domain);
-    domain[strlen(domain) - 1] = '\0';
     add(explanation, "postfix", "sender", "550 5.7.27",
-        "<%s>: Sender address rejected: Domain %s does not accept mail (nullMX)", explanation->request.sender, domain);
-    add(explanation, "exim", "sender", "550", "Sender verify failed");
+        "<%s>: Sender address rejected: Domain %s does not accept mail (nullMX)", explanation->request.sender,
+        domain_of(explanation, domain));
+    add(explanation, "exim", "sender", "550", "Sender verification failed");
 }
 
 /* What Postfix says before the words of a policy service, policyd-spf here; who the mail is for is not known. */
@@ -71,13 +81,21 @@ static void on_null_mx(struct explanation *explanation)
 static void on_failing_spf(struct explanation *explanation)
 {
     add(explanation, "postfix", "spf", "450 4.7.24", POLICY "Message deferred due to: SPF Temporary Error: DNS");
-    add(explanation, "exim", "spf", "451", "Temporary DNS error while checking SPF record");
+    add(explanation, "exim", "spf", "451", "Temporary DNS error while checking SPF record.  Try again later.");
 }
 
 /* Where policyd-spf is told to reject for it (PermError_reject). */
 static void on_wrong_spf(struct explanation *explanation, const char *words)
 {
     add(explanation, "postfix", "spf", "550 5.7.24", POLICY "Message rejected due to: SPF Permanent Error%s", words);
+}
+
+static void on_spf_fail(struct explanation *explanation)
+{
+    char ip[ADDRESS_TEXT_MAX], domain[NAME_TEXT_MAX];
+    add(explanation, "postfix", "spf", "550 5.7.23", POLICY "Message rejected due to: SPF fail - not authorized");
+    add(explanation, "exim", "spf", "550", "[SPF] %s is not allowed to send mail from %s.",
+        address_format_host(&explanation->request.ip, ip), domain_of(explanation, domain));
 }
 
 static void on_client(struct explanation *explanation, bool fails)
@@ -87,8 +105,7 @@ static void on_client(struct explanation *explanation, bool fails)
         return;
     add(explanation, "postfix", "client", "450 4.7.25", "Client host rejected: cannot find your hostname, [%s]",
         address_format_host(&explanation->request.ip, ip));
-    add(explanation, "exim", "client", fails ? "451" : "550",
-        fails ? "host lookup deferred for reverse lookup check" : "host lookup failed for reverse lookup check");
+    add(explanation, "exim", "client", fails ? "451" : "550", fails ? EXIM_LATER : "Administrative prohibition");
 }
 
 static void on_helo(struct explanation *explanation)
@@ -175,7 +192,7 @@ static void on_finding(struct explanation *explanation, const struct finding *fi
         on_wrong_spf(explanation, "");
         return;
     case FINDING_SPF_FAIL:
-        add(explanation, "postfix", "spf", "550 5.7.23", POLICY "Message rejected due to: SPF fail - not authorized");
+        on_spf_fail(explanation);
         return;
     case FINDING_PTR_NONE:
     case FINDING_PTR_UNCONFIRMED:

@@ -75,7 +75,7 @@ def test_a_blocked_zone_behind_an_include(between, domestic):
     assert {zone["zone"]: zone["role"] for zone in result["zones"]}["partner.test."] == "spf"
     assert {(reply["server"], reply["check"]): f"{reply['code']} {reply['text']}" for reply in result["replies"]} == {
         ("postfix", "spf"): f"450 4.7.24 {POLICY}Message deferred due to: SPF Temporary Error: DNS",
-        ("exim", "spf"): "451 Temporary DNS error while checking SPF record"}
+        ("exim", "spf"): "451 Temporary DNS error while checking SPF record.  Try again later."}
     assert finding(result, "spf-result")["text"].startswith(f"SPF for {HOST}, a@user.test: pass")
 
 

@@ -242,9 +242,8 @@ static const struct row rows[] = {
      "lookup check",
      "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.",
      "host lookup deferred for reverse lookup check", "client"},
-    {EXIM
-     "rejected RCPT <us@our.example>: host lookup failed for reverse lookup check (failed to find host name from IP "
-     "address)",
+    {EXIM "rejected RCPT <us@our.example>: host lookup failed (failed to find host name from IP "
+          "address)",
      "7.2.0.192.in-addr.arpa.", NULL, "client"},
     {EXIM "temporarily rejected RCPT <us@our.example>: DNS lookup of \"relay.example\" deferred", "relay.example.",
      "DNS lookup of \"relay.example\" deferred", "client"},
