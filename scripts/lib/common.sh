@@ -24,10 +24,13 @@ deploy_packages="$image_packages podman runc rpm"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 client_packages="musl-tools libc-ares-dev adns-tools udns-utils unbound-host dbus"
-unpacked_packages="systemd-resolved nscd" # once installed they would resolve for this machine
+exim_libraries="libdb5.3 libgnutls-dane0 libidn12 libldap-2.5-0 libmariadb3 libpam0g libpcre2-8-0 libperl5.36 libpq5 libsasl2-2 libspf2-2 libsqlite3-0"
+mailserver_packages="opendkim python3-dkim djbdns-utils ucspi-tcp $exim_libraries"
+# Unpacked, not installed: the first two would resolve for this machine; the others and postfix cannot be installed together.
+unpacked_packages="systemd-resolved nscd exim4-daemon-heavy exim4-config"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
 bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
-test_packages="$lab_packages $mail_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
+test_packages="$lab_packages $mail_packages $mailserver_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
     redis-server
     rspamd
@@ -76,7 +79,8 @@ install_guarded() (
         knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus \
         postfix:postfix \
         rspamd:rspamd \
-        redis-server:redis-server; do
+        redis-server:redis-server \
+        opendkim:opendkim; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )

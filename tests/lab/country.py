@@ -31,9 +31,17 @@ from daemon import ENDS  # noqa: E402
 LAB = ROOT / "tests/lab/lab"
 BUILD = ROOT / os.environ.get("BYWAY_BUILD", "build-test")
 DOMESTIC, EXTERNAL, BYWAY = "198.18.1.53", "198.51.100.53", "127.0.0.1"
+POSTFIX, EXIM = "198.18.1.25", "198.18.1.26"
+DESK = "10.0.0.7"  # a machine inside, whose name domestic alone knows
 
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def cause(entry):
+    """Tag and zone of the cause that explain names for an entry of maillog."""
+    found = entry["explain"]["cause"]
+    return found and (found["tag"], found["zone"] and found["zone"].rstrip("."))
 
 
 class Reply:
@@ -153,19 +161,44 @@ class Country:
         assert done.returncode == 0, f"bywayctl {' '.join(map(str, arguments))}: {done.stderr}"
         return json.loads(done.stdout)
 
-    def send(self, sender, recipient="u@home.inland", at="192.0.2.25", helo="mail.fine.test"):
-        """One mail to the lab's Postfix, from a mail host abroad; how it was answered."""
-        return self.lab("exec-abroad", "/usr/bin/python3", ROOT / "tests/lab/send.py", "--at", at, "--helo", helo,
-                        "198.18.1.25", sender, recipient).strip()
-
-    def send_out(self, recipient):
-        """One mail to the lab's Postfix, from inside, that goes abroad."""
-        return self.lab("exec-inside", "/usr/bin/python3", ROOT / "tests/lab/send.py", "198.18.1.25", "ops@home.inland",
+    def send(self, sender, recipient="u@home.inland", at="192.0.2.25", helo="mail.fine.test", server=POSTFIX):
+        """One mail to a mail server of the lab's, from the mail host `at` abroad or from DESK; how it was answered."""
+        where = "exec-inside" if at == DESK else "exec-abroad"
+        return self.lab(where, "/usr/bin/python3", ROOT / "tests/lab/send.py", "--at", at, "--helo", helo, server, sender,
                         recipient).strip()
 
+    def send_all(self, mails, server=POSTFIX):
+        """Name → the arguments of a mail, all sent at once; name → how it was answered."""
+        with concurrent.futures.ThreadPoolExecutor(len(mails)) as pool:
+            return dict(zip(mails, pool.map(lambda mail: self.send(**mail, server=server), mails.values())))
+
+    def send_out(self, recipient, server=POSTFIX):
+        """One mail to a mail server of the lab's, from inside, that goes abroad."""
+        return self.lab("exec-inside", "/usr/bin/python3", ROOT / "tests/lab/send.py", server, "ops@home.inland",
+                        recipient).strip()
+
+    def until_logged(self, path, pattern, seconds=30):
+        """Until the lab's file `path` has `pattern`; where."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, (self.dir / path).read_text(errors="replace"))):
+            assert time.monotonic() < end, f"not logged in {seconds} s: {pattern}\n{(self.dir / path).read_text()[-3000:]}"
+            time.sleep(0.1)
+        return found
+
     def maillog(self, path):
-        """What bywayctl makes of a mail server's log; domain without its final dot → its entry."""
-        return {entry["domain"].rstrip("."): entry for entry in self.ctl("maillog", path, timeout=75)}
+        """What bywayctl makes of a mail server's log in the lab; domain without its final dot → its entry."""
+        return {entry["domain"].rstrip("."): entry for entry in self.ctl("maillog", self.dir / path, timeout=75)}
+
+    def heard_by(self, server, domain, mail):
+        """What explain has the mail server say about the domain, of a mail as send() has it: check → code and text."""
+        mail = {"at": "192.0.2.25", "helo": "mail.fine.test", **mail}
+        result = self.ctl("explain", domain, "--ip", mail["at"], "--helo", mail["helo"], "--sender", mail["sender"])
+        return {reply["check"]: f"{reply['code']} {reply['text']}" for reply in result["replies"] if reply["server"] == server}
+
+    def heard_all(self, server, questions):
+        """heard_by() for each (domain, mail), in order; byway explains two at once."""
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda question: self.heard_by(server, *question), questions))
 
     def zones(self):
         """Zone name without its final dot → what bywayctl shows of it."""
