@@ -7,6 +7,10 @@ import pytest
 from country import Country
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "nightly: by hand, for it takes minutes")
+
+
 @pytest.fixture
 def bare():
     """The country without byway."""
