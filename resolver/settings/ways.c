@@ -116,11 +116,24 @@ static void tell_address(struct reader *reader, const struct place *place, const
         reader_error(reader, place, "%s", why);
 }
 
+/* "tls://<address>#<name>", as the examples have it: whether it is one, which is told. */
+static bool is_placeholder(struct reader *reader, const struct place *place, const char *text)
+{
+    const char *open = strchr(text, '<'), *close = open ? strchr(open, '>') : NULL;
+    if (!close)
+        return false;
+    reader_error(reader, place,
+                 "\"%.*s\" is a placeholder: write an upstream of your own there, like "
+                 "\"tls://192.0.2.1#dns.example.net\", its address and the name that it must prove",
+                 QUOTE_MAX, text);
+    return true;
+}
+
 bool way_read(struct reader *reader, const struct place *place, const char *text, struct way *ret)
 {
     const char *behind;
     char        why[ENDPOINT_WHY_MAX];
-    if (!form_read(reader, place, text, ret, &behind))
+    if (is_placeholder(reader, place, text) || !form_read(reader, place, text, ret, &behind))
         return false;
     char *rest = reader_copy(reader, behind);
     bool  good = rest && parts_read(reader, place, rest, ret);

@@ -373,3 +373,24 @@ def test_authorities_that_cannot_be_read_are_told_by_the_reload_that_needs_them(
         assert "certificate authorities cannot be read" in daemon.log()
     finally:
         daemon.close()
+
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "config/examples"
+PLACEHOLDER = "tls://<address>#<name>"
+
+
+@pytest.mark.parametrize("country", ["cn", "id", "ir", "ru", "tr"])
+def test_country_examples(country, check):
+    """One word is missing, and nothing else: that is said, and with it the file is usable as it stands."""
+    text = (EXAMPLES / f"{country}.json").read_text()
+    code, said = check(text.replace('"#domestic"', '"domestic"'))
+    assert code == 1
+    assert said == (f'upstreams.external[0]: "{PLACEHOLDER}" is a placeholder: write an upstream of your own there, like '
+                    '"tls://192.0.2.1#dns.example.net", its address and the name that it must prove\n')
+    for key in ("domestic", "canary", "addresses"):  # what is proposed is usable, too
+        text = text.replace(f'"#{key}"', f'"{key}"')
+    code, said = check(text.replace(PLACEHOLDER, "tls://198.51.100.53#dns.example.net"))
+    assert code == 0, said
+    assert [line for line in said.splitlines() if "warning" in line and "bywayd stays root" not in line] == []
+    fence, = json.loads(text)["zones"]
+    assert fence["via"] == "domestic" and fence["zone"].endswith(f".{country}")

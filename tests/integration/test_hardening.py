@@ -84,13 +84,14 @@ mkdir -m 755 /run/byway; mkdir -m 750 /var/lib/byway; chown nobody:nogroup /run/
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_what_is_shipped_starts(needs_filters, path):
-    """Each file as it is, under the unit as it is: it serves at every address that it names, and stops."""
+    """Each file as it is, but for an upstream of one's own abroad, under the unit as it is: it serves at every address
+    that it names, and stops."""
     daemon = Daemon([], [])
     bywayd = daemon.directory / "build" / "bywayd"
     bywayd.parent.mkdir()
     shutil.copy(program("bywayd"), bywayd)
     shutil.copytree(ROOT / "config", daemon.directory / "config")  # the presets
-    shutil.copy(path, daemon.path)
+    daemon.path.write_text(path.read_text().replace("tls://<address>#<name>", "tls://198.51.100.53#dns.example.net"))
     daemon.program = ["unshare", "--net", "--mount", "sh", "-c", HOST, "sh", *HARDENED, str(bywayd)]
     inside = ["nsenter", "-n", "-m", "-t"]
     try:

@@ -846,6 +846,14 @@ static void test_bad_ways(void **state)
         {EXTERNAL("\"tls://dns.example.net\""),
          "upstreams.external[0]: names are not looked up: \"tls://dns.example.net\" (write the address, and behind '#' "
          "the name that it must prove: \"tls://192.0.2.1#dns.example.net\")"},
+        {EXTERNAL("\"tls://<address>#<name>\", {\"address\": \"<address>\"}, \"192.0.2.1>\", \"1.2<3\""),
+         "upstreams.external[0]: \"tls://<address>#<name>\" is a placeholder: write an upstream of your own there, "
+         "like "
+         "\"tls://192.0.2.1#dns.example.net\", its address and the name that it must prove\n"
+         "upstreams.external[1].address: \"<address>\" is a placeholder: write an upstream of your own there, like "
+         "\"tls://192.0.2.1#dns.example.net\", its address and the name that it must prove\n"
+         "upstreams.external[2]: not an address: \"192.0.2.1>\" " FORM "\n"
+         "upstreams.external[3]: not an address: \"1.2<3\" " FORM},
         {EXTERNAL("\"tls://192.0.2.1#dns..example\", \"tls://192.0.2.1#\", \"tls://192.0.2.1/x\""),
          "upstreams.external[0]: not a name that a certificate can have: \"dns..example\" (behind '#', without a final "
          "dot)\n"
