@@ -388,6 +388,16 @@ static json_t *present_ad(const struct setup *setup)
     return json_pack("{s:b, s:o}", "reaches_clients", reaches, "why", text_or_null(why));
 }
 
+/* Where queries are taken: an address of the configuration that cannot be had for now is not there. */
+static json_t *present_listen(const struct daemon *daemon)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < daemon->settings->listen_count; i++)
+        if (!address_equal(&daemon->settings->listen[i], &daemon->missing))
+            json_array_append_new(list, address_text(&daemon->settings->listen[i]));
+    return list;
+}
+
 json_t *present_status(struct daemon *daemon)
 {
     static const char *const learning[] = {
@@ -400,7 +410,7 @@ json_t *present_status(struct daemon *daemon)
     sums_counters(daemon, &counters, &drops);
     cache_read_stats(daemon->shared.cache, &cache);
     return json_pack("{s:s, s:I, s:i, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:{s:s, "
-                     "s:s}, s:s, s:o, s:o, s:o, s:o}",
+                     "s:s}, s:o, s:s, s:o, s:o, s:o, s:o}",
                      "version", BYWAY_VERSION, "uptime_s", (json_int_t) ((clock_now() - daemon->started) / 1000),
                      "workers", (int) daemon->worker_count, "queries", (json_int_t) counters.queries, "cache",
                      "entries", (json_int_t) cache.entries, "bytes", (json_int_t) cache.bytes, "memory",
@@ -410,7 +420,7 @@ json_t *present_status(struct daemon *daemon)
                      "broken", (json_int_t) zones.states[ZONE_BROKEN], "recovering",
                      (json_int_t) zones.states[ZONE_RECOVERING], "pinned", (json_int_t) zones.pins, "upstreams",
                      present_group_health(daemon->setup), "configuration", "file", daemon->config_path, "read_at",
-                     time_format(daemon->read_at, read_at), "learning", learning[daemon->settings->learning], "store",
-                     present_store(daemon->store), "canary", present_canary(daemon), "ad", present_ad(daemon->setup),
-                     "cluster", present_cluster(daemon));
+                     time_format(daemon->read_at, read_at), "listen", present_listen(daemon), "learning",
+                     learning[daemon->settings->learning], "store", present_store(daemon->store), "canary",
+                     present_canary(daemon), "ad", present_ad(daemon->setup), "cluster", present_cluster(daemon));
 }

@@ -34,6 +34,7 @@ def test_status(byway, fresh):
     assert status["cache"]["memory"] == 64 << 20
     assert status["upstreams"] == {"domestic": {"up": 1, "total": 1}, "external": {"up": 1, "total": 1}}
     assert status["configuration"]["file"] == str(byway.path) and TIME.fullmatch(status["configuration"]["read_at"])
+    assert status["listen"] == byway.listen
     assert status["learning"] == "on" and status["store"]["failing"] is False
     assert "domestic" in byway.ctl("status").stdout
 
