@@ -1,0 +1,136 @@
+"""byway-takeover in a copy of this machine's own tree, without systemd: quick, and no network is needed."""
+
+import os
+import random
+import re
+import subprocess
+
+import pytest
+
+from machine import ROOT, copy  # noqa: F401: a fixture
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+SCRIPT = ROOT / "config/takeover/byway-takeover"
+RESOLVER = """server:
+    interface: 127.0.0.11
+    do-daemonize: no
+    use-syslog: no
+    username: ""
+    chroot: ""
+    pidfile: ""
+    local-zone: "test." static
+    local-data: "answer.test. A 203.0.113.7"
+"""
+SERVE = "bywayd -c /etc/byway/byway.json >/root/byway.log 2>&1 & until bywayctl status >/dev/null 2>&1; do sleep 0.02; done"
+TAKEOVER = f"{SCRIPT} --ask answer.test"
+
+
+@pytest.fixture
+def place(copy):  # noqa: F811
+    """With a plain resolv.conf, whose resolver serves."""
+    copy.sh(f"""rm -rf /etc/byway /var/lib/byway* /etc/resolv.conf
+        mkdir /run/byway
+        printf '# ours\\n\\nnameserver 127.0.0.11\\nsearch corp.test\\noptions timeout:2 ndots:2\\n' >/etc/resolv.conf
+        chmod 640 /etc/resolv.conf
+        cat >/root/unbound.conf <<'END'
+{RESOLVER}END
+        unbound -d -c /root/unbound.conf >/root/unbound.log 2>&1 &
+        until getent -s hosts:dns ahosts answer.test; do sleep 0.05; done""")
+    return copy
+
+
+@pytest.fixture
+def served(place):
+    """byway serves there, by the configuration that the first run writes."""
+    said = place.fails(f"{TAKEOVER} --country ir --external 'tls://198.51.100.53#dns.example.net'")
+    assert "domestic: 127.0.0.11 (from /etc/resolv.conf)" in said and "there is no systemd" in said
+    assert place.nameservers() == ["127.0.0.11"] and not place.path("/var/lib/byway-takeover").exists()
+    place.sh(SERVE)
+    return place
+
+
+def test_there_and_back(served):
+    before = served.snapshot()
+    assert "nothing was changed" in served.sh(f"{TAKEOVER} --dry-run") and served.snapshot() == before
+
+    said = served.sh(TAKEOVER)
+    assert "is a plain file that nobody manages" in said and "without timeout:2" in said
+    assert served.path("/etc/resolv.conf").read_text().splitlines()[1:] == [
+        "nameserver 127.0.0.1", "search corp.test", "options ndots:2 edns0 trust-ad"]
+    assert served.resolves()
+    taken = served.snapshot()
+    assert "all was so already" in served.sh(TAKEOVER) and served.snapshot() == taken
+    assert "as it was left" in served.sh(f"{TAKEOVER} --check")
+
+    served.sh("sed -i 's/127.0.0.1$/127.0.0.11/' /etc/resolv.conf")
+    assert served.fails(f"{TAKEOVER} --check") == (
+        "/etc/resolv.conf:2: nameserver 127.0.0.11\n/etc/resolv.conf lacks: nameserver 127.0.0.1\n")
+    assert "would" not in served.sh(TAKEOVER) and served.snapshot() == taken
+    assert "is again what it was" in served.sh(f"{SCRIPT} --undo --dry-run") and served.snapshot() == taken
+
+    served.sh(f"{SCRIPT} --undo")
+    assert served.snapshot() == before and served.resolves()
+
+
+def test_what_others_wrote_since_is_put_back(served):
+    """Another network, say: its resolvers are what the machine would ask without byway."""
+    served.sh(TAKEOVER)
+    served.sh("printf 'search new.test\\nnameserver 127.0.0.11\\n' >/etc/resolv.conf")
+    before = served.snapshot()["resolv.conf"]
+    served.sh(TAKEOVER)
+    assert served.nameservers() == ["127.0.0.1"]
+    served.sh(f"{SCRIPT} --undo")
+    assert served.snapshot()["resolv.conf"] == before
+
+    served.sh(TAKEOVER)
+    served.sh("echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
+    assert "/etc/resolv.conf is left as it is" in served.sh(f"{SCRIPT} --undo")
+    assert served.nameservers() == ["127.0.0.11"] and not served.path("/var/lib/byway-takeover").exists()
+
+
+def test_killed_at_any_moment(served):
+    before, drawn = served.snapshot(), random.Random(53)
+    served.sh(f"{TAKEOVER} && {SCRIPT} --undo")
+    steps = served.steps(SCRIPT, "--ask answer.test")
+    first, last = steps.index("+ tell_managers"), steps.index("+ tell_traps")
+    for _ in range(6):
+        served.sh(f"{SCRIPT} --undo")
+        assert served.snapshot() == before
+        at = drawn.randrange(first, last)
+        served.steps(SCRIPT, "--ask answer.test", at)
+        assert served.resolves(), at
+    served.sh(TAKEOVER)
+    served.sh(f"{TAKEOVER} --check")
+
+
+def test_answers_that_fail_change_nothing(served):
+    before = served.snapshot()
+    said = served.fails(f"{SCRIPT} --ask missing.test")
+    assert "byway does not find missing.test (NXDOMAIN), so nothing was pointed at it" in said
+    assert "192.0.2.77 does not find answer.test" in served.fails(f"{TAKEOVER} --second 192.0.2.77")
+    assert served.snapshot() == before and not served.path("/var/lib/byway-takeover").exists()
+
+
+def test_what_fails_afterwards_is_put_back(served):
+    """byway ends between the question and the change."""
+    before = served.snapshot()
+    trace = served.steps(SCRIPT, "--ask answer.test", "+ tell_managers", "pkill -x bywayd")
+    assert "+ undo" in trace and "nothing was found any more" in " ".join(trace)
+    assert served.snapshot() == before and served.resolves()
+
+
+def test_usage(place):
+    for arguments, words in (("--nonsense", "unknown argument"), ("--check --undo", "one of"), ("--ask", "needs a value"),
+                             ("--second nine", "not an address"), ("--domestic 192.0.2.1/24", "not an address")):
+        assert words in place.fails(f"{SCRIPT} {arguments}; [ $? = 2 ] && exit 1")
+    assert "usage: byway-takeover" in place.sh(f"{SCRIPT} --help")
+    assert "--external is missing" in place.fails(SCRIPT) and "--external is missing" in place.fails(f"{SCRIPT} --country cn")
+    assert not place.path("/etc/byway").exists()
+
+
+def test_completion():
+    options = set(re.findall(r"--[a-z-]+", subprocess.run([SCRIPT, "--help"], check=True, capture_output=True, text=True).stdout))
+    words = subprocess.run(["bash", "--norc", "-c", """. "$0"; COMP_WORDS=(byway-takeover "$@") COMP_CWORD=$#
+        _byway_takeover; printf '%s\\n' "${COMPREPLY[@]}" """, ROOT / "config/bash-completion/byway-takeover", "--"],
+                           check=True, capture_output=True, text=True).stdout.split()
+    assert set(words) == options | {"--help"} and len(options) == 8
