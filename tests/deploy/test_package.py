@@ -16,7 +16,16 @@ from daemon import ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
 CONFIG = {"listen": ["127.0.0.1:5353"], "upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
-OURS = ["/usr/sbin/bywayd", "/usr/bin/bywayctl"]
+SERVE = """
+    install -d -o byway -g byway /run/byway /var/lib/byway
+    setpriv --reuid=byway --regid=byway --clear-groups bywayd -c /etc/byway/byway.json 2>/stage/log &
+    for try in $(seq 100); do bywayctl status >/dev/null 2>&1 && break; sleep 0.1; done
+    "$@"; result=$?
+    kill $!
+    wait $! && rm -r /run/byway && exit $result
+    cat /stage/log >&2; exit 99
+"""
+OURS = ["/usr/sbin/bywayd", "/usr/sbin/byway-takeover", "/usr/bin/bywayctl"]
 UNIT = "/lib/systemd/system/byway.service"
 THERE = [*OURS, UNIT, "/usr/lib/sysusers.d/byway.conf",
          *(f"/usr/share/byway/presets/{path.name}" for path in (ROOT / "config/presets").iterdir()),
@@ -76,7 +85,7 @@ def test_what_is_installed(clean, packages):
     version = next(line for line in (ROOT / "meson.build").read_text().splitlines() if "version:" in line).split("'")[1]
     assert version in clean.run("bywayd", "--version")
     assert "zones" in clean.run("bywayctl", "--help")
-    for page in ("bywayd.8", "bywayctl.1", "byway.json.5"):
+    for page in ("bywayd.8", "byway-takeover.8", "bywayctl.1", "byway.json.5"):
         assert "NAME" in clean.run("man", "-P", "cat", page)
     assert "bywayctl" in clean.run("bash", "-c", ". /usr/share/bash-completion/completions/bywayctl && complete -p bywayctl")
 
@@ -135,6 +144,22 @@ def test_life(clean, packages):
     clean.run("dpkg", "--purge", "byway")
     assert not clean.path("/var/lib/byway").exists()
     assert json.loads(config.read_text()) == CONFIG
+
+
+def test_removal_gives_resolv_conf_back(clean, packages):
+    clean.install(packages[0])
+    clean.path("/etc/byway/byway.json").write_text(json.dumps({**CONFIG, "listen": ["127.0.0.1:53"]}))
+    resolv_conf = clean.path("/etc/resolv.conf")
+    before = resolv_conf.read_bytes()
+    clean.run("sh", "-c", """mkdir /run/byway; bywayd -c /etc/byway/byway.json 2>/stage/log &
+        for try in $(seq 100); do bywayctl status >/dev/null 2>&1 && break; sleep 0.1; done
+        byway-takeover --ask localhost && kill $! && wait $!""")  # a name that byway answers itself
+    assert b"\nnameserver 127.0.0.1\n" in resolv_conf.read_bytes()
+    clean.install(packages[1])
+    assert b"\nnameserver 127.0.0.1\n" in resolv_conf.read_bytes()
+    clean.run("dpkg", "--remove", "byway")
+    assert resolv_conf.read_bytes() == before and not clean.path("/var/lib/byway-takeover").exists()
+    clean.run("rm", "-r", "/run/byway", "/run/byway-takeover")
 
 
 def test_configuration_that_is_unusable(clean, packages):
