@@ -17,12 +17,14 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
 SPEC = ROOT / "config/rpm/byway.spec"
 NO_LIBRARIES = {"threads", "cmocka"}  # of the compiler; of the tests
 CONFIG = pathlib.Path("/etc/byway/byway.json")
-THERE = {"/etc/byway", "/usr/sbin/bywayd", "/usr/bin/bywayctl", "/usr/lib/systemd/system/byway.service", "/usr/lib/sysusers.d/byway.conf",
+THERE = {"/etc/byway", "/usr/sbin/bywayd", "/usr/sbin/byway-takeover", "/usr/bin/bywayctl", "/usr/lib/systemd/system/byway.service", "/usr/lib/sysusers.d/byway.conf",
          "/usr/share/byway", "/usr/share/byway/byway.schema.json", "/usr/share/byway/grafana", "/usr/share/byway/grafana/byway.json",
          "/usr/share/byway/prometheus", "/usr/share/byway/prometheus/byway.rules", "/usr/share/byway/presets",
          *(f"/usr/share/byway/presets/{path.name}" for path in (ROOT / "config/presets").iterdir()),
          "/usr/share/bash-completion/completions/bywayctl", "/usr/share/man/man1/bywayctl.1", "/usr/share/man/man5/byway.json.5",
-         "/usr/share/man/man8/bywayd.8"}
+         "/usr/share/man/man8/bywayd.8", "/usr/share/man/man8/byway-takeover.8", "/usr/share/bash-completion/completions/byway-takeover",
+         *(f"/usr/share/byway/{folder}/{path.name}" for folder, names in (("examples", "??.json"), ("takeover", "*.sh")) for path in (ROOT / "config" / folder).glob(names)),
+         "/usr/share/byway/examples", "/usr/share/byway/takeover"}
 ACTIVE = "systemctl -q is-active byway.service"
 BESIDE = ("/usr/share/doc/", "/usr/share/licenses/", "/usr/lib/.build-id")  # documents, and what rpmbuild adds for debuggers
 
