@@ -2,7 +2,7 @@
  * replica.c: see replica.h. A hash table of zones' names; each has a list of what is stated of it, of all scopes and
  * kinds, which is short: a few nodes' evidence, a pin, a forget.
  */
-#include "cluster/replica.h"
+#include "cluster/replica_internal.h"
 
 #include "dns/name.h"
 
@@ -12,41 +12,6 @@
 enum {
     BUCKETS_FIRST = 1024, /* a power of two */
     STEP_CHAINS   = 64,   /* empty chains that a walk passes in the time of one statement */
-};
-
-struct subject { /* a zone's name, and what is stated of it */
-    struct subject *chain;
-    uint64_t        hash;
-    struct list     entries;
-    uint8_t         name_len;
-    uint8_t         name[];
-};
-
-struct entry {
-    struct list      link;   /* in its subject's */
-    struct list      unseen; /* in the replica's, or in itself */
-    struct subject  *subject;
-    struct statement is; /* its views point here below, its id's name at the subject's, its node at the replica's */
-    unsigned         node;
-    uint8_t          bytes[];
-};
-
-struct node {
-    struct replica_node_counts counts;
-    uint8_t                    len;
-    char                       name[STATEMENT_NODE_MAX];
-};
-
-struct replica {
-    struct hash_key  key;
-    struct subject **buckets;
-    size_t           mask, subjects, max;
-    struct stamp     last; /* of all that was merged, and of its own */
-    struct list      unseen;
-    unsigned         node_count;
-    struct node      nodes[REPLICA_NODES]; /* the first is this one */
-    uint8_t          vantage_len;
-    char             vantage[STATEMENT_NODE_MAX];
 };
 
 static struct view node_view(const struct node *node) { return (struct view){(const uint8_t *) node->name, node->len}; }
@@ -69,14 +34,24 @@ static struct node *find_node(const struct replica *replica, struct view name)
     return NULL;
 }
 
+/* A place for one more: that of a node of which nothing is left, if all are taken. NULL: there are too many. */
+static struct node *free_node(struct replica *replica)
+{
+    if (replica->node_count < REPLICA_NODES)
+        return &replica->nodes[replica->node_count++];
+    for (unsigned i = 1; i < REPLICA_NODES; i++)
+        if (replica->nodes[i].entries == 0)
+            return &replica->nodes[i];
+    return NULL;
+}
+
 /* NULL: there are too many. */
 static struct node *get_node(struct replica *replica, struct view name)
 {
     struct node *node = find_node(replica, name);
-    if (node || replica->node_count == REPLICA_NODES)
+    if (node || !(node = free_node(replica)))
         return node;
-    node      = &replica->nodes[replica->node_count++];
-    node->len = (uint8_t) name.len;
+    *node = (struct node){.len = (uint8_t) name.len};
     memcpy(node->name, name.data, name.len);
     return node;
 }
@@ -111,6 +86,7 @@ static void drop_entry(struct replica *replica, struct entry *entry)
 {
     if (entry->is.kind == STATEMENT_EVIDENCE)
         replica->nodes[entry->node].counts.zones--;
+    replica->nodes[entry->node].entries--;
     list_remove(&entry->link);
     list_remove(&entry->unseen);
     free(entry);
@@ -140,6 +116,11 @@ static struct subject *find_subject(const struct replica *replica, struct view z
     while (subject && (subject->hash != hash || !name_equal((struct view){subject->name, subject->name_len}, zone)))
         subject = subject->chain;
     return subject;
+}
+
+const struct subject *replica_find(const struct replica *replica, struct view zone)
+{
+    return find_subject(replica, zone);
 }
 
 /* Without memory the chains only get longer. */
@@ -173,6 +154,7 @@ static struct subject *get_subject(struct replica *replica, struct view zone)
     subject->hash     = name_hash(replica->key, zone);
     subject->name_len = (uint8_t) zone.len;
     memcpy(subject->name, zone.data, zone.len);
+    subject->restamped = false;
     list_init(&subject->entries);
     subject->chain                                  = replica->buckets[subject->hash & replica->mask];
     replica->buckets[subject->hash & replica->mask] = subject;
@@ -203,23 +185,21 @@ static bool is_expired(const struct statement *is, uint64_t wall_ms)
 {
     if (wall_ms < REPLICA_LIFE)
         return false;
-    uint64_t since = is->stamp.ms;
-    if (is->kind == STATEMENT_PIN && is->pin != PIN_NONE) {
-        if (is->until == WALL_NEVER)
-            return false;
-        since = is->until <= 0 ? 0 : (uint64_t) is->until * 1000;
-    }
-    return since < wall_ms - REPLICA_LIFE;
+    uint64_t since = wall_ms - REPLICA_LIFE;
+    if (is->kind == STATEMENT_PIN && is->pin != PIN_NONE)
+        return is->until < (wall_t) (since / 1000);
+    return is->stamp.ms < since;
 }
 
-static int order(const struct statement *a, const struct statement *b)
+int replica_order(const struct statement *a, const struct statement *b)
 {
-    return statement_compare(a->stamp, a->node, b->stamp, b->node);
-}
-
-static bool is_about(const struct statement *is, enum statement_kind kind, const struct zone_id *id)
-{
-    return is->kind == kind && is->id.scope == id->scope && is->id.type == id->type;
+    uint8_t a_bytes[STATEMENT_MAX], b_bytes[STATEMENT_MAX];
+    int     order = statement_compare(a->stamp, a->node, b->stamp, b->node);
+    if (order != 0)
+        return order;
+    size_t a_len = statement_write(a, a_bytes), b_len = statement_write(b, b_bytes);
+    order = memcmp(a_bytes, b_bytes, a_len < b_len ? a_len : b_len);
+    return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
 /* The one whose place a statement would take. */
@@ -227,23 +207,9 @@ static struct entry *find_entry(const struct subject *subject, const struct stat
 {
     LIST_EACH (item, next, &subject->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (is_about(&entry->is, statement->kind, &statement->id) &&
+        if (replica_is_about(&entry->is, statement->kind, &statement->id) &&
             (statement->kind != STATEMENT_EVIDENCE || same_text(entry->is.node, statement->node)))
             return entry;
-    }
-    return NULL;
-}
-
-static const struct statement *find_kind(const struct replica *replica, enum statement_kind kind, struct view zone)
-{
-    const struct subject *subject = find_subject(replica, zone);
-    const struct zone_id  id      = {.scope = SCOPE_ZONE};
-    if (!subject)
-        return NULL;
-    LIST_EACH (item, next, &subject->entries) {
-        const struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (is_about(&entry->is, kind, &id))
-            return &entry->is;
     }
     return NULL;
 }
@@ -274,6 +240,7 @@ static struct entry *make_entry(struct replica *replica, struct subject *subject
     entry->subject    = subject;
     list_init(&entry->unseen);
     list_append(&subject->entries, &entry->link);
+    replica->nodes[entry->node].entries++;
     return entry;
 }
 
@@ -289,9 +256,18 @@ static void forget_older(struct replica *replica, const struct entry *forget)
 {
     LIST_EACH (item, next, &forget->subject->entries) {
         struct entry *entry = CONTAINER_OF(item, struct entry, link);
-        if (entry->is.kind == STATEMENT_EVIDENCE && order(&entry->is, &forget->is) < 0)
+        if (entry->is.kind == STATEMENT_EVIDENCE && replica_order(&entry->is, &forget->is) < 0)
             drop_entry(replica, entry);
     }
+}
+
+/* A forget that lies ahead, since the calendar was set back, does not count. */
+static bool is_forgotten(const struct replica *replica, const struct statement *evidence, uint64_t wall_ms)
+{
+    const struct statement forget  = {.kind = STATEMENT_FORGET};
+    const struct subject  *subject = find_subject(replica, evidence->id.name);
+    const struct entry    *entry   = subject ? find_entry(subject, &forget) : NULL;
+    return entry && !is_ahead(entry->is.stamp, wall_ms) && replica_order(evidence, &entry->is) < 0;
 }
 
 static enum merged refusal(const struct replica *replica, const struct statement *statement, uint64_t wall_ms)
@@ -302,8 +278,7 @@ static enum merged refusal(const struct replica *replica, const struct statement
         return MERGED_AHEAD;
     if (is_expired(statement, wall_ms))
         return MERGED_EXPIRED;
-    const struct statement *forget = find_kind(replica, STATEMENT_FORGET, statement->id.name);
-    if (statement->kind == STATEMENT_EVIDENCE && forget && order(statement, forget) < 0)
+    if (statement->kind == STATEMENT_EVIDENCE && is_forgotten(replica, statement, wall_ms))
         return MERGED_OLD;
     return MERGED_NEWS;
 }
@@ -324,13 +299,14 @@ static size_t room_of(const struct replica *replica, const struct node *node)
     return node == &replica->nodes[0] ? SIZE_MAX : replica->max / 2;
 }
 
-static enum merged add(struct replica *replica, struct node *node, const struct statement *statement, bool seen)
+static enum merged add(struct replica *replica, struct node *node, const struct statement *statement, bool seen,
+                       uint64_t wall_ms)
 {
     struct subject *subject = get_subject(replica, statement->id.name);
     if (!subject)
         return MERGED_FULL;
     struct entry *there = find_entry(subject, statement);
-    int           later = there ? order(statement, &there->is) : 1;
+    int           later = there && !is_ahead(there->is.stamp, wall_ms) ? replica_order(statement, &there->is) : 1;
     if (later <= 0) {
         if (later == 0)
             mark(replica, there, seen || list_empty(&there->unseen));
@@ -365,7 +341,7 @@ enum merged replica_merge(struct replica *replica, const struct statement *state
     if (statement->stamp.ms > replica->last.ms ||
         (statement->stamp.ms == replica->last.ms && statement->stamp.count > replica->last.count))
         replica->last = statement->stamp;
-    return add(replica, node, statement, seen);
+    return add(replica, node, statement, seen, wall_ms);
 }
 
 struct stamp replica_stamp(struct replica *replica, uint64_t wall_ms)
@@ -379,66 +355,17 @@ struct stamp replica_stamp(struct replica *replica, uint64_t wall_ms)
     return replica->last;
 }
 
-/* ---- what follows ---- */
-
-struct replica_judgement replica_judge(const struct replica *replica, const struct zone_id *id, unsigned recover_after)
-{
-    const struct subject    *subject = find_subject(replica, id->name);
-    const struct statement  *failure = NULL;
-    struct replica_judgement ret     = {0};
-    unsigned                 good    = 0;
-    if (!subject)
-        return ret;
-    LIST_EACH (item, next, &subject->entries) {
-        const struct statement *is = &CONTAINER_OF(item, struct entry, link)->is;
-        if (is_about(is, STATEMENT_EVIDENCE, id) && is->good == 0 && (!failure || order(is, failure) > 0))
-            failure = is;
-    }
-    LIST_EACH (item, next, &subject->entries) {
-        const struct statement *is = &CONTAINER_OF(item, struct entry, link)->is;
-        if (is_about(is, STATEMENT_EVIDENCE, id) && is->good > 0 && (!failure || order(is, failure) > 0))
-            good += is->good;
-    }
-    ret.good = good > 0;
-    if (!failure)
-        return ret;
-    ret.blocked = good < recover_after;
-    ret.failed  = failure->stamp.ms;
-    ret.node    = failure->node;
-    ret.failure = *failure;
-    return ret;
-}
-
-static bool get_kind(const struct replica *replica, enum statement_kind kind, struct view zone, struct statement *ret)
-{
-    const struct statement *found = find_kind(replica, kind, zone);
-    if (found)
-        *ret = *found;
-    return found;
-}
-
-bool replica_pin(const struct replica *replica, struct view zone, struct statement *ret)
-{
-    return get_kind(replica, STATEMENT_PIN, zone, ret);
-}
-
-bool replica_forgotten(const struct replica *replica, struct view zone, struct statement *ret)
-{
-    return get_kind(replica, STATEMENT_FORGET, zone, ret);
-}
-
-bool replica_knows(const struct replica *replica, struct view zone)
-{
-    const struct subject *subject = find_subject(replica, zone);
-    if (!subject)
-        return false;
-    LIST_EACH (item, next, &subject->entries)
-        if (CONTAINER_OF(item, struct entry, link)->is.kind == STATEMENT_EVIDENCE)
-            return true;
-    return false;
-}
-
 /* ---- all of it ---- */
+
+/* A forget that was given a later stamp discards more, here as elsewhere. */
+static void settle(struct replica *replica, struct subject *subject)
+{
+    const struct statement forget = {.kind = STATEMENT_FORGET};
+    if (subject->restamped)
+        forget_older(replica, find_entry(subject, &forget));
+    subject->restamped = false;
+    drop_if_empty(replica, subject);
+}
 
 /* Calls `each` for the entries of the next chains; it may drop the one that it is given. */
 static bool step(struct replica *replica, size_t *at, size_t most, void (*each)(void *context, struct entry *entry),
@@ -454,7 +381,7 @@ static bool step(struct replica *replica, size_t *at, size_t most, void (*each)(
                 each(context, CONTAINER_OF(item, struct entry, link));
                 done++;
             }
-            drop_if_empty(replica, subject);
+            settle(replica, subject);
         }
     }
     return *at <= replica->mask;
@@ -494,6 +421,14 @@ bool replica_unseen(const struct replica *replica, struct statement *ret)
     return true;
 }
 
+void replica_miss(struct replica *replica, const struct statement *stale)
+{
+    const struct subject *subject = find_subject(replica, stale->id.name);
+    struct entry         *entry   = subject ? find_entry(subject, stale) : NULL;
+    if (entry && same_text(entry->is.node, stale->node) && same_text(entry->is.vantage, stale->vantage))
+        mark(replica, entry, false);
+}
+
 void replica_saw(struct replica *replica) { list_remove(replica->unseen.next); }
 
 struct sweep {
@@ -507,7 +442,8 @@ static void sweep_entry(void *context, struct entry *entry)
     struct replica     *replica = sweep->replica;
     bool                ahead   = is_ahead(entry->is.stamp, sweep->wall_ms);
     if (ahead && entry->node == 0) {
-        entry->is.stamp = replica_stamp(replica, sweep->wall_ms);
+        entry->is.stamp           = replica_stamp(replica, sweep->wall_ms);
+        entry->subject->restamped = entry->subject->restamped || entry->is.kind == STATEMENT_FORGET;
         mark(replica, entry, false);
     } else if (ahead || is_expired(&entry->is, sweep->wall_ms)) {
         drop_entry(replica, entry);

@@ -28,7 +28,7 @@
 #define REPLICA_LIFE ((uint64_t) 30 * 86400 * 1000) /* ms */
 
 enum {
-    REPLICA_NODES = 256, /* whose statements are kept */
+    REPLICA_NODES = 256, /* whose statements are kept; one of which nothing is left makes room */
 };
 
 struct replica;
@@ -84,9 +84,11 @@ void replica_unsee(struct replica *replica);
 bool replica_unseen(const struct replica *replica, struct statement *ret);
 /* That one has been written there. */
 void replica_saw(struct replica *replica);
+/* `stale` stands there (MERGED_OLD): if a later one of its field is here, that has not been seen there. */
+void replica_miss(struct replica *replica, const struct statement *stale);
 
-/* Drops what is older than REPLICA_LIFE, and what lies ahead since the calendar was set back; statements of this node
- * that do get a new stamp. In steps as replica_walk(). */
+/* Drops what is older than REPLICA_LIFE, and what lies ahead since the calendar was set back (until then it gives way to
+ * whatever does not); statements of this node that do get a new stamp. In steps as replica_walk(). */
 bool replica_sweep(struct replica *replica, size_t *at, size_t most, uint64_t wall_ms);
 
 /* Of one node: on how many entries its evidence is kept, and how many statements were not taken, by cause. */
