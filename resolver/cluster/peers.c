@@ -19,16 +19,38 @@ void peers_presence(const struct session *session, const struct clocks *clocks, 
              session->instance, clocks->wall_ms, session->version);
 }
 
+bool peers_is_self(const struct session *session, struct view node)
+{
+    struct view own = replica_node(session->replica);
+    return node.len == own.len && memcmp(node.data, own.data, own.len) == 0;
+}
+
+/* A place for one more: that of the one which was not seen for longest, if all are taken. NULL: all are present. */
+static struct peer *free_peer(struct session *session)
+{
+    struct peer *oldest = NULL;
+    if (session->report.peers < SESSION_PEERS)
+        return &session->peers[session->report.peers++];
+    for (unsigned i = 0; i < SESSION_PEERS; i++) {
+        struct peer *peer = &session->peers[i];
+        if (!peer->is.present && (!oldest || peer->is.seen < oldest->is.seen))
+            oldest = peer;
+    }
+    return oldest;
+}
+
 struct peer *peers_get(struct session *session, struct view node)
 {
+    if (peers_is_self(session, node))
+        return NULL;
     for (unsigned i = 0; i < session->report.peers; i++)
         if (strlen(session->peers[i].is.node) == node.len &&
             memcmp(session->peers[i].is.node, node.data, node.len) == 0)
             return &session->peers[i];
-    if (session->report.peers == SESSION_PEERS)
+    struct peer *peer = free_peer(session);
+    if (!peer)
         return NULL;
-    struct peer *peer = &session->peers[session->report.peers++];
-    *peer             = (struct peer){.credit = SESSION_PEER_BURST};
+    *peer = (struct peer){.credit = SESSION_PEER_BURST};
     memcpy(peer->is.node, node.data, node.len);
     return peer;
 }
@@ -37,7 +59,7 @@ bool peers_admit(struct session *session, struct view node, msec_t now)
 {
     struct peer *peer = peers_get(session, node);
     if (!peer)
-        return false;
+        return peers_is_self(session, node);
     double gained  = (double) (now - peer->credited) * SESSION_PEER_RATE / 1000;
     peer->credit   = peer->credit + gained < SESSION_PEER_BURST ? peer->credit + gained : SESSION_PEER_BURST;
     peer->credited = now;
@@ -45,8 +67,14 @@ bool peers_admit(struct session *session, struct view node, msec_t now)
         peer->is.skipped++;
         return false;
     }
-    peer->credit--;
     return true;
+}
+
+void peers_charge(struct session *session, struct view node)
+{
+    struct peer *peer = peers_get(session, node);
+    if (peer)
+        peer->credit--;
 }
 
 struct presence {
@@ -120,29 +148,22 @@ static void forget_absent(struct session *session, msec_t now)
             set_present(session, &session->peers[i], false);
 }
 
-bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks,
-                char problem[SESSION_PROBLEM_MAX])
+enum company peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
-    struct view own = replica_node(session->replica);
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+    enum company company = COMPANY_NONE;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *field = reply->element[i];
         struct view       node  = {(const uint8_t *) field->str, field->len};
         struct presence   presence;
         if (field->type != REDIS_REPLY_STRING || !statement_is_label(node) ||
-            !presence_read(reply->element[i + 1], &presence)) {
+            !presence_read(reply->element[i + 1], &presence))
             continue;
-        }
-        bool         self = node.len == own.len && memcmp(node.data, own.data, own.len) == 0;
-        struct peer *peer = self ? NULL : peers_get(session, node);
+        struct peer *peer = peers_get(session, node);
         if (peer)
             note(session, peer, &presence, clocks);
-        if (!self || !is_rival(session, &presence))
-            continue;
-        snprintf(problem, SESSION_PROBLEM_MAX,
-                 "another byway calls itself \"%.*s\" there: give one of them another cluster.node", (int) own.len,
-                 (const char *) own.data);
-        return false;
+        else if (peers_is_self(session, node))
+            company = is_rival(session, &presence) ? COMPANY_RIVAL : COMPANY_GOOD;
     }
     forget_absent(session, clocks->now);
-    return true;
+    return company;
 }

@@ -16,7 +16,10 @@ enum {
 
 static struct view node_view(const struct node *node) { return (struct view){(const uint8_t *) node->name, node->len}; }
 
-static bool same_text(struct view a, struct view b) { return a.len == b.len && memcmp(a.data, b.data, a.len) == 0; }
+static bool same_text(struct view a, struct view b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 
 struct view replica_vantage(const struct replica *replica)
 {

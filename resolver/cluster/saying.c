@@ -23,6 +23,12 @@ enum {
 #define CHANGES_KEPT "100000" /* of the stream: minutes of the worst flood, an hour of what is common */
 #define COMPARE_AND_DELETE                                                                                             \
     "if redis.call('HGET',KEYS[1],ARGV[1])==ARGV[2] then return redis.call('HDEL',KEYS[1],ARGV[1]) end return 0"
+/* The hash and the stream get it both or not at all: a connection may end between two commands. Returns what stands
+ * there, if it is another node's field in which something does. */
+#define PUT                                                                                                            \
+    "if ARGV[1]=='own' then redis.call('HSET',KEYS[1],ARGV[2],ARGV[3]) "                                               \
+    "elseif redis.call('HSETNX',KEYS[1],ARGV[2],ARGV[3])==0 then return redis.call('HGET',KEYS[1],ARGV[2]) end "       \
+    "redis.call('XADD',KEYS[2],'MAXLEN','~',ARGV[4],'*','s',ARGV[3]) return 1"
 #define COMPARE_AND_END "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
 
 struct words {
@@ -60,6 +66,20 @@ static const char *key(const struct session *session, const char *what, char out
 {
     snprintf(out, KEY_MAX, "%s:%s", session->name, what);
     return out;
+}
+
+bool session_say_nodes(struct session *session)
+{
+    char nodes[KEY_MAX];
+    return session_say(session, SESSION_ASKS, TAG_NODES, SESSION_PATIENCE, "HGETALL", key(session, "nodes", nodes),
+                       NULL);
+}
+
+bool session_say_stream(struct session *session)
+{
+    char changes[KEY_MAX];
+    return session_say(session, SESSION_ASKS, TAG_STREAM, SESSION_PATIENCE, "XINFO", "STREAM",
+                       key(session, "changes", changes), NULL);
 }
 
 bool session_say_scan(struct session *session, const char *cursor)
@@ -109,28 +129,19 @@ void session_prune(struct session *session, struct view field, struct view value
 /* Another node's statement is put back only where nothing stands: what it has written since is later. */
 static bool put(struct session *session, const struct statement *statement)
 {
-    char    zones[KEY_MAX], changes[KEY_MAX], field[STATEMENT_FIELD_MAX];
-    uint8_t bytes[STATEMENT_MAX];
-    size_t  len = statement_write(statement, bytes);
-    bool    own =
-        statement_compare(statement->stamp, statement->node, statement->stamp, replica_node(session->replica)) == 0;
-    struct words hash = {0}, stream = {0};
-    add_text(&hash, own ? "HSET" : "HSETNX");
-    add_text(&hash, key(session, "zones", zones));
-    add(&hash, field, statement_field(statement, field));
-    add(&hash, bytes, len);
-    add_text(&stream, "XADD");
-    add_text(&stream, key(session, "changes", changes));
-    add_text(&stream, "MAXLEN");
-    add_text(&stream, "~");
-    add_text(&stream, CHANGES_KEPT);
-    add_text(&stream, "*");
-    add_text(&stream, "s");
-    add(&stream, bytes, len);
-    if (!send(session, SESSION_ASKS, TAG_PUT, &hash, SESSION_PATIENCE))
-        return false;
-    session->putting++;
-    if (!send(session, SESSION_ASKS, TAG_PUT, &stream, SESSION_PATIENCE))
+    char         zones[KEY_MAX], changes[KEY_MAX], field[STATEMENT_FIELD_MAX];
+    uint8_t      bytes[STATEMENT_MAX];
+    struct words words = {0};
+    add_text(&words, "EVAL");
+    add_text(&words, PUT);
+    add_text(&words, "2");
+    add_text(&words, key(session, "zones", zones));
+    add_text(&words, key(session, "changes", changes));
+    add_text(&words, peers_is_self(session, statement->node) ? "own" : "another's");
+    add(&words, field, statement_field(statement, field));
+    add(&words, bytes, statement_write(statement, bytes));
+    add_text(&words, CHANGES_KEPT);
+    if (!send(session, SESSION_ASKS, TAG_PUT, &words, SESSION_PATIENCE))
         return false;
     session->putting++;
     return true;

@@ -11,8 +11,12 @@
 
 enum {
     CATCH_UP  = 60 * 1000,    /* ms until what came too fast is read */
-    FAR_AHEAD = 86400 * 1000, /* ms: what lies further ahead is removed, see prune_useless() */
+    FAR_AHEAD = 86400 * 1000, /* ms: what lies further ahead is removed, see is_useless() */
+    JUMP      = 10 * 1000,    /* ms by which the calendar was set: what was too old, or of the future, may not be */
 };
+
+#define LOST "Redis has lost what it had"
+#define TIME_MAX ((int64_t) 1 << 40) /* s: what Redis tells of itself, within reason */
 
 struct session *session_create(const struct session_options *options, msec_t now)
 {
@@ -106,12 +110,6 @@ void session_on_closed(struct session *session, enum session_line line, const ch
 
 /* ---- [1] ---- */
 
-static const char *key(const struct session *session, const char *what, char out[128])
-{
-    snprintf(out, 128, "%s:%s", session->name, what);
-    return out;
-}
-
 static bool say_auth(struct session *session, enum session_line line, const char *password)
 {
     if (!password)
@@ -120,37 +118,32 @@ static bool say_auth(struct session *session, enum session_line line, const char
                          : session_say(session, line, TAG_AUTH, SESSION_PATIENCE, "AUTH", password, NULL);
 }
 
-static bool say_nodes(struct session *session)
-{
-    char nodes[128];
-    return session_say(session, SESSION_ASKS, TAG_NODES, SESSION_PATIENCE, "HGETALL", key(session, "nodes", nodes),
-                       NULL);
-}
-
-static bool say_stream(struct session *session)
-{
-    char changes[128];
-    return session_say(session, SESSION_ASKS, TAG_STREAM, SESSION_PATIENCE, "XINFO", "STREAM",
-                       key(session, "changes", changes), NULL);
-}
-
 /* ---- [2] ---- */
 
-static bool begin_reading(struct session *session, msec_t now)
+static bool begin_reading(struct session *session, const struct clocks *clocks)
 {
     session->reading     = true;
     session->reread_soon = false;
-    session->reread      = now + SESSION_REREAD;
+    session->calendar    = clocks->wall_ms - clocks->now;
+    session->reread      = clocks->now + SESSION_REREAD;
     replica_unsee(session->replica);
     return session_say_scan(session, "0");
 }
 
 /* Another read is due: now, or when the one that goes on has ended. */
-static bool read_again(struct session *session, msec_t now)
+static bool read_again(struct session *session, const struct clocks *clocks)
 {
-    if (session->reading)
-        session->reread_soon = true;
-    return session->reading || begin_reading(session, now);
+    if (!session->reading)
+        return begin_reading(session, clocks);
+    session->reread_soon = true;
+    session->reread      = clocks->now + SESSION_REREAD;
+    return true;
+}
+
+/* What is not taken now is read once it may be. */
+static void read_later(struct session *session, msec_t now, msec_t wait)
+{
+    session->reread = msec_min(session->reread, now + msec_clamp(wait, CATCH_UP, SESSION_REREAD));
 }
 
 /* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
@@ -161,13 +154,34 @@ static bool clock_is_borne_out(const struct session *session, const struct clock
     return session->redis_at && llabs(redis - clocks->wall_ms) < REPLICA_AHEAD;
 }
 
+/* What is superseded here by the word of this vantage may still be the latest for another one. */
+static bool is_superseded(const struct session *session, const struct statement *statement)
+{
+    struct statement later;
+    if (statement->vantage.len > 0)
+        return true;
+    return (statement->kind == STATEMENT_PIN ? replica_pin : replica_forgotten)(session->replica, statement->id.name,
+                                                                                &later) &&
+           later.vantage.len == 0;
+}
+
 static bool is_useless(const struct session *session, const struct statement *statement, enum merged merged,
                        const struct clocks *clocks)
 {
     if (merged == MERGED_OLD)
-        return true;
+        return is_superseded(session, statement);
     bool far = merged == MERGED_AHEAD && statement->stamp.ms - (uint64_t) clocks->wall_ms > FAR_AHEAD;
     return (far || merged == MERGED_EXPIRED) && clock_is_borne_out(session, clocks);
+}
+
+static enum merged merge(struct session *session, const struct statement *statement, const struct clocks *clocks)
+{
+    enum merged merged = replica_merge(session->replica, statement, true, (uint64_t) clocks->wall_ms);
+    if (merged == MERGED_NEWS)
+        session->hooks.heard(session->hooks.context, statement);
+    else if (merged == MERGED_AHEAD && statement->stamp.ms < INT64_MAX)
+        read_later(session, clocks->now, (msec_t) statement->stamp.ms - clocks->wall_ms - REPLICA_AHEAD);
+    return merged;
 }
 
 static void take_field(struct session *session, const redisReply *field, const redisReply *value,
@@ -182,11 +196,11 @@ static void take_field(struct session *session, const redisReply *field, const r
         return;
     }
     peers_get(session, statement.node);
-    enum merged merged = replica_merge(session->replica, &statement, true, (uint64_t) clocks->wall_ms);
-    if (merged == MERGED_NEWS)
-        session->hooks.heard(session->hooks.context, &statement);
-    else if (is_useless(session, &statement, merged, clocks))
+    enum merged merged = merge(session, &statement, clocks);
+    if (is_useless(session, &statement, merged, clocks))
         session_prune(session, is, bytes);
+    if (merged == MERGED_OLD)
+        replica_miss(session->replica, &statement);
 }
 
 /* The hash is read, and what changes is heard. */
@@ -203,7 +217,7 @@ static void end_reading(struct session *session, const struct clocks *clocks)
 {
     session->reading = false;
     join_if_ready(session, clocks->now);
-    if (session->reread_soon && !begin_reading(session, clocks->now))
+    if (session->reread_soon && !begin_reading(session, clocks))
         fail(session, clocks, "out of memory");
     else
         session_publish(session);
@@ -232,12 +246,12 @@ void session_on_ready(struct session *session, enum session_line line, const cha
         return;
     bool said = say_auth(session, line, password);
     if (line == SESSION_HEARS) {
-        session->hearing = true;
-        said             = said && session_say_hear(session);
+        session->hearing = said = said && session_say_hear(session);
         join_if_ready(session, clocks->now);
     } else {
         set_stage(session, STAGE_JOINING, clocks->now);
-        said = said && session_say(session, line, TAG_TIME, SESSION_PATIENCE, "TIME", NULL) && say_nodes(session);
+        said =
+            said && session_say(session, line, TAG_TIME, SESSION_PATIENCE, "TIME", NULL) && session_say_nodes(session);
     }
     if (!said)
         fail(session, clocks, "out of memory");
@@ -302,28 +316,28 @@ static void on_stream(struct session *session, const redisReply *reply, const st
         session->position = stream.last;
         set_stage(session, STAGE_READING, clocks->now);
         session->hooks.open(session->hooks.context, SESSION_HEARS);
-        said = session->stage != STAGE_READING || begin_reading(session, clocks->now);
+        said = session->stage != STAGE_READING || begin_reading(session, clocks);
     } else if (is_before(stream.last, session->position)) {
         /* another Redis, or one whose memory is gone; XREAD waits for ids that may not come for long */
-        fail(session, clocks, "Redis has lost what it had");
+        fail(session, clocks, LOST);
     } else if (stream.trimmed && is_before(session->position, stream.first)) {
         session->position = stream.last; /* what the pending XREAD still brings was read, too */
-        said              = read_again(session, clocks->now);
+        said              = read_again(session, clocks);
     }
     if (!said)
         fail(session, clocks, "out of memory");
 }
 
-static void take_change(struct session *session, const redisReply *entry, const struct clocks *clocks)
+/* False: it is no entry of a stream. */
+static bool take_position(struct session *session, const redisReply *entry)
+{
+    return entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
+           position_read(entry->element[0], &session->position);
+}
+
+static void take_change(struct session *session, const redisReply *fields, const struct clocks *clocks)
 {
     struct statement  statement;
-    struct position   position;
-    const redisReply *fields = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 ? entry->element[1] : NULL;
-    if (!fields || !position_read(entry->element[0], &position)) {
-        session->report.garbage++;
-        return;
-    }
-    session->position       = position;
     const redisReply *value = fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1] : NULL;
     if (!value || value->type != REDIS_REPLY_STRING ||
         !statement_read((struct view){(const uint8_t *) value->str, value->len}, &statement)) {
@@ -332,11 +346,11 @@ static void take_change(struct session *session, const redisReply *entry, const 
     }
     session->report.received++;
     if (!peers_admit(session, statement.node, clocks->now)) {
-        session->reread = msec_min(session->reread, clocks->now + CATCH_UP);
+        read_later(session, clocks->now, CATCH_UP);
         return;
     }
-    if (replica_merge(session->replica, &statement, true, (uint64_t) clocks->wall_ms) == MERGED_NEWS)
-        session->hooks.heard(session->hooks.context, &statement);
+    if (merge(session, &statement, clocks) == MERGED_NEWS)
+        peers_charge(session, statement.node);
 }
 
 static void on_changes(struct session *session, const redisReply *reply, const struct clocks *clocks)
@@ -344,9 +358,13 @@ static void on_changes(struct session *session, const redisReply *reply, const s
     const redisReply *stream = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? reply->element[0] : NULL;
     const redisReply *list =
         stream && stream->type == REDIS_REPLY_ARRAY && stream->elements == 2 ? stream->element[1] : NULL;
-    for (size_t i = 0; list && list->type == REDIS_REPLY_ARRAY && i < list->elements; i++)
-        take_change(session, list->element[i], clocks);
-    if (!session_say_hear(session))
+    bool right = reply->type == REDIS_REPLY_NIL || (list && list->type == REDIS_REPLY_ARRAY);
+    for (size_t i = 0; right && list && i < list->elements; i++)
+        if ((right = take_position(session, list->element[i])))
+            take_change(session, list->element[i]->element[1], clocks);
+    if (!right)
+        fail(session, clocks, "XREAD: not a reply of Redis");
+    else if (!session_say_hear(session))
         fail(session, clocks, "out of memory");
 }
 
@@ -354,10 +372,18 @@ static void on_changes(struct session *session, const redisReply *reply, const s
 
 static void on_nodes(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
-    char problem[SESSION_PROBLEM_MAX];
-    if (!peers_read(session, reply, clocks, problem)) {
+    struct view own = replica_node(session->replica);
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        fail(session, clocks, "HGETALL: not a reply of Redis");
+        return;
+    }
+    enum company company = peers_read(session, reply, clocks);
+    if (company == COMPANY_RIVAL) {
         session->wait = SESSION_AGAIN_MAX;
-        fail(session, clocks, "%s", problem);
+        fail(session, clocks, "another byway calls itself \"%.*s\" there: give one of them another cluster.node",
+             (int) own.len, (const char *) own.data);
+    } else if (company == COMPANY_NONE && session->stage == STAGE_TOGETHER) {
+        fail(session, clocks, LOST); /* and it was written to since: the ids do not show it */
     } else if (!session_say_presence(session, clocks)) {
         fail(session, clocks, "out of memory");
     }
@@ -367,13 +393,24 @@ static void on_time_told(struct session *session, const redisReply *reply, const
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING)
         return;
-    session->redis_wall_ms = strtoll(reply->element[0]->str, NULL, 10) * 1000;
+    session->redis_wall_ms = msec_clamp(strtoll(reply->element[0]->str, NULL, 10), 0, TIME_MAX) * 1000;
     session->redis_at      = clocks->now;
+}
+
+/* What was put back by another may be older than what is here. */
+static void on_stands(struct session *session, const redisReply *reply, const struct clocks *clocks)
+{
+    struct statement statement;
+    char             field[STATEMENT_FIELD_MAX];
+    if (!statement_read((struct view){(const uint8_t *) reply->str, reply->len}, &statement))
+        return;
+    redisReply name = {.type = REDIS_REPLY_STRING, .str = field, .len = statement_field(&statement, field)};
+    take_field(session, &name, reply, clocks);
 }
 
 static void on_beat(struct session *session, const struct clocks *clocks)
 {
-    if (!say_stream(session))
+    if (!session_say_stream(session))
         fail(session, clocks, "out of memory");
 }
 
@@ -382,14 +419,23 @@ static const char *const tag_words[] = {
     [TAG_SCAN] = "HSCAN", [TAG_PUT] = "write",     [TAG_PRUNE] = "EVAL", [TAG_LEASE] = "SET", [TAG_CHANGES] = "XREAD",
 };
 
+static void on_put(struct session *session, const redisReply *reply, const struct clocks *clocks)
+{
+    session->putting -= session->putting > 0;
+    if (reply->type == REDIS_REPLY_STRING)
+        on_stands(session, reply, clocks);
+    session_publish(session);
+}
+
 void session_on_reply(struct session *session, enum session_line line, uint64_t tag, const redisReply *reply,
                       const struct clocks *clocks)
 {
     enum tag what = (enum tag)(tag & ((1 << TAG_BITS) - 1));
     (void) line;
-    if (session->stage == STAGE_WAITING || what == TAG_PRUNE)
+    if (session->stage == STAGE_WAITING)
         return;
-    if (reply->type == REDIS_REPLY_ERROR && what != TAG_STREAM) {
+    if (reply->type == REDIS_REPLY_ERROR && what != TAG_STREAM &&
+        (what != TAG_PRUNE || strncmp(reply->str, "NOPERM", 6) == 0)) {
         fail(session, clocks, "%s: Redis says: %.200s", tag_words[what], reply->str);
         return;
     }
@@ -407,8 +453,8 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
         session_on_lease(session, (unsigned) (tag >> TAG_BITS), reply, clocks->now);
     else if (what == TAG_CHANGES)
         on_changes(session, reply, clocks);
-    else if (what == TAG_PUT && session->putting-- > 0)
-        session_publish(session);
+    else if (what == TAG_PUT)
+        on_put(session, reply, clocks);
 }
 
 /* ---- time ---- */
@@ -433,10 +479,13 @@ void session_on_time(struct session *session, const struct clocks *clocks)
         return;
     if (session->beat <= clocks->now) {
         session->beat = clocks->now + SESSION_BEAT;
-        said          = say_nodes(session);
+        said          = session_say_nodes(session);
+        session_publish(session);
+        if (llabs(clocks->wall_ms - clocks->now - session->calendar) > JUMP)
+            session->reread = clocks->now;
     }
     if (said && session->reread <= clocks->now)
-        said = read_again(session, clocks->now);
+        said = read_again(session, clocks);
     if (!said)
         fail(session, clocks, "out of memory");
 }

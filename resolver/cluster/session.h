@@ -4,7 +4,7 @@
  *
  * WHAT STANDS IN REDIS (docs/state.md), with the cluster's name for NAME
  *   NAME:zones    hash: of each statement the latest, by statement_field(). Each node writes fields of its own only, so
- *                 that nothing is lost between two writers.
+ *                 that nothing is lost between two writers; and those of others that are missing.
  *   NAME:changes  stream: the same statements, as they come.
  *   NAME:nodes    hash: each node's presence, see below.
  *   NAME:lease:…  string: who rechecks that zone now.
@@ -16,7 +16,9 @@
  *      behind that id.
  *   3. What the replica has and Redis had not is written; from then on each news of its own.
  *   4. Each SESSION_BEAT the presence is written, the others' are read, and the stream's ids are looked at: where some
- *      were lost, the hash is read whole again. So it is each SESSION_REREAD, for whatever else may have been missed.
+ *      were lost, the hash is read whole again. So it is each SESSION_REREAD, for whatever else may have been missed;
+ *      when the calendar was set; and when a statement that lay ahead does so no more. A Redis in which the own presence
+ *      is not, or whose ids have gone back, was emptied.
  * Any error, and any silence, ends both connections: then the node is alone, and tries again after 1 s to 30 s.
  *
  * Thread: keeper.

@@ -1,6 +1,6 @@
 /*
- * session_internal.h: the session's parts to each other, each of which calls only those before it: saying.c (commands),
- * peers.c (who else is there), session.c (replies, life).
+ * session_internal.h: the session's parts to each other, each of which calls only those before it: peers.c (who else is
+ * there), saying.c (commands), session.c (replies, life).
  *
  * Thread: keeper.
  */
@@ -18,8 +18,8 @@ enum tag { /* what a reply is to; SESSION_TAG_LEASE: with the lease's place in t
     TAG_TIME,
     TAG_STREAM,
     TAG_SCAN,
-    TAG_PUT,   /* replies of which nothing follows but that they are no errors */
-    TAG_PRUNE, /* nothing follows at all */
+    TAG_PUT,
+    TAG_PRUNE, /* nothing follows */
     TAG_LEASE,
     TAG_CHANGES,
     TAG_BITS = 8
@@ -78,6 +78,7 @@ struct session {
     struct position       position;      /* of the last change that was taken */
     int64_t               redis_wall_ms; /* Redis' clock when this session joined, and */
     msec_t                redis_at;      /* when that was; 0: not known */
+    int64_t               calendar;      /* wall_ms less now, when the hash was read last */
     struct rival          rival;
     unsigned              putting; /* TAG_PUT without a reply */
     struct session_report report;
@@ -85,11 +86,32 @@ struct session {
     struct peer           peers[SESSION_PEERS];
 };
 
+/* ---- peers.c ---- */
+
+bool peers_is_self(const struct session *session, struct view node);
+/* It has spoken. NULL: it is this node itself, or there are too many: who is not present makes room. */
+struct peer *peers_get(struct session *session, struct view node);
+/* Whether one more statement of it is taken now; and that it was one that was not known. */
+bool peers_admit(struct session *session, struct view node, msec_t now);
+void peers_charge(struct session *session, struct view node);
+
+enum company {
+    COMPANY_GOOD,
+    COMPANY_RIVAL, /* another process goes by this node's name */
+    COMPANY_NONE,  /* this node's own presence is not there */
+};
+/* What NAME:nodes has; an array. */
+enum company peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
+/* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
+void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size);
+
 /* ---- saying.c ---- */
 
 /* Sends words up to a NULL. False: it could not be sent. */
 bool session_say(struct session *session, enum session_line line, uint64_t tag, msec_t patience, ...)
     __attribute__((sentinel));
+bool session_say_nodes(struct session *session);
+bool session_say_stream(struct session *session);
 bool session_say_scan(struct session *session, const char *cursor);
 bool session_say_presence(struct session *session, const struct clocks *clocks);
 bool session_say_hear(struct session *session);
@@ -100,17 +122,5 @@ void session_publish(struct session *session);
 void session_on_lease(struct session *session, unsigned place, const redisReply *reply, msec_t now);
 /* Nobody else can be asked: whoever asked may. */
 void session_grant_all(struct session *session);
-
-/* ---- peers.c ---- */
-
-/* What NAME:nodes has. False: another process goes by this node's name; `problem` says so. */
-bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks,
-                char problem[SESSION_PROBLEM_MAX]);
-/* It has spoken; NULL: there are too many. */
-struct peer *peers_get(struct session *session, struct view node);
-/* Whether one more statement of it is taken now. */
-bool peers_admit(struct session *session, struct view node, msec_t now);
-/* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
-void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size);
 
 #endif
