@@ -132,6 +132,9 @@ struct world_options { /* zero means the default */
     bool                canary;
     msec_t              wait; /* 250 */
     bool                echo; /* upstreams are asked whether they forward to byway */
+    /* As prober_hooks.ask_lease; NULL: there are no other nodes. */
+    bool (*ask_lease)(void *lessor, const struct zone *zone);
+    void *lessor;
 };
 
 struct world;

@@ -260,6 +260,12 @@ static uint64_t domestic_questions(void *context)
     return count;
 }
 
+static bool ask_lease(void *context, const struct zone *zone)
+{
+    const struct world_options *options = &((const struct world *) context)->options;
+    return options->ask_lease && options->ask_lease(options->lessor, zone);
+}
+
 static uint32_t external_qps(const struct world_options *options)
 {
     return options->external_qps ? options->external_qps : 1000;
@@ -316,7 +322,7 @@ static bool make_logic(struct world *world)
                     .send    = world_effect_send,
                     .release = world_effect_release},
         .learner = world->learner,
-        .hooks   = {.context = world, .domestic_questions = domestic_questions},
+        .hooks   = {.context = world, .domestic_questions = domestic_questions, .ask_lease = ask_lease},
     };
     rng_fill(&world->rng, prober.seed, sizeof(prober.seed));
     if (!(world->prober = prober_create(&prober)))
