@@ -148,9 +148,9 @@ static void forget_absent(struct session *session, msec_t now)
             set_present(session, &session->peers[i], false);
 }
 
-enum company peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks)
+bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
-    enum company company = COMPANY_NONE;
+    bool rival = false;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *field = reply->element[i];
         struct view       node  = {(const uint8_t *) field->str, field->len};
@@ -162,8 +162,8 @@ enum company peers_read(struct session *session, const redisReply *reply, const 
         if (peer)
             note(session, peer, &presence, clocks);
         else if (peers_is_self(session, node))
-            company = is_rival(session, &presence) ? COMPANY_RIVAL : COMPANY_GOOD;
+            rival = is_rival(session, &presence);
     }
     forget_absent(session, clocks->now);
-    return company;
+    return !rival;
 }

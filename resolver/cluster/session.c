@@ -147,7 +147,7 @@ static void read_later(struct session *session, msec_t now, msec_t wait)
 }
 
 /* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
- * would remove what is good. */
+ * would remove what is good, and by its own word, which nobody believes, all others'. */
 static bool clock_is_borne_out(const struct session *session, const struct clocks *clocks)
 {
     int64_t redis = session->redis_wall_ms + (clocks->now - session->redis_at);
@@ -168,10 +168,9 @@ static bool is_superseded(const struct session *session, const struct statement 
 static bool is_useless(const struct session *session, const struct statement *statement, enum merged merged,
                        const struct clocks *clocks)
 {
-    if (merged == MERGED_OLD)
-        return is_superseded(session, statement);
     bool far = merged == MERGED_AHEAD && statement->stamp.ms - (uint64_t) clocks->wall_ms > FAR_AHEAD;
-    return (far || merged == MERGED_EXPIRED) && clock_is_borne_out(session, clocks);
+    bool old = merged == MERGED_OLD && is_superseded(session, statement);
+    return (far || old || merged == MERGED_EXPIRED) && clock_is_borne_out(session, clocks);
 }
 
 static enum merged merge(struct session *session, const struct statement *statement, const struct clocks *clocks)
@@ -197,8 +196,9 @@ static void take_field(struct session *session, const redisReply *field, const r
     }
     peers_get(session, statement.node);
     enum merged merged = merge(session, &statement, clocks);
-    if (is_useless(session, &statement, merged, clocks))
-        session_prune(session, is, bytes);
+    if (!is_useless(session, &statement, merged, clocks))
+        return;
+    session_prune(session, is, bytes);
     if (merged == MERGED_OLD)
         replica_miss(session->replica, &statement);
 }
@@ -377,13 +377,10 @@ static void on_nodes(struct session *session, const redisReply *reply, const str
         fail(session, clocks, "HGETALL: not a reply of Redis");
         return;
     }
-    enum company company = peers_read(session, reply, clocks);
-    if (company == COMPANY_RIVAL) {
+    if (!peers_read(session, reply, clocks)) {
         session->wait = SESSION_AGAIN_MAX;
         fail(session, clocks, "another byway calls itself \"%.*s\" there: give one of them another cluster.node",
              (int) own.len, (const char *) own.data);
-    } else if (company == COMPANY_NONE && session->stage == STAGE_TOGETHER) {
-        fail(session, clocks, LOST); /* and it was written to since: the ids do not show it */
     } else if (!session_say_presence(session, clocks)) {
         fail(session, clocks, "out of memory");
     }
@@ -408,9 +405,11 @@ static void on_stands(struct session *session, const redisReply *reply, const st
     take_field(session, &name, reply, clocks);
 }
 
-static void on_beat(struct session *session, const struct clocks *clocks)
+static void on_beat(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
-    if (!session_say_stream(session))
+    if (session->stage == STAGE_TOGETHER && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
+        fail(session, clocks, LOST); /* it was not there: and if others have written since, the ids do not show it */
+    else if (!session_say_stream(session))
         fail(session, clocks, "out of memory");
 }
 
@@ -442,7 +441,7 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
     if (what == TAG_NODES)
         on_nodes(session, reply, clocks);
     else if (what == TAG_BEAT)
-        on_beat(session, clocks);
+        on_beat(session, reply, clocks);
     else if (what == TAG_TIME)
         on_time_told(session, reply, clocks);
     else if (what == TAG_STREAM)

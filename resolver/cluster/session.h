@@ -18,7 +18,7 @@
  *   4. Each SESSION_BEAT the presence is written, the others' are read, and the stream's ids are looked at: where some
  *      were lost, the hash is read whole again. So it is each SESSION_REREAD, for whatever else may have been missed;
  *      when the calendar was set; and when a statement that lay ahead does so no more. A Redis in which the own presence
- *      is not, or whose ids have gone back, was emptied.
+ *      was not, or whose ids have gone back, was emptied.
  * Any error, and any silence, ends both connections: then the node is alone, and tries again after 1 s to 30 s.
  *
  * Thread: keeper.

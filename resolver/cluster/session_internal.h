@@ -95,13 +95,8 @@ struct peer *peers_get(struct session *session, struct view node);
 bool peers_admit(struct session *session, struct view node, msec_t now);
 void peers_charge(struct session *session, struct view node);
 
-enum company {
-    COMPANY_GOOD,
-    COMPANY_RIVAL, /* another process goes by this node's name */
-    COMPANY_NONE,  /* this node's own presence is not there */
-};
-/* What NAME:nodes has; an array. */
-enum company peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
+/* What NAME:nodes has; an array. False: another process goes by this node's name. */
+bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
 /* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
 void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size);
 

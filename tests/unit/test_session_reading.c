@@ -198,7 +198,7 @@ static bool stands(struct team *team, const struct statement *statement)
 static void only_what_is_useless_is_removed(void **state)
 {
     const uint64_t now = (uint64_t) TEAM_WALL + 1000000, year = (uint64_t) 365 * 86400 * 1000;
-    for (unsigned row = 0; row < 10; row++) {
+    for (unsigned row = 0; row < 11; row++) {
         struct team     *team = *state;
         char             field[STATEMENT_FIELD_MAX];
         struct statement is[] = {
@@ -212,11 +212,12 @@ static void only_what_is_useless_is_removed(void **state)
             stated(STATEMENT_EVIDENCE, "x", &zone, now - year),   /* [7] of another vantage */
             stated(STATEMENT_FORGET, "x", &zone, now - 100000),   /* [8] for all; here it was forgotten since */
             stated(STATEMENT_EVIDENCE, "x", &other, now - 1000),  /* [9] good */
+            stated(STATEMENT_PIN, "x", &zone, now - 100000),      /* [10] as [0], for a clock that nobody believes */
         };
-        static const bool goes[] = {true, false, true, true, false, false, true, false, false, false};
+        static const bool goes[] = {true, false, true, true, false, false, true, false, false, false, false};
         struct statement  own =
             stated(is[row].kind == STATEMENT_FORGET ? STATEMENT_FORGET : STATEMENT_PIN, "", &zone, 0);
-        team->redis_ahead = row == 4 ? (int64_t) year : 0;
+        team->redis_ahead = row == 4 || row == 10 ? (int64_t) year : 0;
         if (row == 1 || row == 2 || row == 8)
             is[row].vantage = (struct view){0};
         if (row == 2)
