@@ -349,8 +349,11 @@ static void take_change(struct session *session, const redisReply *fields, const
         read_later(session, clocks->now, CATCH_UP);
         return;
     }
-    if (merge(session, &statement, clocks) == MERGED_NEWS)
+    enum merged merged = merge(session, &statement, clocks);
+    if (merged == MERGED_NEWS)
         peers_charge(session, statement.node);
+    if (merged == MERGED_OLD && peers_is_self(session, statement.node))
+        replica_miss(session->replica, &statement); /* a former connection's, late: it has overwritten the later one */
 }
 
 static void on_changes(struct session *session, const redisReply *reply, const struct clocks *clocks)
@@ -362,6 +365,7 @@ static void on_changes(struct session *session, const redisReply *reply, const s
     for (size_t i = 0; right && list && i < list->elements; i++)
         if ((right = take_position(session, list->element[i])))
             take_change(session, list->element[i]->element[1], clocks);
+    session_publish(session);
     if (!right)
         fail(session, clocks, "XREAD: not a reply of Redis");
     else if (!session_say_hear(session))

@@ -185,6 +185,34 @@ static void what_was_put_back_meanwhile_is_looked_at(void **state)
     }
 }
 
+/* By a connection that has ended, and whose last words were still on their way. */
+static void what_is_overwritten_late_is_written_again(void **state)
+{
+    struct team     *team = *state;
+    struct statement old  = stated(STATEMENT_EVIDENCE, "n0", &zone, (uint64_t) TEAM_WALL);
+    char             field[STATEMENT_FIELD_MAX];
+    uint8_t          bytes[STATEMENT_MAX];
+    team_kill(team, 1);
+    team_join(team, SECOND);
+    team_say(team, 0, failed(&zone));
+    team_run(team, 100);
+    statement_field(&old, field);
+    struct view words[] = {text_view("EVAL"),
+                           text_view(""),
+                           text_view("2"),
+                           text_view(TEAM_NAME ":zones"),
+                           text_view(TEAM_NAME ":changes"),
+                           text_view("own"),
+                           text_view(field),
+                           {bytes, statement_write(&old, bytes)},
+                           text_view("99")};
+    run_words(team, ARRAY_LEN(words), words);
+    team_run(team, 100);
+    team_start(team, 1);
+    team_join(team, SECOND);
+    assert_true(team_agrees(team) && knows(team, 1, &zone));
+}
+
 /* ---- what is removed ---- */
 
 static bool stands(struct team *team, const struct statement *statement)
@@ -296,9 +324,9 @@ int main(void)
         FIXTURE_TEST(ten_thousand_zones_are_read_in_steps), FIXTURE_TEST(a_flood_is_bounded_and_nothing_is_lost),
         FIXTURE_TEST(it_reads_again_when_it_has_read),      FIXTURE_TEST(a_gap_in_the_stream_is_read_over),
         FIXTURE_TEST(an_emptied_redis_is_filled_again),     FIXTURE_TEST(what_was_put_back_meanwhile_is_looked_at),
-        FIXTURE_TEST(what_is_put_back_is_the_latest),       FIXTURE_TEST(only_what_is_useless_is_removed),
-        FIXTURE_TEST(who_is_behind_hears_it_in_time),       FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),
-        FIXTURE_TEST(a_node_from_the_future_harms_nobody),
+        FIXTURE_TEST(what_is_put_back_is_the_latest),       FIXTURE_TEST(what_is_overwritten_late_is_written_again),
+        FIXTURE_TEST(only_what_is_useless_is_removed),      FIXTURE_TEST(who_is_behind_hears_it_in_time),
+        FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),  FIXTURE_TEST(a_node_from_the_future_harms_nobody),
     };
     return run_in_team(tests);
 }
