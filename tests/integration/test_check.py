@@ -142,6 +142,27 @@ def test_errors_name_their_path(check):
             assert word in said, (config, word, said)
 
 
+def test_where_it_lies_does_not_matter(tmp_path, certificates):
+    """So that a file can be looked at before it is put in its place, by whatever name its folder has."""
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    config = merged(upstreams={"domestic": ["192.0.2.1"],
+                               "external": [{"address": "tls://198.51.100.1#dns.example.net", "ca": str(certificates.ca),
+                                             "proxy": {"address": "socks5://192.0.2.9:1080", "user": "byway", "password_file": str(password)}}]})
+    said = set()
+    for folder in ("here", "a folder/.x"):
+        path = tmp_path / folder / "source"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(config))
+        for named, where in ((str(path), "/"), ("source", path.parent), (f"../{path.parent.name}/./source", path.parent)):
+            done = subprocess.run([program("bywayd"), "-c", named, "--check"], capture_output=True, text=True, cwd=where, check=False,
+                                  env=environment())
+            said.add((done.returncode, (done.stdout + done.stderr).replace(named, "FILE")))
+    (code, words), = said
+    assert (code, words.splitlines()[0]) == (0, "FILE: usable")
+
+
 def test_syntax_errors_have_line_and_column(check):
     for text, line in (("{\n  \"listen\": [,]\n}", 2), ("", 1), ("{\n\n\"a\": 1,,\n}", 3), ("{} trailing", 1)):
         code, said = check(text)
