@@ -1,5 +1,5 @@
 """Boots the systemd of a tree of Debian as a container's, with processes, mounts, network and control groups of its own,
-runs a script there, and powers it off. Nothing of it is left when boot() returns."""
+runs a script there, and powers it off. Nothing of it is left when boot() returns. What stays up longer is nodes.py's."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 NAMED, BESIDE, ALONE = CGROUPS / "systemd", CGROUPS / "unified", CGROUPS / "cgroup.procs"
 START = r"""
     set -e
-    root=$1 how=$2
-    shift 2
+    root=$1 how=$2 unit=$3 network=$4
+    shift 4
     for group; do echo $$ >"$group/cgroup.procs"; done
-    exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child sh -ec '
-        root=$1 how=$2
+    exec unshare --mount --pid $network --uts --ipc --cgroup --fork --kill-child sh -ec '
+        root=$1 how=$2 unit=$3
         mount --bind "$root" "$root"
         cd "$root"
         mount -t proc proc proc
@@ -40,8 +40,8 @@ START = r"""
         fi
         pivot_root . mnt
         exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . \
-            sh -c "umount -l /mnt && exec /lib/systemd/systemd --unit=script.service"
-    ' sh "$root" "$how"
+            sh -c "umount -l /mnt && exec /lib/systemd/systemd --unit=$unit"
+    ' sh "$root" "$how" "$unit"
 """
 STAGE = "stage"  # where in the tree the script and its end are
 UNIT = f"""[Unit]
@@ -66,6 +66,25 @@ def remove(group):
     return True
 
 
+@contextlib.contextmanager
+def groups(name):
+    """What START has after the unit, until all that runs in it has ended."""
+    how, hierarchies = ("alone", [CGROUPS]) if ALONE.exists() else ("named", [NAMED, BESIDE])
+    made = [hierarchy / f"byway-{name}-{os.getpid()}" for hierarchy in hierarchies]
+    for group in made:
+        group.mkdir()
+    try:
+        yield how, made
+    finally:
+        for group in made:
+            wait_for(lambda group=group: remove(group), 10, "the control groups are empty")
+
+
+def start(root, unit, how, made, network=True):
+    """The command that boots it, to `unit`, in a network of its own or in that of the command."""
+    return ["sh", "-c", START, "sh", str(root), how, unit, "--net" if network else "", *map(str, made)]
+
+
 def boot(root, script, seconds):
     """(how the script ended, what it said); None as its end if it did not."""
     stage = root / STAGE
@@ -74,17 +93,9 @@ def boot(root, script, seconds):
     (root / "etc/systemd/system/script.service").write_text(UNIT)
     ended = stage / "ended"
     ended.unlink(missing_ok=True)
-    how, hierarchies = ("alone", [CGROUPS]) if ALONE.exists() else ("named", [NAMED, BESIDE])
-    groups = [hierarchy / f"byway-boot-{os.getpid()}" for hierarchy in hierarchies]
-    for group in groups:
-        group.mkdir()
     said = stage / "said"
     said.write_text("")
-    try:
-        with open(said, "ab") as log, contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(["sh", "-c", START, "sh", str(root), how, *map(str, groups)], check=False, timeout=seconds,
-                           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    finally:
-        for group in groups:
-            wait_for(lambda group=group: remove(group), 10, "the control groups are empty")
+    with groups("boot") as (how, made), open(said, "ab") as log, contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(start(root, "script.service", how, made), check=False, timeout=seconds, stdin=subprocess.DEVNULL, stdout=log,
+                       stderr=log)
     return int(ended.read_text()) if ended.exists() else None, said.read_text()

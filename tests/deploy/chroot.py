@@ -30,7 +30,7 @@ SERVE = """
 
 
 def run(*argv, **options):
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=400, **options)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=400, **{"stdin": subprocess.DEVNULL, **options})
     assert done.returncode == 0, f"{argv}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done.stdout
 

@@ -4,7 +4,6 @@ last test boots the systemd there."""
 import json
 import os
 import pathlib
-import re
 import shutil
 import stat
 
@@ -13,6 +12,7 @@ import pytest
 import booted
 from chroot import STAGE, run
 from daemon import ROOT
+from packages import again
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
 CONFIG = {"listen": ["127.0.0.1:5353"], "upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
@@ -31,20 +31,6 @@ THERE = [*OURS, UNIT, "/usr/lib/sysusers.d/byway.conf",
          *(f"/usr/share/byway/presets/{path.name}" for path in (ROOT / "config/presets").iterdir()),
          "/usr/share/byway/grafana/byway.json", "/usr/share/byway/prometheus/byway.rules", "/usr/share/byway/byway.schema.json",
          "/usr/share/bash-completion/completions/bywayctl", "/usr/share/doc/byway/copyright"]
-
-
-def again(package, work):
-    """The same of the revision that comes next, without compiling it once more."""
-    tree = work / "again"
-    run("dpkg-deb", "-R", str(package), str(tree))
-    control = tree / "DEBIAN/control"
-    text, changed = re.subn(r"^(Version: .*-)(\d+)$", lambda match: f"{match[1]}{int(match[2]) + 1}", control.read_text(), flags=re.MULTILINE)
-    assert changed == 1
-    control.write_text(text)
-    made = work / "again.deb"
-    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", str(tree), str(made))
-    shutil.rmtree(tree)
-    return made
 
 
 @pytest.fixture(scope="module")
