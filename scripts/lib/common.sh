@@ -20,7 +20,8 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
     libhiredis-dev"
 package_packages="debhelper dpkg-dev lintian xz-utils"
 image_packages="mmdebstrap buildah"
-deploy_packages="$image_packages podman runc rpm"
+ansible_packages="ansible ansible-lint yamllint python3-jsonschema openssh-server openssh-client unbound dnsperf bind9-dnsutils"
+deploy_packages="$image_packages $ansible_packages podman runc rpm"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 client_packages="musl-tools libc-ares-dev adns-tools udns-utils unbound-host dbus"
@@ -79,8 +80,7 @@ install_guarded() (
         knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus \
         postfix:postfix \
         rspamd:rspamd \
-        redis-server:redis-server \
-        opendkim:opendkim; do
+        redis-server:redis-server opendkim:opendkim openssh-server:ssh; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )

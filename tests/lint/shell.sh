@@ -2,7 +2,8 @@
 # Shell lint: every script of the tree, and the shell's completion, parses, and shellcheck has nothing to say about it. Run by meson.
 set -eu
 cd "$1"
-scripts=$(for file in scripts/* scripts/lib/* tests/lab/lab tests/lab/*.sh tests/lab/clients/* tests/lint/*.sh config/debian/* config/takeover/* .ci/run; do
+scripts=$(for file in scripts/* scripts/lib/* tests/lab/lab tests/lab/*.sh tests/lab/clients/* tests/lint/*.sh config/debian/* config/takeover/* \
+    config/ansible/roles/byway/files/* .ci/run; do
     [ ! -f "$file" ] || case $(head -n 1 "$file") in
     '#!/bin/sh'* | '# Shared by'* | '# Part of'*) echo "$file" ;;
     esac
