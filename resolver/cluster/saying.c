@@ -77,6 +77,7 @@ bool session_say_nodes(struct session *session)
 
 bool session_say_stream(struct session *session)
 {
+    session->looked = session->position;
     char changes[KEY_MAX];
     return session_say(session, SESSION_ASKS, TAG_STREAM, SESSION_PATIENCE, "XINFO", "STREAM",
                        key(session, "changes", changes), NULL);

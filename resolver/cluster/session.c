@@ -317,7 +317,7 @@ static void on_stream(struct session *session, const redisReply *reply, const st
         set_stage(session, STAGE_READING, clocks->now);
         session->hooks.open(session->hooks.context, SESSION_HEARS);
         said = session->stage != STAGE_READING || begin_reading(session, clocks);
-    } else if (is_before(stream.last, session->position)) {
+    } else if (is_before(stream.last, session->looked)) {
         /* another Redis, or one whose memory is gone; XREAD waits for ids that may not come for long */
         fail(session, clocks, LOST);
     } else if (stream.trimmed && is_before(session->position, stream.first)) {

@@ -75,6 +75,7 @@ struct session {
     bool                  hearing;       /* the second connection is ready */
     bool                  reading;       /* the hash is being read */
     bool                  reread_soon;   /* once that has ended */
+    struct position       looked;        /* `position` when the stream was looked at last */
     struct position       position;      /* of the last change that was taken */
     int64_t               redis_wall_ms; /* Redis' clock when this session joined, and */
     msec_t                redis_at;      /* when that was; 0: not known */

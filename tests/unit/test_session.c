@@ -131,6 +131,20 @@ static void it_tries_less_and_less_often(void **state)
     }
 }
 
+/* What the stream's state was when it was asked for may be read behind what has come since: that is no loss. */
+static void a_stream_that_moves_on_is_not_lost(void **state)
+{
+    struct team *team = *state;
+    team_join(team, SECOND);
+    team->delay = 200;
+    for (unsigned i = 0; i < 4 * SESSION_BEAT / 5; i++, team_run(team, 5)) {
+        struct name name = numbered(i);
+        team_say(team, i % 2, failed(&name));
+    }
+    team_run(team, SECOND);
+    assert_int_equal(team->nodes[0].alone + team->nodes[1].alone, 0);
+}
+
 static void silence_ends_it(void **state)
 {
     struct team *team = *state;
@@ -290,6 +304,7 @@ int main(void)
         FIXTURE_TEST(each_error_is_said_and_ends),
         FIXTURE_TEST(scripts_that_are_forbidden_are_said),
         FIXTURE_TEST(it_tries_less_and_less_often),
+        FIXTURE_TEST(a_stream_that_moves_on_is_not_lost),
         FIXTURE_TEST(silence_ends_it),
         FIXTURE_TEST(what_fails_at_once_is_tried_again_later),
         FIXTURE_TEST(both_lines_are_needed),
