@@ -23,12 +23,13 @@ enum {
 #define CHANGES_KEPT "100000" /* of the stream: minutes of the worst flood, an hour of what is common */
 #define COMPARE_AND_DELETE                                                                                             \
     "if redis.call('HGET',KEYS[1],ARGV[1])==ARGV[2] then return redis.call('HDEL',KEYS[1],ARGV[1]) end return 0"
-/* The hash and the stream get it both or not at all: a connection may end between two commands. Returns what stands
+/* The hash and the stream get it both or not at all: a connection may end between two commands. The stream first: what it
+ * may not be given is not found in the hash, and is tried again. Returns what stands
  * there, if it is another node's field in which something does. */
 #define PUT                                                                                                            \
-    "if ARGV[1]=='own' then redis.call('HSET',KEYS[1],ARGV[2],ARGV[3]) "                                               \
-    "elseif redis.call('HSETNX',KEYS[1],ARGV[2],ARGV[3])==0 then return redis.call('HGET',KEYS[1],ARGV[2]) end "       \
-    "redis.call('XADD',KEYS[2],'MAXLEN','~',ARGV[4],'*','s',ARGV[3]) return 1"
+    "local is=ARGV[1]~='own' and redis.call('HGET',KEYS[1],ARGV[2]) if is then return is end "                         \
+    "redis.call('XADD',KEYS[2],'MAXLEN','~',ARGV[4],'*','s',ARGV[3]) "                                                 \
+    "redis.call('HSET',KEYS[1],ARGV[2],ARGV[3]) return 1"
 #define COMPARE_AND_END "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
 
 struct words {
