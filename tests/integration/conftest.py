@@ -9,6 +9,7 @@ import pytest
 
 from certificates import Certificates
 from daemon import Daemon
+from redis_server import Redis, wait_connected
 from secure import HANDSHAKE, Secure
 from upstream import Stage, World
 
@@ -127,6 +128,24 @@ def forwarder(domestic, external):
     assert not errors, "\n".join(errors)
 
 
+@pytest.fixture
+def redis(tmp_path):
+    server = Redis(tmp_path / "redis").start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def node(forwarder, redis):
+    """node("a", vantage, config): a bywayd of that name, connected to its peers. `more`: further keys of `cluster`."""
+    def start(name, vantage="cn", config=None, connected=True, extra=None, **more):
+        daemon = forwarder({**redis.settings(name, vantage, **more), "workers": 1, **(config or {})}, extra=extra)
+        if connected:
+            wait_connected(daemon)
+        return daemon
+    return start
+
+
 @pytest.fixture(scope="module")
 def byway(shared_domestic, shared_external):
     """One bywayd for a whole file, for tests that leave it as they found it."""
@@ -140,7 +159,7 @@ _serial = collections.Counter()
 _warmth = itertools.count()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh(world):
     """fresh("open"): a zone of the world that nobody has asked for yet."""
     def make(stem, **options):

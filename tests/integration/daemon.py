@@ -65,9 +65,9 @@ def run(*argv, timeout=30, stdin=None, **extra):
 
 class Daemon:
     """`config` is merged over a base that touches nothing outside of the directory: {"fallback.deadline": "2s"} sets a
-    nested key. `descriptors`: its RLIMIT_NOFILE."""
+    nested key. `descriptors`: its RLIMIT_NOFILE. `extra`: environment."""
 
-    def __init__(self, domestic, external, config=None, addresses=("127.0.0.1",), directory=None, descriptors=None):
+    def __init__(self, domestic, external, config=None, addresses=("127.0.0.1",), directory=None, descriptors=None, extra=None):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="byway-"))
         self._own_directory = directory is None
         self.directory.chmod(0o755)
@@ -87,7 +87,7 @@ class Daemon:
         }
         self.set(config or {})
         self.process = None
-        self.extra = {}  # environment
+        self.extra = extra or {}
         self.pass_fds = ()
         limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.program = [*limit, program("bywayd")]
