@@ -341,6 +341,7 @@ enum merged replica_merge(struct replica *replica, const struct statement *state
     struct node *node = get_node(replica, statement->node);
     if (!node)
         return MERGED_FULL;
+    node->counts.ahead = 0; /* its clock is right again */
     if (statement->stamp.ms > replica->last.ms ||
         (statement->stamp.ms == replica->last.ms && statement->stamp.count > replica->last.count))
         replica->last = statement->stamp;

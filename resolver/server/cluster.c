@@ -176,6 +176,12 @@ static struct replica *make_replica(struct daemon *daemon)
                           text_view(settings->on ? settings->node : LOCAL_WORD), daemon->settings->max_zones);
 }
 
+static int64_t calendar_apart(void)
+{
+    struct clocks clocks = clock_both();
+    return clocks.wall_ms - clocks.now;
+}
+
 bool cluster_open(struct daemon *daemon)
 {
     struct cluster *cluster = daemon->cluster = calloc(1, sizeof(*cluster));
@@ -185,6 +191,7 @@ bool cluster_open(struct daemon *daemon)
     for (int i = 0; i < SESSION_LINES; i++)
         cluster->lines[i] = (struct cluster_line){.cluster = cluster, .line = (enum session_line) i};
     cluster->sweep   = daemon->now + SWEEP_EVERY;
+    cluster->apart   = calendar_apart();
     cluster->replica = make_replica(daemon);
     return cluster->replica;
 }
@@ -292,6 +299,22 @@ static void say_still_alone(struct cluster *cluster)
     cluster->told = cluster->daemon->now;
 }
 
+/* The calendar was set, or the machine slept: what was dated by the old one gets its right date, and what is known here
+ * and was not taken by others is stated anew. */
+static void look_at_calendar(struct cluster *cluster, const struct clocks *clocks)
+{
+    int64_t apart = clocks->wall_ms - clocks->now, moved = apart - cluster->apart;
+    size_t  at     = 0;
+    cluster->apart = apart;
+    if (llabs(moved) <= REPLICA_AHEAD)
+        return;
+    log_info("cluster: this machine's calendar moved by %lld s", (long long) moved / 1000);
+    while (replica_sweep(cluster->replica, &at, SIZE_MAX, (uint64_t) clocks->wall_ms))
+        ;
+    if (is_shared(cluster))
+        cluster_seed(cluster);
+}
+
 void cluster_on_time(struct daemon *daemon)
 {
     struct cluster *cluster = daemon->cluster;
@@ -300,6 +323,7 @@ void cluster_on_time(struct daemon *daemon)
         cluster->flush_all = false;
         cache_flush_all(daemon->shared.cache);
     }
+    look_at_calendar(cluster, &clocks);
     if (cluster->sweep <= daemon->now) {
         bool more = replica_sweep(cluster->replica, &cluster->swept, SWEEP_STEP, (uint64_t) clocks.wall_ms);
         if (!more)

@@ -23,6 +23,7 @@ struct cluster {
     struct cluster_line lines[SESSION_LINES];
     msec_t              sweep; /* when the next step of it is due */
     size_t              swept;
+    int64_t             apart;   /* the calendar and `now`, ms, when that was looked at last */
     msec_t              flushed; /* the second in which `flushes` were done */
     unsigned            flushes;
     bool                flush_all; /* a second after that */
