@@ -148,6 +148,7 @@ bool cluster_replay(struct daemon *daemon, struct view record)
     struct statement statement;
     if (!statement_read(record, &statement))
         return false;
+    cluster_take_along(&statement, text_view(LOCAL_WORD), daemon->cluster->replica);
     replica_merge(daemon->cluster->replica, &statement, false, (uint64_t) clock_both().wall_ms);
     return true;
 }
@@ -221,21 +222,32 @@ static void end_session(struct cluster *cluster)
     cluster->session = NULL;
 }
 
+struct move {
+    struct cluster *cluster; /* it has the old replica still */
+    struct replica *next;
+    bool            ends; /* the cluster: whatever is in force here stays so */
+};
+
 static void hand_over(void *context, const struct statement *statement)
 {
-    replica_merge(context, statement, false, (uint64_t) clock_both().wall_ms);
+    const struct move *move = context;
+    struct statement   said = *statement;
+    cluster_take_along(&said, move->ends ? said.node : replica_node(move->cluster->replica), move->next);
+    if (replica_merge(move->next, &said, false, (uint64_t) clock_both().wall_ms) == MERGED_FOREIGN)
+        cluster_leave_pin(move->cluster, &said);
 }
 
-/* A new vantage or node begins with what the old one knew and may know too. */
+/* A new vantage or node begins with what the old one knew and may know too, and with what was said there itself. */
 static void renew_replica(struct cluster *cluster)
 {
     struct replica *next = make_replica(cluster->daemon);
+    struct move     move = {.cluster = cluster, .next = next, .ends = !cluster->daemon->settings->cluster.on};
     size_t          at   = 0;
     if (!next) {
         log_error("cluster: out of memory: what was heard is kept as it was");
         return;
     }
-    while (replica_walk(cluster->replica, &at, SIZE_MAX, hand_over, next))
+    while (replica_walk(cluster->replica, &at, SIZE_MAX, hand_over, &move))
         ;
     replica_destroy(cluster->replica);
     cluster->replica = next;

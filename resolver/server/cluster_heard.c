@@ -102,6 +102,14 @@ void cluster_take_pin(struct cluster *cluster, struct view zone)
         void_old_way(cluster, zone);
 }
 
+void cluster_leave_pin(struct cluster *cluster, const struct statement *statement)
+{
+    struct daemon *daemon = cluster->daemon;
+    if (statement->kind == STATEMENT_PIN && statement->pin != PIN_NONE &&
+        learner_unpin(daemon->learner, statement->id.name, daemon->now))
+        void_old_way(cluster, statement->id.name);
+}
+
 /* [3] */
 static void take_forget(struct cluster *cluster, struct view zone)
 {

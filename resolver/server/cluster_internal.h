@@ -36,12 +36,16 @@ struct cluster {
 void cluster_on_heard(void *context, const struct statement *statement);
 /* The pin that stands is in force, if no fence forbids it. */
 void cluster_take_pin(struct cluster *cluster, struct view zone);
+/* The vantage, whose the pin is, has been left; here it is in force no longer. */
+void cluster_leave_pin(struct cluster *cluster, const struct statement *statement);
 /* To the journal, or the snapshot, if it is of a kind that is kept. */
 void cluster_keep(struct cluster *cluster, const struct statement *statement,
                   void (*put)(struct store *store, struct view record));
 
 /* ---- cluster_said.c ---- */
 
+/* An operator's word that was said at the node `by` is this node's own in the replica, of when it was said. */
+void cluster_take_along(struct statement *statement, struct view by, const struct replica *replica);
 /* What the table has and nobody has stated: what this node learned while it was alone, and pins of a time when there was
  * no cluster. */
 void cluster_seed(struct cluster *cluster);

@@ -19,6 +19,16 @@ static struct statement own_statement(struct cluster *cluster, enum statement_ki
     };
 }
 
+void cluster_take_along(struct statement *statement, struct view by, const struct replica *replica)
+{
+    if (statement->kind == STATEMENT_EVIDENCE || statement->node.len != by.len ||
+        memcmp(statement->node.data, by.data, by.len) != 0)
+        return;
+    statement->node = replica_node(replica);
+    if (statement->vantage.len > 0)
+        statement->vantage = replica_vantage(replica);
+}
+
 static int64_t to_wall_ms(const struct clocks *clocks, msec_t when) { return clocks->wall_ms + (when - clocks->now); }
 
 /* True if it is the latest of its kind. */
@@ -140,8 +150,8 @@ static void seed_one(void *context, struct zone *zone)
     struct cluster  *cluster = context;
     struct clocks    clocks  = clock_both();
     struct statement said;
-    if (zone->pin != PIN_NONE && !replica_pin(cluster->replica, zone_name(zone), &said))
-        say_pin(cluster, zone_name(zone), zone->pin, zone->pin_until, zone->note, false, stamp_now(cluster));
+    if (zone->pin != PIN_NONE && !replica_pin(cluster->replica, zone_name(zone), &said)) /* nobody knows since when */
+        say_pin(cluster, zone_name(zone), zone->pin, zone->pin_until, zone->note, false, stamp_of(0));
     if (!zone_diverts(zone) || zone->source == SOURCE_CLUSTER)
         return;
     said       = evidence_of(cluster, zone);
