@@ -59,6 +59,15 @@ static void print_quota_event(FILE *to, json_t *told)
     say(to, "questions kept from external: %lld", (long long) number_of(told, "kept"));
 }
 
+static void print_cluster_event(FILE *to, json_t *told)
+{
+    char        node[256], problem[256];
+    const char *of = joined(told, "node", "node ", node);
+    say_part(to, "%s%s", of, *of ? " is " : "");
+    say_word(to, text_of(told, "state"));
+    say(to, "%s", joined(told, "problem", ": ", problem));
+}
+
 static void print_reload_event(FILE *to, json_t *told)
 {
     char error[256];
@@ -73,7 +82,7 @@ void print_event(FILE *to, json_t *result, wall_t now)
     } kinds[] = {
         {"zone", print_zone_event},         {"pin", print_pin_event},       {"forged", print_forged_event},
         {"upstream", print_upstream_event}, {"outage", print_outage_event}, {"blocklist", print_blocklist_event},
-        {"quota", print_quota_event},       {"reload", print_reload_event},
+        {"quota", print_quota_event},       {"reload", print_reload_event}, {"cluster", print_cluster_event},
     };
     const char *word = text_of(result, "event");
     (void) now;

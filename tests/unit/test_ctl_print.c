@@ -379,6 +379,18 @@ static void test_strange_results(void **state)
         }
 }
 
+static void test_cluster_events(void **state)
+{
+    (void) state;
+    assert_printed(print_event, "{\"time\":\"" NOW "\",\"event\":\"cluster\",\"node\":\"mx2\",\"state\":\"down\"}",
+                   NOW " cluster   node mx2 is down\n");
+    assert_printed(print_event,
+                   "{\"time\":\"" NOW "\",\"event\":\"cluster\",\"state\":\"alone\",\"problem\":\"closed by Redis\"}",
+                   NOW " cluster   alone: closed by Redis\n");
+    assert_printed(print_event, "{\"time\":\"" NOW "\",\"event\":\"cluster\",\"state\":\"connected\",\"problem\":null}",
+                   NOW " cluster   connected\n");
+}
+
 /* Only the words, and the words stay. */
 static void test_colours(void **state)
 {
@@ -447,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_cluster_events),
         cmocka_unit_test(test_colours),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_no_rows),
