@@ -30,7 +30,8 @@ mailserver_packages="opendkim python3-dkim djbdns-utils ucspi-tcp $exim_librarie
 # Unpacked, not installed: the first two would resolve for this machine; the others and postfix cannot be installed together.
 unpacked_packages="systemd-resolved nscd exim4-daemon-heavy exim4-config"
 soak_packages="iproute2 python3-dnspython libasan8 libubsan1"
-bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl"
+bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bind9 pdns-recursor smartdns dnsmasq-base openssl
+    redis-server"
 test_packages="$lab_packages $mail_packages $mailserver_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
     redis-server

@@ -27,6 +27,7 @@ import load
 import maillog as logs
 import servers
 from servers import Server
+from sharing import cluster
 
 HERE = pathlib.Path(__file__).resolve().parent
 BASELINE = HERE / "baseline.json"
@@ -504,7 +505,7 @@ def maillog(bench):
 
 
 MEASURES = {measure.__name__: measure for measure in
-            (hits, tcp, misses, misses_slow, tls, blocked, latency, million, pauses, memory, threads, maillog, micro)}
+            (hits, tcp, misses, misses_slow, tls, blocked, latency, million, pauses, memory, threads, maillog, cluster, micro)}
 
 
 def main():
