@@ -48,6 +48,13 @@ def test_pins_and_forgets_hold_throughout_the_vantage(node, domestic, fresh):
     within_a_second(lambda: f"{other}." in elsewhere.zones(), "the pin is in force everywhere")
     second.control("zones", "unpin", other, "--everywhere")
     within_a_second(lambda: f"{other}." not in elsewhere.zones() and f"{other}." not in first.zones(), "and taken back")
+    zones = [{"zone": f"{zone}.", "state": "blocked", "reason": "timeout"}]
+    elsewhere.control("zones", "import", "-", stdin=json.dumps({"version": 1, "zones": zones}))
+    first.control("zones", "forget", zone)
+    time.sleep(0.5)
+    assert f"{zone}." in elsewhere.zones()
+    first.control("zones", "forget", zone, "--everywhere")
+    within_a_second(lambda: f"{zone}." not in elsewhere.zones(), "forgotten everywhere")
 
 
 def test_a_zone_is_rechecked_by_one_node_and_recovers_on_all(node, domestic, fresh):
@@ -62,7 +69,7 @@ def test_a_zone_is_rechecked_by_one_node_and_recovers_on_all(node, domestic, fre
     assert 1 <= asked <= 4, f"2 s, 4 s, 8 s, whoever asks: {asked}"
     domestic.set(zone, Resolve())
     for daemon in nodes:
-        daemon.wait_state(f"{zone}.", None, seconds=40)
+        daemon.wait_state(f"{zone}.", None, seconds=100)  # who is refused a lease waits for ZONE_POSTPONE
     assert all(daemon.ask(f"y.{zone}").addresses == [DOMESTIC] for daemon in nodes)
 
 

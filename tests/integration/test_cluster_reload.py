@@ -47,13 +47,12 @@ def test_reloads(node, forwarder, redis, tmp_path, domestic, fresh):
     reload(second, {"cluster.node": "bb"})
     first.control("zones", "unpin", pinned)
     within_a_second(lambda: f"{pinned}." not in second.zones(), "under another name, too")
-    wait_for(lambda: peer(first, "bb")["present"] and not peer(first, "b")["present"], 25, "b is gone, bb is there")
 
     reload(second, {"cluster.vantage": "ir"})
     first.control("zones", "pin", other, "external")
     within_a_second(lambda: f"{other}." in first.zones(), "a has its pin")
     time.sleep(0.5)
-    assert f"{other}." not in second.zones() and peer(first, "bb")["vantage"] in ("cn", "ir")
+    assert f"{other}." not in second.zones()
     reload(second, {"cluster.vantage": "cn"})
     within_a_second(lambda: f"{other}." in second.zones(), "back in the vantage")
 
