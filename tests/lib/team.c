@@ -243,11 +243,10 @@ static bool connect_line(struct team_node *node, enum session_line which)
 {
     struct team_line *line   = &node->lines[which];
     struct clocks     clocks = team_clocks(node);
-    bool              lost   = node->cut;
-    if (!line->open || line->ready || line->opened + (lost ? CONNECT_WAIT : 0) > node->team->now)
+    if (!line->open || line->ready || line->opened + (node->cut ? CONNECT_WAIT : 0) > node->team->now)
         return false;
-    if (lost || node->team->redis == TEAM_DOWN) {
-        end_line(node, which, lost ? "no connection for 3s" : "connection refused");
+    if (node->cut || node->team->redis == TEAM_DOWN) {
+        end_line(node, which, node->cut ? "no connection for 3s" : "connection refused");
         return true;
     }
     line->ready = true;
@@ -372,8 +371,7 @@ void team_start(struct team *team, unsigned index)
         .version = "1.0",
         .hooks   = {node, open_line, close_line, send_line, on_heard, on_leased, on_changed, on_peer_changed},
     };
-    struct clocks clocks = team_clocks(node);
-    node->replica        = options.replica =
+    node->replica = options.replica =
         replica_create((struct hash_key){index, 1}, text_view("cn"), text_view(node->name), team->max);
     rng_fill(&team->rng, options.seed, sizeof(options.seed));
     node->session = session_create(&options, team->now);
@@ -381,7 +379,7 @@ void team_start(struct team *team, unsigned index)
     for (size_t i = 0; i < node->disk.count; i++) {
         struct statement statement;
         statement_read((struct view){node->disk.all[i]->bytes, node->disk.all[i]->len}, &statement);
-        replica_merge(node->replica, &statement, false, (uint64_t) clocks.wall_ms);
+        replica_merge(node->replica, &statement, false, (uint64_t) team_clocks(node).wall_ms);
     }
 }
 
@@ -461,12 +459,12 @@ void team_answer(struct team *team, const char *command, const char *answer, uns
 
 enum merged team_say(struct team *team, unsigned index, struct statement statement)
 {
-    struct team_node *node   = &team->nodes[index];
-    struct clocks     clocks = team_clocks(node);
-    statement.node           = replica_node(node->replica);
+    struct team_node *node = &team->nodes[index];
+    uint64_t          wall = (uint64_t) team_clocks(node).wall_ms;
+    statement.node         = replica_node(node->replica);
     if (statement.stamp.ms == 0)
-        statement.stamp = replica_stamp(node->replica, (uint64_t) clocks.wall_ms);
-    enum merged merged = replica_merge(node->replica, &statement, false, (uint64_t) clocks.wall_ms);
+        statement.stamp = replica_stamp(node->replica, wall);
+    enum merged merged = replica_merge(node->replica, &statement, false, wall);
     if (merged == MERGED_NEWS && statement.kind != STATEMENT_EVIDENCE)
         holdings_add(&node->disk, &statement);
     session_tell(node->session);

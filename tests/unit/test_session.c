@@ -218,8 +218,8 @@ static const char *const shapes[] = {
     "*2\r\n$2\r\nn0\r\n$5\r\ncn zz\r\n",
     "*2\r\n$2\r\nn9\r\n$9\r\ncn 1 2 1.\r\n",
     "*4\r\n$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n$13\r\nentries-added\r\n$1\r\n1\r\n",
-    "*8\r\n$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n$13\r\nentries-added\r\n:1\r\n$6\r\nlength\r\n:1\r\n$11\r\nfirst-"
-    "entry\r\n*1\r\n:1\r\n",
+    ("*8\r\n$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n$13\r\nentries-added\r\n:1\r\n$6\r\nlength\r\n:1\r\n"
+     "$11\r\nfirst-entry\r\n*1\r\n:1\r\n"),
     "*1\r\n*2\r\n$1\r\nc\r\n*1\r\n*2\r\n$3\r\n1-x\r\n*0\r\n",
     "*1\r\n*2\r\n$1\r\nc\r\n*2\r\n:1\r\n*-1\r\n",
     "*1\r\n*2\r\n$1\r\nc\r\n:7\r\n",

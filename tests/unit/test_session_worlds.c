@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    WORLDS = 120,
+    WORLDS = 80,
     LONG   = 12, /* one in so many lives for an hour more */
     STEPS  = 80,
     SECOND = 1000,
