@@ -137,9 +137,9 @@ def resolver(stage, address):
 
 
 class Stage:
-    """Three nodes, and the controller beside them."""
+    """Nodes, and the controller beside them."""
 
-    def __init__(self, package):
+    def __init__(self, package, count=3):
         self._close = contextlib.ExitStack()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="byway-nodes-", dir="/var/tmp"))
         self._close.callback(self.directory.rmdir)
@@ -148,7 +148,7 @@ class Stage:
             self._close.callback(run, "umount", "--lazy", str(self.directory))
             self._make_tree(package)
             self._make_network()
-            self.nodes = [self._keep(Node(self, number)) for number in (1, 2, 3)]
+            self.nodes = [self._keep(Node(self, number)) for number in range(1, count + 1)]
             for node in self.nodes:
                 wait_for(node.ready, 60, f"sshd of {node.name} is there: {self.log(node)}")
         except BaseException:
