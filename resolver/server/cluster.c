@@ -145,11 +145,14 @@ static void on_peer_changed(void *context, const char *node, bool present)
 
 bool cluster_replay(struct daemon *daemon, struct view record)
 {
+    struct replica  *replica = daemon->cluster->replica;
     struct statement statement;
     if (!statement_read(record, &statement))
         return false;
-    cluster_take_along(&statement, text_view(LOCAL_WORD), daemon->cluster->replica);
-    replica_merge(daemon->cluster->replica, &statement, false, (uint64_t) clock_both().wall_ms);
+    /* The cluster may be another now, or none, or the first. */
+    cluster_take_along(&statement, daemon->settings->cluster.on ? text_view(LOCAL_WORD) : statement.node, replica);
+    cluster_take_along(&statement, replica_node(replica), replica);
+    replica_merge(replica, &statement, false, (uint64_t) clock_both().wall_ms);
     return true;
 }
 

@@ -177,6 +177,12 @@ def test_files_merge_as_the_cluster_does(forwarder, domestic, fresh):
     assert imported(first, old) == (0, 4, 0) and beliefs(first) == right, "an older file brings nothing back"
     first.restart()
     assert imported(first, old) == (0, 4, 0) and beliefs(first) == right, "nor behind a restart"
+    first.set({"cluster": {"redis": "unix:///nowhere/redis.sock", "vantage": "cn", "node": "a"}})
+    first.restart()
+    assert imported(first, old) == (0, 4, 0) and beliefs(first) == right, "nor once there is a cluster"
+    first.set({"cluster": None})
+    first.restart()
+    assert imported(first, old) == (0, 4, 0) and beliefs(first) == right, "nor once there is none any more"
 
     assert imported(second, exported(first)) == (1, 1, 0)
     assert beliefs(second)[f"{moved}."] == right[f"{moved}."], "a newer one moves the pin"
