@@ -24,8 +24,8 @@ enum {
 #define COMPARE_AND_DELETE                                                                                             \
     "if redis.call('HGET',KEYS[1],ARGV[1])==ARGV[2] then return redis.call('HDEL',KEYS[1],ARGV[1]) end return 0"
 /* The hash and the stream get it both or not at all: a connection may end between two commands. The stream first: what it
- * may not be given is not found in the hash, and is tried again. Returns what stands
- * there, if it is another node's field in which something does. */
+ * may not be given is not found in the hash, and is tried again. Returns what stands there, if it is another node's field
+ * in which something does. */
 #define PUT                                                                                                            \
     "local is=ARGV[1]~='own' and redis.call('HGET',KEYS[1],ARGV[2]) if is then return is end "                         \
     "redis.call('XADD',KEYS[2],'MAXLEN','~',ARGV[4],'*','s',ARGV[3]) "                                                 \
@@ -78,8 +78,8 @@ bool session_say_nodes(struct session *session)
 
 bool session_say_stream(struct session *session)
 {
-    session->looked = session->position;
     char changes[KEY_MAX];
+    session->looked = session->position;
     return session_say(session, SESSION_ASKS, TAG_STREAM, SESSION_PATIENCE, "XINFO", "STREAM",
                        key(session, "changes", changes), NULL);
 }
