@@ -318,7 +318,7 @@ class NoPassword(Fault):
         self.redis.cli("--no-auth-warning", "-a", PASSWORD, "CONFIG", "SET", "requirepass", "")
 
 
-# What a node needs: docs/deploying.md has it too.
+# What a node needs; docs/security.md has it, too.
 RIGHTS = "~byway:* resetchannels -@all +hgetall +hset +hscan +hget +hdel +xadd +xread +xinfo|stream +set +get +del +eval +time".split()
 
 
