@@ -96,8 +96,12 @@ void rechecks_on_lease(struct prober *prober, const struct zone_id *id, bool gra
 {
     struct zone *zone = table_get(learner_table(prober->learner), id->name, id->scope, id->type);
     prober->leases--;
-    if (granted && zone && zone_diverts(zone))
+    if (!zone || !zone_diverts(zone))
+        return;
+    if (granted)
         recheck(prober, zone, now);
+    else /* what the other node finds may still bring it forward */
+        learner_apply_zone(prober->learner, zone, EVIDENCE_POSTPONED, REASON_NONE, now);
 }
 
 msec_t rechecks_next(const struct prober *prober)

@@ -38,7 +38,7 @@ class Redis:
         run("ip", "-n", stage.network.name, "address", "add", f"{address}/24", "dev", "lan")
         home = stage.directory / address
         home.mkdir()
-        text = snippet("text", "maxmemory-policy").replace("10.0.1.5", address).replace("PASSWORD", PASSWORD)
+        text = snippet("text", "maxmemory-policy").replace("127.0.0.1 10.0.1.5", address).replace("PASSWORD", PASSWORD)
         (home / "redis.conf").write_text(text, encoding="ascii")
         with open(home / "log", "wb") as log:
             self.process = subprocess.Popen(stage.network.enter("redis-server", str(home / "redis.conf"), "--dir", str(home)),
@@ -84,7 +84,7 @@ def test_twelve_nodes_in_four_countries(countries):
     print(f"{len(COUNTRIES) * EACH} nodes in {took:.0f} s")
     for country, nodes in places.items():
         for node in nodes:
-            wait_for(lambda: node.status()["cluster"]["connected"], 10, f"{node.name} is connected")
+            wait_for(lambda: node.status()["cluster"]["connected"], 10, f"{node.name} is connected: {node.status()['cluster']}")
             wait_for(lambda: sum(peer["present"] for peer in node.status()["cluster"]["peers"]) == EACH - 1, 20, f"{node.name} has its peers")
             cluster = node.status()["cluster"]
             assert cluster["vantage"] == country and {peer["vantage"] for peer in cluster["peers"]} == {country}

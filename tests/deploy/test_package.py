@@ -16,15 +16,6 @@ from packages import again
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
 CONFIG = {"listen": ["127.0.0.1:5353"], "upstreams": {"domestic": ["192.0.2.1"], "external": ["198.51.100.1"]}}
-SERVE = """
-    install -d -o byway -g byway /run/byway /var/lib/byway
-    setpriv --reuid=byway --regid=byway --clear-groups bywayd -c /etc/byway/byway.json 2>/stage/log &
-    for try in $(seq 100); do bywayctl status >/dev/null 2>&1 && break; sleep 0.1; done
-    "$@"; result=$?
-    kill $!
-    wait $! && rm -r /run/byway && exit $result
-    cat /stage/log >&2; exit 99
-"""
 OURS = ["/usr/sbin/bywayd", "/usr/sbin/byway-takeover", "/usr/bin/bywayctl"]
 UNIT = "/lib/systemd/system/byway.service"
 THERE = [*OURS, UNIT, "/usr/lib/sysusers.d/byway.conf",
