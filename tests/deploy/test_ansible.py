@@ -404,3 +404,23 @@ def test_disk_that_is_full(controller, nodes):
     assert "No space left on device" in deploy.said
     assert (node.all(), node.process()) == before
     serves(node)
+
+
+@pytest.mark.nightly
+def test_takeover(controller, nodes):
+    """resolv.conf names byway after it, is left alone by the next deploy, and is what it was after one that fails."""
+    node = nodes[0]
+    node.run("sh", "-c", f"echo nameserver {DOMESTIC} >/etc/resolv.conf")
+    before = node.all()
+    deploy = controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
+    assert "resolv.conf" in deploy.last_words()
+    assert node.all() == before
+    controller.deploy(nodes=[node], byway_takeover=True).good()
+    taken = node.all()
+    assert re.findall(r"^nameserver (.*)", taken["resolv.conf"], re.MULTILINE) == ["127.0.0.1"]
+    assert controller.deploy(nodes=[node], byway_takeover=True).good().changed(node) == 0
+    controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
+    assert node.all() == taken
+    serves(node)
+    node.run("byway-takeover", "--undo")
+    assert node.all() == before
