@@ -89,7 +89,7 @@ static void a_lease_is_waited_for_and_used_once(void **state)
     world_end(world);
 }
 
-/* The other node's recheck is heard of; if it is not, this one's turn comes again. */
+/* The other node's recheck is heard of; if it is not, this one's turn comes again, a tenth of a minute sooner or later. */
 static void who_does_not_get_it_asks_a_minute_later(void **state)
 {
     (void) state;
@@ -100,15 +100,31 @@ static void who_does_not_get_it_asks_a_minute_later(void **state)
     for (unsigned i = 1; i < 5; i++) {
         assert_int_equal(lessor.count, i);
         tell(world, &lessor.asked[i - 1], false);
-        world_run(world, ZONE_POSTPONE - 4 * SECOND);
+        world_run(world, ZONE_POSTPONE - ZONE_POSTPONE / 10 - 2 * SECOND);
         assert_int_equal(lessor.count, i);
-        world_run(world, 4 * SECOND);
+        world_run(world, ZONE_POSTPONE / 5 + 4 * SECOND);
     }
     assert_int_equal(rechecks(world), 0);
     assert_int_equal(world_state(world, "z0.test"), ZONE_BLOCKED);
     tell(world, &lessor.asked[4], true);
     world_run(world, SECOND);
     assert_int_equal(rechecks(world), 1);
+    world_end(world);
+}
+
+/* Another node has found it open: what that hurries is hurried here too. */
+static void who_did_not_get_it_is_hurried(void **state)
+{
+    (void) state;
+    struct lessor lessor = {0};
+    struct world *world  = open_world(&lessor);
+    block(world, 0);
+    world_run(world, SECOND);
+    tell(world, &lessor.asked[0], false);
+    learner_apply_zone(world_learner(world), world_zone(world, "z0.test", SCOPE_ZONE, 0), EVIDENCE_FINE, REASON_NONE,
+                       world_now(world));
+    world_run(world, 2 * SECOND);
+    assert_int_equal(lessor.count, 2);
     world_end(world);
 }
 
@@ -186,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lease_is_waited_for_and_used_once),
         cmocka_unit_test(who_does_not_get_it_asks_a_minute_later),
+        cmocka_unit_test(who_did_not_get_it_is_hurried),
         cmocka_unit_test(who_is_alone_rechecks_at_once),
         cmocka_unit_test(so_many_at_once_and_no_more),
         cmocka_unit_test(a_zone_that_is_gone_is_not_rechecked),
