@@ -77,6 +77,12 @@ void peers_charge(struct session *session, struct view node)
         peer->credit--;
 }
 
+bool peers_clock_is_right(const struct session *session, const struct clocks *clocks)
+{
+    int64_t redis = session->redis_wall_ms + (clocks->now - session->redis_at);
+    return session->redis_at && llabs(redis - clocks->wall_ms) < REPLICA_AHEAD;
+}
+
 struct presence {
     char     vantage[STATEMENT_NODE_MAX + 1];
     uint64_t instance;
@@ -141,11 +147,21 @@ static bool is_rival(struct session *session, const struct presence *presence)
     return presence->instance > session->instance;
 }
 
+/* It is named for as long as anything that it has said can count. */
+static bool is_long_gone(const struct session *session, const struct presence *presence, const struct clocks *clocks)
+{
+    return presence->wall_ms < clocks->wall_ms - (int64_t) REPLICA_LIFE && peers_clock_is_right(session, clocks);
+}
+
 static void forget_absent(struct session *session, msec_t now)
 {
-    for (unsigned i = 0; i < session->report.peers; i++)
-        if (now - session->peers[i].is.seen > SESSION_PRESENT)
-            set_present(session, &session->peers[i], false);
+    for (unsigned i = session->report.peers; i-- > 0;) {
+        struct peer *peer = &session->peers[i];
+        if (now - peer->is.seen > SESSION_PRESENT)
+            set_present(session, peer, false);
+        if (peer->is.seen && now - peer->is.seen > (msec_t) REPLICA_LIFE)
+            *peer = session->peers[--session->report.peers];
+    }
 }
 
 bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks)
@@ -158,6 +174,11 @@ bool peers_read(struct session *session, const redisReply *reply, const struct c
         if (field->type != REDIS_REPLY_STRING || !statement_is_label(node) ||
             !presence_read(reply->element[i + 1], &presence))
             continue;
+        if (is_long_gone(session, &presence, clocks)) {
+            const redisReply *value = reply->element[i + 1];
+            session_prune(session, "nodes", node, (struct view){(const uint8_t *) value->str, value->len});
+            continue;
+        }
         struct peer *peer = peers_get(session, node);
         if (peer)
             note(session, peer, &presence, clocks);

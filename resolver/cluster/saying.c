@@ -113,14 +113,14 @@ bool session_say_hear(struct session *session)
                        "BLOCK", block, "STREAMS", key(session, "changes", changes), id, NULL);
 }
 
-void session_prune(struct session *session, struct view field, struct view value)
+void session_prune(struct session *session, const char *hash, struct view field, struct view value)
 {
-    char         zones[KEY_MAX];
+    char         text[KEY_MAX];
     struct words words = {0};
     add_text(&words, "EVAL");
     add_text(&words, COMPARE_AND_DELETE);
     add_text(&words, "1");
-    add_text(&words, key(session, "zones", zones));
+    add_text(&words, key(session, hash, text));
     add(&words, field.data, field.len);
     add(&words, value.data, value.len);
     send(session, SESSION_ASKS, TAG_PRUNE, &words, SESSION_PATIENCE);

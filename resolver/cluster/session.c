@@ -146,14 +146,6 @@ static void read_later(struct session *session, msec_t now, msec_t wait)
     session->reread = msec_min(session->reread, now + msec_clamp(wait, CATCH_UP, SESSION_REREAD));
 }
 
-/* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
- * would remove what is good, and by its own word, which nobody believes, all others'. */
-static bool clock_is_borne_out(const struct session *session, const struct clocks *clocks)
-{
-    int64_t redis = session->redis_wall_ms + (clocks->now - session->redis_at);
-    return session->redis_at && llabs(redis - clocks->wall_ms) < REPLICA_AHEAD;
-}
-
 /* What is superseded here by the word of this vantage may still be the latest for another one. */
 static bool is_superseded(const struct session *session, const struct statement *statement)
 {
@@ -170,7 +162,7 @@ static bool is_useless(const struct session *session, const struct statement *st
 {
     bool far = merged == MERGED_AHEAD && statement->stamp.ms - (uint64_t) clocks->wall_ms > FAR_AHEAD;
     bool old = merged == MERGED_OLD && is_superseded(session, statement);
-    return (far || old || merged == MERGED_EXPIRED) && clock_is_borne_out(session, clocks);
+    return (far || old || merged == MERGED_EXPIRED) && peers_clock_is_right(session, clocks);
 }
 
 static enum merged merge(struct session *session, const struct statement *statement, const struct clocks *clocks)
@@ -198,7 +190,7 @@ static void take_field(struct session *session, const redisReply *field, const r
     enum merged merged = merge(session, &statement, clocks);
     if (!is_useless(session, &statement, merged, clocks))
         return;
-    session_prune(session, is, bytes);
+    session_prune(session, "zones", is, bytes);
     if (merged == MERGED_OLD)
         replica_miss(session->replica, &statement);
 }

@@ -92,6 +92,9 @@ struct session {
 bool peers_is_self(const struct session *session, struct view node);
 /* It has spoken. NULL: it is this node itself, or there are too many: who is not present makes room. */
 struct peer *peers_get(struct session *session, struct view node);
+/* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
+ * would remove what is good, and by its own word, which nobody believes, all others'. */
+bool peers_clock_is_right(const struct session *session, const struct clocks *clocks);
 /* Whether one more statement of it is taken now; and that it was one that was not known. */
 bool peers_admit(struct session *session, struct view node, msec_t now);
 void peers_charge(struct session *session, struct view node);
@@ -111,8 +114,8 @@ bool session_say_stream(struct session *session);
 bool session_say_scan(struct session *session, const char *cursor);
 bool session_say_presence(struct session *session, const struct clocks *clocks);
 bool session_say_hear(struct session *session);
-/* Removes a field if it still holds that value. */
-void session_prune(struct session *session, struct view field, struct view value);
+/* Removes a field of NAME:hash if it still holds that value. */
+void session_prune(struct session *session, const char *hash, struct view field, struct view value);
 /* Writes what Redis has not, as far as replies keep up. */
 void session_publish(struct session *session);
 void session_on_lease(struct session *session, unsigned place, const redisReply *reply, msec_t now);

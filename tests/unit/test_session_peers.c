@@ -142,6 +142,24 @@ static void peers_come_and_go(void **state)
     assert_in_range(-peer->ahead, 20 * SECOND, 20 * SECOND + SESSION_BEAT + 10); /* of a beat that is not new */
 }
 
+/* One that has gone for longer than its word counts is removed, by a node whose clock is right. */
+static void who_is_long_gone_is_not_named(void **state)
+{
+    static const int64_t days = (int64_t) 86400 * SECOND;
+    struct team         *team = *state;
+    char                 lately[64], long_ago[64];
+    team_join(team, SECOND);
+    snprintf(lately, sizeof(lately), "cn 1 %lld 1", (long long) (TEAM_WALL + team->now - 29 * days));
+    snprintf(long_ago, sizeof(long_ago), "cn 1 %lld 1", (long long) (TEAM_WALL + team->now - 31 * days));
+    redis_model_say(team->model, 0, "HSET", TEAM_NAME ":nodes", "lately", lately, NULL);
+    redis_model_say(team->model, 0, "HSET", TEAM_NAME ":nodes", "gone", long_ago, NULL);
+    team_run(team, 2 * SESSION_BEAT);
+    assert_int_equal(team_report(&team->nodes[0]).peers, 2); /* the other node, and one */
+    for (unsigned i = 0; i < 2; i++)
+        assert_string_not_equal(session_peer(team->nodes[0].session, i)->node, "gone");
+    assert_int_equal(redis_model_count(team->model, TEAM_NAME ":nodes"), 3);
+}
+
 /* Of two that go by one name exactly one stays, and the other says why. */
 static void two_of_one_name_are_one_too_many(void **state)
 {
@@ -218,6 +236,7 @@ int main(void)
         FIXTURE_TEST(leases_are_bounded),
         FIXTURE_TEST(a_hook_may_ask_again),
         FIXTURE_TEST(peers_come_and_go),
+        FIXTURE_TEST(who_is_long_gone_is_not_named),
         FIXTURE_TEST(two_of_one_name_are_one_too_many),
         FIXTURE_TEST(who_is_killed_comes_back_at_once),
         FIXTURE_TEST(names_that_come_and_go_leave_room),
