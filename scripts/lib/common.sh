@@ -81,10 +81,14 @@ install_guarded() (
         knot-resolver:kresd.target knot-resolver:kres-cache-gc pdns-recursor:pdns-recursor smartdns:smartdns dante-server:danted prometheus:prometheus \
         postfix:postfix \
         rspamd:rspamd \
-        redis-server:redis-server opendkim:opendkim openssh-server:ssh; do
+        redis-server:redis-server opendkim:opendkim openssh-server:ssh podman:podman.socket podman:podman.service \
+        podman:podman-restart.service podman:podman-auto-update.timer; do
         case " $* " in *" ${pair%:*} "*) systemctl -q disable "${pair#*:}" 2>/dev/null || true ;; esac
     done
 )
+
+# What apt knows may be old, or nothing, where nothing had to be installed.
+download() { apt-get -q download "$1" || { apt-get -q update && apt-get -q download "$1"; }; }
 
 # Beside the machine's own, in build/unpacked, for the tests alone.
 unpack_packages() { # unpack_packages PACKAGE ...
@@ -92,7 +96,7 @@ unpack_packages() { # unpack_packages PACKAGE ...
     for package in "$@"; do
         [ ! -e "build/unpacked/$package.done" ] || continue
         say "unpacking $package"
-        (cd build/unpacked && apt-get -q download "$package" && dpkg-deb -x "$package"_*.deb . && chmod -R ug-s . && rm "$package"_*.deb) \
+        { (cd build/unpacked && download "$package" && dpkg-deb -x "$package"_*.deb . && chmod -R ug-s . && rm "$package"_*.deb); } \
             >build/apt.log 2>&1 || die "apt-get could not download $package: $(tail -n 1 build/apt.log)"
         touch "build/unpacked/$package.done"
     done

@@ -43,7 +43,7 @@ def clean(chroot):
 
 def test_what_is_installed(clean, packages):
     clean.install(packages[0])
-    assert clean.asked() == ["deb-systemd-invoke start byway.service"]
+    assert clean.asked() == [], "it has no configuration yet"
     assert clean.path("/etc/systemd/system/multi-user.target.wants/byway.service").is_symlink()
     assert not list(clean.path("/etc/byway").iterdir())
     assert clean.run("dpkg-query", "-W", "-f", "${Conffiles}", "byway") == ""  # so nobody's edits are asked about
@@ -137,6 +137,15 @@ def test_removal_gives_resolv_conf_back(clean, packages):
     clean.run("dpkg", "--remove", "byway")
     assert resolv_conf.read_bytes() == before and not clean.path("/var/lib/byway-takeover").exists()
     clean.run("rm", "-r", "/run/byway", "/run/byway-takeover")
+
+
+def test_configuration_that_the_service_cannot_read(clean, packages):
+    """root can: the bywayd that serves goes on."""
+    clean.install(packages[0])
+    clean.path("/etc/byway/byway.json").write_text(json.dumps(CONFIG))
+    clean.path("/etc/byway/byway.json").chmod(0o600)
+    assert "byway.service is left as it is" in clean.install(packages[1])
+    assert clean.asked() == []
 
 
 def test_configuration_that_is_unusable(clean, packages):
