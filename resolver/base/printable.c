@@ -3,8 +3,6 @@
  */
 #include "base/printable.h"
 
-#include "base/types.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +50,19 @@ static size_t decode(const unsigned char *p, uint32_t *ret)
         *ret = *ret << 6 | (p[i] & 0x3f);
     }
     return len;
+}
+
+bool printable_is_utf8(struct view bytes)
+{
+    for (size_t i = 0, len; i < bytes.len; i += len) {
+        unsigned char next[5] = ""; /* behind the end stands what continues nothing */
+        uint32_t      point;
+        memcpy(next, bytes.data + i, bytes.len - i < 4 ? bytes.len - i : 4);
+        len = decode(next, &point);
+        if (len == 0 || point == 0)
+            return false;
+    }
+    return true;
 }
 
 size_t printable_length(const char *text)

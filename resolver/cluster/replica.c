@@ -189,6 +189,8 @@ static bool is_expired(const struct statement *is, uint64_t wall_ms)
     if (wall_ms < REPLICA_LIFE)
         return false;
     uint64_t since = wall_ms - REPLICA_LIFE;
+    if (is->kind == STATEMENT_PIN && is->vantage.len > 0)
+        return false; /* a pin of all vantages may stand behind it, taken back or not */
     if (is->kind == STATEMENT_PIN && is->pin != PIN_NONE)
         return is->until < (wall_t) (since / 1000);
     return is->stamp.ms < since;

@@ -3,6 +3,8 @@
  */
 #include "cluster/session_internal.h"
 
+#include "base/printable.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +64,8 @@ void session_read(const struct session *session, struct session_report *ret)
     ret->connected = session->stage == STAGE_TOGETHER;
 }
 
+bool session_is_reading(const struct session *session) { return session->reading; }
+
 const struct session_peer *session_peer(const struct session *session, unsigned index)
 {
     return &session->peers[index].is;
@@ -87,12 +91,14 @@ static void fail(struct session *session, const struct clocks *clocks, const cha
 static void fail(struct session *session, const struct clocks *clocks, const char *format, ...)
 {
     va_list list;
+    char    problem[SESSION_PROBLEM_MAX];
     if (session->stage == STAGE_WAITING)
         return;
     close_lines(session);
     va_start(list, format);
-    vsnprintf(session->report.problem, sizeof(session->report.problem), format, list);
+    vsnprintf(problem, sizeof(problem), format, list);
     va_end(list);
+    printable_copy(problem, session->report.problem, sizeof(session->report.problem)); /* Redis' words may be in it */
     session->hearing = session->reading = session->reread_soon = false;
     session->putting                                           = 0;
     session->again = clocks->now + session->wait - rng_below(&session->rng, (uint32_t) session->wait / 4);
@@ -337,12 +343,14 @@ static void take_change(struct session *session, const redisReply *fields, const
         return;
     }
     session->report.received++;
-    if (!peers_admit(session, statement.node, clocks->now)) {
+    peers_get(session, statement.node);
+    bool evidence = statement.kind == STATEMENT_EVIDENCE; /* what operators say does not wait behind it */
+    if (evidence && !peers_admit(session, statement.node, clocks->now)) {
         read_later(session, clocks->now, CATCH_UP);
         return;
     }
     enum merged merged = merge(session, &statement, clocks);
-    if (merged == MERGED_NEWS)
+    if (evidence && merged == MERGED_NEWS)
         peers_charge(session, statement.node);
     if (merged == MERGED_OLD && peers_is_self(session, statement.node))
         replica_miss(session->replica, &statement); /* a former connection's, late: it has overwritten the later one */
@@ -431,7 +439,9 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
         return;
     if (reply->type == REDIS_REPLY_ERROR && what != TAG_STREAM &&
         (what != TAG_PRUNE || strncmp(reply->str, "NOPERM", 6) == 0)) {
-        fail(session, clocks, "%s: Redis says: %.200s", tag_words[what], reply->str);
+        const char *given = strstr(reply->str, ", with args"); /* of a command that it does not know: the password */
+        fail(session, clocks, "%s: Redis says: %.*s", tag_words[what],
+             (int) (given ? (size_t) (given - reply->str) : strlen(reply->str)), reply->str);
         return;
     }
     if (what == TAG_NODES)

@@ -128,6 +128,8 @@ struct session_report {
     unsigned peers;
 };
 void session_read(const struct session *session, struct session_report *ret);
+/* The hash is being read: of one zone's evidence only a part may have been merged. */
+bool session_is_reading(const struct session *session);
 /* `index` below `peers`. Borrowed. */
 const struct session_peer *session_peer(const struct session *session, unsigned index);
 

@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "base/printable.h"
 #include "dns/name.h"
 #include "dns/text.h"
 
@@ -108,8 +109,7 @@ static bool read_pin(struct cursor *cursor, struct statement *ret)
     ret->pin    = (enum pin) pin;
     ret->until  = (wall_t) cursor_u64(cursor);
     ret->note   = read_text(cursor);
-    return !cursor->failed && pin <= PIN_EXTERNAL && ret->note.len <= LIMIT_NOTE &&
-           (ret->note.len == 0 || !memchr(ret->note.data, '\0', ret->note.len));
+    return !cursor->failed && pin <= PIN_EXTERNAL && ret->note.len <= LIMIT_NOTE && printable_is_utf8(ret->note);
 }
 
 bool statement_read(struct view bytes, struct statement *ret)

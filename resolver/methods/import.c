@@ -206,7 +206,7 @@ static enum fate import_blocked(struct daemon *daemon, const struct imported *re
                                                    .reason       = read->reason,
                                                    .failures     = 1,
                                                    .since        = daemon->now,
-                                                   .last_failure = daemon->now,
+                                                   .last_failure = daemon->now - (clocks.wall_ms - failed),
                                                    .interval     = daemon->settings->recheck_first,
                                                    .next         = daemon->now + spread},
                                     .source     = SOURCE_IMPORTED,

@@ -194,6 +194,8 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
         return;
     }
     cluster_tell_pin(daemon, name_view(&name), PIN_NONE, MSEC_NEVER, NULL, everywhere);
+    prober_abandon(daemon->prober, name_view(&name), daemon->now);
+    cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
     struct zone  *zone   = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
     durable_reply(daemon, call,

@@ -30,8 +30,9 @@ static void say_problem(const struct session_peer *peer, const struct replica_no
 {
     int64_t ahead = counts->ahead ? (int64_t) counts->ahead_ms : peer->ahead;
     if (counts->ahead || llabs(peer->ahead) > REPLICA_AHEAD)
-        snprintf(out, PROBLEM_MAX, "its clock is %lld s %s this node's: what it says is not taken",
-                 (long long) llabs(ahead) / TELL_SECONDS, ahead > 0 ? "ahead of" : "behind");
+        snprintf(out, PROBLEM_MAX, "its clock is %lld s %s", (long long) llabs(ahead) / TELL_SECONDS,
+                 ahead > 0 ? "ahead of this node's: what it says is not taken"
+                           : "behind this node's: it does not take what this node says");
     else if (peer->skipped)
         snprintf(out, PROBLEM_MAX, "it has said more than %d a second: %llu were read later", SESSION_PEER_RATE,
                  (unsigned long long) peer->skipped);

@@ -18,6 +18,8 @@
 enum {
     SWEEP_EVERY  = 3600 * 1000, /* ms */
     SWEEP_STEP   = 1000,        /* statements in one turn */
+    SETTLE_STEP  = 500,         /* the same */
+    SETTLE_LOOK  = 20,          /* ms between looks whether the hash has been read */
     PASSWORD_MAX = 513,
     ALONE_AGAIN  = 600 * 1000, /* ms between lines of the log that say the same */
 };
@@ -143,16 +145,47 @@ static void on_peer_changed(void *context, const char *node, bool present)
 
 /* ---- the disk ---- */
 
+struct leaving { /* a zone that was pinned in a vantage which this node is in no longer */
+    struct list link;
+    struct name zone;
+};
+
+/* Without memory the pin stays: it is this node's own then. */
+static void note_left(struct cluster *cluster, struct view zone)
+{
+    struct leaving *leaving = malloc(sizeof(*leaving));
+    if (!leaving)
+        return;
+    name_set(&leaving->zone, zone);
+    list_append(&cluster->left, &leaving->link);
+}
+
+/* Once all is read: the zone may have a pin of this vantage, too. */
+static void leave_pins(struct cluster *cluster)
+{
+    LIST_EACH (item, next, &cluster->left) {
+        struct leaving  *leaving = CONTAINER_OF(item, struct leaving, link);
+        struct statement said    = {.kind = STATEMENT_PIN, .pin = PIN_DOMESTIC, .id.name = name_view(&leaving->zone)},
+                         other;
+        if (!replica_pin(cluster->replica, said.id.name, &other))
+            cluster_leave_pin(cluster, &said);
+        list_remove(item);
+        free(leaving);
+    }
+}
+
 bool cluster_replay(struct daemon *daemon, struct view record)
 {
     struct replica  *replica = daemon->cluster->replica;
     struct statement statement;
     if (!statement_read(record, &statement))
         return false;
+    bool stands = statement.kind == STATEMENT_PIN && statement.pin != PIN_NONE;
     /* The cluster may be another now, or none, or the first. */
     cluster_take_along(&statement, daemon->settings->cluster.on ? text_view(LOCAL_WORD) : statement.node, replica);
     cluster_take_along(&statement, replica_node(replica), replica);
-    replica_merge(replica, &statement, false, (uint64_t) clock_both().wall_ms);
+    if (replica_merge(replica, &statement, false, (uint64_t) clock_both().wall_ms) == MERGED_FOREIGN && stands)
+        note_left(daemon->cluster, statement.id.name);
     return true;
 }
 
@@ -192,6 +225,7 @@ bool cluster_open(struct daemon *daemon)
     if (!cluster)
         return false;
     cluster->daemon = daemon;
+    list_init(&cluster->left);
     for (int i = 0; i < SESSION_LINES; i++)
         cluster->lines[i] = (struct cluster_line){.cluster = cluster, .line = (enum session_line) i};
     cluster->sweep   = daemon->now + SWEEP_EVERY;
@@ -256,12 +290,6 @@ static void renew_replica(struct cluster *cluster)
     cluster->replica = next;
 }
 
-static void repin_one(void *context, const struct statement *statement)
-{
-    if (statement->kind == STATEMENT_PIN && statement->pin != PIN_NONE)
-        cluster_take_pin(context, statement->id.name);
-}
-
 static void begin_anew(struct cluster *cluster)
 {
     end_session(cluster);
@@ -273,11 +301,11 @@ static void begin_anew(struct cluster *cluster)
 void cluster_set_settings(struct daemon *daemon, bool changed)
 {
     struct cluster *cluster = daemon->cluster;
-    size_t          at      = 0;
+    leave_pins(cluster);
     if (changed)
         begin_anew(cluster);
-    while (replica_walk(cluster->replica, &at, SIZE_MAX, repin_one, cluster)) /* a fence may have gone */
-        ;
+    cluster->settle  = true; /* a fence may have gone, and a kill may have come between a word and what follows */
+    cluster->settled = 0;
 }
 
 void cluster_close(struct daemon *daemon)
@@ -286,6 +314,8 @@ void cluster_close(struct daemon *daemon)
     if (!cluster)
         return;
     end_session(cluster);
+    LIST_EACH (item, next, &cluster->left) /* the start was given up */
+        free(CONTAINER_OF(item, struct leaving, link));
     replica_destroy(cluster->replica);
     free(cluster);
     daemon->cluster = NULL;
@@ -293,12 +323,30 @@ void cluster_close(struct daemon *daemon)
 
 /* ---- time ---- */
 
+static bool is_reading(const struct cluster *cluster)
+{
+    return is_shared(cluster) && session_is_reading(cluster->session);
+}
+
+static void settle_one(void *context, const struct statement *statement) { cluster_take(context, statement); }
+
+static void settle(struct cluster *cluster)
+{
+    if (!cluster->settle || is_reading(cluster))
+        return;
+    cluster->settle = replica_walk(cluster->replica, &cluster->settled, SETTLE_STEP, settle_one, cluster);
+    if (!cluster->settle)
+        cluster->settled = 0;
+}
+
 msec_t cluster_next(const struct daemon *daemon)
 {
     const struct cluster *cluster = daemon->cluster;
     msec_t                next    = cluster->sweep;
     if (cluster->flush_all)
         next = msec_min(next, cluster->flushed + 1000);
+    if (cluster->settle)
+        next = msec_min(next, daemon->now + (is_reading(cluster) ? SETTLE_LOOK : 0));
     return is_shared(cluster) ? msec_min(next, session_next(cluster->session)) : next;
 }
 
@@ -345,6 +393,7 @@ void cluster_on_time(struct daemon *daemon)
             cluster->swept = 0;
         cluster->sweep = daemon->now + (more ? 0 : SWEEP_EVERY);
     }
+    settle(cluster);
     if (!is_shared(cluster))
         return;
     session_on_time(cluster->session, &clocks);

@@ -74,7 +74,7 @@ static void take_evidence(struct cluster *cluster, const struct zone_id *id)
 }
 
 /* [2] */
-void cluster_take_pin(struct cluster *cluster, struct view zone)
+static void take_pin(struct cluster *cluster, struct view zone)
 {
     struct daemon     *daemon = cluster->daemon;
     struct clocks      clocks = clock_both();
@@ -129,14 +129,25 @@ void cluster_keep(struct cluster *cluster, const struct statement *statement,
         put(cluster->daemon->store, (struct view){bytes, statement_write(statement, bytes)});
 }
 
+void cluster_take(struct cluster *cluster, const struct statement *statement)
+{
+    if (statement->kind == STATEMENT_EVIDENCE)
+        take_evidence(cluster, &statement->id);
+    else if (statement->kind == STATEMENT_PIN)
+        take_pin(cluster, statement->id.name);
+    else
+        take_forget(cluster, statement->id.name);
+}
+
 void cluster_on_heard(void *context, const struct statement *statement)
 {
     struct cluster *cluster = context;
     cluster_keep(cluster, statement, store_append);
-    if (statement->kind == STATEMENT_EVIDENCE)
-        take_evidence(cluster, &statement->id);
-    else if (statement->kind == STATEMENT_PIN)
-        cluster_take_pin(cluster, statement->id.name);
-    else
-        take_forget(cluster, statement->id.name);
+    /* a part of the evidence on a zone may say what the whole does not */
+    if (statement->kind != STATEMENT_EVIDENCE || !session_is_reading(cluster->session)) {
+        cluster_take(cluster, statement);
+        return;
+    }
+    cluster->settle  = true;
+    cluster->settled = 0;
 }

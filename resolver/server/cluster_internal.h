@@ -27,6 +27,9 @@ struct cluster {
     msec_t              flushed; /* the second in which `flushes` were done */
     unsigned            flushes;
     bool                flush_all; /* a second after that */
+    bool                settle;    /* what is stated is to be looked at anew, once nothing is being read */
+    size_t              settled;   /* how far that has come */
+    struct list         left;      /* until the start is over: struct leaving */
     msec_t              told;      /* that it is alone, last; 0: it was connected since */
 };
 
@@ -34,8 +37,8 @@ struct cluster {
 
 /* session_hooks.heard. */
 void cluster_on_heard(void *context, const struct statement *statement);
-/* The pin that stands is in force, if no fence forbids it. */
-void cluster_take_pin(struct cluster *cluster, struct view zone);
+/* What follows of a statement that stands in the replica. Nothing, where it has followed already. */
+void cluster_take(struct cluster *cluster, const struct statement *statement);
 /* The vantage, whose the pin is, has been left; here it is in force no longer. */
 void cluster_leave_pin(struct cluster *cluster, const struct statement *statement);
 /* To the journal, or the snapshot, if it is of a kind that is kept. */

@@ -20,10 +20,10 @@ def wire(zone):
 class Statement:
     """Of a node that a test plays. `at`: its stamp, seconds since 1970, now unless given."""
 
-    def __init__(self, node, zone, kind="evidence", vantage="cn", at=None, count=0):
+    def __init__(self, node, zone, kind="evidence", vantage="cn", at=None, count=0, good=0):
         self.node, self.zone, self.kind, self.vantage = node, zone, kind, vantage
         self.milliseconds = int((time.time() if at is None else at) * 1000)
-        self.count = count
+        self.count, self.good = count, good
 
     def field(self):
         return f"{self.kind} {self.vantage or '*'} zone - {self.zone}. {self.node}".encode()
@@ -31,8 +31,8 @@ class Statement:
     def bytes(self):
         head = struct.pack("!cBBH", b"A", KINDS[self.kind], 0, 0) + text(self.vantage.encode()) + text(self.node.encode())
         head += struct.pack("!QI", self.milliseconds, self.count) + wire(self.zone)
-        if self.kind == "evidence":  # failed, by timeout; the interval of an hour; the question for its SOA
-            head += struct.pack("!BBQ", 0, 1, 3600000) + wire(self.zone) + struct.pack("!H", 6)
+        if self.kind == "evidence":  # failed by timeout, or good since; an hour; the question for its SOA
+            head += struct.pack("!BBQ", self.good, 0 if self.good else 1, 3600000) + wire(self.zone) + struct.pack("!H", 6)
         elif self.kind == "pin":  # to external, for ever
             head += struct.pack("!BQ", 2, (1 << 63) - 1) + text(b"")
         return head

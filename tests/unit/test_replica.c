@@ -139,12 +139,14 @@ static void each_bound_has_its_side(void **state)
         {STATEMENT_EVIDENCE, "cn", NOW - REPLICA_LIFE, .is = MERGED_NEWS},
         {STATEMENT_EVIDENCE, "cn", NOW - REPLICA_LIFE - 1, .is = MERGED_EXPIRED},
         {STATEMENT_FORGET, "cn", NOW - REPLICA_LIFE - 1, .is = MERGED_EXPIRED},
-        {STATEMENT_PIN, "cn", NOW - REPLICA_LIFE - 1, PIN_NONE, WALL_NEVER, MERGED_EXPIRED},
+        {STATEMENT_PIN, "", NOW - REPLICA_LIFE - 1, PIN_NONE, WALL_NEVER, MERGED_EXPIRED},
+        {STATEMENT_PIN, "cn", 0, PIN_NONE, WALL_NEVER, MERGED_NEWS}, /* one of all vantages may stand behind it */
+        {STATEMENT_PIN, "cn", 0, PIN_EXTERNAL, 0, MERGED_NEWS},
         {STATEMENT_PIN, "cn", 0, PIN_DOMESTIC, WALL_NEVER, MERGED_NEWS},
-        {STATEMENT_PIN, "cn", 0, PIN_EXTERNAL, (wall_t) (NOW - REPLICA_LIFE) / 1000, MERGED_NEWS},
-        {STATEMENT_PIN, "cn", 0, PIN_EXTERNAL, (wall_t) (NOW - REPLICA_LIFE) / 1000 - 1, MERGED_EXPIRED},
-        {STATEMENT_PIN, "cn", 0, PIN_EXTERNAL, (wall_t) 1 << 61, MERGED_NEWS}, /* in ms it is no number */
-        {STATEMENT_PIN, "cn", NOW, PIN_EXTERNAL, INT64_MIN, MERGED_EXPIRED},
+        {STATEMENT_PIN, "", 0, PIN_EXTERNAL, (wall_t) (NOW - REPLICA_LIFE) / 1000, MERGED_NEWS},
+        {STATEMENT_PIN, "", 0, PIN_EXTERNAL, (wall_t) (NOW - REPLICA_LIFE) / 1000 - 1, MERGED_EXPIRED},
+        {STATEMENT_PIN, "", 0, PIN_EXTERNAL, (wall_t) 1 << 61, MERGED_NEWS}, /* in ms it is no number */
+        {STATEMENT_PIN, "", NOW, PIN_EXTERNAL, INT64_MIN, MERGED_EXPIRED},
         {STATEMENT_EVIDENCE, "ir", NOW, .is = MERGED_FOREIGN},
         {STATEMENT_EVIDENCE, "CN", NOW, .is = MERGED_FOREIGN},
         {STATEMENT_FORGET, "", NOW, .is = MERGED_NEWS},
@@ -374,7 +376,8 @@ static void what_is_old_is_swept(void **state)
     struct fixture  *fixture = *state;
     struct statement ended   = stated(STATEMENT_PIN, "a", &fixture->other, NOW), back;
     fill(fixture, 100, NOW);
-    ended.until = (wall_t) (NOW / 1000) + 60;
+    ended.until   = (wall_t) (NOW / 1000) + 60;
+    ended.vantage = (struct view){0};
     merge(fixture, ended);
     says(fixture, STATEMENT_PIN, "a", NOW);
     says(fixture, STATEMENT_FORGET, "a", NOW + 50);

@@ -56,9 +56,10 @@ static struct statement draw(struct rng *rng)
 
 static bool counts(const struct statement *is)
 {
-    bool stands = is->kind == STATEMENT_PIN && is->pin != PIN_NONE;
-    bool old    = stands ? is->until < (wall_t) ((NOW - REPLICA_LIFE) / 1000) : is->stamp.ms < NOW - REPLICA_LIFE;
-    bool ours   = is->vantage.len == 0 || memcmp(is->vantage.data, "cn", 2) == 0;
+    bool pin = is->kind == STATEMENT_PIN, stands = pin && is->pin != PIN_NONE;
+    bool old  = stands ? is->until < (wall_t) ((NOW - REPLICA_LIFE) / 1000) : is->stamp.ms < NOW - REPLICA_LIFE;
+    old       = old && !(pin && is->vantage.len > 0);
+    bool ours = is->vantage.len == 0 || memcmp(is->vantage.data, "cn", 2) == 0;
     return ours && !old && (is->stamp.ms <= NOW || is->stamp.ms - NOW <= REPLICA_AHEAD);
 }
 

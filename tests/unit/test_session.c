@@ -51,6 +51,20 @@ static void a_password_is_given_on_both_lines(void **state)
 /* ---- errors ---- */
 
 /* At each step: alone, with what Redis said, and together again once it is over. */
+static void what_redis_repeats_is_not_told(void **state)
+{
+    struct team *team       = *state;
+    team->nodes[0].password = "secret";
+    team_answer(team, "AUTH", "-ERR unknown command 'AUTH', with args beginning with: 'secret'\r\n", 1);
+    team_run(team, 100);
+    expect_alone(team, 0, "AUTH: Redis says: ERR unknown command 'AUTH'");
+    assert_null(strstr(team_report(&team->nodes[0]).problem, "secret"));
+    team_join(team, 20 * SECOND);
+    team_answer(team, "HGETALL", "-ERR \xff\x1b[2J\r\n", 3);
+    team_run(team, SESSION_BEAT + 100);
+    expect_alone(team, 0, "HGETALL: Redis says: ERR \\xff\\x1b[2J"); /* it is shown on terminals, and as JSON */
+}
+
 static void each_error_is_said_and_ends(void **state)
 {
     static const char *const commands[] = {"AUTH", "TIME", "HGETALL", "HSET", "XINFO", "HSCAN", "XREAD", "EVAL"};
@@ -301,6 +315,7 @@ int main(void)
         FIXTURE_TEST(what_one_says_the_others_hear),
         FIXTURE_TEST(what_was_said_alone_is_told_later),
         FIXTURE_TEST(a_password_is_given_on_both_lines),
+        FIXTURE_TEST(what_redis_repeats_is_not_told),
         FIXTURE_TEST(each_error_is_said_and_ends),
         FIXTURE_TEST(scripts_that_are_forbidden_are_said),
         FIXTURE_TEST(it_tries_less_and_less_often),

@@ -29,7 +29,8 @@ static int prepare(void **state)
 {
     (void) state;
     memset(longest_label, 'n', STATEMENT_NODE_MAX);
-    memset(longest_note, '\xff', LIMIT_NOTE);
+    for (unsigned i = 0; i < LIMIT_NOTE; i++)
+        longest_note[i] = "\xc3\xa9"[i % 2];
     name_set(&longest_name, (struct view){(const uint8_t *) "", 1});
     for (size_t left = NAME_WIRE_MAX - 1; left > 0;) {
         size_t label = left > 64 ? 63 : left - 1;
@@ -154,7 +155,8 @@ static void what_is_out_of_bounds_is_refused(void **state)
     assert_false(reads_with(evidence, good_at + 2, "\x80", 1)); /* the interval */
     assert_true(reads_with(pin, pin_at, "\0", 1));
     assert_false(reads_with(pin, pin_at, "\3", 1));
-    assert_false(reads_with(pin, pin_at + 1 + 8 + 2 + 3, "\0", 1)); /* the note would end there for some */
+    assert_false(reads_with(pin, pin_at + 1 + 8 + 2 + 3, "\0", 1));   /* the note would end there for some */
+    assert_false(reads_with(pin, pin_at + 1 + 8 + 2 + 3, "\xff", 1)); /* no UTF-8: it could not be shown */
 }
 
 static void a_note_and_a_label_have_their_length(void **state)
