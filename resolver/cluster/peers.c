@@ -116,13 +116,18 @@ static void set_present(struct session *session, struct peer *peer, bool present
     session->hooks.peer_changed(session->hooks.context, peer->is.node, present);
 }
 
+static bool is_news(const struct peer *peer, const struct presence *presence)
+{
+    return presence->wall_ms != peer->is.seen_wall_ms || presence->instance != peer->instance;
+}
+
 /* A presence that has changed since it was last read is a sign of life; the first that is read may be of a node that has
  * gone long ago. */
 static void note(struct session *session, struct peer *peer, const struct presence *presence,
                  const struct clocks *clocks)
 {
     bool first = peer->is.vantage[0] == '\0';
-    bool news  = presence->wall_ms != peer->is.seen_wall_ms || presence->instance != peer->instance;
+    bool news  = is_news(peer, presence);
     memcpy(peer->is.vantage, presence->vantage, sizeof(peer->is.vantage));
     peer->instance        = presence->instance;
     peer->is.seen_wall_ms = presence->wall_ms;
@@ -147,11 +152,16 @@ static bool is_rival(struct session *session, const struct presence *presence)
     return presence->instance > session->instance;
 }
 
-/* It is named for as long as anything that it has said can count. */
-static bool is_long_gone(const struct session *session, const struct presence *presence, const struct clocks *clocks)
+/* It is named for as long as anything that it has said can count. One that goes on writing so old a date has a clock that
+ * is behind. */
+static bool is_long_gone(const struct session *session, const struct peer *peer, const struct presence *presence,
+                         const struct clocks *clocks)
 {
-    return presence->wall_ms < clocks->wall_ms - (int64_t) REPLICA_LIFE && peers_clock_is_right(session, clocks);
+    return !is_news(peer, presence) && presence->wall_ms < clocks->wall_ms - (int64_t) REPLICA_LIFE &&
+           peers_clock_is_right(session, clocks);
 }
+
+static void drop(struct session *session, struct peer *peer) { *peer = session->peers[--session->report.peers]; }
 
 static void forget_absent(struct session *session, msec_t now)
 {
@@ -160,7 +170,7 @@ static void forget_absent(struct session *session, msec_t now)
         if (now - peer->is.seen > SESSION_PRESENT)
             set_present(session, peer, false);
         if (peer->is.seen && now - peer->is.seen > (msec_t) REPLICA_LIFE)
-            *peer = session->peers[--session->report.peers];
+            drop(session, peer);
     }
 }
 
@@ -174,13 +184,13 @@ bool peers_read(struct session *session, const redisReply *reply, const struct c
         if (field->type != REDIS_REPLY_STRING || !statement_is_label(node) ||
             !presence_read(reply->element[i + 1], &presence))
             continue;
-        if (is_long_gone(session, &presence, clocks)) {
+        struct peer *peer = peers_get(session, node);
+        if (peer && is_long_gone(session, peer, &presence, clocks)) {
             const redisReply *value = reply->element[i + 1];
             session_prune(session, "nodes", node, (struct view){(const uint8_t *) value->str, value->len});
-            continue;
-        }
-        struct peer *peer = peers_get(session, node);
-        if (peer)
+            set_present(session, peer, false);
+            drop(session, peer);
+        } else if (peer)
             note(session, peer, &presence, clocks);
         else if (peers_is_self(session, node))
             rival = is_rival(session, &presence);

@@ -7,8 +7,8 @@
  *     a stamp that lies further ahead of this node's clock is not merged: its node's clock is wrong, and its word
  *     would stand above everybody's until that time has come
  *   REPLICA_LIFE 30 days
- *     evidence, what was forgotten and a pin that was taken back are dropped then; so is a pin that has ended. A pin
- *     that stands is kept.
+ *     evidence and what was forgotten are dropped then; so is a pin of all vantages that was taken back or has ended. A
+ *     pin that stands is kept, and so is all that is said of pins in one vantage: a pin of all may stand behind it.
  *
  * WHAT IS KEPT
  *   1. Of a zone, the latest PIN and the latest FORGET, whoever's they are.

@@ -153,11 +153,25 @@ static void who_is_long_gone_is_not_named(void **state)
     snprintf(long_ago, sizeof(long_ago), "cn 1 %lld 1", (long long) (TEAM_WALL + team->now - 31 * days));
     redis_model_say(team->model, 0, "HSET", TEAM_NAME ":nodes", "lately", lately, NULL);
     redis_model_say(team->model, 0, "HSET", TEAM_NAME ":nodes", "gone", long_ago, NULL);
-    team_run(team, 2 * SESSION_BEAT);
+    team_run(team, 3 * SESSION_BEAT);
     assert_int_equal(team_report(&team->nodes[0]).peers, 2); /* the other node, and one */
     for (unsigned i = 0; i < 2; i++)
         assert_string_not_equal(session_peer(team->nodes[0].session, i)->node, "gone");
     assert_int_equal(redis_model_count(team->model, TEAM_NAME ":nodes"), 3);
+}
+
+/* It writes on, and is told of as one with a wrong clock. */
+static void who_is_far_behind_is_not_gone(void **state)
+{
+    struct team *team         = *state;
+    team->nodes[1].wall_ahead = -(int64_t) 40 * 86400 * SECOND;
+    team_join(team, SECOND);
+    for (unsigned i = 0; i < 20; i++) {
+        team_run(team, SESSION_BEAT);
+        assert_true(connected(team, 1));
+    }
+    const struct session_peer *peer = session_peer(team->nodes[0].session, 0);
+    assert_true(peer->present && peer->ahead < -(int64_t) 39 * 86400 * SECOND);
 }
 
 /* Of two that go by one name exactly one stays, and the other says why. */
@@ -237,6 +251,7 @@ int main(void)
         FIXTURE_TEST(a_hook_may_ask_again),
         FIXTURE_TEST(peers_come_and_go),
         FIXTURE_TEST(who_is_long_gone_is_not_named),
+        FIXTURE_TEST(who_is_far_behind_is_not_gone),
         FIXTURE_TEST(two_of_one_name_are_one_too_many),
         FIXTURE_TEST(who_is_killed_comes_back_at_once),
         FIXTURE_TEST(names_that_come_and_go_leave_room),
