@@ -12,19 +12,6 @@ enum {
     PRESENCE_TEXT = 200, /* bytes of another node's that are looked at */
 };
 
-void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size)
-{
-    struct view vantage = replica_vantage(session->replica);
-    snprintf(out, size, "%.*s %016" PRIx64 " %" PRId64 " %s", (int) vantage.len, (const char *) vantage.data,
-             session->instance, clocks->wall_ms, session->version);
-}
-
-bool peers_is_self(const struct session *session, struct view node)
-{
-    struct view own = replica_node(session->replica);
-    return node.len == own.len && memcmp(node.data, own.data, own.len) == 0;
-}
-
 /* A place for one more: that of the one which was not seen for longest, if all are taken. NULL: all are present. */
 static struct peer *free_peer(struct session *session)
 {
@@ -41,7 +28,7 @@ static struct peer *free_peer(struct session *session)
 
 struct peer *peers_get(struct session *session, struct view node)
 {
-    if (peers_is_self(session, node))
+    if (session_is_self(session, node))
         return NULL;
     for (unsigned i = 0; i < session->report.peers; i++)
         if (strlen(session->peers[i].is.node) == node.len &&
@@ -59,7 +46,7 @@ bool peers_admit(struct session *session, struct view node, msec_t now)
 {
     struct peer *peer = peers_get(session, node);
     if (!peer)
-        return peers_is_self(session, node);
+        return session_is_self(session, node);
     double gained  = (double) (now - peer->credited) * SESSION_PEER_RATE / 1000;
     peer->credit   = peer->credit + gained < SESSION_PEER_BURST ? peer->credit + gained : SESSION_PEER_BURST;
     peer->credited = now;
@@ -192,7 +179,7 @@ bool peers_read(struct session *session, const redisReply *reply, const struct c
             drop(session, peer);
         } else if (peer)
             note(session, peer, &presence, clocks);
-        else if (peers_is_self(session, node))
+        else if (session_is_self(session, node))
             rival = is_rival(session, &presence);
     }
     forget_absent(session, clocks->now);

@@ -38,6 +38,12 @@ struct words {
     size_t      lengths[WORDS_MAX];
 };
 
+bool session_is_self(const struct session *session, struct view node)
+{
+    struct view own = replica_node(session->replica);
+    return node.len == own.len && memcmp(node.data, own.data, own.len) == 0;
+}
+
 static void add(struct words *words, const void *bytes, size_t len)
 {
     words->words[words->count]     = bytes;
@@ -91,12 +97,20 @@ bool session_say_scan(struct session *session, const char *cursor)
                        "COUNT", BATCH, NULL);
 }
 
+/* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
+static void write_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size)
+{
+    struct view vantage = replica_vantage(session->replica);
+    snprintf(out, size, "%.*s %016" PRIx64 " %" PRId64 " %s", (int) vantage.len, (const char *) vantage.data,
+             session->instance, clocks->wall_ms, session->version);
+}
+
 bool session_say_presence(struct session *session, const struct clocks *clocks)
 {
     char         nodes[KEY_MAX], presence[PRESENCE_MAX];
     struct view  node  = replica_node(session->replica);
     struct words words = {0};
-    peers_presence(session, clocks, presence, sizeof(presence));
+    write_presence(session, clocks, presence, sizeof(presence));
     add_text(&words, "HSET");
     add_text(&words, key(session, "nodes", nodes));
     add(&words, node.data, node.len);
@@ -139,7 +153,7 @@ static bool put(struct session *session, const struct statement *statement)
     add_text(&words, "2");
     add_text(&words, key(session, "zones", zones));
     add_text(&words, key(session, "changes", changes));
-    add_text(&words, peers_is_self(session, statement->node) ? "own" : "another's");
+    add_text(&words, session_is_self(session, statement->node) ? "own" : "another's");
     add(&words, field, statement_field(statement, field));
     add(&words, bytes, statement_write(statement, bytes));
     add_text(&words, CHANGES_KEPT);

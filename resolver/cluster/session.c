@@ -352,7 +352,7 @@ static void take_change(struct session *session, const redisReply *fields, const
     enum merged merged = merge(session, &statement, clocks);
     if (evidence && merged == MERGED_NEWS)
         peers_charge(session, statement.node);
-    if (merged == MERGED_OLD && peers_is_self(session, statement.node))
+    if (merged == MERGED_OLD && session_is_self(session, statement.node))
         replica_miss(session->replica, &statement); /* a former connection's, late: it has overwritten the later one */
 }
 

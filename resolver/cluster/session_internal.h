@@ -89,7 +89,6 @@ struct session {
 
 /* ---- peers.c ---- */
 
-bool peers_is_self(const struct session *session, struct view node);
 /* It has spoken. NULL: it is this node itself, or there are too many: who is not present makes room. */
 struct peer *peers_get(struct session *session, struct view node);
 /* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
@@ -101,11 +100,11 @@ void peers_charge(struct session *session, struct view node);
 
 /* What NAME:nodes has; an array. False: another process goes by this node's name. */
 bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
-/* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
-void peers_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size);
 
 /* ---- saying.c ---- */
 
+/* That is this node's own name. */
+bool session_is_self(const struct session *session, struct view node);
 /* Sends words up to a NULL. False: it could not be sent. */
 bool session_say(struct session *session, enum session_line line, uint64_t tag, msec_t patience, ...)
     __attribute__((sentinel));
