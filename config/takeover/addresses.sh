@@ -83,10 +83,20 @@ is_served() { # is_served LOOPBACK-ADDRESS: by another than byway
     [ -n "$all$(neighbour_at "$1")$(neighbour_at 0.0.0.0)" ]
 }
 
+# Where byway serves port 53.
+own_addresses() { ctl --json status 2>/dev/null | served | sed -n 's/:53$//p' | sed 's/^\[//; s/\]$//'; }
+
+# Those of the addresses on standard input, one a line, that are none of byway's ($work/own); fails where there are none.
+without_own() {
+    all=
+    ! grep -qxF -e 0.0.0.0 -e :: "$work/own" || all='^127\.|^::1$'
+    grep -vxFf "$work/own" | grep -vE "${all:-^$}"
+}
+
 # Those of the nameservers on standard input that byway may ask: not itself, no stub that would come back to it, none on
 # this machine that nobody serves.
 askable() {
-    own=$(ctl --json status 2>/dev/null | served | sed 's/:53$//; s/^\[//; s/\]$//') || true
+    own=$(own_addresses)
     while read -r server; do
         case $server in 127.0.0.53 | 127.0.0.54 | 0.0.0.0 | ::) continue ;; esac
         is_address "$server" || continue

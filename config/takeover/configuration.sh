@@ -25,6 +25,15 @@ elements() {
     done
 }
 
+# The addresses in byway.json's "domestic" that resolv.conf can name, one a line.
+domestic_of_configuration() {
+    [ ! -e "$config" ] || tr '\n' ' ' <"$config" | sed -n 's/.*"domestic"[[:space:]]*:[[:space:]]*\[\([^]]*\)\].*/\1/p' | tr '"' '\n' |
+        while read -r server; do
+            server=${server%:53}
+            ! is_address "$server" || echo "$server"
+        done
+}
+
 configuration() {
     domestic=$(echo "$found" | elements)
     external=$(echo "$externals" | elements)

@@ -41,11 +41,14 @@ is_running() { # is_running PROGRAM
     pgrep -x "$1" >/dev/null
 }
 
+# resolv.conf, or what was there before we had it.
+resolv_conf_of_others() {
+    if [ -e "$state/switched" ]; then echo "$state/$(number_of "$resolv_conf")"; else echo "$resolv_conf"; fi
+}
+
 # Whose file resolv.conf is; once we have it, whose it was. Nothing: nobody's.
 manager_of_resolv_conf() {
-    number=$(number_of "$resolv_conf")
-    file=$resolv_conf
-    [ ! -e "$state/switched" ] || file=$state/$number
+    file=$(resolv_conf_of_others)
     case $(readlink "$file" || true) in
     */systemd/resolve/*) echo resolved && return ;;
     */resolvconf/*) is_here resolvconf && echo resolvconf && return ;;
@@ -65,8 +68,8 @@ who_manages() {
     [ ! -e "$state/switched" ] || was="byway-takeover's, and was "
     if [ -n "$manager" ]; then
         echo "${was}managed by $(called "$manager")"
-    elif [ -L "$resolv_conf" ]; then
-        echo "${was}a link to $(readlink "$resolv_conf"), by nobody that is known here"
+    elif [ -L "$(resolv_conf_of_others)" ]; then
+        echo "${was}a link to $(readlink "$(resolv_conf_of_others)"), by nobody that is known here"
     else
         echo "${was}a plain file that nobody manages"
     fi

@@ -24,9 +24,13 @@ readers() {
     done | sort -u | tr '\n' ' '
 }
 
-tell_traps() {
+tell_readers() {
     restart=$(readers)
     ! $changed || [ -z "$restart" ] || say "restart what read $resolv_conf when it started: systemctl restart $restart"
+}
+
+tell_traps() {
+    tell_readers
     if is_running nscd; then
         $dry || nscd -i hosts || true
         say "nscd runs: it was told to forget what it had of hosts, and keeps answers for as long as nscd.conf says"

@@ -88,6 +88,26 @@ def test_what_others_wrote_since_is_put_back(served):
     assert served.nameservers() == ["127.0.0.11"] and not served.path("/var/lib/byway-takeover").exists()
 
 
+def test_undo_sees_what_is_left_without_byway(served):
+    """What it puts back may resolve nothing: no matter what byway, which still runs, would answer."""
+    served.sh("cp /bin/sleep /root/rspamd; /root/rspamd 100 >/dev/null 2>&1 &")
+    for before, good in (("nameserver 127.0.0.11", True), ("nameserver 127.0.0.1", False), ("options edns0", False),
+                         ("nameserver 127.0.0.1\nnameserver 127.0.0.11", True)):
+        served.sh(f"printf '{before}\n' >/etc/resolv.conf && {TAKEOVER}")
+        said = (served.sh if good else served.fails)(f"{SCRIPT} --undo")
+        assert served.sh("cat /etc/resolv.conf").strip() == before and not served.path("/var/lib/byway-takeover").exists()
+        assert "restart what read /etc/resolv.conf when it started: systemctl restart" in said
+        if not good:
+            assert "/etc/resolv.conf does not find answer.test without byway, so let byway run" in said
+            assert "(byway asks these: nameserver 127.0.0.11)" in said
+    served.sh("bywayctl status")
+
+    served.sh(f"ln -sf /run/nobody/resolv.conf /etc/resolv.conf; {TAKEOVER}")
+    assert "byway-takeover's, and was a link to /run/nobody/resolv.conf, by nobody that is known here" in served.sh(TAKEOVER)
+    assert "so let byway run" in served.fails(f"{SCRIPT} --undo") and os.readlink(served.path("/etc/resolv.conf")) == "/run/nobody/resolv.conf"
+    assert "nothing to undo" in served.sh(f"{SCRIPT} --undo")
+
+
 def test_killed_at_any_moment(served):
     before, drawn = served.snapshot(), random.Random(53)
     served.sh(f"{TAKEOVER} && {SCRIPT} --undo")
@@ -115,7 +135,7 @@ def test_what_fails_afterwards_is_put_back(served):
     """byway ends between the question and the change."""
     before = served.snapshot()
     trace = served.steps(SCRIPT, "--ask answer.test", "+ tell_managers", "pkill -x bywayd")
-    assert "+ undo" in trace and "nothing was found any more" in " ".join(trace)
+    assert "+ give_back" in trace and "nothing was found any more" in " ".join(trace)
     assert served.snapshot() == before and served.resolves()
 
 
