@@ -35,8 +35,8 @@ domestic_of_configuration() {
 }
 
 configuration() {
-    domestic=$(echo "$found" | elements)
-    external=$(echo "$externals" | elements)
+    domestic=$(printf '%s\n' "$found" | elements)
+    external=$(printf '%s' "$externals" | elements)
     listen=$(free_listen)
     listen=$(echo "$listen" | elements)
     if [ -n "$country" ]; then
@@ -72,18 +72,24 @@ install_configuration() {
     rm -f "$new"
 }
 
+tell_ignored() {
+    [ -z "$externals" ] || warn "$config is there already: --external is for a new one"
+    [ -z "$domestics" ] || warn "$config is there already: --domestic is for a new one"
+    [ -z "$country" ] || warn "$config is there already: --country is for a new one"
+}
+
 make_configuration() {
     [ -n "$externals" ] || die "there is no $config, and --external is missing: a resolver abroad, best one of your own by TLS," \
         "as in --external \"tls://198.51.100.53#dns.example.net\" (operating.md says how to set it up). Nothing was changed"
     if [ -n "$domestics" ]; then
-        found=$(echo "$domestics" | tr ' ' '\n' | sed '/^$/d')
+        found=${domestics%?}
         source="the command line"
     else
         find_domestic
     fi
     [ -n "$found" ] || die "there is no $config, and no resolver was found for its \"domestic\": name one by --domestic ADDRESS." \
         "Nothing was changed"
-    say "domestic: $(echo "$found" | tr '\n' ' ')(from $source)"
+    say "domestic: $(printf '%s\n' "$found" | tr '\n' ' ')(from $source)"
     configuration >"$work/byway.json"
     bywayd -c "$work/byway.json" --check >"$work/said" 2>&1 || {
         sed "s|$work/||" "$work/said" >&2

@@ -141,11 +141,50 @@ def test_what_fails_afterwards_is_put_back(served):
 
 def test_usage(place):
     for arguments, words in (("--nonsense", "unknown argument"), ("--check --undo", "one of"), ("--ask", "needs a value"),
-                             ("--second nine", "not an address"), ("--domestic 192.0.2.1/24", "not an address")):
+                             ("--second nine", "not an address"), ("--domestic ''", "needs a value")):
         assert words in place.fails(f"{SCRIPT} {arguments}; [ $? = 2 ] && exit 1")
     assert "usage: byway-takeover" in place.sh(f"{SCRIPT} --help")
     assert "--external is missing" in place.fails(SCRIPT) and "--external is missing" in place.fails(f"{SCRIPT} --country cn")
+    said = place.fails(f"{SCRIPT} --external 198.51.100.53 --domestic 192.0.2.1/24")
+    assert 'upstreams.domestic[0]: not an address: "192.0.2.1/24"' in said and "nothing was changed" in said
     assert not place.path("/etc/byway").exists()
+
+
+def test_domestic_of_any_form(place):
+    """An object that may have lines, such as one's own resolver that validates; an address with a port."""
+    place.fails(f"""{TAKEOVER} --external '{{"address": "tls://198.51.100.53#dns.example.net",
+        "trusted": true}}' --domestic '{{ "address": "127.0.0.11",
+        "trusted": true }}' --domestic 192.0.2.1:5353""")
+    written = re.sub(" +", " ", place.path("/etc/byway/byway.json").read_text())
+    assert '"domestic": [{ "address": "127.0.0.11", "trusted": true }, "192.0.2.1:5353"],' in written
+    assert '"external": [{"address": "tls://198.51.100.53#dns.example.net", "trusted": true}]' in written
+    place.sh(SERVE)
+    place.sh(TAKEOVER)
+    assert place.resolves()
+
+
+def test_options_for_a_new_configuration(served):
+    """They are not for the one that is there; and it is told of a way abroad that does not work."""
+    before = served.path("/etc/byway/byway.json").read_bytes()
+    served.sh("until bywayctl --json status | grep -q '\"external\": *{\"up\": *0,'; do sleep 0.1; done")
+    said = served.sh(f"{TAKEOVER} --country cn --external 198.51.100.54 --domestic 192.0.2.1")
+    for option in ("--country", "--external", "--domestic"):
+        assert f"/etc/byway/byway.json is there already: {option} is for a new one" in said
+    assert "no upstream of external is up" in said and "no upstream of domestic" not in said
+    assert served.path("/etc/byway/byway.json").read_bytes() == before and served.nameservers() == ["127.0.0.1"]
+
+
+def test_second_byway(served):
+    """Once it is remembered it may be down, and drift is mended nonetheless."""
+    served.sh("""sed 's/127.0.0.11/127.0.0.12/' /root/unbound.conf >/root/second.conf; unbound -d -c /root/second.conf >/dev/null 2>&1 &
+        echo $! >/root/second""")
+    served.sh(f"until {TAKEOVER} --second 127.0.0.12; do sleep 0.1; done")
+    served.sh("kill $(cat /root/second); echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
+    assert "127.0.0.12 does not find answer.test, and stays" in served.sh(TAKEOVER)
+    assert served.nameservers() == ["127.0.0.1", "127.0.0.12"]
+    assert "127.0.0.12 does not find answer.test" in served.fails(f"{TAKEOVER} --second 127.0.0.12")
+    served.sh(f"{TAKEOVER} --second none")
+    assert served.nameservers() == ["127.0.0.1"] and "127.0.0.12" not in served.sh(TAKEOVER)
 
 
 def test_completion():
