@@ -53,6 +53,23 @@ neighbours() {
 
 neighbour_at() { neighbours | awk -v address="$1" '$1 == address { sub(/^[^ ]* /, ""); print; exit }'; }
 
+# Whether the dnsmasq that serves that address has no word, in its arguments or its configuration, of another file.
+dnsmasq_reads_resolv_conf() { # dnsmasq_reads_resolv_conf ADDRESS
+    process=$(ss -Hlunp "src $1 and sport = :53" | sed -n 's/.*"dnsmasq",pid=\([0-9]*\).*/\1/p' | head -n 1)
+    tr '\0' '\n' <"/proc/$process/cmdline" >"$work/arguments"
+    files=$(sed -n 's/^--conf-file=//p; s/^-C\(.\)/\1/p; /^-C$/{n;p;}' "$work/arguments")
+    folders=$(sed -n 's/^--conf-dir=//p; s/^-7\(.\)/\1/p; /^-7$/{n;p;}' "$work/arguments" | sed 's/,.*//')
+    files=${files:-/etc/dnsmasq.conf}
+    # shellcheck disable=SC2086 # one word a file
+    folders="$folders $(sed -n 's/^[[:space:]]*conf-dir[[:space:]]*=[[:space:]]*\([^,[:space:]]*\).*/\1/p' $files 2>/dev/null)"
+    for folder in $folders; do
+        files="$files $(echo "$folder"/*)"
+    done
+    # shellcheck disable=SC2086 # one word a file
+    ! { sed 's/^--//; s/^-R$/no-resolv/; s/^-r\(.*\)/resolv-file=\1/' "$work/arguments" && cat $files 2>/dev/null; } |
+        sed 's/[[:space:]]//g; s/#.*//' | grep -v "^resolv-file=$resolv_conf\$" | grep -qE '^(no-resolv$|resolv-file=)'
+}
+
 # What byway is to listen on that finds others at port 53: addresses, one a line; nothing: the default is free.
 free_listen() {
     who=$(neighbour_at 0.0.0.0)
@@ -133,15 +150,19 @@ find_domestic() {
     source='' found=''
 }
 
+# Which options of timeout are none for byway, an expression of awk: while the first of two is silent the other is asked
+# soon, and both are asked again for longer than byway takes.
+short_timeout() { if [ -n "$second" ]; then echo '^timeout:[01]$'; else echo '^timeout:[0-4]$'; fi; }
+
 is_alone() { is_loopback "$ours" && { [ -z "$second" ] || is_loopback "$second"; }; }
 
 # The options of the old resolv.conf that the new one does not have.
 left_out() {
     alone=1
     is_alone || alone=0
-    awk -v alone=$alone -v second="$second" '$1 == "options" {
+    awk -v alone=$alone -v second="$second" -v short="$(short_timeout)" '$1 == "options" {
         for (i = 2; i <= NF; i++) {
-            if ($i ~ /^timeout:[0-4]$/)
+            if ($i ~ short)
                 printf ", without %s: byway may take 4.5 s", $i
             if ($i == "trust-ad" && !alone)
                 printf ", without trust-ad: %s is another machine", second
@@ -157,18 +178,22 @@ resolv_conf_lines() {
     done
     alone=1
     is_alone || alone=0
-    awk -v alone=$alone '
+    awk -v alone=$alone -v second="$second" -v short="$(short_timeout)" '
         /^[ \t]*([#;]|nameserver|$)/ { next }
         $1 == "options" {
             for (i = 2; i <= NF; i++)
-                if ($i !~ /^timeout:[0-4]$/ && $i != "trust-ad" && !seen[$i]++)
+                if ($i !~ short && $i != "trust-ad" && !seen[$i]++) {
                     options = options " " $i
+                    timed = timed || $i ~ /^timeout:/
+                }
             next
         }
         { print }
         END {
             if (!seen["edns0"])
                 options = options " edns0"
+            if (second != "" && !timed)
+                options = options " timeout:2" (options ~ / attempts:/ ? "" : " attempts:3")
             print "options" options (alone ? " trust-ad" : "")
         }'
 }

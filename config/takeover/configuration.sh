@@ -78,6 +78,15 @@ tell_ignored() {
     [ -z "$country" ] || warn "$config is there already: --country is for a new one"
 }
 
+# A dnsmasq on this machine that is all that was found, and takes its own servers from resolv.conf, would ask byway.
+refuse_loop() {
+    for server in $found; do
+        is_loopback "$server" && [ "$(neighbour_at "$server")" = dnsmasq ] && dnsmasq_reads_resolv_conf "$server" || return 0
+    done
+    [ -z "$found" ] || die "dnsmasq at $server takes its servers from $resolv_conf, which is to name byway: each would ask the other." \
+        "Name what byway is to ask by --domestic ADDRESS, or give dnsmasq servers of its own (no-resolv, server=). Nothing was changed"
+}
+
 make_configuration() {
     [ -n "$externals" ] || die "there is no $config, and --external is missing: a resolver abroad, best one of your own by TLS," \
         "as in --external \"tls://198.51.100.53#dns.example.net\" (operating.md says how to set it up). Nothing was changed"
@@ -86,6 +95,7 @@ make_configuration() {
         source="the command line"
     else
         find_domestic
+        refuse_loop
     fi
     [ -n "$found" ] || die "there is no $config, and no resolver was found for its \"domestic\": name one by --domestic ADDRESS." \
         "Nothing was changed"

@@ -57,7 +57,17 @@ forget() { # forget PATH
     mv -f "$state/journal.new" "$state/journal"
 }
 
-is_same() { [ ! -L "$2" ] && [ -f "$2" ] && cmp -s "$1" "$2"; }
+is_file() { [ ! -L "$1" ] && [ -f "$1" ]; }
+
+is_same() { is_file "$2" && cmp -s "$1" "$2"; }
+
+# What our resolv.conf has is the mode of the file that it took the place of.
+wanted_mode() {
+    kept=$state/$(number_of "$resolv_conf")
+    if is_file "$kept"; then stat -c %a "$kept"; else echo 644; fi
+}
+
+has_wanted_mode() { [ "$(stat -c %a "$resolv_conf")" = "$(wanted_mode)" ]; }
 
 is_mounted() { awk -v path="$1" '$5 == path { found = 1 } END { exit !found }' /proc/self/mountinfo; }
 
@@ -100,9 +110,11 @@ replace() { # replace PATH
     cat >"$new"
     cp "$new" "$state/$number.now"
     chmod 644 "$new"
-    if [ ! -L "$1" ] && [ -f "$1" ]; then
-        chmod --reference="$1" "$new"
-        chown --reference="$1" "$new"
+    like=$1
+    [ "$1" != "$resolv_conf" ] || like=$state/$number
+    if is_file "$like"; then
+        chmod --reference="$like" "$new"
+        chown --reference="$like" "$new"
     fi
     sync "$new"
     free "$1"
@@ -227,15 +239,26 @@ drift() {
             echo "$path: the lines of byway-takeover are gone"
         elif ! grep -qxF "$first_mark" "$state/$number.now"; then
             differences "$path" "$state/$number.now"
+            [ "$path" != "$resolv_conf" ] || has_wanted_mode ||
+                echo "$path has the mode $(stat -c %a "$path"), and had $(wanted_mode)"
         fi
     done <"$work/journal"
     managers_not_told
 }
 
 differences() { # differences PATH WANTED
+    ! cmp -s "$2" "$1" || return 0
     awk -v path="$1" '
         NR == FNR { wanted[$0]; next }
         $0 in wanted { seen[$0]; next }
-        { print path ":" FNR ": " $0 }
-        END { for (line in wanted) if (!(line in seen)) print path " lacks: " line }' "$2" "$1"
+        { print path ":" FNR ": " $0; told = 1 }
+        END {
+            for (line in wanted)
+                if (!(line in seen)) {
+                    print path " lacks: " line
+                    told = 1
+                }
+            if (!told)
+                print path ": its lines are in another order, or one is there twice"
+        }' "$2" "$1"
 }

@@ -21,7 +21,8 @@ build_packages="gcc meson ninja-build pkg-config libc6-dev libuv1-dev libldns-de
 package_packages="debhelper dpkg-dev lintian xz-utils"
 image_packages="mmdebstrap buildah"
 ansible_packages="ansible ansible-lint yamllint python3-jsonschema openssh-server openssh-client unbound dnsperf bind9-dnsutils"
-deploy_packages="$image_packages $ansible_packages podman runc rpm"
+deploy_packages="$image_packages $ansible_packages podman runc rpm
+    dnsmasq-base"
 lab_packages="nsd unbound nftables iproute2 bind9-dnsutils openssl ldnsutils"
 mail_packages="postfix postfix-policyd-spf-python"
 client_packages="musl-tools libc-ares-dev adns-tools udns-utils unbound-host dbus"

@@ -142,6 +142,9 @@ class Place:
     def nameservers(self):
         return [line.split()[1] for line in self.sh("cat /etc/resolv.conf").splitlines() if line.startswith("nameserver")]
 
+    def options(self):
+        return self.sh("grep ^options /etc/resolv.conf").strip()
+
     def snapshot(self):
         """All of /etc: what it is, whose, and its bytes; but for byway itself, what a boot writes, and what openresolv writes
         for Unbound and as its own backup."""

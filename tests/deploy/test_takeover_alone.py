@@ -62,6 +62,15 @@ def test_there_and_back(served):
     assert "all was so already" in served.sh(TAKEOVER) and served.snapshot() == taken
     assert "as it was left" in served.sh(f"{TAKEOVER} --check")
 
+    for drift, words in (("sed -i '3!b;h;d' /etc/resolv.conf; echo 'search corp.test' >>/etc/resolv.conf", ": its lines are in another order"),
+                         ("chmod 600 /etc/resolv.conf", " has the mode 600, and had 640")):
+        served.sh(drift)
+        assert served.fails(f"{TAKEOVER} --check").startswith(f"/etc/resolv.conf{words}")
+        assert "/etc/resolv.conf names 127.0.0.1" in served.sh(TAKEOVER)
+        assert served.path("/etc/resolv.conf").stat().st_mode & 0o777 == 0o640
+        served.sh(f"{TAKEOVER} --check")
+    taken = served.snapshot()
+
     served.sh("sed -i 's/127.0.0.1$/127.0.0.11/' /etc/resolv.conf")
     assert served.fails(f"{TAKEOVER} --check") == (
         "/etc/resolv.conf:2: nameserver 127.0.0.11\n/etc/resolv.conf lacks: nameserver 127.0.0.1\n")
@@ -91,7 +100,7 @@ def test_what_others_wrote_since_is_put_back(served):
 def test_undo_sees_what_is_left_without_byway(served):
     """What it puts back may resolve nothing: no matter what byway, which still runs, would answer."""
     served.sh("cp /bin/sleep /root/rspamd; /root/rspamd 100 >/dev/null 2>&1 &")
-    for before, good in (("nameserver 127.0.0.11", True), ("nameserver 127.0.0.1", False), ("options edns0", False),
+    for before, good in (("nameserver 127.0.0.11", True), ("nameserver 127.0.0.1", False), ("options edns0", False), ("nameserver 192.0.2.77", False),
                          ("nameserver 127.0.0.1\nnameserver 127.0.0.11", True)):
         served.sh(f"printf '{before}\n' >/etc/resolv.conf && {TAKEOVER}")
         said = (served.sh if good else served.fails)(f"{SCRIPT} --undo")
@@ -182,9 +191,32 @@ def test_second_byway(served):
     served.sh("kill $(cat /root/second); echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
     assert "127.0.0.12 does not find answer.test, and stays" in served.sh(TAKEOVER)
     assert served.nameservers() == ["127.0.0.1", "127.0.0.12"]
+    assert served.options() == "options edns0 timeout:2 attempts:3 trust-ad"
     assert "127.0.0.12 does not find answer.test" in served.fails(f"{TAKEOVER} --second 127.0.0.12")
+    for before, after in (("timeout:3", "timeout:3 edns0"), ("timeout:1 ndots:2", "ndots:2 edns0 timeout:2 attempts:3"),
+                          ("attempts:4", "attempts:4 edns0 timeout:2")):
+        served.sh(f"printf 'nameserver 127.0.0.11\\noptions {before}\\n' >/etc/resolv.conf; {TAKEOVER}")
+        assert served.options() == f"options {after} trust-ad"
+        assert "all was so already" in served.sh(TAKEOVER)
     served.sh(f"{TAKEOVER} --second none")
     assert served.nameservers() == ["127.0.0.1"] and "127.0.0.12" not in served.sh(TAKEOVER)
+
+
+def test_dnsmasq_that_would_ask_byway(place):
+    """It takes its servers from the file that is to name byway; another's of its own are none of this."""
+    place.sh("rm -rf /etc/dnsmasq.*; mkdir /root/more; echo 'nameserver 127.0.0.12' >/etc/resolv.conf")
+    serve = "dnsmasq --no-hosts --bind-interfaces --listen-address=127.0.0.12 --user=root --pid-file=/root/pid"
+    command = f"{TAKEOVER} --external 198.51.100.53"
+    for words, own in (("", ""), ("--server=127.0.0.11", ""), ("--resolv-file=/etc/resolv.conf", ""), ("", "# no-resolv"), ("-R -S 127.0.0.11", ""),
+                       ("-r /root/own", ""), ("-7 /root/more,.bak -S 127.0.0.11", "no-resolv"), ("--conf-file=/root/more/one", "resolv-file = /root/own")):
+        place.sh(f"echo 'nameserver 127.0.0.11' >/root/own; echo '{own}' >/root/more/one; {serve} {words}")
+        said = place.fails(command)
+        loop = own in ("", "# no-resolv") and not words.startswith(("-R", "-r"))
+        assert ("dnsmasq at 127.0.0.12 takes its servers from /etc/resolv.conf" in said) == loop, (words, own, said)
+        assert place.path("/etc/byway").exists() != loop
+        if loop:
+            assert "domestic: 127.0.0.11 (from the command line)" in place.fails(f"{command} --domestic 127.0.0.11")
+        place.sh("rm -r /etc/byway; kill $(cat /root/pid); while ss -Hlun | grep -q 127.0.0.12:53; do sleep 0.02; done")
 
 
 def test_completion():
