@@ -55,7 +55,9 @@ neighbour_at() { neighbours | awk -v address="$1" '$1 == address { sub(/^[^ ]* /
 
 # Whether the dnsmasq that serves that address has no word, in its arguments or its configuration, of another file.
 dnsmasq_reads_resolv_conf() { # dnsmasq_reads_resolv_conf ADDRESS
-    process=$(ss -Hlunp "src $1 and sport = :53" | sed -n 's/.*"dnsmasq",pid=\([0-9]*\).*/\1/p' | head -n 1)
+    case $1 in *:*) at="[$1]" ;; *) at=$1 ;; esac
+    process=$(ss -Hlunp "src $at and sport = :53" | sed -n 's/.*"dnsmasq",pid=\([0-9]*\).*/\1/p' | head -n 1)
+    [ -n "$process" ] || return 1
     tr '\0' '\n' <"/proc/$process/cmdline" >"$work/arguments"
     files=$(sed -n 's/^--conf-file=//p; s/^-C\(.\)/\1/p; /^-C$/{n;p;}' "$work/arguments")
     folders=$(sed -n 's/^--conf-dir=//p; s/^-7\(.\)/\1/p; /^-7$/{n;p;}' "$work/arguments" | sed 's/,.*//')
@@ -103,10 +105,18 @@ is_served() { # is_served LOOPBACK-ADDRESS: by another than byway
 # Where byway serves port 53.
 own_addresses() { ctl --json status 2>/dev/null | served | sed -n 's/:53$//p' | sed 's/^\[//; s/\]$//'; }
 
+# The same in $work/own, with each of this machine's where byway serves all of a family.
+know_own() {
+    own_addresses >"$work/own"
+    for family in "-4 0.0.0.0" "-6 ::"; do
+        ! grep -qxF "${family#* }" "$work/own" || ip -o "${family% *}" address | awk '{ sub("/.*", "", $4); print $4 }' >>"$work/own"
+    done
+}
+
 # Those of the addresses on standard input, one a line, that are none of byway's ($work/own); fails where there are none.
 without_own() {
     all=
-    ! grep -qxF -e 0.0.0.0 -e :: "$work/own" || all='^127\.|^::1$'
+    ! grep -qxF 0.0.0.0 "$work/own" || all='^127\.'
     grep -vxFf "$work/own" | grep -vE "${all:-^$}"
 }
 

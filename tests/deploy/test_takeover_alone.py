@@ -110,11 +110,24 @@ def test_undo_sees_what_is_left_without_byway(served):
             assert "/etc/resolv.conf does not find answer.test without byway, so let byway run" in said
             assert "(byway asks these: nameserver 127.0.0.11)" in said
     served.sh("bywayctl status")
+    served.sh("""sed 's/answer.test/example.com/; s/"test."/"example.com."/; s/0.11/0.13/' /root/unbound.conf >/root/other.conf
+        unbound -d -c /root/other.conf >/dev/null 2>&1 &""")
+    served.sh(f"echo 'nameserver 127.0.0.13' >/etc/resolv.conf && {TAKEOVER} && {SCRIPT} --undo")  # the border hides answer.test
 
     served.sh(f"ln -sf /run/nobody/resolv.conf /etc/resolv.conf; {TAKEOVER}")
     assert "byway-takeover's, and was a link to /run/nobody/resolv.conf, by nobody that is known here" in served.sh(TAKEOVER)
     assert "so let byway run" in served.fails(f"{SCRIPT} --undo") and os.readlink(served.path("/etc/resolv.conf")) == "/run/nobody/resolv.conf"
     assert "nothing to undo" in served.sh(f"{SCRIPT} --undo")
+
+
+def test_undo_where_byway_serves_all_addresses(served):
+    """Of that family each is byway's, and no other."""
+    served.sh(f"""pkill -x bywayd; while ss -Hlun | grep -q 127.0.0.1:53; do sleep 0.02; done; ip address add fd00::9/128 dev lo
+        sed -i 's/^  "upstreams": {{/  "listen": ["[::]:53"],\\n&/' /etc/byway/byway.json; {SERVE}""")
+    for before, good in (("nameserver 127.0.0.11", True), ("nameserver fd00::9", False)):
+        served.sh(f"rm /etc/resolv.conf; echo '{before}' >/etc/resolv.conf; {TAKEOVER}")
+        assert served.nameservers() == ["::1"]
+        (served.sh if good else served.fails)(f"{SCRIPT} --undo")
 
 
 def test_killed_at_any_moment(served):
