@@ -123,7 +123,7 @@ def test_undo_sees_what_is_left_without_byway(served):
 def test_undo_where_byway_serves_all_addresses(served):
     """Of that family each is byway's, and no other."""
     served.sh(f"""pkill -x bywayd; while ss -Hlun | grep -q 127.0.0.1:53; do sleep 0.02; done; ip address add fd00::9/128 dev lo
-        sed -i 's/^  "upstreams": {{/  "listen": ["[::]:53"],\\n&/' /etc/byway/byway.json; {SERVE}""")
+        sed -i 's/^  "upstreams": {{/  "listen": ["[::]:53"], "allow": ["::1", "fd00::\\/8"],\\n&/' /etc/byway/byway.json; {SERVE}""")
     for before, good in (("nameserver 127.0.0.11", True), ("nameserver fd00::9", False)):
         served.sh(f"rm /etc/resolv.conf; echo '{before}' >/etc/resolv.conf; {TAKEOVER}")
         assert served.nameservers() == ["::1"]
