@@ -125,6 +125,11 @@ def test_life(chroot, rpm):
     assert chroot.asked() == [ACTIVE]
     config.write_text(good)
 
+    chroot.path("/var/lib/byway-takeover").mkdir()  # as if taken over; nothing answers there but byway
+    with pytest.raises(AssertionError, match="byway: it stays, and runs"):
+        chroot.rpm("-e", "byway")
+    assert chroot.asked() == [] and not chroot.path("/var/lib/byway-takeover").exists()
+    assert chroot.path("/usr/sbin/bywayd").exists()
     chroot.rpm("-e", "byway")
     assert chroot.asked() == ["systemctl --no-reload disable --now byway.service"]
     assert [name for name in THERE - {"/etc/byway"} if chroot.path(name).exists()] == []
