@@ -1,6 +1,6 @@
 /*
- * session_internal.h: the session's parts to each other, each of which calls only those before it: peers.c (who else is
- * there), saying.c (commands), session.c (replies, life).
+ * session_internal.h: the session's parts to each other, each of which calls only those before it: saying.c (commands),
+ * peers.c (who else is there), session.c (replies, life).
  *
  * Thread: keeper.
  */
@@ -87,20 +87,6 @@ struct session {
     struct peer           peers[SESSION_PEERS];
 };
 
-/* ---- peers.c ---- */
-
-/* It has spoken. NULL: it is this node itself, or there are too many: who is not present makes room. */
-struct peer *peers_get(struct session *session, struct view node);
-/* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
- * would remove what is good, and by its own word, which nobody believes, all others'. */
-bool peers_clock_is_right(const struct session *session, const struct clocks *clocks);
-/* Whether one more statement of it is taken now; and that it was one that was not known. */
-bool peers_admit(struct session *session, struct view node, msec_t now);
-void peers_charge(struct session *session, struct view node);
-
-/* What NAME:nodes has; an array. False: another process goes by this node's name. */
-bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
-
 /* ---- saying.c ---- */
 
 /* That is this node's own name. */
@@ -120,5 +106,19 @@ void session_publish(struct session *session);
 void session_on_lease(struct session *session, unsigned place, const redisReply *reply, msec_t now);
 /* Nobody else can be asked: whoever asked may. */
 void session_grant_all(struct session *session);
+
+/* ---- peers.c ---- */
+
+/* It has spoken. NULL: it is this node itself, or there are too many: who is not present makes room. */
+struct peer *peers_get(struct session *session, struct view node);
+/* Redis' clock bears this node's out, so what lies outside all bounds does so for everybody: a node whose clock is wrong
+ * would remove what is good, and by its own word, which nobody believes, all others'. */
+bool peers_clock_is_right(const struct session *session, const struct clocks *clocks);
+/* Whether one more statement of it is taken now; and that it was one that was not known. */
+bool peers_admit(struct session *session, struct view node, msec_t now);
+void peers_charge(struct session *session, struct view node);
+
+/* What NAME:nodes has; an array. False: another process goes by this node's name. */
+bool peers_read(struct session *session, const redisReply *reply, const struct clocks *clocks);
 
 #endif
