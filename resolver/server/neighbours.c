@@ -208,22 +208,21 @@ static enum neighbours look(const struct address *address, int type, struct row 
     return found;
 }
 
-/* A socket that another thread of ours is closing has no descriptor any more before it leaves the kernel's table: a
+/* A socket that another thread of ours is closing, or has just opened, is in the kernel's table and not among ours: a
  * stranger's is still there a moment later. */
 enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
 {
     static const struct timespec moment = {.tv_nsec = CLOSING * 1000000};
     struct row                   row;
-    unsigned long                before;
     enum neighbours              found = look(address, type, &row);
     for (unsigned i = 0; found == NEIGHBOURS_ANOTHER && i < CLOSINGS; i++) {
-        before = row.inode;
+        unsigned long before = row.inode;
         nanosleep(&moment, NULL);
         found = look(address, type, &row);
-        if (found == NEIGHBOURS_ANOTHER && row.inode == before)
-            break;
+        if (found == NEIGHBOURS_ANOTHER && row.inode == before) {
+            describe(&row, ret_who);
+            return found;
+        }
     }
-    if (found == NEIGHBOURS_ANOTHER)
-        describe(&row, ret_who);
-    return found;
+    return found == NEIGHBOURS_ANOTHER ? NEIGHBOURS_OURS : found; /* none of them stayed */
 }
