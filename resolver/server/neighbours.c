@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 enum {
-    CLOSING        = 5,   /* ms that a closed socket may take to be gone */
-    CLOSINGS       = 5,   /* one after the other */
+    STAYS          = 5,   /* ms between a first look and the second; the time doubles, for a thread may have to wait */
+    STAYS_LOOKS    = 4,   /* for a processor while it closes */
     LINE_MAX_BYTES = 512, /* of /proc/net; they have some 180 */
     STATE_LISTENS  = 10,  /* TCP_LISTEN */
     STATE_OPEN     = 7,   /* TCP_CLOSE, which is also that of a UDP socket without a peer */
@@ -209,20 +209,19 @@ static enum neighbours look(const struct address *address, int type, struct row 
 }
 
 /* A socket that another thread of ours is closing, or has just opened, is in the kernel's table and not among ours: a
- * stranger's is still there a moment later. */
+ * stranger's stays there. */
 enum neighbours neighbours_look(const struct address *address, int type, char ret_who[NEIGHBOUR_MAX])
 {
-    static const struct timespec moment = {.tv_nsec = CLOSING * 1000000};
-    struct row                   row;
-    enum neighbours              found = look(address, type, &row);
-    for (unsigned i = 0; found == NEIGHBOURS_ANOTHER && i < CLOSINGS; i++) {
-        unsigned long before = row.inode;
+    struct timespec moment = {.tv_nsec = STAYS * 1000000};
+    struct row      row, again;
+    enum neighbours found = look(address, type, &row);
+    for (unsigned i = 0; found == NEIGHBOURS_ANOTHER && i < STAYS_LOOKS; i++, moment.tv_nsec *= 2) {
         nanosleep(&moment, NULL);
-        found = look(address, type, &row);
-        if (found == NEIGHBOURS_ANOTHER && row.inode == before) {
-            describe(&row, ret_who);
-            return found;
-        }
+        found = look(address, type, &again);
+        if (found == NEIGHBOURS_ANOTHER && again.inode != row.inode)
+            return NEIGHBOURS_OURS;
     }
-    return found == NEIGHBOURS_ANOTHER ? NEIGHBOURS_OURS : found; /* none of them stayed */
+    if (found == NEIGHBOURS_ANOTHER)
+        describe(&row, ret_who);
+    return found;
 }
