@@ -168,13 +168,15 @@ static void zones_pin(void *context, struct control_call *call, json_t *params)
         return;
     }
     prober_abandon(daemon->prober, name_view(&name), daemon->now);
-    struct zone *zone = learner_pin(daemon->learner, name_view(&name), external ? PIN_EXTERNAL : PIN_DOMESTIC,
-                                    length ? daemon->now + lasts : MSEC_NEVER, note, daemon->now);
+    enum pin pin   = external ? PIN_EXTERNAL : PIN_DOMESTIC;
+    msec_t   until = length ? daemon->now + lasts : MSEC_NEVER;
+    /* first, so that a kill in between leaves the word, from which the rest follows at the next start */
+    cluster_tell_pin(daemon, name_view(&name), pin, until, note, everywhere);
+    struct zone *zone = learner_pin(daemon->learner, name_view(&name), pin, until, note, daemon->now);
     if (!zone) {
         control_fail(call, CONTROL_INTERNAL, "out of memory");
         return;
     }
-    cluster_tell_pin(daemon, name_view(&name), zone->pin, zone->pin_until, note, everywhere);
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();
     durable_reply(daemon, call, present_zone(daemon, zone, &clocks));
@@ -188,12 +190,13 @@ static void zones_unpin(void *context, struct control_call *call, json_t *params
     if (!ONLY_KEYS(call, params, "zone", "everywhere") || !params_flag(call, params, "everywhere", &everywhere) ||
         !params_name(call, params, "zone", true, &name))
         return;
-    if (!learner_unpin(daemon->learner, name_view(&name), daemon->now) && !everywhere &&
-        cluster_pinned_at(daemon, name_view(&name)) == 0) {
+    const struct zone *pinned = table_get(daemon->shared.table, name_view(&name), SCOPE_ZONE, 0);
+    if (!(pinned && pinned->pin != PIN_NONE) && !everywhere && cluster_pinned_at(daemon, name_view(&name)) == 0) {
         fail_not_found(call, params, "zone", "", " is not pinned");
         return;
     }
     cluster_tell_pin(daemon, name_view(&name), PIN_NONE, MSEC_NEVER, NULL, everywhere);
+    learner_unpin(daemon->learner, name_view(&name), daemon->now);
     prober_abandon(daemon->prober, name_view(&name), daemon->now);
     cache_flush_under(daemon->shared.cache, name_view(&name));
     struct clocks clocks = clock_both();

@@ -328,7 +328,7 @@ static bool is_reading(const struct cluster *cluster)
     return is_shared(cluster) && session_is_reading(cluster->session);
 }
 
-static void settle_one(void *context, const struct statement *statement) { cluster_take(context, statement); }
+static void settle_one(void *context, const struct statement *statement) { cluster_take(context, statement, false); }
 
 static void settle(struct cluster *cluster)
 {

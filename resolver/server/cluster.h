@@ -34,7 +34,7 @@ void   cluster_on_time(struct daemon *daemon);
 bool cluster_replay(struct daemon *daemon, struct view record);
 void cluster_collect(struct daemon *daemon);
 
-/* This node has found something out about the zone itself. */
+/* This node has found something out about the zone itself, or a pin's time is over. */
 void cluster_on_evidence(struct daemon *daemon, const struct zone *zone, enum zone_why why);
 /* prober_hooks.ask_lease. */
 bool cluster_ask_lease(void *context, const struct zone *zone);

@@ -74,7 +74,9 @@ static void take_evidence(struct cluster *cluster, const struct zone_id *id)
 }
 
 /* [2] */
-static void take_pin(struct cluster *cluster, struct view zone)
+/* `news`: it was said just now. Else a pin that is there keeps the time that it has left: the calendar by which its end
+ * was said may have been set since. */
+static void take_pin(struct cluster *cluster, struct view zone, bool news)
 {
     struct daemon     *daemon = cluster->daemon;
     struct clocks      clocks = clock_both();
@@ -85,6 +87,8 @@ static void take_pin(struct cluster *cluster, struct view zone)
     if (!replica_pin(cluster->replica, zone, &said))
         return;
     msec_t until = clocks_msec(&clocks, said.until);
+    if (!news && is != PIN_NONE && (is == said.pin || (said.pin != PIN_NONE && until <= daemon->now)))
+        return;
     if (said.pin == PIN_NONE || until <= daemon->now) {
         if (is != PIN_NONE && learner_unpin(daemon->learner, zone, daemon->now))
             void_old_way(cluster, zone);
@@ -129,12 +133,12 @@ void cluster_keep(struct cluster *cluster, const struct statement *statement,
         put(cluster->daemon->store, (struct view){bytes, statement_write(statement, bytes)});
 }
 
-void cluster_take(struct cluster *cluster, const struct statement *statement)
+void cluster_take(struct cluster *cluster, const struct statement *statement, bool news)
 {
     if (statement->kind == STATEMENT_EVIDENCE)
         take_evidence(cluster, &statement->id);
     else if (statement->kind == STATEMENT_PIN)
-        take_pin(cluster, statement->id.name);
+        take_pin(cluster, statement->id.name, news);
     else
         take_forget(cluster, statement->id.name);
 }
@@ -145,7 +149,7 @@ void cluster_on_heard(void *context, const struct statement *statement)
     cluster_keep(cluster, statement, store_append);
     /* a part of the evidence on a zone may say what the whole does not */
     if (statement->kind != STATEMENT_EVIDENCE || !session_is_reading(cluster->session)) {
-        cluster_take(cluster, statement);
+        cluster_take(cluster, statement, true);
         return;
     }
     cluster->settle  = true;

@@ -37,8 +37,9 @@ struct cluster {
 
 /* session_hooks.heard. */
 void cluster_on_heard(void *context, const struct statement *statement);
-/* What follows of a statement that stands in the replica. Nothing, where it has followed already. */
-void cluster_take(struct cluster *cluster, const struct statement *statement);
+/* What follows of a statement that stands in the replica; nothing, where it has followed already. `news`: it was heard just
+ * now. */
+void cluster_take(struct cluster *cluster, const struct statement *statement, bool news);
 /* The vantage, whose the pin is, has been left; here it is in force no longer. */
 void cluster_leave_pin(struct cluster *cluster, const struct statement *statement);
 /* To the journal, or the snapshot, if it is of a kind that is kept. */

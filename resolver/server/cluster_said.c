@@ -60,10 +60,35 @@ static struct statement evidence_of(struct cluster *cluster, const struct zone *
     return said;
 }
 
+static bool say_pin(struct cluster *cluster, struct view zone, enum pin pin, msec_t until, const char *note,
+                    bool everywhere, struct stamp stamp)
+{
+    const struct zone_id id     = {.name = zone, .scope = SCOPE_ZONE};
+    struct statement     said   = own_statement(cluster, STATEMENT_PIN, &id, everywhere);
+    struct clocks        clocks = clock_both();
+    said.stamp                  = stamp;
+    said.pin                    = pin;
+    said.until                  = clocks_wall(&clocks, until);
+    said.note                   = (struct view){(const uint8_t *) note, note ? strlen(note) : 0};
+    return say(cluster, &said);
+}
+
+/* Its end by this node's own clock, which nobody sets, not by the calendar's of the next start. */
+static void say_ended(struct cluster *cluster, struct view zone)
+{
+    struct statement said;
+    struct view      own = replica_node(cluster->replica);
+    if (replica_pin(cluster->replica, zone, &said) && said.pin != PIN_NONE && said.node.len == own.len &&
+        memcmp(said.node.data, own.data, own.len) == 0)
+        say_pin(cluster, zone, PIN_NONE, MSEC_NEVER, NULL, said.vantage.len == 0, stamp_now(cluster));
+}
+
 void cluster_on_evidence(struct daemon *daemon, const struct zone *zone, enum zone_why why)
 {
     struct cluster      *cluster = daemon->cluster;
     const struct zone_id id      = {.name = zone_name(zone), .scope = zone->scope, .type = zone->type};
+    if (why == WHY_PIN_ENDED)
+        say_ended(cluster, zone_name(zone));
     if (!cluster->session)
         return;
     if (why == WHY_RECHECK_GOOD || why == WHY_RECHECK_BAD || why == WHY_POSTPONED)
@@ -83,19 +108,6 @@ bool cluster_ask_lease(void *context, const struct zone *zone)
     struct cluster      *cluster = daemon->cluster;
     const struct zone_id id      = {.name = zone_name(zone), .scope = zone->scope, .type = zone->type};
     return cluster->session && session_ask_lease(cluster->session, &id, daemon->now);
-}
-
-static bool say_pin(struct cluster *cluster, struct view zone, enum pin pin, msec_t until, const char *note,
-                    bool everywhere, struct stamp stamp)
-{
-    const struct zone_id id     = {.name = zone, .scope = SCOPE_ZONE};
-    struct statement     said   = own_statement(cluster, STATEMENT_PIN, &id, everywhere);
-    struct clocks        clocks = clock_both();
-    said.stamp                  = stamp;
-    said.pin                    = pin;
-    said.until                  = clocks_wall(&clocks, until);
-    said.note                   = (struct view){(const uint8_t *) note, note ? strlen(note) : 0};
-    return say(cluster, &said);
 }
 
 void cluster_tell_pin(struct daemon *daemon, struct view zone, enum pin pin, msec_t until, const char *note,

@@ -339,16 +339,38 @@ def frames(data):
     return found
 
 
+def statement(record):
+    """Of a pin, by docs/state.md; of a forget only its zone."""
+    at = 5
+    for _text in ("vantage", "node"):
+        at += 2 + struct.unpack_from("!H", record, at)[0]
+    stamp = struct.unpack_from("!QI", record, at)
+    length = struct.unpack_from("!H", record, at + 12)[0]
+    zone = dns.name.from_wire(record, at + 14)[0].to_text()
+    note = re.search(rb"note-\d+", record)
+    pin = record[at + 14 + length] if record[1] == 1 else None
+    return {"zone": zone, "stamp": stamp, "pin": pin, "taken_back": pin == 0, "note": note and note.group().decode()}
+
+
 def replayed(records):
     """{(zone, scope): note or None} after these records; only their heads and the notes are looked at."""
-    table = {}
+    table, words = {}, {}
     for record in records:
+        if record[:1] == b"A":
+            word = statement(record)
+            words[word["zone"]] = max(words.get(word["zone"], word), word, key=lambda word: word["stamp"])
+            continue
         _version, kind, scope, _type, _length = struct.unpack_from("!BBBHH", record)
         key = (dns.name.from_wire(record, 7)[0].to_text(), SCOPES[scope])
         note = re.search(rb"note-\d+", record)
         table[key] = note and note.group().decode()
         if kind == 2:
             del table[key]
+    for zone, word in words.items():  # a pin whose zone is lost stands by the word for it
+        if word["pin"]:
+            table.setdefault((zone, "zone"), word["note"])
+        elif word["taken_back"]:
+            table.pop((zone, "zone"), None)
     return table
 
 
