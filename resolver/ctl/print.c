@@ -71,6 +71,9 @@ static void print_cluster(FILE *to, json_t *cluster, wall_t now)
         json_is_true(json_object_get(cluster, "connected")) ? "connected" : "alone", text_of(cluster, "node"),
         text_of(cluster, "vantage"), text_of(cluster, "redis"),
         when_format(json_object_get(cluster, "since"), now, text), problem ? ": " : "", problem ? problem : "");
+    if (number_of(cluster, "garbage") > 0)
+        say(to, "  garbage      values under the cluster's keys that are no statements: %lld",
+            (long long) number_of(cluster, "garbage"));
     json_array_foreach(json_object_get(cluster, "peers"), i, peer) print_peer(to, peer, now);
 }
 

@@ -35,7 +35,7 @@ bench_packages="libcmocka-dev dnsperf valgrind dnsdist knot-resolver unbound bin
     redis-server"
 test_packages="$lab_packages $mail_packages $mailserver_packages $soak_packages libcmocka-dev libtsan2 python3-pytest dnsperf
     knot-dnsutils bind9 knot dnsdist knot-resolver dante-server python3-cryptography python3-h2 mandoc systemd libseccomp2 git xz-utils ca-certificates
-    redis-server
+    redis-server procps
     rspamd
     $client_packages
     prometheus chromium python3-spf python3-yaml shellcheck clang clang-format clang-tidy libclang-rt-14-dev"

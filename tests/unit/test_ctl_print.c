@@ -379,6 +379,30 @@ static void test_strange_results(void **state)
         }
 }
 
+/* What it says of the cluster, apart from the rest of the page. */
+static void test_cluster_status(void **state)
+{
+    (void) state;
+    char   *text = NULL;
+    size_t  len  = 0;
+    FILE   *to   = open_memstream(&text, &len);
+    json_t *status =
+        json_pack("{s:{s:b, s:s, s:s, s:s, s:s, s:s, s:i, s:[{s:s, s:s, s:b, s:s, s:i, s:s}]}}", "cluster", "connected",
+                  0, "node", "mx1", "vantage", "cn", "redis", "redis://192.0.2.5:6379", "since", NOW, "problem",
+                  "closed by Redis", "garbage", 3, "peers", "node", "mx2", "vantage", "cn", "present", 0, "last_seen",
+                  NOW, "zones", 5, "problem", "its clock is wrong");
+    assert_non_null(status);
+    print_status(to, status, 0);
+    fclose(to);
+    assert_non_null(strstr(text, "cluster        alone as mx1, vantage cn, by redis://192.0.2.5:6379 since "));
+    assert_non_null(strstr(text, ": closed by Redis\n"));
+    assert_non_null(strstr(text, "  garbage      values under the cluster's keys that are no statements: 3\n"));
+    assert_non_null(strstr(text, "  node         mx2, vantage cn, gone, seen "));
+    assert_non_null(strstr(text, ", zones from it: 5; its clock is wrong\n"));
+    free(text);
+    json_decref(status);
+}
+
 static void test_cluster_events(void **state)
 {
     (void) state;
@@ -459,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_cluster_status),
         cmocka_unit_test(test_cluster_events),
         cmocka_unit_test(test_colours),
         cmocka_unit_test(test_order),
