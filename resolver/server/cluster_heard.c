@@ -73,8 +73,7 @@ static void take_evidence(struct cluster *cluster, const struct zone_id *id)
     }
 }
 
-/* [2] */
-/* `news`: it was said just now. Else a pin that is there keeps the time that it has left: the calendar by which its end
+/* [2] `news`: it was said just now. Else a pin that is there keeps the time that it has left: the calendar by which its end
  * was said may have been set since. */
 static void take_pin(struct cluster *cluster, struct view zone, bool news)
 {
@@ -114,13 +113,22 @@ void cluster_leave_pin(struct cluster *cluster, const struct statement *statemen
         void_old_way(cluster, statement->id.name);
 }
 
-/* [3] */
-static void take_forget(struct cluster *cluster, struct view zone)
+static void count_one(void *context, struct zone *zone)
+{
+    (void) zone;
+    ++*(size_t *) context;
+}
+
+/* [3] Where it is no news and nothing is known of the zone there is nothing to disturb: no answer under way, and no
+ * memory of what it was since. */
+static void take_forget(struct cluster *cluster, struct view zone, bool news)
 {
     struct daemon   *daemon = cluster->daemon;
     struct clocks    clocks = clock_both();
     struct statement said;
-    if (replica_forgotten(cluster->replica, zone, &said) &&
+    size_t           known = news;
+    table_each_of(daemon->shared.table, zone, count_one, &known);
+    if (known > 0 && replica_forgotten(cluster->replica, zone, &said) &&
         learner_forget(daemon->learner, zone, from_wall_ms(&clocks, said.stamp.ms), daemon->now) > 0)
         void_old_way(cluster, zone);
 }
@@ -140,7 +148,7 @@ void cluster_take(struct cluster *cluster, const struct statement *statement, bo
     else if (statement->kind == STATEMENT_PIN)
         take_pin(cluster, statement->id.name, news);
     else
-        take_forget(cluster, statement->id.name);
+        take_forget(cluster, statement->id.name, news);
 }
 
 void cluster_on_heard(void *context, const struct statement *statement)

@@ -25,7 +25,7 @@ LIBRARIES = ["libuv1", "libjansson4", "libldns3", "libpsl5", "libidn2-0", "libur
 MANAGERS = ["resolvconf", "openresolv", "systemd-resolved"]  # in the way of each other: kept, and installed where wanted
 IDLE = ["NetworkManager", "cloud-init", "cloud-init-local", "cloud-config", "cloud-final", "nscd"]
 SOURCES = "$(CREATED_BY)|$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
-WAIT = "sh -e /root/network; touch /root/up; while [ ! -e /root/leave ]; do sleep 0.05; done"
+WAIT = "sh -e /stage/network; touch /stage/up; while [ ! -e /stage/leave ]; do sleep 0.05; done"
 PROVIDER, OTHER = "192.0.2.1", "192.0.2.2"
 NETWORK = """
 ip netns add provider
@@ -78,11 +78,11 @@ class Base:
         # In namespaces of its own: were it ended in the middle, what it has mounted is gone with it.
         run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "mmdebstrap", "--quiet", "--mode=root",
             "--variant=minbase", f"--include={','.join(PACKAGES + LIBRARIES)}", *options, release, str(self.root), "-", input=sources, timeout=900)
-        kept = self.root / "root/packages"
-        kept.mkdir()
+        kept = self.root / "stage/packages"
+        kept.mkdir(parents=True)
         run("apt-get", "-q", "download", *MANAGERS, cwd=kept)
         run("chroot", str(self.root), "systemctl", "-q", "disable", *IDLE)
-        (self.root / "root/network").write_text(NETWORK)
+        (self.root / "stage/network").write_text(NETWORK)
 
     def _byway(self):
         build = ROOT / os.environ.get("BYWAY_BUILD", "build")
@@ -177,23 +177,23 @@ class Machine(Place):
 
     def install(self, packages):
         for package in packages:
-            run("chroot", str(self.root), "sh", "-c", f"DEBIAN_FRONTEND=noninteractive dpkg -i /root/packages/{package}_*.deb 2>&1")
+            run("chroot", str(self.root), "sh", "-c", f"DEBIAN_FRONTEND=noninteractive dpkg -i /stage/packages/{package}_*.deb 2>&1")
 
     # -- life --
 
     def boot(self):
         for name in ("leave", "up"):
-            (self.root / "root" / name).unlink(missing_ok=True)
+            (self.root / "stage" / name).unlink(missing_ok=True)
         self.thread = threading.Thread(target=booted.boot, args=(self.root, WAIT, 300), daemon=True)
         self.thread.start()
-        wait_for((self.root / "root/up").exists, 30, "the machine is up", every=0.02)
+        wait_for((self.root / "stage/up").exists, 30, "the machine is up", every=0.02)
         group = booted.CGROUPS if booted.ALONE.exists() else booted.NAMED
         self.pid = (group / f"byway-boot-{os.getpid()}/init.scope/cgroup.procs").read_text().split()[0]
         return self
 
     def shut_down(self):
         if self.thread:
-            (self.root / "root/leave").touch()
+            (self.root / "stage/leave").touch()
             self.thread.join()
             self.thread = None
 
@@ -210,15 +210,15 @@ class Machine(Place):
 class Copy(Place):
     START = r"""
         mount -t tmpfs tmpfs /mnt
-        mkdir /mnt/upper /mnt/work /mnt/root
-        mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
-        mkdir -p "/mnt/root$0"
-        mount --bind "$0" "/mnt/root$0"
-        mount --bind /dev /mnt/root/dev
-        mount -t proc proc /mnt/root/proc
-        mount -t tmpfs tmpfs /mnt/root/run
+        mkdir /mnt/upper /mnt/work /mnt/tree
+        mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/tree
+        mkdir -p "/mnt/tree$0"
+        mount --bind "$0" "/mnt/tree$0"
+        mount --bind /dev /mnt/tree/dev
+        mount -t proc proc /mnt/tree/proc
+        mount -t tmpfs tmpfs /mnt/tree/run
         ip link set lo up
-        cd /mnt/root
+        cd /mnt/tree
         pivot_root . mnt
         umount -l /mnt
         touch /run/up
