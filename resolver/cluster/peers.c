@@ -64,10 +64,15 @@ void peers_charge(struct session *session, struct view node)
         peer->credit--;
 }
 
-bool peers_clock_is_right(const struct session *session, const struct clocks *clocks)
+int64_t session_ahead(const struct session *session, const struct clocks *clocks)
 {
     int64_t redis = session->redis_wall_ms + (clocks->now - session->redis_at);
-    return session->redis_at && llabs(redis - clocks->wall_ms) < REPLICA_AHEAD;
+    return session->redis_at ? clocks->wall_ms - redis : 0;
+}
+
+bool peers_clock_is_right(const struct session *session, const struct clocks *clocks)
+{
+    return session->redis_at && llabs(session_ahead(session, clocks)) < REPLICA_AHEAD;
 }
 
 struct presence {

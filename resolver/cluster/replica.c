@@ -298,10 +298,9 @@ static enum merged refuse(struct replica *replica, const struct statement *state
     return why;
 }
 
-/* Its own is bounded by what it learns. */
 static size_t room_of(const struct replica *replica, const struct node *node)
 {
-    return node == &replica->nodes[0] ? SIZE_MAX : replica->max / 2;
+    return node == &replica->nodes[0] ? replica->max * REPLICA_OWN : replica->max / 2;
 }
 
 static enum merged add(struct replica *replica, struct node *node, const struct statement *statement, bool seen,
@@ -417,6 +416,8 @@ void replica_unsee(struct replica *replica)
     size_t at = 0;
     while (step(replica, &at, SIZE_MAX, unsee_entry, replica))
         ;
+    for (unsigned i = 0; i < replica->node_count; i++)
+        replica->nodes[i].counts.ahead = replica->nodes[i].counts.full = 0;
 }
 
 bool replica_unseen(const struct replica *replica, struct statement *ret)
@@ -435,7 +436,13 @@ void replica_miss(struct replica *replica, const struct statement *stale)
         mark(replica, entry, false);
 }
 
-void replica_saw(struct replica *replica) { list_remove(replica->unseen.next); }
+void replica_saw(struct replica *replica, const struct statement *statement)
+{
+    const struct subject *subject = find_subject(replica, statement->id.name);
+    struct entry         *entry   = subject ? find_entry(subject, statement) : NULL;
+    if (entry && replica_order(statement, &entry->is) == 0)
+        mark(replica, entry, true);
+}
 
 struct sweep {
     struct replica *replica;

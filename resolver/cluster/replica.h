@@ -13,7 +13,8 @@
  * WHAT IS KEPT
  *   1. Of a zone, the latest PIN and the latest FORGET, whoever's they are.
  *   2. Of a zone, scope and type the latest EVIDENCE of each node, unless the zone was forgotten since.
- *   3. Another node has evidence on at most half of `max` entries, so that none fills all.
+ *   3. Another node has evidence on at most half of `max` entries, so that none fills all; this node on REPLICA_OWN times
+ *      `max`: what its table has dropped as idle stays stated until it is REPLICA_LIFE old.
  *   4. The latest failure of any node and what was found good since decide, see replica_judge().
  *
  * Thread: keeper.
@@ -28,6 +29,7 @@
 #define REPLICA_LIFE ((uint64_t) 30 * 86400 * 1000) /* ms */
 
 enum {
+    REPLICA_OWN   = 4,
     REPLICA_NODES = 256, /* whose statements are kept; one of which nothing is left makes room */
 };
 
@@ -78,12 +80,12 @@ bool replica_knows(const struct replica *replica, struct view zone);
 typedef void (*replica_visit_fn)(void *context, const struct statement *statement);
 bool replica_walk(struct replica *replica, size_t *at, size_t most, replica_visit_fn visit, void *context);
 
-/* The shared place is read from its beginning: nothing has been seen of it. */
+/* The shared place is read from its beginning: nothing has been seen of it, and of what was not taken is counted anew. */
 void replica_unsee(struct replica *replica);
 /* A statement that stands here and not there, the longest waiting first. False: there is none. */
 bool replica_unseen(const struct replica *replica, struct statement *ret);
-/* That one has been written there. */
-void replica_saw(struct replica *replica);
+/* It has been written there. Harmless if another statement stands here in its place. */
+void replica_saw(struct replica *replica, const struct statement *statement);
 /* `stale` stands there (MERGED_OLD): if a later one of its field is here, that has not been seen there. */
 void replica_miss(struct replica *replica, const struct statement *stale);
 

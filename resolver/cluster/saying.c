@@ -163,19 +163,32 @@ static bool put(struct session *session, const struct statement *statement)
     return true;
 }
 
+static bool say(struct session *session, const struct statement *statement)
+{
+    if (!put(session, statement))
+        return false;
+    replica_saw(session->replica, statement);
+    session->report.sent++;
+    return true;
+}
+
 void session_publish(struct session *session)
 {
     struct statement statement;
     while (session->stage == STAGE_TOGETHER && !session->reading && session->putting < PUTTING_MAX &&
            replica_unseen(session->replica, &statement)) {
-        if (!put(session, &statement))
+        if (!say(session, &statement))
             return; /* too much waits already: its reply will lead here again */
-        replica_saw(session->replica);
-        session->report.sent++;
     }
 }
 
-void session_tell(struct session *session) { session_publish(session); }
+void session_tell(struct session *session, const struct statement *statement)
+{
+    if (session->stage == STAGE_TOGETHER && session->reading && session->putting < PUTTING_MAX)
+        say(session, statement); /* all the rest waits until it is known what stands there */
+    else
+        session_publish(session);
+}
 
 /* ---- leases ---- */
 

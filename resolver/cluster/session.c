@@ -34,7 +34,7 @@ struct session *session_create(const struct session_options *options, msec_t now
     session->replica = options->replica;
     session->hooks   = options->hooks;
     session->again   = now;
-    session->wait    = SESSION_AGAIN;
+    session->wait = session->write_wait = SESSION_AGAIN;
     rng_init(&session->rng, options->seed);
     session->instance     = rng_u64(&session->rng) | 1;
     session->report.since = now;
@@ -132,6 +132,8 @@ static bool begin_reading(struct session *session, const struct clocks *clocks)
     session->reread_soon = false;
     session->calendar    = clocks->wall_ms - clocks->now;
     session->reread      = clocks->now + SESSION_REREAD;
+    for (unsigned i = 0; i < session->report.peers; i++)
+        session->peers[i].is.skipped = 0;
     replica_unsee(session->replica);
     return session_say_scan(session, "0");
 }
@@ -425,6 +427,7 @@ static const char *const tag_words[] = {
 static void on_put(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
     session->putting -= session->putting > 0;
+    session->write_wait = SESSION_AGAIN;
     if (reply->type == REDIS_REPLY_STRING)
         on_stands(session, reply, clocks);
     session_publish(session);
@@ -440,6 +443,10 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
     if (reply->type == REDIS_REPLY_ERROR && what != TAG_STREAM &&
         (what != TAG_PRUNE || strncmp(reply->str, "NOPERM", 6) == 0)) {
         const char *given = strstr(reply->str, ", with args"); /* of a command that it does not know: the password */
+        if (what == TAG_PUT) { /* whoever may read and not write is together each time, until its first word */
+            session->wait       = session->write_wait;
+            session->write_wait = msec_min(2 * session->write_wait, SESSION_AGAIN_MAX);
+        }
         fail(session, clocks, "%s: Redis says: %.*s", tag_words[what],
              (int) (given ? (size_t) (given - reply->str) : strlen(reply->str)), reply->str);
         return;

@@ -102,8 +102,8 @@ void   session_on_closed(struct session *session, enum session_line line, const 
 msec_t session_next(const struct session *session);
 void   session_on_time(struct session *session, const struct clocks *clocks);
 
-/* The replica has news of this node's own. */
-void session_tell(struct session *session);
+/* The replica has this news of this node's own. It is written at once, also while the hash is read. */
+void session_tell(struct session *session, const struct statement *statement);
 
 /* May this node recheck that zone? True: hooks.leased() says later, once. False: this node is alone and may. */
 bool session_ask_lease(struct session *session, const struct zone_id *id, msec_t now);
@@ -117,7 +117,7 @@ struct session_peer {
     msec_t   seen;         /* when it last gave a sign of life; 0: not since this node has looked */
     int64_t  seen_wall_ms; /* what its own clock said in its last sign of life */
     int64_t  ahead;        /* ms that its clock is ahead of this one's, if it was seen */
-    uint64_t skipped;      /* statements of it that came too fast */
+    uint64_t skipped;      /* statements of it that came too fast since the hash was read last */
 };
 
 struct session_report {
@@ -128,6 +128,8 @@ struct session_report {
     unsigned peers;
 };
 void session_read(const struct session *session, struct session_report *ret);
+/* By how many ms this node's calendar is ahead of Redis'; 0: not known. */
+int64_t session_ahead(const struct session *session, const struct clocks *clocks);
 /* The hash is being read: of one zone's evidence only a part may have been merged. */
 bool session_is_reading(const struct session *session);
 /* `index` below `peers`. Borrowed. */

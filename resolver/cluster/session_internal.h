@@ -72,6 +72,7 @@ struct session {
     enum stage            stage;
     msec_t                again, beat, reread;
     msec_t                wait;          /* the next one after a failure */
+    msec_t                write_wait;    /* the same, after a write that was refused */
     bool                  hearing;       /* the second connection is ready */
     bool                  reading;       /* the hash is being read */
     bool                  reread_soon;   /* once that has ended */

@@ -21,7 +21,7 @@ enum {
     SETTLE_STEP  = 500,         /* the same */
     SETTLE_LOOK  = 20,          /* ms between looks whether the hash has been read */
     PASSWORD_MAX = 513,
-    ALONE_AGAIN  = 600 * 1000, /* ms between lines of the log that say the same */
+    TELL_AGAIN   = 600 * 1000, /* ms between lines of the log that say the same */
 };
 
 #define LOCAL_WORD "-" /* vantage and node where there is no cluster */
@@ -115,6 +115,37 @@ static void on_closed(void *context, const char *problem)
     session_on_closed(line->cluster->session, line->line, problem, &clocks);
 }
 
+/* A node that is connected may have a problem, too. */
+static void read_report(const struct cluster *cluster, struct session_report *ret)
+{
+    struct clocks              clocks = clock_both();
+    int64_t                    ahead  = session_ahead(cluster->session, &clocks);
+    struct replica_node_counts own    = replica_counts(cluster->replica, replica_node(cluster->replica));
+    session_read(cluster->session, ret);
+    if (!ret->connected)
+        return;
+    if (llabs(ahead) > REPLICA_AHEAD)
+        snprintf(ret->problem, sizeof(ret->problem), "this node's clock is %lld s %s", (long long) llabs(ahead) / 1000,
+                 ahead > 0 ? "ahead of Redis': what it says is not taken"
+                           : "behind Redis': it does not take what others say");
+    else if (own.full)
+        snprintf(ret->problem, sizeof(ret->problem),
+                 "this node has stated %zu zones in %d days, and states no more: see learning.max_zones", own.zones,
+                 (int) (REPLICA_LIFE / (86400 * 1000)));
+}
+
+/* Logs it, unless it was logged. */
+static void say_problem(struct cluster *cluster, const struct session_report *report)
+{
+    if (report->problem[0])
+        log_warning("cluster: %s%s",
+                    report->connected ? ""
+                    : cluster->told   ? "still alone: "
+                                      : "alone: ",
+                    report->problem);
+    cluster->told = report->problem[0] ? cluster->daemon->now : 0;
+}
+
 static void on_leased(void *context, const struct zone_id *id, bool granted)
 {
     struct daemon *daemon = ((struct cluster *) context)->daemon;
@@ -126,13 +157,11 @@ static void on_changed(void *context, bool connected)
 {
     struct cluster       *cluster = context;
     struct session_report report;
-    session_read(cluster->session, &report);
+    read_report(cluster, &report);
     if (connected)
         log_info("cluster: connected as %s, vantage %s; nodes: %u", cluster->daemon->settings->cluster.node,
                  cluster->daemon->settings->cluster.vantage, report.peers + 1);
-    else
-        log_warning("cluster: alone: %s", report.problem);
-    cluster->told = connected ? 0 : cluster->daemon->now;
+    say_problem(cluster, &report);
     events_on_cluster(cluster->daemon, connected, report.problem);
 }
 
@@ -350,16 +379,16 @@ msec_t cluster_next(const struct daemon *daemon)
     return is_shared(cluster) ? msec_min(next, session_next(cluster->session)) : next;
 }
 
-static void say_still_alone(struct cluster *cluster)
+static void look_for_problem(struct cluster *cluster)
 {
     struct session_report report;
-    session_read(cluster->session, &report);
-    if (report.connected || report.problem[0] == '\0' || cluster->daemon->now - cluster->told < ALONE_AGAIN)
+    bool                  was = cluster->told != 0;
+    read_report(cluster, &report);
+    if (was && report.problem[0] && cluster->daemon->now - cluster->told < TELL_AGAIN)
         return;
-    if (cluster->told == 0)
-        events_on_cluster(cluster->daemon, false, report.problem);
-    log_warning("cluster: %s: %s", cluster->told == 0 ? "not connected" : "still alone", report.problem);
-    cluster->told = cluster->daemon->now;
+    say_problem(cluster, &report);
+    if (was != (report.problem[0] != '\0'))
+        events_on_cluster(cluster->daemon, report.connected, report.problem);
 }
 
 /* The calendar was set, or the machine slept: what was dated by the old one gets its right date, and what is known here
@@ -397,14 +426,14 @@ void cluster_on_time(struct daemon *daemon)
     if (!is_shared(cluster))
         return;
     session_on_time(cluster->session, &clocks);
-    say_still_alone(cluster);
+    look_for_problem(cluster);
 }
 
 bool cluster_read(const struct daemon *daemon, struct session_report *ret)
 {
     if (!is_shared(daemon->cluster))
         return false;
-    session_read(daemon->cluster->session, ret);
+    read_report(daemon->cluster, ret);
     return true;
 }
 

@@ -23,7 +23,7 @@
 /* Before the state is read. False: no memory. */
 bool cluster_open(struct daemon *daemon);
 /* After it, and whenever the settings are new: the session begins, if there is to be one. `changed`: what they say of the
- * cluster. */
+ * cluster, or learning.max_zones. */
 void cluster_set_settings(struct daemon *daemon, bool changed);
 void cluster_close(struct daemon *daemon);
 

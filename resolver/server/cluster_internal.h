@@ -30,7 +30,7 @@ struct cluster {
     bool                settle;    /* what is stated is to be looked at anew, once nothing is being read */
     size_t              settled;   /* how far that has come */
     struct list         left;      /* until the start is over: struct leaving */
-    msec_t              told;      /* that it is alone, last; 0: it was connected since */
+    msec_t              told;      /* its problem, last; 0: it had none since */
 };
 
 /* ---- cluster_heard.c ---- */

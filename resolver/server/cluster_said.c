@@ -40,7 +40,7 @@ static bool say(struct cluster *cluster, const struct statement *statement)
         return false;
     cluster_keep(cluster, statement, store_append);
     if (cluster->session)
-        session_tell(cluster->session);
+        session_tell(cluster->session, statement);
     return true;
 }
 

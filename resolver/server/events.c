@@ -144,8 +144,7 @@ void events_on_cluster(struct daemon *daemon, bool connected, const char *proble
 {
     if (is_watched(daemon))
         tell(daemon, "cluster",
-             json_pack("{s:s, s:o}", "state", connected ? "connected" : "alone", "problem",
-                       connected ? json_null() : text_or_null(problem)));
+             json_pack("{s:s, s:o}", "state", connected ? "connected" : "alone", "problem", text_or_null(problem)));
 }
 
 void events_on_peer(struct daemon *daemon, const char *node, bool present)

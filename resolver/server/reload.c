@@ -220,7 +220,7 @@ static void put_in_force(struct daemon *daemon, struct settings *next, struct re
     listeners_forget(daemon, before, next->workers);
     workers_dismiss(daemon, next->workers);
     listeners_leave(daemon, before, next);
-    keeper_set_setup(daemon, !same_cluster(&before->cluster, &next->cluster));
+    keeper_set_setup(daemon, !same_cluster(&before->cluster, &next->cluster) || before->max_zones != next->max_zones);
     if (flush)
         cache_flush_all(daemon->shared.cache);
     setup_drop(setup_before);

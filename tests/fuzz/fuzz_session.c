@@ -60,7 +60,7 @@ static void on_heard(void *context, const struct statement *statement)
     uint8_t            bytes[STATEMENT_MAX];
     struct statement   back;
     CHECK(statement_read((struct view){bytes, statement_write(statement, bytes)}, &back));
-    session_tell(fake->session);
+    session_tell(fake->session, statement);
 }
 
 static void on_leased(void *context, const struct zone_id *id, bool granted)
@@ -116,7 +116,7 @@ static void live(struct fake *fake, unsigned options)
     CHECK(name_parse("x.example", &zone));
     struct statement news = stated(STATEMENT_EVIDENCE, "a", &zone, (uint64_t) clocks.wall_ms);
     if (options & 2 && replica_merge(fake->replica, &news, false, (uint64_t) clocks.wall_ms) == MERGED_NEWS)
-        session_tell(fake->session);
+        session_tell(fake->session, &news);
     if (options & 4)
         fake->asked += session_ask_lease(fake->session, &news.id, clocks.now);
 }

@@ -53,12 +53,17 @@ def test_a_clock_that_is_a_year_wrong(node, redis, library, tmp_path, domestic, 
     learn(off, domestic, learned, Silent())
     off.control("zones", "pin", pinned, "domestic", "--note", "wrong")
     off.control("zones", "forget", known, "--everywhere")
-    word = "ahead of" if years > 0 else "behind"
-    said = re.compile(rf"its clock is 3153\d{{4}} s {word} this node's: what it says is not taken")
+    said = re.compile(r"its clock is 3153\d{4} s " + ("ahead of this node's: what it says is not taken" if years > 0 else
+                                                     "behind this node's: it does not take what this node says"))
     for good in (first, second):
         wait_for(lambda good=good: said.fullmatch((peer(good, "c") or {}).get("problem") or ""), 15, f"told of c: {cluster(good)}")
         assert beliefs(good) == right, "what it says is not taken"
         assert "node         c, vantage cn, there, seen" in good.ctl("status").stdout and said.search(good.ctl("status").stdout)
+    own = re.compile(r"this node's clock is 3153\d{4} s " + ("ahead of Redis': what it says is not taken" if years > 0 else
+                                                           "behind Redis': it does not take what others say"))
+    assert own.fullmatch(cluster(off)["problem"]) and cluster(off)["connected"] and cluster(first)["problem"] is None
+    assert re.search(rf"^cluster +connected as c, .*: {own.pattern}$", off.ctl("status").stdout, re.M)
+    assert re.search(rf"warning.* cluster: {own.pattern}", off.log())
     more = fresh("blocked")
     learn(second, domestic, more, Silent())
     within_a_second(lambda: f"{more}." in first.zones(), "the others share beside it")
@@ -71,6 +76,7 @@ def test_a_clock_that_is_a_year_wrong(node, redis, library, tmp_path, domestic, 
     for good in (first, second):
         wait_for(lambda good=good: not peer(good, "c")["problem"], 15, f"nothing is said of c any more: {cluster(good)}")
     within_a_second(lambda: not any(there["problem"] for there in cluster(off)["peers"]), "nor by it of others")
+    assert cluster(off)["problem"] is None
     wait_for(lambda: beliefs(off) == beliefs(first) == beliefs(second), 15,
              f"all have all: {beliefs(off)}, {beliefs(first)}, {beliefs(second)}")
     assert beliefs(first)[f"{pinned}."][3] == ("wrong" if years > 0 else "right"), "words of c's that were not taken hold from now on"

@@ -9,9 +9,12 @@ import pytest
 from conftest import learn
 from daemon import wait_for
 from redis_server import Redis, beliefs, cluster, peer, wait_alone, wait_connected, within_a_second
+from statements import Statement, pour, writing
 from upstream import Silent, endpoint, free_port
 from watcher import told, watchers
 from web import request
+
+FEW = 1000  # learning.max_zones, at least
 
 
 @pytest.fixture
@@ -68,6 +71,19 @@ def test_reloads(node, forwarder, redis, tmp_path, domestic, fresh):
     first.control("zones", "unpin", other)
     time.sleep(0.5)
     assert f"{other}." in second.zones(), "off: it hears nothing"
+
+
+def test_room_for_more(node, redis):
+    """learning.max_zones bounds also what is taken of others."""
+    first = node("a", config={"learning.max_zones": FEW})
+    pour(redis, [words for n in range(FEW) for words in writing(Statement("b", f"z{n}.test"))])
+    wait_for(lambda: (peer(first, "b") or {}).get("zones") == FEW / 2, 5, "half of them")
+    assert peer(first, "b")["problem"]
+    reload(first, {"learning.max_zones": 2 * FEW})
+    wait_for(lambda: peer(first, "b")["zones"] == FEW, 5, "all")
+    assert peer(first, "b")["problem"] is None
+    reload(first, {"learning.max_zones": FEW})
+    wait_for(lambda: peer(first, "b")["zones"] == FEW / 2, 5, "half of them")
 
 
 def test_turned_on_later_it_overrules_nobody(node, forwarder, redis, fresh):

@@ -467,7 +467,7 @@ enum merged team_say(struct team *team, unsigned index, struct statement stateme
     enum merged merged = replica_merge(node->replica, &statement, false, wall);
     if (merged == MERGED_NEWS && statement.kind != STATEMENT_EVIDENCE)
         holdings_add(&node->disk, &statement);
-    session_tell(node->session);
+    session_tell(node->session, &statement);
     return merged;
 }
 

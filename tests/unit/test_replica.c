@@ -15,7 +15,8 @@
 #define DAY ((uint64_t) 86400 * 1000)
 
 enum {
-    MAX = 8, /* of which another node may have half */
+    MAX   = 8, /* of which another node may have half */
+    ROOMY = 3000,
 };
 
 struct fixture {
@@ -173,6 +174,8 @@ static void who_lies_ahead_is_counted(void **state)
     struct replica_node_counts counts = replica_counts(fixture->replica, text_view("a"));
     assert_int_equal(counts.ahead, 2);
     assert_int_equal(counts.ahead_ms, 365 * DAY);
+    replica_unsee(fixture->replica);
+    assert_int_equal(replica_counts(fixture->replica, text_view("a")).ahead, 0);
     assert_int_equal(replica_stamp(fixture->replica, NOW).ms, NOW); /* it did not pull our clock along */
 }
 
@@ -199,6 +202,21 @@ static void one_node_does_not_fill_all(void **state)
     assert_false(replica_knows(fixture->replica, name_view(&late)));
     merge(fixture, stated(STATEMENT_FORGET, "b", &first, NOW + 2)); /* makes room */
     assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "a", &late, NOW)), MERGED_NEWS);
+    replica_unsee(fixture->replica); /* what is refused from here on counts */
+    assert_int_equal(replica_counts(fixture->replica, text_view("a")).full, 0);
+}
+
+static void what_this_node_says_is_bounded_too(void **state)
+{
+    struct fixture *fixture = *state;
+    char            text[32];
+    for (unsigned i = 0; i < (REPLICA_OWN + 1) * MAX; i++) {
+        snprintf(text, sizeof(text), "n%u.example", i);
+        const struct name zone = named(text);
+        assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "me", &zone, NOW)),
+                         i < REPLICA_OWN * MAX ? MERGED_NEWS : MERGED_FULL);
+    }
+    assert_int_equal(replica_counts(fixture->replica, text_view("me")).full, MAX);
 }
 
 static enum merged pin_of(struct fixture *fixture, unsigned node, const struct name *zone, uint64_t ms)
@@ -285,6 +303,13 @@ static void expect_unseen(struct fixture *fixture, const char *node)
         assert_true(next.node.len == strlen(node) && memcmp(next.node.data, node, next.node.len) == 0);
 }
 
+static void saw_next(struct fixture *fixture)
+{
+    struct statement next;
+    assert_true(replica_unseen(fixture->replica, &next));
+    replica_saw(fixture->replica, &next);
+}
+
 static void what_was_not_seen_waits_in_its_order(void **state)
 {
     struct fixture  *fixture = *state;
@@ -297,9 +322,9 @@ static void what_was_not_seen_waits_in_its_order(void **state)
     says(fixture, STATEMENT_EVIDENCE, "a", NOW); /* known, and unseen as before: to the end */
     replica_merge(fixture->replica, &b, true, NOW);
     expect_unseen(fixture, "c");
-    replica_saw(fixture->replica);
+    saw_next(fixture);
     expect_unseen(fixture, "a");
-    replica_saw(fixture->replica);
+    saw_next(fixture);
     expect_unseen(fixture, NULL);
     merge(fixture, b); /* seen it stays */
     expect_unseen(fixture, NULL);
@@ -308,7 +333,9 @@ static void what_was_not_seen_waits_in_its_order(void **state)
     expect_unseen(fixture, "b");
     says(fixture, STATEMENT_FORGET, "d", NOW + 2); /* what is gone need not be written */
     expect_unseen(fixture, "d");
-    replica_saw(fixture->replica);
+    replica_saw(fixture->replica, &b); /* of what stands here no more that says nothing */
+    expect_unseen(fixture, "d");
+    saw_next(fixture);
     expect_unseen(fixture, NULL);
     replica_unsee(fixture->replica);
     expect_unseen(fixture, "d");
@@ -322,7 +349,7 @@ static void what_stands_in_an_older_form_is_missed(void **state)
     replica_merge(fixture->replica, &a, true, NOW);
     replica_miss(fixture->replica, &a);
     expect_unseen(fixture, "a");
-    replica_saw(fixture->replica);
+    saw_next(fixture);
     a.node = text_view("b"); /* that has no field here */
     replica_miss(fixture->replica, &a);
     a.id.name = name_view(&fixture->other);
@@ -338,6 +365,15 @@ static void what_stands_in_an_older_form_is_missed(void **state)
 }
 
 /* ---- all of it ---- */
+
+static int open_roomy_fixture(void **state)
+{
+    open_fixture(state);
+    struct fixture *fixture = *state;
+    replica_destroy(fixture->replica);
+    fixture->replica = replica_create((struct hash_key){1, 2}, text_view("cn"), text_view("me"), ROOMY);
+    return fixture->replica ? 0 : -1;
+}
 
 static void fill(struct fixture *fixture, unsigned count, uint64_t ms)
 {
@@ -539,17 +575,18 @@ int main(void)
         FIXTURE_TEST(each_bound_has_its_side),
         FIXTURE_TEST(who_lies_ahead_is_counted),
         FIXTURE_TEST(one_node_does_not_fill_all),
+        FIXTURE_TEST(what_this_node_says_is_bounded_too),
         FIXTURE_TEST(a_node_of_which_nothing_is_left_makes_room),
         FIXTURE_TEST(the_latest_failure_stands_against_what_was_good_since),
         FIXTURE_TEST(what_was_not_seen_waits_in_its_order),
         FIXTURE_TEST(what_stands_in_an_older_form_is_missed),
-        FIXTURE_TEST(small_steps_visit_everything_once),
-        FIXTURE_TEST(what_is_old_is_swept),
+        cmocka_unit_test_setup_teardown(small_steps_visit_everything_once, open_roomy_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(what_is_old_is_swept, open_roomy_fixture, close_fixture),
         FIXTURE_TEST(stamps_rise),
         FIXTURE_TEST(a_calendar_that_was_set_back_is_believed),
         FIXTURE_TEST(a_forget_that_is_stamped_anew_discards_what_came_meanwhile),
         FIXTURE_TEST(each_allocation_may_fail),
-        FIXTURE_TEST(it_need_not_grow),
+        cmocka_unit_test_setup_teardown(it_need_not_grow, open_roomy_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

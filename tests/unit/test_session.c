@@ -146,6 +146,26 @@ static void it_tries_less_and_less_often(void **state)
 }
 
 /* What the stream's state was when it was asked for may be read behind what has come since: that is no loss. */
+/* A user of Redis that may read and not write is together each time, until its first word. */
+static void a_refused_write_is_tried_less_and_less_often(void **state)
+{
+    struct team *team = *state;
+    team_kill(team, 1);
+    team_say(team, 0, failed(&zone));
+    for (unsigned round = 0; round < 2; round++) {
+        team_answer(team, "EVAL", "-ERR The user executing the script can't run this command\r\n", 1000);
+        unsigned before = team->nodes[0].opened;
+        team_run(team, 120 * SECOND);
+        assert_in_range(team->nodes[0].opened - before, 12, 20); /* both lines */
+        expect_alone(team, 0, "write: Redis says: ERR The user executing");
+        team->answers[0].times = 0; /* it may now */
+        team_run(team, SESSION_AGAIN_MAX + SECOND);
+        assert_true(connected(team, 0));
+        assert_int_equal(redis_model_count(team->model, TEAM_NAME ":zones"), 1 + round);
+        team_say(team, 0, failed(&other));
+    }
+}
+
 static void a_stream_that_moves_on_is_not_lost(void **state)
 {
     struct team *team = *state;
@@ -319,6 +339,7 @@ int main(void)
         FIXTURE_TEST(each_error_is_said_and_ends),
         FIXTURE_TEST(scripts_that_are_forbidden_are_said),
         FIXTURE_TEST(it_tries_less_and_less_often),
+        FIXTURE_TEST(a_refused_write_is_tried_less_and_less_often),
         FIXTURE_TEST(a_stream_that_moves_on_is_not_lost),
         FIXTURE_TEST(silence_ends_it),
         FIXTURE_TEST(what_fails_at_once_is_tried_again_later),

@@ -53,6 +53,30 @@ static void a_flood_is_bounded_and_nothing_is_lost(void **state)
     team->delay = 900;
     team_run(team, 200 * SECOND);
     assert_true(zones_of(team, 1, "n0") == 12000 && team_agrees(team));
+    assert_int_equal(session_peer(team->nodes[1].session, 0)->skipped, 0);
+}
+
+/* Of a Redis that takes long to be read. */
+static void news_does_not_wait_for_the_reading(void **state)
+{
+    struct team *team = *state;
+    say_many(team, 0, 0, 4000);
+    team_join(team, SECOND);
+    team_run(team, 20 * SECOND);
+    team->nodes[0].wall_ahead = 30 * SECOND; /* the calendar was set */
+    team->delay               = 200;
+    team_run(team, SESSION_BEAT + 500);
+    assert_true(session_is_reading(team->nodes[0].session));
+    size_t before = redis_model_heard(team->model, "EVAL");
+    team_say(team, 0, failed(&other));
+    team_say(team, 0, stated(STATEMENT_PIN, "", &zone, 0));
+    team_run(team, SECOND);
+    struct statement pin;
+    assert_true(session_is_reading(team->nodes[0].session));
+    assert_true(knows(team, 1, &other) && replica_pin(team->nodes[1].replica, name_view(&zone), &pin));
+    team_run(team, 30 * SECOND);
+    assert_int_equal(redis_model_heard(team->model, "EVAL") - before, 2); /* nor is it written twice */
+    assert_true(team_agrees(team));
 }
 
 /* Of a long reading that another one shall follow. */
@@ -176,7 +200,7 @@ static void what_was_put_back_meanwhile_is_looked_at(void **state)
         later.stamp.ms = than.stamp.ms + 2;
         put_field(team, field, rows[i].stands);
         replica_merge(team->nodes[0].replica, rows[i].puts, false, (uint64_t) team_clocks(&team->nodes[0]).wall_ms);
-        session_tell(team->nodes[0].session);
+        session_tell(team->nodes[0].session, rows[i].puts);
         team_run(team, 50);
         const char *reply = redis_model_say(team->model, 0, "HGET", TEAM_NAME ":zones", field, NULL);
         uint8_t     bytes[STATEMENT_MAX];
@@ -321,12 +345,19 @@ static void a_node_from_the_future_harms_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(ten_thousand_zones_are_read_in_steps), FIXTURE_TEST(a_flood_is_bounded_and_nothing_is_lost),
-        FIXTURE_TEST(it_reads_again_when_it_has_read),      FIXTURE_TEST(a_gap_in_the_stream_is_read_over),
-        FIXTURE_TEST(an_emptied_redis_is_filled_again),     FIXTURE_TEST(what_was_put_back_meanwhile_is_looked_at),
-        FIXTURE_TEST(what_is_put_back_is_the_latest),       FIXTURE_TEST(what_is_overwritten_late_is_written_again),
-        FIXTURE_TEST(only_what_is_useless_is_removed),      FIXTURE_TEST(who_is_behind_hears_it_in_time),
-        FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),  FIXTURE_TEST(a_node_from_the_future_harms_nobody),
+        FIXTURE_TEST(ten_thousand_zones_are_read_in_steps),
+        FIXTURE_TEST(a_flood_is_bounded_and_nothing_is_lost),
+        FIXTURE_TEST(news_does_not_wait_for_the_reading),
+        FIXTURE_TEST(it_reads_again_when_it_has_read),
+        FIXTURE_TEST(a_gap_in_the_stream_is_read_over),
+        FIXTURE_TEST(an_emptied_redis_is_filled_again),
+        FIXTURE_TEST(what_was_put_back_meanwhile_is_looked_at),
+        FIXTURE_TEST(what_is_put_back_is_the_latest),
+        FIXTURE_TEST(what_is_overwritten_late_is_written_again),
+        FIXTURE_TEST(only_what_is_useless_is_removed),
+        FIXTURE_TEST(who_is_behind_hears_it_in_time),
+        FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),
+        FIXTURE_TEST(a_node_from_the_future_harms_nobody),
     };
     return run_in_team(tests);
 }
