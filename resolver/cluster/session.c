@@ -259,69 +259,25 @@ void session_on_ready(struct session *session, enum session_line line, const cha
 
 /* ---- the stream ---- */
 
-static bool position_read(const redisReply *reply, struct position *ret)
-{
-    char *end;
-    if (reply->type != REDIS_REPLY_STRING)
-        return false;
-    ret->ms = strtoull(reply->str, &end, 10);
-    if (end == reply->str || *end != '-')
-        return false;
-    char *number = end + 1;
-    ret->number  = strtoull(number, &end, 10);
-    return end != number && *end == '\0';
-}
-
-static bool is_before(struct position a, struct position b) { return a.ms != b.ms ? a.ms < b.ms : a.number < b.number; }
-
-/* What an even element of XINFO's reply is called; NULL: it has none. */
-static const redisReply *info_of(const redisReply *reply, const char *name)
-{
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2)
-        if ((reply->element[i]->type == REDIS_REPLY_STRING || reply->element[i]->type == REDIS_REPLY_STATUS) &&
-            strcmp(reply->element[i]->str, name) == 0)
-            return reply->element[i + 1];
-    return NULL;
-}
-
-struct stream {
-    struct position first, last; /* that are in it; first: all zero in an empty one */
-    bool            trimmed;     /* some are no more in it */
-};
-
-static bool stream_read(const redisReply *reply, struct stream *ret)
-{
-    *ret = (struct stream){0};
-    if (reply->type == REDIS_REPLY_ERROR) /* no such key: nobody has written yet, or all is gone */
-        return strstr(reply->str, "no such key") != NULL;
-    const redisReply *last = info_of(reply, "last-generated-id"), *first = info_of(reply, "first-entry"),
-                     *added = info_of(reply, "entries-added"), *length = info_of(reply, "length");
-    if (!last || !position_read(last, &ret->last) || !added || !length)
-        return false;
-    ret->trimmed = added->integer > length->integer;
-    return !first || first->type != REDIS_REPLY_ARRAY || first->elements == 0 ||
-           position_read(first->element[0], &ret->first);
-}
-
 static void on_stream(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
-    struct stream stream;
-    bool          said = true;
-    if (!stream_read(reply, &stream)) {
+    struct changes changes;
+    bool           said = true;
+    if (!changes_read(reply, &changes)) {
         fail(session, clocks, "XINFO: Redis says: %.200s",
              reply->type == REDIS_REPLY_ERROR ? reply->str : "no entries-added: Redis 7 or later is needed");
         return;
     }
     if (session->stage == STAGE_JOINING) {
-        session->position = stream.last;
+        session->position = changes.last;
         set_stage(session, STAGE_READING, clocks->now);
         session->hooks.open(session->hooks.context, SESSION_HEARS);
         said = session->stage != STAGE_READING || begin_reading(session, clocks);
-    } else if (is_before(stream.last, session->looked)) {
+    } else if (position_before(changes.last, session->looked)) {
         /* another Redis, or one whose memory is gone; XREAD waits for ids that may not come for long */
         fail(session, clocks, LOST);
-    } else if (stream.trimmed && is_before(session->position, stream.first)) {
-        session->position = stream.last; /* what the pending XREAD still brings was read, too */
+    } else if (changes.trimmed && position_before(session->position, changes.first)) {
+        session->position = changes.last; /* what the pending XREAD still brings was read, too */
         said              = read_again(session, clocks);
     }
     if (!said)

@@ -1,6 +1,6 @@
 /*
- * session_internal.h: the session's parts to each other, each of which calls only those before it: saying.c (commands),
- * peers.c (who else is there), session.c (replies, life).
+ * session_internal.h: the session's parts to each other, each of which calls only those before it: changes.c (what is
+ * told of the stream), saying.c (commands), peers.c (who else is there), session.c (replies, life).
  *
  * Thread: keeper.
  */
@@ -87,6 +87,19 @@ struct session {
     struct lease          leases[SESSION_LEASES * 2]; /* asked for and held */
     struct peer           peers[SESSION_PEERS];
 };
+
+/* ---- changes.c ---- */
+
+/* "1764470000000-0". False: it is no id. */
+bool position_read(const redisReply *reply, struct position *ret);
+bool position_before(struct position a, struct position b);
+
+struct changes {
+    struct position first, last; /* that are in the stream; first: all zero in an empty one */
+    bool            trimmed;     /* some are no more in it */
+};
+/* Of XINFO's reply; all zero where there is no stream yet. False: it is none of Redis 7's. */
+bool changes_read(const redisReply *reply, struct changes *ret);
 
 /* ---- saying.c ---- */
 
