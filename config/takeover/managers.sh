@@ -158,7 +158,7 @@ wake() { # wake MANAGER: it reads what it is told, or is told no more
             systemctl restart systemd-resolved || warn "systemd-resolved did not restart"
         fi
         ;;
-    resolvconf | openresolv) resolvconf -u || true ;;
+    resolvconf | openresolv) [ "$(manager_of_resolv_conf)" != "$1" ] || resolvconf -u || true ;; # else it is not theirs
     esac
     [ ! -d "$state" ] || : >"$state/read-by-$1"
 }

@@ -200,6 +200,18 @@ def plain(machine):
     return made
 
 
+@pytest.mark.parametrize("manager", [Resolvconf, Openresolv], ids=lambda manager: manager.__name__)
+def test_plain_file_beside_a_manager(machine, manager):
+    """A VPN may have brought it: it has been told nothing, and what it would write names nobody."""
+    made = machine(manager.packages[0])
+    made.sh("ip address add 192.0.2.50/24 dev eth0; rm -f /etc/resolv.conf; echo 'nameserver 192.0.2.1' >/etc/resolv.conf")
+    before = made.snapshot()
+    made.sh(TAKEOVER)
+    made.sh(CHECK)
+    made.sh(UNDO)
+    assert made.snapshot() == before and made.resolves()
+
+
 def refuses(machine, command, words):
     """It says so, and changes nothing, byway's configuration included."""
     before = machine.snapshot()
