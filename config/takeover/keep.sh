@@ -95,8 +95,9 @@ keep() { # keep PATH: once, before it is touched
     sync "$state/journal" "$state"
 }
 
-make_folder() { # make_folder PATH: and remembers that it was made
+make_folder() { # make_folder PATH: with those above it, and remembers that it was made
     [ -d "$1" ] && return
+    make_folder "$(dirname "$1")"
     printf '%s\t%s\t%s\t%s\n' "$(next_number)" dir - "$1" >>"$state/journal"
     mkdir "$1"
 }
@@ -113,8 +114,8 @@ replace() { # replace PATH
     like=$1
     [ "$1" != "$resolv_conf" ] || like=$state/$number
     if is_file "$like"; then
+        chown --reference="$like" "$new" # it takes the right to become another user away
         chmod --reference="$like" "$new"
-        chown --reference="$like" "$new"
     fi
     sync "$new"
     free "$1"
@@ -203,9 +204,22 @@ is_untouched() { # is_untouched NUMBER KIND PATH
     esac
 }
 
+# resolv.conf as it is after --undo: itself, and in a dry run what it would be.
+resolv_conf_undone() {
+    was=$state/$(number_of "$resolv_conf")
+    if ! $dry || [ ! -e "$state/switched" ] || ! points_here "$resolv_conf"; then
+        echo "$resolv_conf"
+    elif [ -L "$was" ]; then
+        (cd "$(dirname "$resolv_conf")" && realpath -m "$(readlink "$was")")
+    else
+        echo "$was"
+    fi
+}
+
 put_back() {
     journal | sort -rn >"$work/journal"
     while IFS=$tab read -r number kind attributes path; do
+        $dry || [ "$kind" = dir ] || rm -f "$(beside "$path")"
         if [ "$kind" = dir ]; then
             $dry || rmdir "$path" 2>/dev/null || true
         elif [ "$path" = "$resolv_conf" ]; then
@@ -221,14 +235,13 @@ put_back() {
             warn "$path is left as it is: it was changed by others"
         fi
     done <"$work/journal"
-    $dry || rm -f "$(beside "$resolv_conf")"
 }
 
 # What is not as it was left, a line each.
 drift() {
     journal >"$work/journal"
     while IFS=$tab read -r number kind attributes path; do
-        if [ "$kind" = dir ] || [ ! -e "$state/$number.now" ]; then
+        if [ "$kind" = dir ] || [ ! -e "$state/$number.now" ] || ! is_read "$path"; then
             continue
         fi
         if [ -L "$path" ]; then

@@ -37,6 +37,13 @@ told_by() { # told_by MANAGER: the file
     esac
 }
 
+# Whether a file that we wrote is of use: one for a manager that was removed since is not.
+is_read() { # is_read PATH
+    for manager in $managers; do
+        [ "$1" != "$(told_by "$manager")" ] || is_here "$manager" || return 1
+    done
+}
+
 is_running() { # is_running PROGRAM
     pgrep -x "$1" >/dev/null
 }
@@ -64,12 +71,15 @@ manager_of_resolv_conf() {
 
 who_manages() {
     manager=$(manager_of_resolv_conf)
+    file=$(resolv_conf_of_others)
     was=
     [ ! -e "$state/switched" ] || was="byway-takeover's, and was "
     if [ -n "$manager" ]; then
         echo "${was}managed by $(called "$manager")"
-    elif [ -L "$(resolv_conf_of_others)" ]; then
-        echo "${was}a link to $(readlink "$(resolv_conf_of_others)"), by nobody that is known here"
+    elif [ ! -e "$file" ] && [ ! -L "$file" ]; then
+        echo "${was}not there"
+    elif [ -L "$file" ]; then
+        echo "${was}a link to $(readlink "$file"), by nobody that is known here"
     else
         echo "${was}a plain file that nobody manages"
     fi

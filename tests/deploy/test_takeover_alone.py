@@ -145,6 +145,68 @@ def test_killed_at_any_moment(served):
     served.sh(f"{TAKEOVER} --check")
 
 
+ODD = {  # how resolv.conf is made, and what it is called
+    "missing": (":", "not there"),
+    "dangling": ("ln -s ../run/none/resolv.conf /etc/resolv.conf", "a link to ../run/none/resolv.conf, by nobody"),
+    "empty": (": >/etc/resolv.conf", "a plain file"),
+    "endless": ("printf 'nameserver 127.0.0.11' >/etc/resolv.conf", "a plain file"),
+    "lines of DOS": ("printf 'nameserver 127.0.0.11\\r\\nsearch corp.test\\r\\noptions ndots:2\\r\\n' >/etc/resolv.conf", "a plain file"),
+    "another's": ("echo 'nameserver 127.0.0.11' >/etc/resolv.conf; chown 3:4 /etc/resolv.conf; chmod 4640 /etc/resolv.conf", "a plain file"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_files(served, odd):
+    make, called = ODD[odd]
+    served.sh(f"rm /etc/resolv.conf; {make}")
+    before = served.snapshot()
+    said = served.sh(TAKEOVER)
+    assert f"/etc/resolv.conf is {called}" in said and "mount namespaces" not in said
+    assert served.nameservers() == ["127.0.0.1"] and served.resolves()
+    served.sh(f"{TAKEOVER} --check")
+    assert "all was so already" in served.sh(TAKEOVER)
+    served.sh(f"{SCRIPT} --undo || true")  # most of them name nobody
+    assert served.snapshot() == before
+
+
+def test_no_file(served):
+    served.sh("rm /etc/resolv.conf; mkdir /etc/resolv.conf")
+    assert "/etc/resolv.conf is no file" in served.fails(TAKEOVER)
+    assert served.sh("ls -A /etc/resolv.conf") == "" and not served.path("/var/lib/byway-takeover").exists()
+
+
+def test_managers_come_and_go(served):
+    """One without its folders, one that is removed while it is told, and one that has written nothing."""
+    manager = "printf '#!/bin/sh\n%s\n'"
+    served.sh(f"""rm -rf /etc/NetworkManager /etc/default/resolvconf; mkdir -p /lib/resolvconf
+        {manager} : >/usr/local/sbin/NetworkManager; {manager} : >/lib/resolvconf/list-records; : >/lib/resolvconf/libc
+        {manager} 'echo empty >/etc/resolv.conf' >/usr/local/sbin/resolvconf
+        chmod 755 /usr/local/sbin/NetworkManager /usr/local/sbin/resolvconf /lib/resolvconf/list-records""")
+    before = served.snapshot()
+    served.sh(TAKEOVER)
+    assert served.path("/etc/NetworkManager/conf.d/90-byway-takeover.conf").exists()
+    served.sh("mv /etc/default/resolvconf /root")
+    assert "/etc/default/resolvconf is gone" in served.fails(f"{TAKEOVER} --check")
+    served.sh(f"rm /lib/resolvconf/list-records; {TAKEOVER} --check")
+    served.sh("mv /root/resolvconf /etc/default")
+    # What a kill leaves beside a file, before that becomes another.
+    served.sh("echo half >/etc/NetworkManager/conf.d/.90-byway-takeover.conf.byway-takeover")
+    served.sh(f"{SCRIPT} --undo")
+    assert served.snapshot() == before
+
+
+def test_undo_that_would_find_nothing(served):
+    """A dry run says so as well."""
+    served.sh(f"echo 'nameserver 127.0.0.99' >/etc/resolv.conf; {TAKEOVER}")
+    taken = served.snapshot()
+    said = served.fails(f"{SCRIPT} --undo --dry-run")
+    assert "would not find answer.test without byway" in said and "byway asks these: nameserver 127.0.0.11" in said
+    assert served.snapshot() == taken and served.resolves()
+    served.sh(f"{SCRIPT} --undo || true; echo 'nameserver 127.0.0.11' >/etc/resolv.conf; {TAKEOVER}")
+    served.sh(f"{SCRIPT} --undo --dry-run")
+    assert served.snapshot() == taken and served.resolves()
+
+
 def test_answers_that_fail_change_nothing(served):
     before = served.snapshot()
     said = served.fails(f"{SCRIPT} --ask missing.test")
