@@ -2,13 +2,12 @@
 # this machine asks now, and what the new resolv.conf says.
 # shellcheck shell=sh disable=SC2154 # set by byway-takeover
 
-is_address() { # what resolv.conf can have behind "nameserver"; byway itself reads it strictly
-    case $1 in
-    *[!0-9A-Fa-f.:]*%* | '') false ;;
-    *%*) true ;;
+# What resolv.conf can have behind "nameserver": the C library takes no notice of anything else, and would ask the others.
+is_address() {
+    case ${1%%%*} in
     *[!0-9A-Fa-f.:]*) false ;;
-    *.* | *:*) true ;;
-    *) false ;;
+    *::* | *:*:*:*:*:*:*:*) case $1 in *%) false ;; esac ;;
+    *) echo "$1." | grep -qE '^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){4}$' ;;
     esac
 }
 

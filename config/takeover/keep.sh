@@ -15,6 +15,7 @@ open_work() {
     fi
     work=/run/byway-takeover
     mkdir -p $work
+    trap '[ $? != 2 ] || exit 1' EXIT # the shell's own, where a file cannot be written
     exec 9<$work
     flock -w 60 9 || die "another byway-takeover is at work"
 }
@@ -241,10 +242,12 @@ put_back() {
 drift() {
     journal >"$work/journal"
     while IFS=$tab read -r number kind attributes path; do
-        if [ "$kind" = dir ] || [ ! -e "$state/$number.now" ] || ! is_read "$path"; then
+        if [ "$kind" = dir ] || ! is_read "$path"; then
             continue
         fi
-        if [ -L "$path" ]; then
+        if [ ! -e "$state/$number.now" ]; then
+            echo "$path: byway-takeover did not come to its end (run it again)"
+        elif [ -L "$path" ]; then
             echo "$path is a link again: $(readlink "$path")"
         elif [ ! -e "$path" ]; then
             echo "$path is gone"

@@ -175,6 +175,28 @@ def test_no_file(served):
     assert served.sh("ls -A /etc/resolv.conf") == "" and not served.path("/var/lib/byway-takeover").exists()
 
 
+def test_where_nothing_can_be_written(served):
+    """Nothing is begun, or what was begun is told as that."""
+    read_only = "mount --bind /etc /etc; mount -o remount,bind,ro /etc"
+    before = served.snapshot()
+    for arguments in ("--ask answer.test --dry-run", "--ask answer.test"):
+        assert "/etc cannot be written to" in served.fails(f"{read_only}; {SCRIPT} {arguments}; result=$?; umount /etc; exit $result")
+        assert served.snapshot() == before and not served.path("/var/lib/byway-takeover").exists()
+    served.fails(f"mount -t tmpfs -o nr_inodes=3 tmpfs /var/lib; {TAKEOVER}; result=$?; umount /var/lib; exit $result")
+    assert served.snapshot() == before
+
+    served.sh(TAKEOVER)
+    taken = served.snapshot()
+    assert "/etc cannot be written to" in served.fails(f"{read_only}; {SCRIPT} --undo; result=$?; umount /etc; exit $result")
+    mounted = "echo 'nameserver 127.0.0.11' >/root/mounted; mount --bind /root/mounted /etc/resolv.conf"
+    assert "is a mount" in served.fails(f"{mounted}; {SCRIPT} --undo; result=$?; umount /etc/resolv.conf; exit $result")
+    assert served.snapshot() == taken
+    served.sh("rm /var/lib/byway-takeover/1.now; cp -a /var/lib/byway-takeover/1 /etc/resolv.conf")  # as a kill leaves it
+    assert "/etc/resolv.conf: byway-takeover did not come to its end" in served.fails(f"{SCRIPT} --check")
+    served.sh(f"{TAKEOVER}; {SCRIPT} --check; {SCRIPT} --undo")
+    assert served.snapshot() == before
+
+
 def test_managers_come_and_go(served):
     """One without its folders, one that is removed while it is told, and one that has written nothing."""
     manager = "printf '#!/bin/sh\n%s\n'"
@@ -225,7 +247,8 @@ def test_what_fails_afterwards_is_put_back(served):
 
 def test_usage(place):
     for arguments, words in (("--nonsense", "unknown argument"), ("--check --undo", "one of"), ("--ask", "needs a value"),
-                             ("--second nine", "not an address"), ("--domestic ''", "needs a value")):
+                             ("--second nine", "not an address"), ("--second 192.0.2.300", "not an address"),
+                             ("--second 192.0.2.1:53", "not an address"), ("--second fe80::1%", "not an address"), ("--domestic ''", "needs a value")):
         assert words in place.fails(f"{SCRIPT} {arguments}; [ $? = 2 ] && exit 1")
     assert "usage: byway-takeover" in place.sh(f"{SCRIPT} --help")
     assert "--external is missing" in place.fails(SCRIPT) and "--external is missing" in place.fails(f"{SCRIPT} --country cn")
@@ -263,6 +286,7 @@ def test_second_byway(served):
     served.sh("""sed 's/127.0.0.11/127.0.0.12/' /root/unbound.conf >/root/second.conf; unbound -d -c /root/second.conf >/dev/null 2>&1 &
         echo $! >/root/second""")
     served.sh(f"until {TAKEOVER} --second 127.0.0.12; do sleep 0.1; done")
+    assert "127.0.0.1 is this byway itself" in served.fails(f"{TAKEOVER} --second 127.0.0.1")
     served.sh("kill $(cat /root/second); echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
     assert "127.0.0.12 does not find answer.test, and stays" in served.sh(TAKEOVER)
     assert served.nameservers() == ["127.0.0.1", "127.0.0.12"]
