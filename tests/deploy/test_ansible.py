@@ -422,20 +422,34 @@ def test_disk_that_is_full(controller, nodes):
 
 
 @pytest.mark.nightly
+def test_masked(controller, nodes):
+    node = nodes[2]
+    before = node.all()
+    node.run("systemctl", "mask", "byway")
+    try:
+        assert "byway.service is masked here" in controller.deploy(nodes=[node], byway_settings={"cache": {"memory": "8MiB"}}).bad().said
+    finally:
+        node.run("systemctl", "unmask", "byway")
+    assert node.all() == before
+
+
+@pytest.mark.nightly
 def test_takeover(controller, nodes):
     """resolv.conf names byway after it, is left alone by the next deploy, and is what it was after one that fails."""
     node = nodes[0]
+    controller.deploy(nodes=[node]).good()
     node.run("sh", "-c", f"echo nameserver {DOMESTIC} >/etc/resolv.conf")
     before = node.all()
     deploy = controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
     assert "resolv.conf" in deploy.last_words()
     assert node.all() == before
-    controller.deploy(nodes=[node], byway_takeover=True).good()
+    node.run("sh", "-c", "cp /bin/sleep /root/rspamd; systemd-run -q --unit=filter /root/rspamd 1000")
+    assert "systemctl restart filter.service" in controller.deploy(nodes=[node], byway_takeover=True).good().said
     taken = node.all()
     assert re.findall(r"^nameserver (.*)", taken["resolv.conf"], re.MULTILINE) == ["127.0.0.1"]
     assert controller.deploy(nodes=[node], byway_takeover=True).good().changed(node) == 0
     controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
     assert node.all() == taken
     serves(node)
-    node.run("byway-takeover", "--undo")
+    node.run("sh", "-c", "byway-takeover --undo; systemctl stop filter; rm /root/rspamd")
     assert node.all() == before
