@@ -29,19 +29,26 @@ tell_readers() {
     ! $changed || [ -z "$restart" ] || say "restart what read $resolv_conf when it started: systemctl restart $restart"
 }
 
+tell_containers() { # tell_containers ENGINE SETTING
+    if [ -z "$second" ] || is_loopback "$second"; then
+        say "$1 gives containers on its bridge 8.8.8.8 where the host has loopback nameservers alone: let byway serve" \
+            "the bridge's address (\"listen\", \"allow\"), and put that into $2"
+    else
+        say "$1's containers on its bridge ask $second alone, for a loopback nameserver is none of theirs"
+    fi
+}
+
 tell_traps() {
     tell_readers
     if is_running nscd; then
         $dry || nscd -i hosts || true
         say "nscd runs: it was told to forget what it had of hosts, and keeps answers for as long as nscd.conf says"
     fi
-    if is_loopback "$ours" && { command -v dockerd >/dev/null || [ -d /etc/docker ]; }; then
-        if [ -z "$second" ] || is_loopback "$second"; then
-            say "Docker gives containers on its bridge 8.8.8.8 where the host has loopback nameservers alone: let byway serve" \
-                "the bridge's address (\"listen\", \"allow\"), and put that into \"dns\" of /etc/docker/daemon.json"
-        else
-            say "Docker's containers on its bridge ask $second alone, for a loopback nameserver is none of theirs"
+    if is_loopback "$ours"; then
+        if command -v dockerd >/dev/null || [ -d /etc/docker ]; then
+            tell_containers Docker '"dns" of /etc/docker/daemon.json'
         fi
+        ! command -v podman >/dev/null || tell_containers podman '"dns_servers" of /etc/containers/containers.conf'
     fi
     ! is_running systemd-resolve || say "systemd-resolved stays in front of programs that ask it (127.0.0.53, nss-resolve), and asks byway"
     ! neighbours | grep -q ' dnsmasq$' || say "dnsmasq runs here: where it asks the nameservers of $resolv_conf, that is byway now;" \

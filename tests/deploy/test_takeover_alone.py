@@ -217,6 +217,14 @@ def test_managers_come_and_go(served):
     assert served.snapshot() == before
 
 
+def test_containers(served):
+    """podman does as Docker does."""
+    served.sh("printf '#!/bin/sh\\n' >/usr/local/sbin/podman; chmod 755 /usr/local/sbin/podman; mkdir -p /etc/docker")
+    said = served.sh(TAKEOVER)
+    for engine, setting in (("Docker", '"dns" of /etc/docker/daemon.json'), ("podman", '"dns_servers" of /etc/containers/containers.conf')):
+        assert re.search(f"^{engine} gives containers on its bridge 8.8.8.8 .* into {setting}$", said, re.M), said
+
+
 def test_undo_that_would_find_nothing(served):
     """A dry run says so as well."""
     served.sh(f"echo 'nameserver 127.0.0.99' >/etc/resolv.conf; {TAKEOVER}")
