@@ -59,8 +59,10 @@ static enum client_result denied(struct client *client, const char *path)
     if (stat(path, &facts) != 0)
         return failed(client, "cannot connect to %s: a directory above it is closed to the user %s", path, name);
     const struct group *group = getgrgid(facts.st_gid);
-    return failed(client, "cannot connect to %s: the user %s may not, only root, the user %s and the group %s may",
-                  path, name, user_name(facts.st_uid, owner), group ? group->gr_name : "that it has");
+    bool                root  = geteuid() == 0; /* in a container that has dropped its capabilities */
+    return failed(client, "cannot connect to %s: %s%s may not, only %sthe user %s and the group %s may", path,
+                  root ? "root without CAP_DAC_OVERRIDE" : "the user ", root ? "" : name, root ? "" : "root, ",
+                  user_name(facts.st_uid, owner), group ? group->gr_name : "that it has");
 }
 
 static enum client_result explain(struct client *client, const char *path, int error)

@@ -1,8 +1,10 @@
 """bywayctl's command line: what it takes, what it says of what it does not, and how it ends."""
 
+import grp
 import json
 import os
 import pathlib
+import pwd
 import shlex
 import signal
 import socket
@@ -180,6 +182,12 @@ def test_who_may_not_connect(forwarder):
     os.chmod(daemon.directory, 0o700)
     assert said() == f"bywayctl: status: cannot connect to {daemon.socket}: a directory above it is closed to the user nobody\n"
     os.chmod(daemon.directory, 0o755)
+
+    os.chown(daemon.socket, pwd.getpwnam("nobody").pw_uid, grp.getgrnam("nogroup").gr_gid)
+    done = subprocess.run(["setpriv", "--bounding-set=-all", "--inh-caps=-all", program("bywayctl"), "-s", daemon.socket, "status"],
+                          capture_output=True, text=True, timeout=30, env=environment(), check=False)
+    assert (done.returncode, done.stderr) == (1, f"bywayctl: status: cannot connect to {daemon.socket}: root without CAP_DAC_OVERRIDE "
+                                                 "may not, only the user nobody and the group nogroup may\n")
 
 
 def test_a_stopped_daemon_is_waited_for_no_longer_than_10_s(forwarder):
