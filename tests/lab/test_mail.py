@@ -4,6 +4,7 @@ What it says and logs, what `maillog` and `explain` make of that, and that byway
 import contextlib
 import os
 import pathlib
+import re
 import subprocess
 
 from country import DESK, cause
@@ -19,6 +20,7 @@ STORIES = {
              "450 4.7.1 <mail.hush.example>: Helo command rejected: Host not found", ACCEPTED),
     "client": ({"sender": "a@twice.test", "at": "203.0.113.35", "helo": "out.twice.test"},
                "450 4.7.25 Client host rejected: cannot find your hostname, [203.0.113.35]", ACCEPTED),
+    "refused": ({"sender": "a@geo.test"}, "450 4.1.8 <a@geo.test>: Sender address rejected: Domain not found", ACCEPTED),
     "duplicate": ({"sender": "b@twice.test"}, ACCEPTED, ACCEPTED),
     # Not byway's to cure, and not cured. Who may not send is found out, now that the client has its name.
     "unauthorised": ({"sender": "d@fine.test", "at": "203.0.113.35", "helo": "out.twice.test"},
@@ -29,14 +31,24 @@ STORIES = {
     "gone": ({"sender": "c@fine.test", "helo": "gone.fine.test"},
              *2 * ("550 5.7.1 <gone.fine.test>: Helo command rejected: Host not found",)),
     "nosuch": ({"sender": "a@nosuch.test"}, *2 * ("550 5.1.8 <a@nosuch.test>: Sender address rejected: Domain not found",)),
+    # In a blocked zone, where only byway can tell that it does not exist.
+    "nosuch there": ({"sender": "a@gone.silent.test"}, "450 4.1.8 <a@gone.silent.test>: Sender address rejected: Domain not found",
+                     "550 5.1.8 <a@gone.silent.test>: Sender address rejected: Domain not found"),
     "nameless": ({"sender": "e@fine.test", "at": "192.0.2.26"},
                  *2 * ("550 5.7.25 Client host rejected: cannot find your hostname, [192.0.2.26]",)),
     "listed": ({"sender": "f@fine.test", "at": "192.0.2.44", "helo": "listed.fine.test"}, *2 * (
         "554 5.7.1 Service unavailable; Client host [192.0.2.44] blocked using zen.spamhaus.org; listed",)),
     "lame": ({"sender": "a@lame.test"}, *2 * ("450 4.1.8 <a@lame.test>: Sender address rejected: Domain not found",)),
+    "dead": ({"sender": "a@nowhere.test"}, *2 * ("450 4.1.8 <a@nowhere.test>: Sender address rejected: Domain not found",)),
     "desk": ({"sender": "a@desk.any.fine.test", "at": DESK, "helo": "desk.home.inland"}, ACCEPTED, ACCEPTED),
 }
 MAILS = {name: story[0] for name, story in STORIES.items()}
+CAUSES = {  # of what is not cured; maillog explains ten of them
+    "silent.test": ("blocked", "silent.test"), "gone.silent.test": ("no-domain", None), "geo.test": ("blocked", "geo.test"),
+    "partner.test": ("depends-on-blocked", "silent.test"), "mail.hush.example": ("blocked", "hush.example"),
+    "35.113.0.203.in-addr.arpa": ("blocked", "113.0.203.in-addr.arpa"), "26.2.0.192.in-addr.arpa": ("ptr-unconfirmed", None),
+    "gone.fine.test": ("helo-missing", None), "lame.test": ("lame", "lame.test"), "nosuch.test": ("no-domain", None),
+    "nowhere.test": ("servers-unreachable", "nowhere.test")}
 
 
 def test_mail_in(country):
@@ -51,15 +63,12 @@ def test_mail_in(country):
     assert {domain: (entry["kind"], entry["count"]) for domain, entry in found.items()} == {
         "silent.test": ("sender", 1), "partner.test": ("spf", 1), "mail.hush.example": ("helo", 1), "gone.fine.test": ("helo", 1),
         "35.113.0.203.in-addr.arpa": ("client", 2), "26.2.0.192.in-addr.arpa": ("client", 1), "lame.test": ("sender", 1),
-        "nosuch.test": ("sender", 1)}
+        "nosuch.test": ("sender", 1), "geo.test": ("sender", 1), "gone.silent.test": ("sender", 1), "nowhere.test": ("sender", 1)}
     for domain, story in (("silent.test", "sender"), ("mail.hush.example", "helo"), ("35.113.0.203.in-addr.arpa", "client")):
         assert found[domain]["reply"] == before[story]
     assert before["spf"].startswith(found["partner.test"]["reply"])
-    assert {domain: cause(entry) for domain, entry in found.items() if not entry["cured"]} == {
-        "silent.test": ("blocked", "silent.test"), "partner.test": ("depends-on-blocked", "silent.test"),
-        "mail.hush.example": ("blocked", "hush.example"), "gone.fine.test": ("helo-missing", None),
-        "35.113.0.203.in-addr.arpa": ("blocked", "113.0.203.in-addr.arpa"), "26.2.0.192.in-addr.arpa": ("ptr-unconfirmed", None),
-        "lame.test": ("lame", "lame.test"), "nosuch.test": ("no-domain", None)}
+    explained = {domain: cause(entry) for domain, entry in found.items() if entry["explain"]}
+    assert len(explained) == 10 and explained.items() <= CAUSES.items(), explained
     country.lab("mail-start", "byway")
     after = country.send_all(MAILS)
     for story, (_, _, said) in STORIES.items():
@@ -98,6 +107,31 @@ def test_mail_out(country):
     country.until("silent.test learned", lambda: country.state("silent.test") == "blocked", 15)
     (entry,) = country.maillog("mail.log").values()
     assert entry["cured"] and entry["explain"] is None
+
+
+def test_mail_out_to_hosts_elsewhere(country):
+    """The domain is open, its mail host in a blocked zone. And what does not exist comes back, though the zone be blocked, and
+    what is broken waits."""
+    country.lab("mail-start", "domestic")
+    for recipient in ("bob@away.fine.test", "bob@gone.hush.example", "bob@lame.test"):
+        assert country.send_out(recipient).startswith(ACCEPTED)
+    for domain, name in (("away.fine.test", "mail.silent.test type=A"), ("gone.hush.example", "gone.hush.example type=MX"),
+                         ("lame.test", "lame.test type=MX")):
+        country.until_logged("mail.log", rf"to=<bob@{domain}>, .*status=deferred \(Host or domain name not found\. Name service error for "
+                              rf"name={name}: Host not found, try again\)")
+    country.lab("mail-stop")
+    country.start()
+    found = country.maillog("mail.log")
+    assert {domain: (entry["kind"], cause(entry)) for domain, entry in found.items()} == {
+        "mail.silent.test": ("recipient", ("blocked", "silent.test")), "gone.hush.example": ("recipient", ("no-domain", None)),
+        "lame.test": ("recipient", ("lame", "lame.test"))}
+    country.lab("mail-start", "byway")
+    deferred = len(re.findall(r"to=<bob@lame\.test>.*status=deferred", (country.dir / "mail.log").read_text()))
+    country.lab("mail-flush")
+    country.until_logged("mail.log", r"to=<bob@away\.fine\.test>, relay=mail\.silent\.test\[192\.0\.2\.25\]:25, .*status=sent")
+    country.until_logged("mail.log", r"to=<bob@gone\.hush\.example>, .*status=bounced \(Host or domain name not found\. Name service error for "
+                          r"name=gone\.hush\.example type=A: Host not found\)")
+    country.until_logged("mail.log", rf"(?s)(to=<bob@lame\.test>[^\n]*status=deferred.*){{{deferred + 1}}}")
 
 
 # What qmail writes of such mail, by its sources; Debian has no qmail.

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from country import BUILD, DOMESTIC, LAB, ROOT
+from country import BUILD, DESK, DOMESTIC, LAB, ROOT
 
 PATIENCE = 8  # seconds, of the test: that is in the third of their tries
 REFUSED = 20  # a SERVFAIL that comes in the third try they do not take, and wait for 11 s
@@ -19,6 +19,11 @@ LOOKUPS = {  # what is asked, and how the answer begins
     ("dnstxt", "spf.twin.test"): "v=spf1 ip4:198.51.100.100/32 ",
     ("dnsname", "203.0.113.35"): "out.twice.test",
     ("dnsqr", "any", "geo.test"): "255 geo.test:",
+    ("dnsip", "gone.silent.test"): "\n",  # that is, it does not exist; what failed they say on standard error
+}
+HOME = {  # what every resolver at home can tell
+    ("dnsip", "gone.fine.test"): "\n",
+    ("dnsname", DESK): "desk.home.inland\n",
 }
 QMAIL = ("/usr/bin/python3", ROOT / "tests/lab/qmail_lookups.py")
 
@@ -38,21 +43,27 @@ def run_all(country, commands):
 
 def test_lookups(country):
     """What a resolver that cannot reach all of the world leaves them waiting for, byway answers at one of the first tries."""
-    commands = [*LOOKUPS, (*QMAIL, "silent.test"), (*QMAIL, "lame.test")]
+    commands = [*LOOKUPS, *HOME, *((*QMAIL, domain) for domain in ("silent.test", "lame.test", "gone.hush.example", "gone.fine.test"))]
     (country.dir / "resolv.conf").write_text(f"nameserver {DOMESTIC}\noptions timeout:2\n")
     before = run_all(country, commands)
     assert {before[command][0] for command in LOOKUPS} == {""}, before
-    assert before[commands[-2]][0] in ("", "ANY silent.test soft\n"), before[commands[-2]]
-    assert before[commands[-1]][0] == "ANY lame.test soft\nMX lame.test soft\n"
+    for domain in ("silent.test", "gone.hush.example"):
+        assert before[*QMAIL, domain][0] in ("", f"ANY {domain} soft\n"), before[*QMAIL, domain]
+    for domain, word in (("lame.test", "soft"), ("gone.fine.test", "hard")):
+        assert before[*QMAIL, domain][0] == f"ANY {domain} {word}\nMX {domain} {word}\n"
     (country.dir / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:2\n")
     country.start()
     after = run_all(country, commands)
-    for command, start in LOOKUPS.items():
-        out, _, seconds = after[command]
-        assert out.startswith(start) and seconds < 4.5, after[command]
+    for command, start in {**LOOKUPS, **HOME}.items():
+        out, said, seconds = after[command]
+        assert out.startswith(start) and said == "" and seconds < 4.5, after[command]
+    assert all(before[command][:2] == after[command][:2] for command in HOME), before
     assert len(after["dnstxt", "spf.twin.test"][0]) > 4000
-    assert re.fullmatch(r"ANY silent\.test \d+\nMX silent\.test 1\nA mail\.silent\.test\. 1\n", after[commands[-2]][0]), after[commands[-2]]
-    assert after[commands[-1]][0] == "ANY lame.test soft\nMX lame.test soft\n"
+    found = after[*QMAIL, "silent.test"]
+    assert re.fullmatch(r"ANY silent\.test \d+\nMX silent\.test 1\nA mail\.silent\.test\. 1\n", found[0]), found
+    for domain, word in (("lame.test", "soft"), ("gone.hush.example", "hard"), ("gone.fine.test", "hard")):
+        assert after[*QMAIL, domain][0] == f"ANY {domain} {word}\nMX {domain} {word}\n"
+    assert country.asked_below("external", "10.in-addr.arpa") == []
 
 
 @pytest.fixture
