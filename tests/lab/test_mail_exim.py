@@ -12,6 +12,8 @@ STORIES = {
     "spf": ({"sender": "a@partner.test"}, "451 Temporary DNS error while checking SPF record.  Try again later.", ACCEPTED),
     "client": ({"sender": "a@twice.test", "at": "203.0.113.35", "helo": "out.twice.test"}, LATER, ACCEPTED),
     "refused": ({"sender": "a@geo.test"}, LATER, ACCEPTED),
+    # Without an MX its own address is its mail host; but not if it is denied that the name exists.
+    "no MX": ({"sender": "a@www.silent.test"}, LATER, ACCEPTED),
     # In a blocked zone, where only byway can tell that it does not exist.
     "nosuch there": ({"sender": "a@gone.silent.test"}, LATER, "550 Verification failed for <a@gone.silent.test>"),
     # Not byway's to cure, and not cured.
@@ -33,7 +35,7 @@ CAUSES = {  # maillog explains ten of them
     "26.2.0.192.in-addr.arpa": ("client", ("ptr-unconfirmed", None)), "hush.example": ("recipient", ("blocked", "hush.example")),
     "lame.test": ("sender", ("lame", "lame.test")), "nosuch.test": ("sender", ("no-domain", None)),
     "geo.test": ("sender", ("blocked", "geo.test")), "gone.silent.test": ("sender", ("no-domain", None)),
-    "nowhere.test": ("sender", ("servers-unreachable", "nowhere.test")),
+    "www.silent.test": ("sender", ("blocked", "silent.test")), "nowhere.test": ("sender", ("servers-unreachable", "nowhere.test")),
     "away.fine.test": ("recipient", ("depends-on-blocked", "silent.test"))}
 LOG = "exim/mainlog"
 
