@@ -165,11 +165,11 @@ def check_joined(looks):
     """A question that is repeated joins the first, begins it anew, with fewer datagrams, if that has none left
     (docs/decisions/0034), or hears from the cache what became of it."""
     for look in looks:
-        sent = {}
+        sent = {}  # type → when each datagram of a question was sent; who has joined it tells of the same ones, or of more
         for line in look.lines:
-            if line["way"] != "cache" and ("join", None) not in steps(line):
-                sent.setdefault(line["type"], []).append([(step["step"], step["over"]) for step in line["steps"]].count(("ask", "udp")))
-        for first, *anew in (sorted(counts, reverse=True) for counts in sent.values()):
+            sent.setdefault(line["type"], set()).add(tuple(step["at"] for step in line["steps"] if (step["step"], step["over"]) == ("ask", "udp")))
+        for asked in sent.values():
+            first, *anew = sorted((len(one) for one in asked if not any(one == other[:len(one)] for other in asked - {one})), reverse=True)
             assert first <= DATAGRAMS and len(anew) <= 3 and max(anew, default=0) <= ANEW, told([look])
 
 
