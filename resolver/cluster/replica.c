@@ -298,9 +298,12 @@ static enum merged refuse(struct replica *replica, const struct statement *state
     return why;
 }
 
-static size_t room_of(const struct replica *replica, const struct node *node)
+static bool has_room(const struct replica *replica, const struct node *node, enum statement_kind kind)
 {
-    return node == &replica->nodes[0] ? replica->max * REPLICA_OWN : replica->max / 2;
+    bool own = node == &replica->nodes[0];
+    if (kind == STATEMENT_EVIDENCE)
+        return node->counts.zones < (own ? replica->max * REPLICA_OWN : replica->max / 2);
+    return own || node->entries - node->counts.zones < replica->max;
 }
 
 static enum merged add(struct replica *replica, struct node *node, const struct statement *statement, bool seen,
@@ -317,7 +320,7 @@ static enum merged add(struct replica *replica, struct node *node, const struct 
         return later == 0 ? MERGED_KNOWN : MERGED_OLD;
     }
     struct entry *entry = NULL;
-    if (statement->kind != STATEMENT_EVIDENCE || there || node->counts.zones < room_of(replica, node))
+    if (there || has_room(replica, node, statement->kind))
         entry = make_entry(replica, subject, node, statement);
     if (!entry) {
         node->counts.full++;
@@ -343,21 +346,29 @@ enum merged replica_merge(struct replica *replica, const struct statement *state
     if (!node)
         return MERGED_FULL;
     node->counts.ahead = 0; /* its clock is right again */
-    if (statement->stamp.ms > replica->last.ms ||
-        (statement->stamp.ms == replica->last.ms && statement->stamp.count > replica->last.count))
-        replica->last = statement->stamp;
     return add(replica, node, statement, seen, wall_ms);
 }
 
-struct stamp replica_stamp(struct replica *replica, uint64_t wall_ms)
+static struct stamp after(struct stamp stamp)
 {
-    if (wall_ms > replica->last.ms || is_ahead(replica->last, wall_ms))
-        replica->last = (struct stamp){.ms = wall_ms};
-    else if (replica->last.count == UINT32_MAX)
-        replica->last = (struct stamp){.ms = replica->last.ms + 1};
-    else
-        replica->last.count++;
-    return replica->last;
+    return stamp.count < UINT32_MAX ? (struct stamp){stamp.ms, stamp.count + 1} : (struct stamp){stamp.ms + 1, 0};
+}
+
+static struct stamp stamp_of(const struct subject *subject, uint64_t wall_ms)
+{
+    struct stamp ret = {.ms = wall_ms};
+    LIST_EACH (item, next, &subject->entries) {
+        struct stamp is = CONTAINER_OF(item, struct entry, link)->is.stamp;
+        if (!is_ahead(is, wall_ms) && (is.ms > ret.ms || (is.ms == ret.ms && is.count >= ret.count)))
+            ret = after(is);
+    }
+    return ret;
+}
+
+struct stamp replica_stamp(const struct replica *replica, struct view zone, uint64_t wall_ms)
+{
+    const struct subject *subject = find_subject(replica, zone);
+    return subject ? stamp_of(subject, wall_ms) : (struct stamp){.ms = wall_ms};
 }
 
 /* ---- all of it ---- */
@@ -455,7 +466,7 @@ static void sweep_entry(void *context, struct entry *entry)
     struct replica     *replica = sweep->replica;
     bool                ahead   = is_ahead(entry->is.stamp, sweep->wall_ms);
     if (ahead && entry->node == 0) {
-        entry->is.stamp           = replica_stamp(replica, sweep->wall_ms);
+        entry->is.stamp           = stamp_of(entry->subject, sweep->wall_ms);
         entry->subject->restamped = entry->subject->restamped || entry->is.kind == STATEMENT_FORGET;
         mark(replica, entry, false);
     } else if (ahead || is_expired(&entry->is, sweep->wall_ms)) {

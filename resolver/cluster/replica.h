@@ -13,8 +13,9 @@
  * WHAT IS KEPT
  *   1. Of a zone, the latest PIN and the latest FORGET, whoever's they are.
  *   2. Of a zone, scope and type the latest EVIDENCE of each node, unless the zone was forgotten since.
- *   3. Another node has evidence on at most half of `max` entries, so that none fills all; this node on REPLICA_OWN times
- *      `max`: what its table has dropped as idle stays stated until it is REPLICA_LIFE old.
+ *   3. Another node has evidence on at most half of `max` entries, and `max` pins and forgets, so that none fills all; this
+ *      node has evidence on REPLICA_OWN times `max`, since what its table has dropped as idle stays stated until it is
+ *      REPLICA_LIFE old, and as many pins as its operator sets.
  *   4. The latest failure of any node and what was found good since decide, see replica_judge().
  *
  * Thread: keeper.
@@ -42,9 +43,10 @@ void            replica_destroy(struct replica *replica);
 struct view replica_vantage(const struct replica *replica);
 struct view replica_node(const struct replica *replica);
 
-/* A stamp for a statement of this node's own: later than all that was merged. `wall_ms`: the calendar, ms since 1970.
- * If that was set back by more than REPLICA_AHEAD it is believed. */
-struct stamp replica_stamp(struct replica *replica, uint64_t wall_ms);
+/* A stamp for what this node says of the zone: later than all that was said of it. Of that zone alone: else one node whose
+ * clock is ahead would draw the others' words along, out of the reach of those whose clock is behind. `wall_ms`: the
+ * calendar, ms since 1970; what lies over REPLICA_AHEAD ahead of it does not count. */
+struct stamp replica_stamp(const struct replica *replica, struct view zone, uint64_t wall_ms);
 
 enum merged {
     MERGED_NEWS,    /* it is the latest of its kind */

@@ -37,7 +37,6 @@ struct replica {
     struct hash_key  key;
     struct subject **buckets;
     size_t           mask, subjects, max;
-    struct stamp     last; /* of all that was merged, and of its own */
     struct list      unseen;
     unsigned         node_count;
     struct node      nodes[REPLICA_NODES]; /* the first is this one */

@@ -97,6 +97,26 @@ bool session_say_scan(struct session *session, const char *cursor)
                        "COUNT", BATCH, NULL);
 }
 
+static void keep_last(void *context, const struct statement *statement) { *(struct statement *) context = *statement; }
+
+bool session_say_sample(struct session *session)
+{
+    char             zones[KEY_MAX], field[STATEMENT_FIELD_MAX];
+    struct statement sample = {0}, waits;
+    struct words     words  = {0};
+    bool             more   = !replica_unseen(session->replica, &waits);
+    while (more && sample.node.len == 0)
+        more = replica_walk(session->replica, &session->sampled, 1, keep_last, &sample);
+    if (!more)
+        session->sampled = 0;
+    if (sample.node.len == 0)
+        return true;
+    add_text(&words, "HGET");
+    add_text(&words, key(session, "zones", zones));
+    add(&words, field, statement_field(&sample, field));
+    return send(session, SESSION_ASKS, TAG_SAMPLE, &words, SESSION_PATIENCE);
+}
+
 /* "cn 00112233aabbccdd 1764470000000 1.0": vantage, instance, calendar, version. */
 static void write_presence(const struct session *session, const struct clocks *clocks, char *out, size_t size)
 {

@@ -13,6 +13,7 @@
 
 enum {
     CATCH_UP  = 60 * 1000,    /* ms until what came too fast is read */
+    WELL      = 60 * 1000,    /* ms without a refusal, after which the next is the first */
     FAR_AHEAD = 86400 * 1000, /* ms: what lies further ahead is removed, see is_useless() */
     JUMP      = 10 * 1000,    /* ms by which the calendar was set: what was too old, or of the future, may not be */
 };
@@ -34,7 +35,7 @@ struct session *session_create(const struct session_options *options, msec_t now
     session->replica = options->replica;
     session->hooks   = options->hooks;
     session->again   = now;
-    session->wait = session->write_wait = SESSION_AGAIN;
+    session->wait = session->refused_wait = SESSION_AGAIN;
     rng_init(&session->rng, options->seed);
     session->instance     = rng_u64(&session->rng) | 1;
     session->report.since = now;
@@ -375,18 +376,47 @@ static void on_beat(struct session *session, const redisReply *reply, const stru
         fail(session, clocks, "out of memory");
 }
 
+/* Of the keys the hash alone may have been lost, which no id shows; or a field of it. */
+static void on_sample(struct session *session, const redisReply *reply, const struct clocks *clocks)
+{
+    if (reply->type == REDIS_REPLY_NIL && !read_again(session, clocks))
+        fail(session, clocks, "out of memory");
+}
+
 static const char *const tag_words[] = {
-    [TAG_AUTH] = "AUTH",  [TAG_NODES] = "HGETALL", [TAG_BEAT] = "HSET",  [TAG_TIME] = "TIME", [TAG_STREAM] = "XINFO",
-    [TAG_SCAN] = "HSCAN", [TAG_PUT] = "write",     [TAG_PRUNE] = "EVAL", [TAG_LEASE] = "SET", [TAG_CHANGES] = "XREAD",
+    [TAG_AUTH] = "AUTH",    [TAG_NODES] = "HGETALL", [TAG_BEAT] = "HSET",     [TAG_TIME] = "TIME",
+    [TAG_STREAM] = "XINFO", [TAG_SCAN] = "HSCAN",    [TAG_SAMPLE] = "HGET",   [TAG_PUT] = "write",
+    [TAG_PRUNE] = "EVAL",   [TAG_LEASE] = "SET",     [TAG_CHANGES] = "XREAD",
 };
 
 static void on_put(struct session *session, const redisReply *reply, const struct clocks *clocks)
 {
     session->putting -= session->putting > 0;
-    session->write_wait = SESSION_AGAIN;
     if (reply->type == REDIS_REPLY_STRING)
         on_stands(session, reply, clocks);
     session_publish(session);
+}
+
+/* How much of Redis' words is told: not what it was given, of a command that it does not know (a password); nor the number
+ * of our script. */
+static size_t told_of(const char *error)
+{
+    static const char *const ends[] = {", with args", " script: "};
+    size_t                   len    = strlen(error);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        const char *end = strstr(error, ends[i]);
+        len             = end && (size_t) (end - error) < len ? (size_t) (end - error) : len;
+    }
+    return len;
+}
+
+/* Who lacks one right, or one key, is together each time until it is refused again. */
+static void wait_after_refusal(struct session *session, msec_t now)
+{
+    if (now - session->report.since >= WELL)
+        session->refused_wait = SESSION_AGAIN;
+    session->wait         = session->refused_wait;
+    session->refused_wait = msec_min(2 * session->refused_wait, SESSION_AGAIN_MAX);
 }
 
 void session_on_reply(struct session *session, enum session_line line, uint64_t tag, const redisReply *reply,
@@ -398,13 +428,9 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
         return;
     if (reply->type == REDIS_REPLY_ERROR && what != TAG_STREAM &&
         (what != TAG_PRUNE || strncmp(reply->str, "NOPERM", 6) == 0)) {
-        const char *given = strstr(reply->str, ", with args"); /* of a command that it does not know: the password */
-        if (what == TAG_PUT) { /* whoever may read and not write is together each time, until its first word */
-            session->wait       = session->write_wait;
-            session->write_wait = msec_min(2 * session->write_wait, SESSION_AGAIN_MAX);
-        }
-        fail(session, clocks, "%s: Redis says: %.*s", tag_words[what],
-             (int) (given ? (size_t) (given - reply->str) : strlen(reply->str)), reply->str);
+        if (session->stage == STAGE_TOGETHER)
+            wait_after_refusal(session, clocks->now);
+        fail(session, clocks, "%s: Redis says: %.*s", tag_words[what], (int) told_of(reply->str), reply->str);
         return;
     }
     if (what == TAG_NODES)
@@ -417,6 +443,8 @@ void session_on_reply(struct session *session, enum session_line line, uint64_t 
         on_stream(session, reply, clocks);
     else if (what == TAG_SCAN)
         on_scan(session, reply, clocks);
+    else if (what == TAG_SAMPLE)
+        on_sample(session, reply, clocks);
     else if (what == TAG_LEASE)
         session_on_lease(session, (unsigned) (tag >> TAG_BITS), reply, clocks->now);
     else if (what == TAG_CHANGES)
@@ -448,6 +476,8 @@ void session_on_time(struct session *session, const struct clocks *clocks)
     if (session->beat <= clocks->now) {
         session->beat = clocks->now + SESSION_BEAT;
         said          = session_say_nodes(session);
+        if (said && !session->reading && peers_clock_is_right(session, clocks))
+            said = session_say_sample(session); /* of one whose clock is wrong the others remove what it says */
         session_publish(session);
         if (llabs(clocks->wall_ms - clocks->now - session->calendar) > JUMP)
             session->reread = clocks->now;

@@ -15,8 +15,9 @@
  *   2. The hash is read whole, in steps, and merged; beside it the second connection begins to wait for what comes
  *      behind that id.
  *   3. What the replica has and Redis had not is written; from then on each news of its own.
- *   4. Each SESSION_BEAT the presence is written, the others' are read, and the stream's ids are looked at: where some
- *      were lost, the hash is read whole again. So it is each SESSION_REREAD, for whatever else may have been missed;
+ *   4. Each SESSION_BEAT the presence is written, the others' are read, and it is looked at the stream's ids and at one
+ *      field of the hash: where some were lost, or that, the hash is read whole again. So it is each SESSION_REREAD, for
+ *      whatever else may have been missed;
  *      when the calendar was set; and when a statement that lay ahead does so no more. A Redis in which the own presence
  *      was not, or whose ids have gone back, was emptied.
  * Any error, and any silence, ends both connections: then the node is alone, and tries again after 1 s to 30 s.

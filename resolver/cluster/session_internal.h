@@ -18,6 +18,7 @@ enum tag { /* what a reply is to; SESSION_TAG_LEASE: with the lease's place in t
     TAG_TIME,
     TAG_STREAM,
     TAG_SCAN,
+    TAG_SAMPLE,
     TAG_PUT,
     TAG_PRUNE, /* nothing follows */
     TAG_LEASE,
@@ -72,10 +73,11 @@ struct session {
     enum stage            stage;
     msec_t                again, beat, reread;
     msec_t                wait;          /* the next one after a failure */
-    msec_t                write_wait;    /* the same, after a write that was refused */
+    msec_t                refused_wait;  /* the same, after Redis has refused a command */
     bool                  hearing;       /* the second connection is ready */
     bool                  reading;       /* the hash is being read */
     bool                  reread_soon;   /* once that has ended */
+    size_t                sampled;       /* how far session_say_sample() has come */
     struct position       looked;        /* `position` when the stream was looked at last */
     struct position       position;      /* of the last change that was taken */
     int64_t               redis_wall_ms; /* Redis' clock when this session joined, and */
@@ -111,6 +113,9 @@ bool session_say(struct session *session, enum session_line line, uint64_t tag, 
 bool session_say_nodes(struct session *session);
 bool session_say_stream(struct session *session);
 bool session_say_scan(struct session *session, const char *cursor);
+/* Asks for the field of the next statement that has been seen there, whichever that is; nothing, if there is none or some
+ * wait to be written. */
+bool session_say_sample(struct session *session);
 bool session_say_presence(struct session *session, const struct clocks *clocks);
 bool session_say_hear(struct session *session);
 /* Removes a field of NAME:hash if it still holds that value. */

@@ -44,9 +44,9 @@ static bool say(struct cluster *cluster, const struct statement *statement)
     return true;
 }
 
-static struct stamp stamp_now(struct cluster *cluster)
+static struct stamp stamp_now(struct cluster *cluster, struct view zone)
 {
-    return replica_stamp(cluster->replica, (uint64_t) clock_both().wall_ms);
+    return replica_stamp(cluster->replica, zone, (uint64_t) clock_both().wall_ms);
 }
 
 static struct statement evidence_of(struct cluster *cluster, const struct zone *zone)
@@ -80,7 +80,7 @@ static void say_ended(struct cluster *cluster, struct view zone)
     struct view      own = replica_node(cluster->replica);
     if (replica_pin(cluster->replica, zone, &said) && said.pin != PIN_NONE && said.node.len == own.len &&
         memcmp(said.node.data, own.data, own.len) == 0)
-        say_pin(cluster, zone, PIN_NONE, MSEC_NEVER, NULL, said.vantage.len == 0, stamp_now(cluster));
+        say_pin(cluster, zone, PIN_NONE, MSEC_NEVER, NULL, said.vantage.len == 0, stamp_now(cluster, zone));
 }
 
 void cluster_on_evidence(struct daemon *daemon, const struct zone *zone, enum zone_why why)
@@ -96,7 +96,7 @@ void cluster_on_evidence(struct daemon *daemon, const struct zone *zone, enum zo
     if (why != WHY_CONFIRMED && why != WHY_BELIEVED && why != WHY_RECHECK_BAD && why != WHY_RECHECK_GOOD)
         return;
     struct statement said = evidence_of(cluster, zone);
-    said.stamp            = stamp_now(cluster);
+    said.stamp            = stamp_now(cluster, id.name);
     if (why == WHY_RECHECK_GOOD)
         said.good = zone->condition.state == ZONE_CLEAR ? daemon->settings->recover_after : zone->condition.good;
     say(cluster, &said);
@@ -113,7 +113,7 @@ bool cluster_ask_lease(void *context, const struct zone *zone)
 void cluster_tell_pin(struct daemon *daemon, struct view zone, enum pin pin, msec_t until, const char *note,
                       bool everywhere)
 {
-    say_pin(daemon->cluster, zone, pin, until, note, everywhere, stamp_now(daemon->cluster));
+    say_pin(daemon->cluster, zone, pin, until, note, everywhere, stamp_now(daemon->cluster, zone));
 }
 
 static struct stamp stamp_of(int64_t wall_ms) { return (struct stamp){.ms = wall_ms < 0 ? 0 : (uint64_t) wall_ms}; }
@@ -129,7 +129,7 @@ void cluster_tell_forget(struct daemon *daemon, struct view zone, bool everywher
     struct cluster      *cluster = daemon->cluster;
     const struct zone_id id      = {.name = zone, .scope = SCOPE_ZONE};
     struct statement     said    = own_statement(cluster, STATEMENT_FORGET, &id, everywhere);
-    said.stamp                   = stamp_now(cluster);
+    said.stamp                   = stamp_now(cluster, zone);
     say(cluster, &said);
 }
 

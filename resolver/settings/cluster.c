@@ -140,13 +140,14 @@ void read_cluster_redis(struct reader *reader, const struct place *place, const 
 static bool is_word(const char *text)
 {
     size_t len = strlen(text);
-    return len > 0 && len < SETTINGS_WORD_MAX && strspn(text, LETTERS "0123456789._-") == len;
+    return strpbrk(text, LETTERS "0123456789") && len < SETTINGS_WORD_MAX &&
+           strspn(text, LETTERS "0123456789._-") == len;
 }
 
 static void word_read(struct reader *reader, const struct place *place, const json_t *value,
                       char ret[SETTINGS_WORD_MAX])
 {
-    static const char expected[] = "1 to 63 letters, digits, '.', '_' or '-'";
+    static const char expected[] = "1 to 63 letters, digits, '.', '_' or '-', not these three alone";
     const char       *text       = value_text(reader, place, value, expected);
     if (text && is_word(text))
         memcpy(ret, text, strlen(text) + 1);

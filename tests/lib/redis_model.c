@@ -369,6 +369,23 @@ static bool put(struct run *run)
     return true;
 }
 
+static bool hdel(struct run *run)
+{
+    struct key   *key   = find_key(run->model, run->words[1]);
+    struct field *field = key ? *find_field(key, run->words[2]) : NULL;
+    fprintf(run->out, ":%d\r\n", field && drop_field(run->model, key, run->words[2], field->value));
+    return true;
+}
+
+static bool del(struct run *run)
+{
+    struct key *key = find_key(run->model, run->words[1]);
+    fprintf(run->out, ":%d\r\n", key != NULL);
+    if (key)
+        drop_key(run->model, key);
+    return true;
+}
+
 static bool tell_time(struct run *run)
 {
     char text[24];
@@ -396,6 +413,8 @@ static const struct {
     {"TIME", 1, 0, 0, tell_time},
     {"HSET", 4, 1, HASH, hset},
     {"HGET", 3, 1, HASH, hget},
+    {"HDEL", 3, 1, HASH, hdel},
+    {"DEL", 2, 0, 0, del},
     {"HGETALL", 2, 1, HASH, hgetall},
     {"HSCAN", 5, 1, HASH, hscan},
     {"XADD", 8, 1, STREAM, xadd},

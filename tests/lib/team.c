@@ -463,7 +463,7 @@ enum merged team_say(struct team *team, unsigned index, struct statement stateme
     uint64_t          wall = (uint64_t) team_clocks(node).wall_ms;
     statement.node         = replica_node(node->replica);
     if (statement.stamp.ms == 0)
-        statement.stamp = replica_stamp(node->replica, wall);
+        statement.stamp = replica_stamp(node->replica, statement.id.name, wall);
     enum merged merged = replica_merge(node->replica, &statement, false, wall);
     if (merged == MERGED_NEWS && statement.kind != STATEMENT_EVIDENCE)
         holdings_add(&node->disk, &statement);

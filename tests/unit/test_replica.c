@@ -52,6 +52,11 @@ static enum merged says(struct fixture *fixture, enum statement_kind kind, const
     return merge(fixture, stated(kind, node, &fixture->zone, ms));
 }
 
+static struct stamp stamp_at(const struct fixture *fixture, uint64_t ms)
+{
+    return replica_stamp(fixture->replica, name_view(&fixture->zone), ms);
+}
+
 static size_t held(struct fixture *fixture)
 {
     struct holdings all;
@@ -176,7 +181,7 @@ static void who_lies_ahead_is_counted(void **state)
     assert_int_equal(counts.ahead_ms, 365 * DAY);
     replica_unsee(fixture->replica);
     assert_int_equal(replica_counts(fixture->replica, text_view("a")).ahead, 0);
-    assert_int_equal(replica_stamp(fixture->replica, NOW).ms, NOW); /* it did not pull our clock along */
+    assert_int_equal(stamp_at(fixture, NOW).ms, NOW); /* it did not pull our clock along */
 }
 
 /* A node that says much has no more than its half, and what it said of others' zones takes no place of theirs. */
@@ -189,7 +194,8 @@ static void one_node_does_not_fill_all(void **state)
         const struct name zone = named(text);
         assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "a", &zone, NOW)),
                          i < MAX / 2 ? MERGED_NEWS : MERGED_FULL);
-        assert_int_equal(merge(fixture, stated(STATEMENT_PIN, "a", &zone, NOW)), MERGED_NEWS);
+        assert_int_equal(merge(fixture, stated(i % 2 ? STATEMENT_PIN : STATEMENT_FORGET, "a", &zone, NOW - 1)),
+                         i < MAX ? MERGED_NEWS : MERGED_FULL);
         assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "me", &zone, NOW)), MERGED_NEWS);
     }
     const struct name first = named("n0.example"), late = named("late.example");
@@ -197,7 +203,7 @@ static void one_node_does_not_fill_all(void **state)
     assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "b", &first, NOW + 1)), MERGED_NEWS);
     assert_int_equal(zones_of(fixture, "a"), MAX / 2);
     assert_int_equal(zones_of(fixture, "me"), 2 * MAX);
-    assert_int_equal(replica_counts(fixture->replica, text_view("a")).full, 2 * MAX - MAX / 2);
+    assert_int_equal(replica_counts(fixture->replica, text_view("a")).full, 2 * MAX - MAX / 2 + MAX);
     assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "a", &late, NOW)), MERGED_FULL);
     assert_false(replica_knows(fixture->replica, name_view(&late)));
     merge(fixture, stated(STATEMENT_FORGET, "b", &first, NOW + 2)); /* makes room */
@@ -215,6 +221,7 @@ static void what_this_node_says_is_bounded_too(void **state)
         const struct name zone = named(text);
         assert_int_equal(merge(fixture, stated(STATEMENT_EVIDENCE, "me", &zone, NOW)),
                          i < REPLICA_OWN * MAX ? MERGED_NEWS : MERGED_FULL);
+        assert_int_equal(merge(fixture, stated(STATEMENT_PIN, "me", &zone, NOW)), MERGED_NEWS);
     }
     assert_int_equal(replica_counts(fixture->replica, text_view("me")).full, MAX);
 }
@@ -440,18 +447,23 @@ static void stamps_rise(void **state)
     static const int steps[] = {0, 0, 1, 0, -1, -1000, 5, 2000, -59000, 0};
     struct fixture  *fixture = *state;
     struct stamp     last    = {0};
+    struct statement near    = stated(STATEMENT_PIN, "me", &fixture->zone, NOW);
     struct statement far     = stated(STATEMENT_EVIDENCE, "a", &fixture->zone, NOW + REPLICA_AHEAD);
     uint64_t         wall    = NOW;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         wall += (uint64_t) (int64_t) steps[i];
-        struct stamp next = replica_stamp(fixture->replica, wall);
+        struct stamp next = stamp_at(fixture, wall);
         assert_true(is_later(next, last));
-        last = next;
+        last = near.stamp = next;
+        assert_int_equal(merge(fixture, near), MERGED_NEWS);
     }
     far.stamp.count = UINT32_MAX;
     assert_int_equal(merge(fixture, far), MERGED_NEWS);
-    last = replica_stamp(fixture->replica, NOW);
+    last = stamp_at(fixture, NOW);
     assert_true(last.ms == NOW + REPLICA_AHEAD + 1 && last.count == 0);
+    last =
+        replica_stamp(fixture->replica, name_view(&fixture->other), NOW); /* of another zone nobody has said anything */
+    assert_true(last.ms == NOW && last.count == 0);
 }
 
 /* The calendar was an hour fast until now: what was said in that time is not above what is said from now on. */
@@ -460,13 +472,13 @@ static void a_calendar_that_was_set_back_is_believed(void **state)
     struct fixture    *fixture = *state;
     const uint64_t     back    = NOW - 3600 * 1000;
     struct statement   said, failed = stated(STATEMENT_EVIDENCE, "a", &fixture->other, back);
-    const struct stamp ahead = replica_stamp(fixture->replica, NOW);
+    const struct stamp ahead = stamp_at(fixture, NOW);
     assert_int_equal(ahead.ms, NOW);
     says(fixture, STATEMENT_PIN, "me", NOW);
     says(fixture, STATEMENT_EVIDENCE, "me", NOW - 1);
     says(fixture, STATEMENT_EVIDENCE, "a", NOW);
     merge(fixture, stated(STATEMENT_FORGET, "a", &fixture->other, NOW));
-    assert_int_equal(replica_stamp(fixture->replica, back).ms, back);
+    assert_int_equal(stamp_at(fixture, back).ms, back);
 
     struct statement unpin = stated(STATEMENT_PIN, "me", &fixture->zone, back);
     unpin.pin              = PIN_NONE;
@@ -490,7 +502,6 @@ static void a_forget_that_is_stamped_anew_discards_what_came_meanwhile(void **st
     struct fixture *fixture = *state;
     const uint64_t  back    = NOW - 3600 * 1000;
     says(fixture, STATEMENT_FORGET, "me", NOW);
-    replica_stamp(fixture->replica, NOW);
     for (unsigned i = 0; i < 3; i++) {
         char             node[2] = {(char) ('a' + i)};
         struct statement failed  = stated(STATEMENT_EVIDENCE, node, &fixture->zone, back + i);

@@ -159,7 +159,7 @@ static void a_refused_write_is_tried_less_and_less_often(void **state)
         assert_in_range(team->nodes[0].opened - before, 12, 20); /* both lines */
         expect_alone(team, 0, "write: Redis says: ERR The user executing");
         team->answers[0].times = 0; /* it may now */
-        team_run(team, SESSION_AGAIN_MAX + SECOND);
+        team_run(team, SESSION_AGAIN_MAX + 61 * SECOND);
         assert_true(connected(team, 0));
         assert_int_equal(redis_model_count(team->model, TEAM_NAME ":zones"), 1 + round);
         team_say(team, 0, failed(&other));

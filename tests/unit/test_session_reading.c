@@ -151,6 +151,33 @@ static void an_emptied_redis_is_filled_again(void **state)
     assert_true(team_agrees(team) && knows(team, 0, &zone));
 }
 
+/* The hash alone, or a field of it: a memory that evicts does that, and no id of the stream shows it. */
+static void a_lost_hash_is_written_again(void **state)
+{
+    struct team *team = *state;
+    char         field[STATEMENT_FIELD_MAX];
+    say_many(team, 0, 0, 20);
+    team_say(team, 1, stated(STATEMENT_PIN, "", &other, 0));
+    team_join(team, SECOND);
+    team_run(team, 10 * SECOND);
+    size_t before = redis_model_heard(team->model, "HSCAN");
+    team_run(team, 10 * 60 * SECOND); /* nothing is lost: nothing is read */
+    assert_int_equal(redis_model_heard(team->model, "HSCAN"), before);
+    redis_model_say(team->model, 0, "DEL", TEAM_NAME ":zones", NULL);
+    team_say(team, 1, failed(&zone)); /* so it is there, and all but empty */
+    team_run(team, SESSION_BEAT + SECOND);
+    assert_int_equal(redis_model_count(team->model, TEAM_NAME ":zones"), 22);
+    assert_true(connected(team, 0) && connected(team, 1) && team_agrees(team));
+
+    const struct name lost = numbered(7);
+    struct statement  is   = stated(STATEMENT_EVIDENCE, "n0", &lost, 0);
+    statement_field(&is, field);
+    redis_model_say(team->model, 0, "HDEL", TEAM_NAME ":zones", field, NULL);
+    assert_int_equal(redis_model_count(team->model, TEAM_NAME ":zones"), 21);
+    team_run(team, 23 * SESSION_BEAT);
+    assert_int_equal(redis_model_count(team->model, TEAM_NAME ":zones"), 22);
+}
+
 /* Of a node that is gone one has heard less than the other, and is the first to put it back. */
 static void what_is_put_back_is_the_latest(void **state)
 {
@@ -345,19 +372,13 @@ static void a_node_from_the_future_harms_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(ten_thousand_zones_are_read_in_steps),
-        FIXTURE_TEST(a_flood_is_bounded_and_nothing_is_lost),
-        FIXTURE_TEST(news_does_not_wait_for_the_reading),
-        FIXTURE_TEST(it_reads_again_when_it_has_read),
-        FIXTURE_TEST(a_gap_in_the_stream_is_read_over),
-        FIXTURE_TEST(an_emptied_redis_is_filled_again),
-        FIXTURE_TEST(what_was_put_back_meanwhile_is_looked_at),
-        FIXTURE_TEST(what_is_put_back_is_the_latest),
-        FIXTURE_TEST(what_is_overwritten_late_is_written_again),
-        FIXTURE_TEST(only_what_is_useless_is_removed),
-        FIXTURE_TEST(who_is_behind_hears_it_in_time),
-        FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),
-        FIXTURE_TEST(a_node_from_the_future_harms_nobody),
+        FIXTURE_TEST(ten_thousand_zones_are_read_in_steps),     FIXTURE_TEST(a_flood_is_bounded_and_nothing_is_lost),
+        FIXTURE_TEST(news_does_not_wait_for_the_reading),       FIXTURE_TEST(it_reads_again_when_it_has_read),
+        FIXTURE_TEST(a_gap_in_the_stream_is_read_over),         FIXTURE_TEST(an_emptied_redis_is_filled_again),
+        FIXTURE_TEST(what_was_put_back_meanwhile_is_looked_at), FIXTURE_TEST(a_lost_hash_is_written_again),
+        FIXTURE_TEST(what_is_put_back_is_the_latest),           FIXTURE_TEST(what_is_overwritten_late_is_written_again),
+        FIXTURE_TEST(only_what_is_useless_is_removed),          FIXTURE_TEST(who_is_behind_hears_it_in_time),
+        FIXTURE_TEST(a_clock_that_is_set_makes_up_for_it),      FIXTURE_TEST(a_node_from_the_future_harms_nobody),
     };
     return run_in_team(tests);
 }

@@ -41,9 +41,9 @@ static void say(struct world *world)
     is.pin  = (enum pin) chance(world, 3);
     if (chance(world, 4) == 0 && is.kind != STATEMENT_EVIDENCE)
         is.vantage = (struct view){0};
-    is.node = text_view(world->team.nodes[index].name);
-    is.stamp =
-        replica_stamp(world->team.nodes[index].replica, (uint64_t) team_clocks(&world->team.nodes[index]).wall_ms);
+    is.node  = text_view(world->team.nodes[index].name);
+    is.stamp = replica_stamp(world->team.nodes[index].replica, is.id.name,
+                             (uint64_t) team_clocks(&world->team.nodes[index]).wall_ms);
     if (team_say(&world->team, index, is) == MERGED_NEWS && index < world->good && is.kind != STATEMENT_EVIDENCE)
         holdings_add(&world->words, &is);
 }

@@ -18,7 +18,7 @@
     "\"cluster\": {" text "}}"
 #define REDIS(url) CLUSTER("\"redis\": \"" url "\", \"vantage\": \"cn\"")
 #define EXPECTED "(expected \"redis://192.0.2.5:6379\" or \"unix:///run/redis/redis.sock\")"
-#define WORD "(expected 1 to 63 letters, digits, '.', '_' or '-')"
+#define WORD "(expected 1 to 63 letters, digits, '.', '_' or '-', not these three alone)"
 #define CREDENTIALS                                                                                                    \
     "cluster.redis: user and password do not stand here, nor anything behind '?': set cluster.user and "               \
     "cluster.password_file"
@@ -179,6 +179,8 @@ static void test_bad_words(void **state)
         {CLUSTER("\"redis\": \"redis://192.0.2.5\", \"vantage\": \"\", \"name\": \"a:b\", \"node\": \"a b\""),
          "cluster.name: cannot be used: \"a:b\" " WORD "\ncluster.vantage: cannot be used: \"\" " WORD
          "\ncluster.node: cannot be used: \"a b\" " WORD},
+        {CLUSTER("\"redis\": \"redis://192.0.2.5\", \"vantage\": \"-\", \"node\": \"._-\""),
+         "cluster.vantage: cannot be used: \"-\" " WORD "\ncluster.node: cannot be used: \"._-\" " WORD},
         {CLUSTER("\"redis\": \"redis://192.0.2.5\", \"vantage\": \"" SIXTY "1234\""),
          "cluster.vantage: cannot be used: \"" SIXTY "1234\" " WORD},
         {CLUSTER("\"redis\": \"redis://192.0.2.5\", \"vantage\": \"cn\", \"user\": \"byway\""),
