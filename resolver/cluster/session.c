@@ -341,7 +341,7 @@ static void on_nodes(struct session *session, const redisReply *reply, const str
         return;
     }
     if (!peers_read(session, reply, clocks)) {
-        session->wait = SESSION_AGAIN_MAX;
+        session->wait = SESSION_PRESENT; /* twice that behind its end it is seen that the other is gone */
         fail(session, clocks, "another byway calls itself \"%.*s\" there: give one of them another cluster.node",
              (int) own.len, (const char *) own.data);
     } else if (!session_say_presence(session, clocks)) {
