@@ -420,13 +420,23 @@ void learner_unpin_zone(struct learner *learner, struct zone *zone, enum zone_wh
     epoch_turn(table_epoch(learner->table));
 }
 
+/* The zone may be gone with it. */
+static void end_pin(struct learner *learner, struct zone *zone, msec_t now)
+{
+    struct name name;
+    name_set(&name, zone_name(zone));
+    learner_unpin_zone(learner, zone, WHY_PIN_ENDED, now);
+    if (learner->hooks.pin_ended)
+        learner->hooks.pin_ended(learner->hooks.context, name_view(&name));
+}
+
 void learner_end_due(struct learner *learner, msec_t now)
 {
     struct timer *timer;
     while ((timer = timers_pop(&learner->ends, now))) {
         struct zone *zone = CONTAINER_OF(timer, struct zone, end);
         if (zone->pin != PIN_NONE && zone->pin_until <= now)
-            learner_unpin_zone(learner, zone, WHY_PIN_ENDED, now);
+            end_pin(learner, zone, now);
         else
             learner_forget_zone(learner, zone, WHY_LAPSED, now);
     }

@@ -37,6 +37,8 @@ struct learner_limits {
 /* Called after a zone's state, pin or presence changed. `removed`: it leaves the table after the call. */
 struct learner_hooks {
     void (*changed)(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed);
+    /* A pin's time is over, and no query goes its way any more. NULL: nobody is told. */
+    void (*pin_ended)(void *context, struct view zone);
     /* The registrable domain of a zone, a tail of its name, or empty. NULL: LIMIT_DOMAIN_ZONES binds nobody. */
     struct view (*domain)(void *context, struct view zone);
     void *context;

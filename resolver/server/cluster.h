@@ -36,6 +36,9 @@ void cluster_collect(struct daemon *daemon);
 
 /* This node has found something out about the zone itself, or a pin's time is over. */
 void cluster_on_evidence(struct daemon *daemon, const struct zone *zone, enum zone_why why);
+/* learner_hooks.pin_ended. What was being found out and what was cached of the zone came the way that has ended: it is
+ * dropped, of many zones within a second. */
+void cluster_on_pin_ended(void *context, struct view zone);
 /* prober_hooks.ask_lease. */
 bool cluster_ask_lease(void *context, const struct zone *zone);
 

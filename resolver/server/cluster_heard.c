@@ -42,6 +42,11 @@ static void void_old_way(struct cluster *cluster, struct view zone)
     flush_under(cluster, zone);
 }
 
+void cluster_on_pin_ended(void *context, struct view zone)
+{
+    void_old_way(((const struct daemon *) context)->cluster, zone);
+}
+
 /* [1] */
 static bool is_believable(const struct daemon *daemon, const struct statement *failure)
 {

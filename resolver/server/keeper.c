@@ -393,19 +393,20 @@ static bool open_shared(struct daemon *daemon)
 
 static bool open_logic(struct daemon *daemon)
 {
-    const struct learner_limits limits  = learner_limits(daemon->settings);
-    const struct learner_hooks  hooks   = {.changed = on_changed, .domain = registrable, .context = daemon};
-    struct prober_options       options = {
-              .shared  = daemon->shared,
-              .setup   = daemon->setup,
-              .effects = {.network = &daemon->dispatch, .send = dispatch_send, .release = dispatch_release},
-              .hooks   = {.context            = daemon,
-                          .server_changed     = on_server_changed,
-                          .server_loops       = on_server_loops,
-                          .canary_shown       = on_canary_shown,
-                          .canary_blind       = on_canary_blind,
-                          .domestic_questions = domestic_questions,
-                          .ask_lease          = cluster_ask_lease},
+    const struct learner_limits limits = learner_limits(daemon->settings);
+    const struct learner_hooks  hooks  = {
+          .changed = on_changed, .pin_ended = cluster_on_pin_ended, .domain = registrable, .context = daemon};
+    struct prober_options options = {
+        .shared  = daemon->shared,
+        .setup   = daemon->setup,
+        .effects = {.network = &daemon->dispatch, .send = dispatch_send, .release = dispatch_release},
+        .hooks   = {.context            = daemon,
+                    .server_changed     = on_server_changed,
+                    .server_loops       = on_server_loops,
+                    .canary_shown       = on_canary_shown,
+                    .canary_blind       = on_canary_blind,
+                    .domestic_questions = domestic_questions,
+                    .ask_lease          = cluster_ask_lease},
     };
     uint8_t seed[RNG_SEED_BYTES];
     if (getentropy(seed, sizeof(seed)) != 0 || getentropy(options.seed, sizeof(options.seed)) != 0) {

@@ -41,7 +41,18 @@ struct fixture {
     bool            removed;
     struct name     name;
     char            why[80];
+    struct name     released; /* whose pin has ended last */
+    uint64_t        epoch;
 };
+
+/* By then no answer that comes the old way is kept. */
+static void on_pin_ended(void *context, struct view zone)
+{
+    struct fixture *fixture = context;
+    assert_int_equal(table_find(fixture->table, zone, TYPE_A).pin, PIN_NONE);
+    assert_false(epoch_holds(table_epoch(fixture->table), fixture->epoch));
+    name_set(&fixture->released, zone);
+}
 
 static void on_changed(void *context, struct zone *zone, enum zone_state from, enum zone_why why, bool removed)
 {
@@ -61,10 +72,10 @@ static int open_fixture(void **state)
 {
     static const uint8_t       seed[RNG_SEED_BYTES] = {1};
     struct fixture            *fixture              = calloc(1, sizeof(*fixture));
-    const struct learner_hooks hooks                = {.changed = on_changed, .context = fixture};
-    fixture->table                                  = table_create(64, (struct hash_key){1, 2});
-    fixture->learner                                = learner_create(fixture->table, &limits, &hooks, seed);
-    *state                                          = fixture;
+    const struct learner_hooks hooks = {.changed = on_changed, .pin_ended = on_pin_ended, .context = fixture};
+    fixture->table                   = table_create(64, (struct hash_key){1, 2});
+    fixture->learner                 = learner_create(fixture->table, &limits, &hooks, seed);
+    *state                           = fixture;
     return fixture->table && fixture->learner ? 0 : -1;
 }
 
@@ -555,13 +566,17 @@ static void a_lowered_cap_holds_with_the_next_zone(void **state)
 static void a_pin_ends_when_its_time_is_over(void **state)
 {
     struct fixture *fixture = *state;
+    struct name     name    = named("example.com");
     struct zone    *zone    = pin(fixture, "example.com", PIN_EXTERNAL, 5000, 0);
     check_told(fixture, ZONE_CLEAR, ZONE_CLEAR, false);
     assert_string_equal(zone->note, "by hand");
     assert_int_equal(next_due(fixture->learner), 5000);
     assert_null(due_now(fixture->learner, 4999));
     assert_int_equal(learner_count(fixture->learner).pins, 1);
+    assert_int_equal(fixture->released.len, 0);
+    fixture->epoch = epoch_of(table_epoch(fixture->table), 0);
     assert_null(due_now(fixture->learner, 5000));
+    assert_true(name_equal(name_view(&fixture->released), name_view(&name)));
     check_told(fixture, ZONE_CLEAR, ZONE_CLEAR, true);
     assert_null(get(fixture, "example.com"));
     assert_int_equal(learner_count(fixture->learner).pins, 0);
