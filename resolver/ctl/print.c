@@ -53,10 +53,11 @@ static void print_peer(FILE *to, json_t *peer, wall_t now)
 {
     char        text[SPAN_TEXT_MAX];
     const char *problem = json_string_value(json_object_get(peer, "problem"));
-    say(to, "  node         %s, vantage %s, %s, seen %s, zones from it: %lld%s%s", text_of(peer, "node"),
+    const char *seen    = when_format(json_object_get(peer, "last_seen"), now, text);
+    say(to, "  node         %s, vantage %s, %s, %s%s, zones from it: %lld%s%s", text_of(peer, "node"),
         text_of(peer, "vantage"), json_is_true(json_object_get(peer, "present")) ? "there" : "gone",
-        when_format(json_object_get(peer, "last_seen"), now, text), (long long) number_of(peer, "zones"),
-        problem ? "; " : "", problem ? problem : "");
+        *seen ? "seen " : "never seen", seen, (long long) number_of(peer, "zones"), problem ? "; " : "",
+        problem ? problem : "");
 }
 
 static void print_cluster(FILE *to, json_t *cluster, wall_t now)

@@ -218,13 +218,20 @@ static void test_the_rest(void **state)
                    "\"upstreams\":{\"domestic\":{\"up\":2,\"total\":2},\"external\":{\"up\":1,\"total\":2}},"
                    "\"configuration\":{\"file\":\"/etc/byway/byway.json\",\"read_at\":\"" NOW "\"},"
                    "\"learning\":\"on\",\"store\":{\"failing\":true,\"failures\":7},"
-                   "\"ad\":{\"reaches_clients\":false,\"why\":\"nobody is \\u001b\"}}",
+                   "\"ad\":{\"reaches_clients\":false,\"why\":\"nobody is \\u001b\"},"
+                   "\"cluster\":{\"connected\":true,\"node\":\"mx1\",\"vantage\":\"cn\",\"redis\":\"redis://r\","
+                   "\"since\":\"" NOW "\",\"problem\":null,\"garbage\":0,\"peers\":["
+                   "{\"node\":\"mx2\",\"vantage\":\"cn\",\"present\":true,\"last_seen\":\"" NOW "\",\"zones\":5},"
+                   "{\"node\":\"mx3\",\"vantage\":null,\"present\":false,\"last_seen\":null,\"zones\":0}]}}",
                    "bywayd 0.1.0, up 24h, workers: 2, queries: 1234567\n"
                    "configuration  /etc/byway/byway.json, read now\n"
                    "learning       on\n"
                    "zones          blocked: 40, suspect: 1, broken: 2, recovering: 1, pinned: 3\n"
                    "upstreams      domestic 2 of 2 up, external 1 of 2 up\n"
                    "AD             does not reach clients: nobody is \\x1b\n"
+                   "cluster        connected as mx1, vantage cn, by redis://r since now\n"
+                   "  node         mx2, vantage cn, there, seen now, zones from it: 5\n"
+                   "  node         mx3, vantage -, gone, never seen, zones from it: 0\n"
                    "cache          entries: 1000, 400.0 KiB of 64.0 MiB, hits: 75%\n"
                    "state          cannot be written: what is learned now would not survive a restart (failures: 7)\n");
     assert_printed(
