@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -66,9 +67,15 @@ static bool send_line(void *context, enum session_line which, uint64_t tag, int 
 /* The first line of the file. NULL, or why it could not be had. */
 static const char *read_password(const char *path, char out[PASSWORD_MAX])
 {
-    int         fd  = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t     len = fd >= 0 ? read(fd, out, PASSWORD_MAX - 1) : -1;
-    const char *why = len < 0 ? strerror(errno) : NULL;
+    int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat facts;
+    bool        known   = fd >= 0 && fstat(fd, &facts) == 0;
+    bool        regular = known && S_ISREG(facts.st_mode);
+    ssize_t     len     = regular ? read(fd, out, PASSWORD_MAX - 1) : -1;
+    const char *why     = known && !regular ? "it is no regular file"
+                          : len < 0         ? strerror(errno)
+                          : len == 0        ? "it is empty"
+                                            : NULL;
     if (fd >= 0)
         close(fd);
     out[len > 0 ? len : 0]    = '\0';

@@ -1,6 +1,7 @@
 """The cluster's settings while bywayd runs, what is told of them, and nodes that share by files."""
 
 import json
+import os
 import re
 import time
 
@@ -140,6 +141,19 @@ def test_what_is_told_of_the_cluster(node, redis, watch):
         ["node b is up", "node b is down", f"alone: {events[2]['problem']}", "connected"]
     reload(first, {"cluster": None}, connected=False)
     assert metric(where) is None
+
+
+def test_a_password_file_that_has_no_password(node, tmp_path):
+    daemon = node("a")
+    directory, fifo, empty, blank = (tmp_path / name for name in ("directory", "fifo", "empty", "blank"))
+    directory.mkdir()
+    os.mkfifo(fifo)
+    empty.touch()
+    blank.write_text("\nhunter 2\n")
+    for path, problem in ((directory, "it is no regular file"), (fifo, "it is no regular file"), (empty, "it is empty"),
+                          (blank, "its first line is empty")):
+        reload(daemon, {"cluster.password_file": str(path)}, connected=False)
+        wait_alone(daemon, f"cluster.password_file {path}: {problem}")
 
 
 @pytest.mark.nightly
