@@ -149,8 +149,10 @@ static const char *read_imported(json_t *object, struct imported *ret)
 
 static enum fate import_pin(struct daemon *daemon, const struct imported *read, const char **ret_why)
 {
-    struct zone *there = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
-    if ((there && there->pin != PIN_NONE && !read->pinned_ms) || read->until <= daemon->now)
+    struct zone *there  = table_get(daemon->shared.table, name_view(&read->name), SCOPE_ZONE, 0);
+    bool         stands = there && there->pin != PIN_NONE;
+    /* of two of one time the greater name of a node decides, which is no reason to say it anew */
+    if ((stands && read->pinned_ms <= cluster_pinned_at(daemon, name_view(&read->name))) || read->until <= daemon->now)
         return FATE_SKIPPED;
     if (!route_allows(daemon->setup, name_view(&read->name), 0, read->external ? SETUP_EXTERNAL : SETUP_DOMESTIC)) {
         *ret_why = "a fence forbids it";

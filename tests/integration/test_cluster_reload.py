@@ -217,3 +217,20 @@ def test_files_merge_as_the_cluster_does(forwarder, domestic, fresh):
     assert imported(second, exported(first)) == (1, 1, 0)
     assert beliefs(second)[f"{moved}."] == right[f"{moved}."], "a newer one moves the pin"
     assert f"{forgotten}." in second.zones() and f"{unpinned}." in second.zones(), "a file says nothing of what is not in it"
+
+
+def ago(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds))
+
+
+def test_a_file_brings_no_pin_that_a_peer_has_told(node, fresh):
+    """Not even the same, said at the same time; a later one it does."""
+    first, second = node("a"), node("b")
+    zone = fresh("pinned")
+    pin = {"zone": f"{zone}.", "state": "clear", "source": "pinned", "via": "external", "pinned_at": ago(60)}
+    later = {**pin, "via": "domestic", "pinned_at": ago(50)}
+    assert imported(first, json.dumps({"version": 1, "zones": [pin]})) == (1, 0, 0)
+    within_a_second(lambda: f"{zone}." in second.zones(), "b has the pin")
+    assert imported(second, json.dumps({"version": 1, "zones": [pin]})) == (0, 1, 0)
+    assert imported(second, json.dumps({"version": 1, "zones": [later]})) == (1, 0, 0)
+    assert second.zones()[f"{zone}."]["via"] == "domestic"
