@@ -75,3 +75,12 @@ bool replica_knows(const struct replica *replica, struct view zone)
             return true;
     return false;
 }
+
+void replica_each_of(const struct replica *replica, struct view zone, replica_visit_fn visit, void *context)
+{
+    const struct subject *subject = replica_find(replica, zone);
+    if (!subject)
+        return;
+    LIST_EACH (item, next, &subject->entries)
+        visit(context, &CONTAINER_OF(item, struct entry, link)->is);
+}

@@ -77,9 +77,12 @@ bool replica_forgotten(const struct replica *replica, struct view zone, struct s
 /* Whether some node has found out something about the zone, of whatever scope. */
 bool replica_knows(const struct replica *replica, struct view zone);
 
+/* All that is stated of the zone, of whatever scope, in no order; borrowed until the next merge. */
+typedef void (*replica_visit_fn)(void *context, const struct statement *statement);
+void replica_each_of(const struct replica *replica, struct view zone, replica_visit_fn visit, void *context);
+
 /* A walk over all statements in short steps, as table_walk(); nothing is merged in between or, if it is, it may be
  * visited or not. */
-typedef void (*replica_visit_fn)(void *context, const struct statement *statement);
 bool replica_walk(struct replica *replica, size_t *at, size_t most, replica_visit_fn visit, void *context);
 
 /* The shared place is read from its beginning: nothing has been seen of it, and of what was not taken is counted anew. */

@@ -27,13 +27,18 @@ static void print_rows(FILE *to, json_t *array, const char *header, const char *
     table_fini(&table);
 }
 
+static void add_scope(struct table *table, json_t *object)
+{
+    json_t *type = json_object_get(object, "type");
+    add(table, json_is_string(type) ? type : json_object_get(object, "scope"));
+}
+
 static void add_zone(struct table *table, json_t *zone, wall_t now)
 {
     static const char *const before[] = {"state", "via", "source", "reason", NULL};
     static const char *const after[]  = {"failures", "answered", NULL};
-    json_t                  *type     = json_object_get(zone, "type");
     add(table, json_object_get(zone, "zone"));
-    add(table, json_is_string(type) ? type : json_object_get(zone, "scope"));
+    add_scope(table, zone);
     add_keys(table, zone, before);
     add_when(table, json_object_get(zone, "since"), now);
     add_when(table, json_object_get(zone, "last_failure"), now);
@@ -80,6 +85,27 @@ static void print_nameservers(FILE *to, json_t *servers)
             json_is_true(json_object_get(address, "counts")) ? "" : " (answered domestic lately)");
 }
 
+static void print_said(FILE *to, json_t *nodes, wall_t now)
+{
+    static const char *const keys[] = {"said", "via", "reason", "everywhere", NULL};
+    struct table             table;
+    size_t                   i;
+    json_t                  *said;
+    if (json_array_size(nodes) == 0)
+        return;
+    fputs("\nsaid by the cluster's nodes\n", to);
+    table_init(&table, "AT NODE SCOPE !SAID VIA REASON EVERYWHERE");
+    json_array_foreach(nodes, i, said)
+    {
+        add_when(&table, json_object_get(said, "at"), now);
+        add(&table, json_object_get(said, "node"));
+        add_scope(&table, said);
+        add_keys(&table, said, keys);
+    }
+    table_print(&table, to);
+    table_fini(&table);
+}
+
 static void print_state(FILE *to, const char *state)
 {
     fprintf(to, "%-13s ", "state");
@@ -112,6 +138,7 @@ void print_zone(FILE *to, json_t *result, wall_t now)
         print_zones(to, json_object_get(result, "others"), now);
     }
     print_nameservers(to, json_object_get(result, "nameservers"));
+    print_said(to, json_object_get(result, "nodes"), now);
     fputs("\nevidence, newest first\n", to);
     print_rows(to, json_object_get(result, "evidence"), "AT GROUP UPSTREAM ABOUT ~QUESTION OUTCOME", evidence, now);
     fputs("\nhistory, newest first\n", to);

@@ -13,6 +13,7 @@
 #include "methods/lookup.h"
 #include "methods/params.h"
 #include "methods/present.h"
+#include "methods/present_cluster.h"
 #include "methods/try.h"
 #include "policy/suffix.h"
 #include "query/route.h"
@@ -131,6 +132,7 @@ static void zones_show(void *context, struct control_call *call, json_t *params)
     struct clocks clocks = clock_both();
     json_t       *object = present_zone_whole(context, entries.zones[0], &clocks);
     json_object_set_new(object, "others", present_others(context, &entries, &clocks));
+    json_object_set_new(object, "nodes", present_said(context, name_view(&name)));
     durable_reply(context, call, object);
     free(entries.zones);
 }

@@ -4,16 +4,19 @@
 #include "methods/present_cluster.h"
 
 #include "base/units.h"
+#include "dns/text.h"
 #include "server/clock.h"
 #include "server/cluster.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     PROBLEM_MAX  = 192,
     REDIS_TEXT   = 160,
     TELL_SECONDS = 1000,
+    SAID_MAX     = 64, /* statements shown: of one name a node may have one for each type */
 };
 
 static json_t *text_or_null(const char *text) { return *text ? json_string(text) : json_null(); }
@@ -86,4 +89,69 @@ json_t *present_cluster(const struct daemon *daemon)
                      text_or_null(report.problem), "sent", (json_int_t) report.sent, "received",
                      (json_int_t) report.received, "garbage", (json_int_t) report.garbage, "peers",
                      present_peers(daemon, report.peers, &clocks));
+}
+
+/* ---- of one zone ---- */
+
+struct said_list {
+    unsigned                count;
+    const struct statement *said[SAID_MAX];
+};
+
+/* Operators' words first, of which there are few; then the newest. */
+static bool goes_before(const struct statement *a, const struct statement *b)
+{
+    bool evidence = a->kind == STATEMENT_EVIDENCE;
+    if (evidence != (b->kind == STATEMENT_EVIDENCE))
+        return !evidence;
+    return statement_compare(a->stamp, a->node, b->stamp, b->node) > 0;
+}
+
+static void put_in_order(void *context, const struct statement *said)
+{
+    struct said_list *list = context;
+    unsigned          at   = list->count;
+    while (at > 0 && goes_before(said, list->said[at - 1]))
+        at--;
+    if (at == SAID_MAX)
+        return;
+    if (list->count < SAID_MAX)
+        list->count++;
+    memmove(&list->said[at + 1], &list->said[at], (list->count - 1 - at) * sizeof(list->said[0]));
+    list->said[at] = said;
+}
+
+static const char *said_word(const struct statement *said)
+{
+    if (said->kind == STATEMENT_EVIDENCE)
+        return said->good ? "good" : "blocked";
+    if (said->kind == STATEMENT_PIN)
+        return said->pin == PIN_NONE ? "unpinned" : "pinned";
+    return "forgotten";
+}
+
+static json_t *present_statement(const struct statement *said)
+{
+    static const char *const vias[]   = {[PIN_NONE] = "", [PIN_DOMESTIC] = "domestic", [PIN_EXTERNAL] = "external"};
+    bool                     evidence = said->kind == STATEMENT_EVIDENCE;
+    char                     type[TYPE_TEXT_MAX] = "";
+    if (said->id.scope == SCOPE_TYPE)
+        type_format(said->id.type, type);
+    return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "at", time_or_null((int64_t) said->stamp.ms), "node",
+                     json_stringn((const char *) said->node.data, said->node.len), "scope",
+                     zone_scope_words[said->id.scope], "type", text_or_null(type), "said", said_word(said), "reason",
+                     text_or_null(evidence && !said->good ? zone_reason_words[said->reason] : ""), "via",
+                     text_or_null(vias[said->pin]), "everywhere",
+                     evidence ? json_null() : json_boolean(said->vantage.len == 0));
+}
+
+json_t *present_said(const struct daemon *daemon, struct view zone)
+{
+    struct said_list list = {0};
+    if (!cluster_each_of(daemon, zone, put_in_order, &list))
+        return json_null();
+    json_t *ret = json_array();
+    for (unsigned i = 0; i < list.count; i++)
+        json_array_append_new(ret, present_statement(list.said[i]));
+    return ret;
 }

@@ -1,5 +1,5 @@
 /*
- * present_cluster.h: what `status` tells of the cluster (docs/protocol.md).
+ * present_cluster.h: what `status` tells of the cluster, and `zones.show` of what its nodes said (docs/protocol.md).
  *
  * Thread: keeper.
  */
@@ -10,7 +10,8 @@
 
 #include <jansson.h>
 
-/* A new object; null where no Redis is configured; NULL: no memory. */
+/* A new object or array; null where no Redis is configured; NULL: no memory. */
 json_t *present_cluster(const struct daemon *daemon);
+json_t *present_said(const struct daemon *daemon, struct view zone);
 
 #endif

@@ -436,6 +436,14 @@ void cluster_on_time(struct daemon *daemon)
     look_for_problem(cluster);
 }
 
+bool cluster_each_of(const struct daemon *daemon, struct view zone, replica_visit_fn visit, void *context)
+{
+    if (!is_shared(daemon->cluster))
+        return false;
+    replica_each_of(daemon->cluster->replica, zone, visit, context);
+    return true;
+}
+
 bool cluster_read(const struct daemon *daemon, struct session_report *ret)
 {
     if (!is_shared(daemon->cluster))

@@ -58,6 +58,9 @@ bool cluster_tell_past_pin(struct daemon *daemon, struct view zone, enum pin pin
 /* When the pin that stands was said; 0: not known. ms since 1970. */
 int64_t cluster_pinned_at(const struct daemon *daemon, struct view zone);
 
+/* What each node, this one too, has stated of the zone: see replica_each_of(). False: no Redis is configured. */
+bool cluster_each_of(const struct daemon *daemon, struct view zone, replica_visit_fn visit, void *context);
+
 /* For people. False: no Redis is configured. */
 bool cluster_read(const struct daemon *daemon, struct session_report *ret);
 /* `index` below the report's `peers`. Borrowed. */

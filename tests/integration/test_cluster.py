@@ -1,11 +1,14 @@
 """Nodes that share what they learn through a real Redis."""
 
+import calendar
 import json
+import re
 import time
 
 from conftest import DOMESTIC, EXTERNAL, learn
 from daemon import wait_for
 from redis_server import cluster, within_a_second
+from statements import Statement, pour, writing
 from upstream import Resolve, Silent
 
 SOON = {"learning.recheck_first": "2s", "learning.recheck_max": "8s"}
@@ -57,6 +60,51 @@ def test_pins_and_forgets_hold_throughout_the_vantage(node, domestic, fresh):
             assert f"{zone}." in elsewhere.zones()
     first.control("zones", "forget", zone, "--everywhere")
     within_a_second(lambda: f"{zone}." not in elsewhere.zones(), "forgotten everywhere")
+
+
+def said(daemon, zone):
+    """What `zones show` says that nodes said."""
+    nodes = daemon.control("zones", "show", zone)["nodes"]
+    assert all(abs(time.time() - calendar.timegm(time.strptime(one.pop("at"), "%Y-%m-%dT%H:%M:%SZ"))) < 10 for one in nodes)
+    assert {(one.pop("scope"), one.pop("type")) for one in nodes} == {("zone", None)}
+    return [tuple(one[key] for key in ("node", "said", "reason", "via", "everywhere")) for one in nodes]
+
+
+def test_who_said_what(node, redis, domestic, fresh):
+    first, second, elsewhere = node("a"), node("b"), node("c", "ir")
+    zone, pinned = fresh("blocked"), fresh("pinned")
+    learn(first, domestic, zone, Silent())
+    within_a_second(lambda: f"{zone}." in second.zones(), "b has it")
+    blocked = ("a", "blocked", "timeout", None, None)
+    assert said(first, zone) == said(second, zone) == [blocked]
+    shown = second.ctl("zones", "show", zone).stdout
+    assert re.search(r"^(now|\d+s ago) +a +zone +blocked +- +timeout +-$", shown, re.M), shown
+    pour(redis, writing(Statement("x", zone, good=1)))
+    within_a_second(lambda: said(second, zone) == [("x", "good", None, None, None), blocked], "x found it good")
+
+    first.control("zones", "forget", zone)
+    within_a_second(lambda: f"{zone}." not in second.zones(), "b has forgotten it")
+    pour(redis, writing(Statement("x", zone)))
+    second.wait_state(f"{zone}.", "blocked")
+    assert said(second, zone) == [("a", "forgotten", None, None, False), ("x", "blocked", "timeout", None, None)]
+
+    second.control("zones", "pin", pinned, "external", "--everywhere")
+    within_a_second(lambda: f"{pinned}." in elsewhere.zones(), "the pin is in force everywhere")
+    for daemon in (first, second, elsewhere):
+        assert said(daemon, pinned) == [("b", "pinned", None, "external", True)]
+    first.control("zones", "pin", pinned, "domestic")
+    within_a_second(lambda: second.zones()[f"{pinned}."]["via"] == "domestic", "the later pin is in force")
+    assert said(second, pinned) == [("a", "pinned", None, "domestic", False)]
+
+
+def test_of_much_that_was_said_the_newest_is_shown(node, redis, fresh):
+    first, zone = node("a"), fresh("blocked")
+    first.control("zones", "pin", zone, "external")
+    now = int(time.time()) + 1
+    pour(redis, [words for n in range(100) for words in writing(Statement(f"x{n:03}", zone, at=now - n))])
+    wait_for(lambda: len(first.control("zones", "show", zone)["nodes"]) == 64 and len(cluster(first)["peers"]) >= 100, 5, "all is heard")
+    nodes = first.control("zones", "show", zone)["nodes"]
+    assert [one["node"] for one in nodes] == ["a", *(f"x{n:03}" for n in range(63))], "and the pin"
 
 
 def test_a_zone_is_rechecked_by_one_node_and_recovers_on_all(node, domestic, fresh):

@@ -184,6 +184,33 @@ static void who_lies_ahead_is_counted(void **state)
     assert_int_equal(stamp_at(fixture, NOW).ms, NOW); /* it did not pull our clock along */
 }
 
+static void count_by_kind(void *context, const struct statement *statement)
+{
+    unsigned *counts = context;
+    counts[statement->kind]++;
+}
+
+static void all_of_one_name_is_visited(void **state)
+{
+    struct fixture  *fixture                      = *state;
+    unsigned         counts[STATEMENT_KIND_COUNT] = {0};
+    struct statement typed                        = stated(STATEMENT_EVIDENCE, "a", &fixture->zone, NOW);
+    replica_each_of(fixture->replica, name_view(&fixture->zone), count_by_kind, counts);
+    typed.id.scope = SCOPE_TYPE;
+    merge(fixture, typed);
+    for (enum statement_kind kind = 0; kind < STATEMENT_KIND_COUNT; kind++) {
+        assert_int_equal(counts[kind], 0);
+        says(fixture, kind, "b", NOW + kind);
+        says(fixture, kind, "c", NOW + kind);
+        merge(fixture, stated(kind, "b", &fixture->other, NOW));
+    }
+    says(fixture, STATEMENT_EVIDENCE, "c", NOW + STATEMENT_KIND_COUNT);
+    replica_each_of(fixture->replica, name_view(&fixture->zone), count_by_kind, counts);
+    assert_int_equal(counts[STATEMENT_EVIDENCE], 1); /* the rest was forgotten */
+    assert_int_equal(counts[STATEMENT_PIN], 1);
+    assert_int_equal(counts[STATEMENT_FORGET], 1);
+}
+
 /* A node that says much has no more than its half, and what it said of others' zones takes no place of theirs. */
 static void one_node_does_not_fill_all(void **state)
 {
@@ -585,6 +612,7 @@ int main(void)
         FIXTURE_TEST(what_was_forgotten_does_not_come_back),
         FIXTURE_TEST(each_bound_has_its_side),
         FIXTURE_TEST(who_lies_ahead_is_counted),
+        FIXTURE_TEST(all_of_one_name_is_visited),
         FIXTURE_TEST(one_node_does_not_fill_all),
         FIXTURE_TEST(what_this_node_says_is_bounded_too),
         FIXTURE_TEST(a_node_of_which_nothing_is_left_makes_room),
