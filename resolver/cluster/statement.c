@@ -127,8 +127,8 @@ bool statement_read(struct view bytes, struct statement *ret)
         (ret->vantage.len > 0 && !statement_is_label(ret->vantage)) || !statement_is_label(ret->node) ||
         !is_name(ret->id.name) || (scope != SCOPE_TYPE && ret->id.type != 0))
         return false;
-    if (kind == STATEMENT_EVIDENCE)
-        return read_evidence(&cursor, ret) && cursor_left(&cursor) == 0;
+    if (kind == STATEMENT_EVIDENCE) /* what one finds holds where it looks from */
+        return ret->vantage.len > 0 && read_evidence(&cursor, ret) && cursor_left(&cursor) == 0;
     return scope == SCOPE_ZONE && (kind != STATEMENT_PIN || read_pin(&cursor, ret)) && cursor_left(&cursor) == 0;
 }
 

@@ -47,7 +47,7 @@ struct stamp {
 
 struct statement { /* all views are borrowed */
     enum statement_kind kind;
-    struct view         vantage; /* empty: of all vantages; else letters, digits, dot, dash, underscore */
+    struct view         vantage; /* empty: of all vantages, no evidence; else letters, digits, dot, dash, underscore */
     struct view         node;    /* whose it is; not empty, the same letters */
     struct stamp        stamp;
     struct zone_id      id; /* of PIN and FORGET: SCOPE_ZONE */

@@ -32,7 +32,7 @@ struct said { /* what is said in one world */
 
 static struct statement draw(struct rng *rng)
 {
-    static const char *const nodes[] = {"a", "b", "c", "d", "e"}, *const vantages[] = {"cn", "cn", "cn", "", "ir"};
+    static const char *const nodes[] = {"a", "b", "c", "d", "e"}, *const vantages[] = {"cn", "cn", "cn", "ir", ""};
     static const int64_t offsets[] = {0,         0,         1,         1000,      -1,        -5000, -DAY,
                                       -29 * DAY, -31 * DAY, 59 * 1000, 61 * 1000, 365 * DAY, -7000, 2000,
                                       -DAY + 1,  -30 * DAY, 3,         4,         5,         6};
@@ -42,7 +42,7 @@ static struct statement draw(struct rng *rng)
         stated((enum statement_kind) rng_below(rng, STATEMENT_KIND_COUNT), nodes[rng_below(rng, ARRAY_LEN(nodes))],
                zone, NOW + (uint64_t) offsets[rng_below(rng, ARRAY_LEN(offsets))]);
     is.stamp.count = rng_below(rng, 2);
-    is.vantage     = text_view(vantages[rng_below(rng, ARRAY_LEN(vantages))]);
+    is.vantage     = text_view(vantages[rng_below(rng, ARRAY_LEN(vantages) - (is.kind == STATEMENT_EVIDENCE))]);
     is.good        = rng_below(rng, 3);
     is.reason      = (enum zone_reason) rng_below(rng, REASON_COUNT);
     is.pin         = (enum pin) rng_below(rng, 3);

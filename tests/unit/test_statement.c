@@ -177,6 +177,8 @@ static void a_note_and_a_label_have_their_length(void **state)
         bool may             = changed->len == 0 && changed == &all[2].vantage; /* of all vantages */
         assert_int_equal(statement_read((struct view){bytes, statement_write(&all[2], bytes)}, &back), may);
     }
+    all[0].vantage = (struct view){0};
+    assert_false(statement_read((struct view){bytes, statement_write(&all[0], bytes)}, &back));
 }
 
 /* Whatever comes, what is taken is written again as it was. */
