@@ -4,10 +4,17 @@
 
 # What resolv.conf can have behind "nameserver": the C library takes no notice of anything else, and would ask the others.
 is_address() {
-    case ${1%%%*} in
-    *[!0-9A-Fa-f.:]*) false ;;
-    *::* | *:*:*:*:*:*:*:*) case $1 in *%) false ;; esac ;;
-    *) echo "$1." | grep -qE '^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){4}$' ;;
+    byte='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
+    four="$byte(\\.$byte){3}"
+    group='[0-9A-Fa-f]{1,4}'
+    groups="($group(:$group)*)?"
+    case $1 in
+    *:*%) false ;;
+    *:*) # an IPv4 address at its end stands for two groups; at least one group stands where "::" is
+        echo "${1%%%*}" | sed -E "s/:$four\$/:0:0/" | grep -vE '(:.*){9}|^[^:].*(:.*){8}[^:]$' |
+            grep -qE "^(($group:){7}$group|$groups::$groups)\$"
+        ;;
+    *) echo "$1" | grep -qE "^$four\$" ;;
     esac
 }
 

@@ -128,7 +128,7 @@ replace() { # replace PATH
 # put PATH TEXT: what is on standard input becomes its content, unless it is so already; TEXT says what that does.
 put() {
     cat >"$work/put"
-    if is_same "$work/put" "$1" && is_kept "$1"; then
+    if is_same "$work/put" "$1" && is_kept "$1" && [ -e "$state/$(number_of "$1").now" ]; then
         return
     fi
     change "$2" true

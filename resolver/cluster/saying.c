@@ -78,7 +78,8 @@ static const char *key(const struct session *session, const char *what, char out
 bool session_say_nodes(struct session *session)
 {
     char nodes[KEY_MAX];
-    return session_say(session, SESSION_ASKS, TAG_NODES, SESSION_PATIENCE, "HGETALL", key(session, "nodes", nodes),
+    return session_say(session, SESSION_ASKS, TAG_TIME, SESSION_PATIENCE, "TIME", NULL) &&
+           session_say(session, SESSION_ASKS, TAG_NODES, SESSION_PATIENCE, "HGETALL", key(session, "nodes", nodes),
                        NULL);
 }
 
@@ -104,7 +105,9 @@ bool session_say_sample(struct session *session)
     char             zones[KEY_MAX], field[STATEMENT_FIELD_MAX];
     struct statement sample = {0}, waits;
     struct words     words  = {0};
-    bool             more   = !replica_unseen(session->replica, &waits);
+    bool             more   = true;
+    if (replica_unseen(session->replica, &waits))
+        return true;
     while (more && sample.node.len == 0)
         more = replica_walk(session->replica, &session->sampled, 1, keep_last, &sample);
     if (!more)

@@ -251,8 +251,7 @@ void session_on_ready(struct session *session, enum session_line line, const cha
         join_if_ready(session, clocks->now);
     } else {
         set_stage(session, STAGE_JOINING, clocks->now);
-        said =
-            said && session_say(session, line, TAG_TIME, SESSION_PATIENCE, "TIME", NULL) && session_say_nodes(session);
+        said = said && session_say_nodes(session);
     }
     if (!said)
         fail(session, clocks, "out of memory");

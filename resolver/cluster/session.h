@@ -103,7 +103,8 @@ void   session_on_closed(struct session *session, enum session_line line, const 
 msec_t session_next(const struct session *session);
 void   session_on_time(struct session *session, const struct clocks *clocks);
 
-/* The replica has this news of this node's own. It is written at once, also while the hash is read. */
+/* The replica has this news of this node's own. It is written at once, also while the hash is read again,
+ * as far as replies keep up. */
 void session_tell(struct session *session, const struct statement *statement);
 
 /* May this node recheck that zone? True: hooks.leased() says later, once. False: this node is alone and may. */

@@ -80,7 +80,7 @@ struct session {
     size_t                sampled;       /* how far session_say_sample() has come */
     struct position       looked;        /* `position` when the stream was looked at last */
     struct position       position;      /* of the last change that was taken */
-    int64_t               redis_wall_ms; /* Redis' clock when this session joined, and */
+    int64_t               redis_wall_ms; /* Redis' clock at the last beat, and */
     msec_t                redis_at;      /* when that was; 0: not known */
     int64_t               calendar;      /* wall_ms less now, when the hash was read last */
     struct rival          rival;
@@ -110,10 +110,11 @@ bool session_is_self(const struct session *session, struct view node);
 /* Sends words up to a NULL. False: it could not be sent. */
 bool session_say(struct session *session, enum session_line line, uint64_t tag, msec_t patience, ...)
     __attribute__((sentinel));
+/* What Redis' clock says, and NAME:nodes. */
 bool session_say_nodes(struct session *session);
 bool session_say_stream(struct session *session);
 bool session_say_scan(struct session *session, const char *cursor);
-/* Asks for the field of the next statement that has been seen there, whichever that is; nothing, if there is none or some
+/* Asks for the field of a statement that has been seen there, each time of other zones; nothing, if there is none or some
  * wait to be written. */
 bool session_say_sample(struct session *session);
 bool session_say_presence(struct session *session, const struct clocks *clocks);

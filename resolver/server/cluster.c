@@ -135,7 +135,7 @@ static void read_report(const struct cluster *cluster, struct session_report *re
         snprintf(ret->problem, sizeof(ret->problem), "this node's clock is %lld s %s", (long long) llabs(ahead) / 1000,
                  ahead > 0 ? "ahead of Redis': what it says is not taken"
                            : "behind Redis': it does not take what others say");
-    else if (own.full)
+    else if (own.zones >= REPLICA_OWN * cluster->daemon->settings->max_zones)
         snprintf(ret->problem, sizeof(ret->problem),
                  "this node has stated %zu zones in %d days, and states no more: see learning.max_zones", own.zones,
                  (int) (REPLICA_LIFE / (86400 * 1000)));
@@ -144,13 +144,11 @@ static void read_report(const struct cluster *cluster, struct session_report *re
 /* Logs it, unless it was logged. */
 static void say_problem(struct cluster *cluster, const struct session_report *report)
 {
+    bool still = cluster->told && cluster->told_alone;
     if (report->problem[0])
-        log_warning("cluster: %s%s",
-                    report->connected ? ""
-                    : cluster->told   ? "still alone: "
-                                      : "alone: ",
-                    report->problem);
-    cluster->told = report->problem[0] ? cluster->daemon->now : 0;
+        log_warning("cluster: %s%s", report->connected ? "" : still ? "still alone: " : "alone: ", report->problem);
+    cluster->told       = report->problem[0] ? cluster->daemon->now : 0;
+    cluster->told_alone = !report->connected;
 }
 
 static void on_leased(void *context, const struct zone_id *id, bool granted)
@@ -293,6 +291,7 @@ static void end_session(struct cluster *cluster)
 {
     session_destroy(cluster->session);
     cluster->session = NULL;
+    cluster->told    = 0;
 }
 
 struct move {

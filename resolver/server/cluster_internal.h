@@ -26,11 +26,12 @@ struct cluster {
     int64_t             apart;   /* the calendar and `now`, ms, when that was looked at last */
     msec_t              flushed; /* the second in which `flushes` were done */
     unsigned            flushes;
-    bool                flush_all; /* a second after that */
-    bool                settle;    /* what is stated is to be looked at anew, once nothing is being read */
-    size_t              settled;   /* how far that has come */
-    struct list         left;      /* until the start is over: struct leaving */
-    msec_t              told;      /* its problem, last; 0: it had none since */
+    bool                flush_all;  /* a second after that */
+    bool                settle;     /* what is stated is to be looked at anew, once nothing is being read */
+    size_t              settled;    /* how far that has come */
+    struct list         left;       /* until the start is over: struct leaving */
+    msec_t              told;       /* its problem, last; 0: it had none since */
+    bool                told_alone; /* that problem was why it is alone */
 };
 
 /* ---- cluster_heard.c ---- */

@@ -256,8 +256,14 @@ def test_what_fails_afterwards_is_put_back(served):
 def test_usage(place):
     for arguments, words in (("--nonsense", "unknown argument"), ("--check --undo", "one of"), ("--ask", "needs a value"),
                              ("--second nine", "not an address"), ("--second 192.0.2.300", "not an address"),
-                             ("--second 192.0.2.1:53", "not an address"), ("--second fe80::1%", "not an address"), ("--domestic ''", "needs a value")):
+                             ("--second 192.0.2.1:53", "not an address"), ("--domestic ''", "needs a value")):
         assert words in place.fails(f"{SCRIPT} {arguments}; [ $? = 2 ] && exit 1")
+    for no in ("fe80::1%", "1::2::3", ":::", "2001:db80f::1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::3:4:5:6:7:8:9", ":1::2", "1::2:",
+               "192.0.2.1::", "::192.0.2.300", "cafe"):
+        assert f"not an address: {no}" in place.fails(f"{SCRIPT} --second {no}; [ $? = 2 ] && exit 1")
+    for address in ("::", "::1", "1::", "2001:db8::1", "fe80::1%eth0", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::ffff:192.0.2.1",
+                    "1:2:3:4:5:6:192.0.2.1", "192.0.2.1"):
+        assert "--external is missing" in place.fails(f"{SCRIPT} --second {address}")
     assert "usage: byway-takeover" in place.sh(f"{SCRIPT} --help")
     assert "--external is missing" in place.fails(SCRIPT) and "--external is missing" in place.fails(f"{SCRIPT} --country cn")
     said = place.fails(f"{SCRIPT} --external 198.51.100.53 --domestic 192.0.2.1/24")

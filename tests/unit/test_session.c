@@ -145,7 +145,6 @@ static void it_tries_less_and_less_often(void **state)
     }
 }
 
-/* What the stream's state was when it was asked for may be read behind what has come since: that is no loss. */
 /* A user of Redis that may read and not write is together each time, until its first word. */
 static void a_refused_write_is_tried_less_and_less_often(void **state)
 {
@@ -166,6 +165,7 @@ static void a_refused_write_is_tried_less_and_less_often(void **state)
     }
 }
 
+/* What the stream's state was when it was asked for may be read behind what has come since: that is no loss. */
 static void a_stream_that_moves_on_is_not_lost(void **state)
 {
     struct team *team = *state;

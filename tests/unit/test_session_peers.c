@@ -241,6 +241,21 @@ static void names_that_come_and_go_leave_room(void **state)
     assert_true(there);
 }
 
+/* It may be Redis' clock that was wrong, or this machine slept: that is looked at anew at each beat. */
+static void whose_clock_is_wrong_is_looked_at_again(void **state)
+{
+    struct team *team = *state;
+    team_kill(team, 1);
+    team_answer(team, "TIME", "*2\r\n$10\r\n1764467400\r\n$1\r\n0\r\n", 1); /* an hour ago */
+    team_run(team, SECOND);
+    struct clocks clocks = team_clocks(&team->nodes[0]);
+    assert_true(connected(team, 0));
+    assert_in_range(session_ahead(team->nodes[0].session, &clocks), HOUR - SECOND, HOUR + 2 * SECOND);
+    team_run(team, SESSION_BEAT + SECOND);
+    clocks = team_clocks(&team->nodes[0]);
+    assert_in_range(session_ahead(team->nodes[0].session, &clocks) + 1000, 0, 2 * SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +270,7 @@ int main(void)
         FIXTURE_TEST(two_of_one_name_are_one_too_many),
         FIXTURE_TEST(who_is_killed_comes_back_at_once),
         FIXTURE_TEST(names_that_come_and_go_leave_room),
+        FIXTURE_TEST(whose_clock_is_wrong_is_looked_at_again),
     };
     return run_in_team(tests);
 }
