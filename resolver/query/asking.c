@@ -306,7 +306,7 @@ void asking_go_on(struct query *query, struct env *env, msec_t now)
 /* One that was begun beside another is left to itself for longer, so that a dead name costs less than it is asked. */
 bool asking_is_still(const struct query *query, msec_t now)
 {
-    msec_t wait = query->most < LIMIT_UDP_SENDS ? 3 * HEDGE_MAX : HEDGE_MAX;
+    msec_t wait = query->most < LIMIT_UDP_SENDS ? 4 * HEDGE_MAX : HEDGE_MAX;
     for (size_t i = 0; i < QUERY_EXCHANGES; i++)
         if (query->exchanges[i].state != EXCHANGE_UNUSED && now - query->exchanges[i].sent < wait)
             return false;
