@@ -443,7 +443,7 @@ def test_takeover(controller, nodes):
     deploy = controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
     assert "resolv.conf" in deploy.last_words()
     assert node.all() == before
-    node.run("sh", "-c", "cp /bin/sleep /root/rspamd; systemd-run -q --unit=filter /root/rspamd 1000")
+    node.run("sh", "-c", "cp /bin/sleep /opt/rspamd; systemd-run -q --unit=filter /opt/rspamd 1000")
     assert "systemctl restart filter.service" in controller.deploy(nodes=[node], byway_takeover=True).good().said
     taken = node.all()
     assert re.findall(r"^nameserver (.*)", taken["resolv.conf"], re.MULTILINE) == ["127.0.0.1"]
@@ -451,5 +451,5 @@ def test_takeover(controller, nodes):
     controller.deploy(nodes=[node], byway_takeover=True, byway_external=[NOBODY]).bad()
     assert node.all() == taken
     serves(node)
-    node.run("sh", "-c", "byway-takeover --undo; systemctl stop filter; rm /root/rspamd")
+    node.run("sh", "-c", "byway-takeover --undo; systemctl stop filter; rm /opt/rspamd")
     assert node.all() == before

@@ -287,7 +287,7 @@ def test_traps(plain):
     copy.parent.mkdir(parents=True)
     copy.write_text("nameserver 192.0.2.1\n")
     plain.path("/etc/docker").mkdir()
-    plain.sh("systemctl start nscd; cp /bin/sleep /root/rspamd; systemd-run -q --unit=filter /root/rspamd 100")
+    plain.sh("systemctl start nscd; cp /bin/sleep /opt/rspamd; systemd-run -q --unit=filter /opt/rspamd 100")
     before = plain.snapshot()
     said = plain.sh(TAKEOVER)
     assert "gives containers on its bridge 8.8.8.8" in said and "nscd runs" in said and "systemctl restart filter.service" in said

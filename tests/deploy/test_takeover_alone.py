@@ -21,7 +21,7 @@ RESOLVER = """server:
     local-zone: "test." static
     local-data: "answer.test. A 203.0.113.7"
 """
-SERVE = "bywayd -c /etc/byway/byway.json >/root/byway.log 2>&1 & until bywayctl status >/dev/null 2>&1; do sleep 0.02; done"
+SERVE = "bywayd -c /etc/byway/byway.json >/opt/byway.log 2>&1 & until bywayctl status >/dev/null 2>&1; do sleep 0.02; done"
 TAKEOVER = f"{SCRIPT} --ask answer.test"
 
 
@@ -32,9 +32,9 @@ def place(copy):  # noqa: F811
         mkdir /run/byway
         printf '# ours\\n\\nnameserver 127.0.0.11\\nsearch corp.test\\noptions timeout:2 ndots:2\\n' >/etc/resolv.conf
         chmod 640 /etc/resolv.conf
-        cat >/root/unbound.conf <<'END'
+        cat >/opt/unbound.conf <<'END'
 {RESOLVER}END
-        unbound -d -c /root/unbound.conf >/root/unbound.log 2>&1 &
+        unbound -d -c /opt/unbound.conf >/opt/unbound.log 2>&1 &
         until getent -s hosts:dns ahosts answer.test; do sleep 0.05; done""")
     return copy
 
@@ -99,7 +99,7 @@ def test_what_others_wrote_since_is_put_back(served):
 
 def test_undo_sees_what_is_left_without_byway(served):
     """What it puts back may resolve nothing: no matter what byway, which still runs, would answer."""
-    served.sh("cp /bin/sleep /root/rspamd; /root/rspamd 100 >/dev/null 2>&1 &")
+    served.sh("cp /bin/sleep /opt/rspamd; /opt/rspamd 100 >/dev/null 2>&1 &")
     for before, good in (("nameserver 127.0.0.11", True), ("nameserver 127.0.0.1", False), ("options edns0", False), ("nameserver 192.0.2.77", False),
                          ("nameserver 127.0.0.1\nnameserver 127.0.0.11", True)):
         served.sh(f"printf '{before}\n' >/etc/resolv.conf && {TAKEOVER}")
@@ -110,8 +110,8 @@ def test_undo_sees_what_is_left_without_byway(served):
             assert "/etc/resolv.conf does not find answer.test without byway, so let byway run" in said
             assert "(byway asks these: nameserver 127.0.0.11)" in said
     served.sh("bywayctl status")
-    served.sh("""sed 's/answer.test/example.com/; s/"test."/"example.com."/; s/0.11/0.13/' /root/unbound.conf >/root/other.conf
-        unbound -d -c /root/other.conf >/dev/null 2>&1 &""")
+    served.sh("""sed 's/answer.test/example.com/; s/"test."/"example.com."/; s/0.11/0.13/' /opt/unbound.conf >/opt/other.conf
+        unbound -d -c /opt/other.conf >/dev/null 2>&1 &""")
     served.sh(f"echo 'nameserver 127.0.0.13' >/etc/resolv.conf && {TAKEOVER} && {SCRIPT} --undo")  # the border hides answer.test
 
     served.sh(f"ln -sf /run/nobody/resolv.conf /etc/resolv.conf; {TAKEOVER}")
@@ -188,7 +188,7 @@ def test_where_nothing_can_be_written(served):
     served.sh(TAKEOVER)
     taken = served.snapshot()
     assert "/etc cannot be written to" in served.fails(f"{read_only}; {SCRIPT} --undo; result=$?; umount /etc; exit $result")
-    mounted = "echo 'nameserver 127.0.0.11' >/root/mounted; mount --bind /root/mounted /etc/resolv.conf"
+    mounted = "echo 'nameserver 127.0.0.11' >/opt/mounted; mount --bind /opt/mounted /etc/resolv.conf"
     assert "is a mount" in served.fails(f"{mounted}; {SCRIPT} --undo; result=$?; umount /etc/resolv.conf; exit $result")
     assert served.snapshot() == taken
     served.sh("rm /var/lib/byway-takeover/1.now; cp -a /var/lib/byway-takeover/1 /etc/resolv.conf")  # as a kill leaves it
@@ -207,10 +207,10 @@ def test_managers_come_and_go(served):
     before = served.snapshot()
     served.sh(TAKEOVER)
     assert served.path("/etc/NetworkManager/conf.d/90-byway-takeover.conf").exists()
-    served.sh("mv /etc/default/resolvconf /root")
+    served.sh("mv /etc/default/resolvconf /opt")
     assert "/etc/default/resolvconf is gone" in served.fails(f"{TAKEOVER} --check")
     served.sh(f"rm /lib/resolvconf/list-records; {TAKEOVER} --check")
-    served.sh("mv /root/resolvconf /etc/default")
+    served.sh("mv /opt/resolvconf /etc/default")
     # What a kill leaves beside a file, before that becomes another.
     served.sh("echo half >/etc/NetworkManager/conf.d/.90-byway-takeover.conf.byway-takeover")
     served.sh(f"{SCRIPT} --undo")
@@ -297,11 +297,11 @@ def test_options_for_a_new_configuration(served):
 
 def test_second_byway(served):
     """Once it is remembered it may be down, and drift is mended nonetheless."""
-    served.sh("""sed 's/127.0.0.11/127.0.0.12/' /root/unbound.conf >/root/second.conf; unbound -d -c /root/second.conf >/dev/null 2>&1 &
-        echo $! >/root/second""")
+    served.sh("""sed 's/127.0.0.11/127.0.0.12/' /opt/unbound.conf >/opt/second.conf; unbound -d -c /opt/second.conf >/dev/null 2>&1 &
+        echo $! >/opt/second""")
     served.sh(f"until {TAKEOVER} --second 127.0.0.12; do sleep 0.1; done")
     assert "127.0.0.1 is this byway itself" in served.fails(f"{TAKEOVER} --second 127.0.0.1")
-    served.sh("kill $(cat /root/second); echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
+    served.sh("kill $(cat /opt/second); echo 'nameserver 127.0.0.11' >/etc/resolv.conf")
     assert "127.0.0.12 does not find answer.test, and stays" in served.sh(TAKEOVER)
     assert served.nameservers() == ["127.0.0.1", "127.0.0.12"]
     assert served.options() == "options edns0 timeout:2 attempts:3 trust-ad"
@@ -317,19 +317,19 @@ def test_second_byway(served):
 
 def test_dnsmasq_that_would_ask_byway(place):
     """It takes its servers from the file that is to name byway; another's of its own are none of this."""
-    place.sh("rm -rf /etc/dnsmasq.*; mkdir /root/more; echo 'nameserver 127.0.0.12' >/etc/resolv.conf")
-    serve = "dnsmasq --no-hosts --bind-interfaces --listen-address=127.0.0.12 --user=root --pid-file=/root/pid"
+    place.sh("rm -rf /etc/dnsmasq.*; mkdir /opt/more; echo 'nameserver 127.0.0.12' >/etc/resolv.conf")
+    serve = "dnsmasq --no-hosts --bind-interfaces --listen-address=127.0.0.12 --user=root --pid-file=/opt/pid"
     command = f"{TAKEOVER} --external 198.51.100.53"
     for words, own in (("", ""), ("--server=127.0.0.11", ""), ("--resolv-file=/etc/resolv.conf", ""), ("", "# no-resolv"), ("-R -S 127.0.0.11", ""),
-                       ("-r /root/own", ""), ("-7 /root/more,.bak -S 127.0.0.11", "no-resolv"), ("--conf-file=/root/more/one", "resolv-file = /root/own")):
-        place.sh(f"echo 'nameserver 127.0.0.11' >/root/own; echo '{own}' >/root/more/one; {serve} {words}")
+                       ("-r /opt/own", ""), ("-7 /opt/more,.bak -S 127.0.0.11", "no-resolv"), ("--conf-file=/opt/more/one", "resolv-file = /opt/own")):
+        place.sh(f"echo 'nameserver 127.0.0.11' >/opt/own; echo '{own}' >/opt/more/one; {serve} {words}")
         said = place.fails(command)
         loop = own in ("", "# no-resolv") and not words.startswith(("-R", "-r"))
         assert ("dnsmasq at 127.0.0.12 takes its servers from /etc/resolv.conf" in said) == loop, (words, own, said)
         assert place.path("/etc/byway").exists() != loop
         if loop:
             assert "domestic: 127.0.0.11 (from the command line)" in place.fails(f"{command} --domestic 127.0.0.11")
-        place.sh("rm -r /etc/byway; kill $(cat /root/pid); while ss -Hlun | grep -q 127.0.0.12:53; do sleep 0.02; done")
+        place.sh("rm -r /etc/byway; kill $(cat /opt/pid); while ss -Hlun | grep -q 127.0.0.12:53; do sleep 0.02; done")
 
 
 def test_completion():
