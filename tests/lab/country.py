@@ -189,6 +189,14 @@ class Country:
         """What bywayctl makes of a mail server's log in the lab; domain without its final dot → its entry."""
         return {entry["domain"].rstrip("."): entry for entry in self.ctl("maillog", self.dir / path, timeout=75)}
 
+    def causes(self, path, found):
+        """Of each domain of `found` that is not cured its kind and cause. Ten of a log are explained: the others from their own lines."""
+        left = [domain for domain, entry in found.items() if not entry["cured"] and not entry["explain"]]
+        lines = (self.dir / path).read_text().splitlines(keepends=True)
+        (self.dir / "left.log").write_text("".join(line for line in lines if any(domain in line for domain in left)))
+        all_of = {**found, **{domain: entry for domain, entry in self.maillog("left.log").items() if domain in left}}
+        return {domain: (entry["kind"], cause(entry)) for domain, entry in all_of.items() if not entry["cured"]}
+
     def heard_by(self, server, domain, mail):
         """What explain has the mail server say about the domain, of a mail as send() has it: check → code and text."""
         mail = {"at": "192.0.2.25", "helo": "mail.fine.test", **mail}
